@@ -1,0 +1,165 @@
+"""Boards: one JSON file each, PlatformIO's board manifest plus a `tinyflow` section.
+
+`docs/adding-a-board.md` explains every field.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from tinyflow.errors import InputError
+from tinyflow.resources import BOARDS
+
+Address = Annotated[int, BeforeValidator(lambda value: int(value, 0) if isinstance(value, str) else value)]
+Core = Literal["cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33"]
+
+#: Cores with the DSP extension (Armv7E-M, Armv8-M with DSP).
+DSP_CORES: frozenset[Core] = frozenset({"cortex-m4", "cortex-m7", "cortex-m33"})
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MemoryRegion(_Strict):
+    """A contiguous range of the address space, in bytes."""
+
+    name: str
+    kind: Literal["flash", "ram"]
+    origin: Address
+    size: int = Field(gt=0)
+
+
+class PeripheralInstance(_Strict):
+    """A peripheral the firmware touches, and the simulator's model of it."""
+
+    name: str
+    model: str
+    base: Address
+    size: int = Field(default=0x400, gt=0)
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class Uart(_Strict):
+    """The UART that carries the harness protocol."""
+
+    peripheral: str
+    baud: int = Field(gt=0)
+    description: str = ""
+
+
+class Renode(_Strict):
+    """What Renode needs: the platform description under `renode/` and its UART's name."""
+
+    platform: str
+    uart: str
+
+
+class Upload(_Strict):
+    """How `tinyflow flash` programs the board: OpenOCD through a probe, or pyOCD."""
+
+    protocol: Literal["stlink", "cmsis-dap", "jlink", "pyocd"]
+    openocd_target: str | None = None
+    pyocd_target: str | None = None
+
+
+class Board(_Strict):
+    """A board as tinyflow sees it. Sizes are bytes, frequencies Hz."""
+
+    id: str
+    name: str
+    vendor: str
+    url: str
+    mcu: str
+    core: Core
+    fpu: str | None
+    float_abi: Literal["soft", "softfp", "hard"]
+    family: str
+    clock_hz: int = Field(gt=0)
+    memory: tuple[MemoryRegion, ...]
+    uart: Uart
+    peripherals: tuple[PeripheralInstance, ...]
+    defines: dict[str, int | str] = Field(default_factory=dict)
+    stack_size: int = Field(default=4096, gt=0)
+    renode: Renode
+    upload: Upload
+    manual: str
+    path: Path
+
+    @property
+    def flash(self) -> MemoryRegion:
+        """The flash the image is linked to."""
+        return self._region("flash")
+
+    @property
+    def ram(self) -> MemoryRegion:
+        """The RAM that holds stack, data and arena."""
+        return self._region("ram")
+
+    def _region(self, kind: str) -> MemoryRegion:
+        return next(region for region in self.memory if region.kind == kind)
+
+
+def board_ids() -> list[str]:
+    """The names of all boards, sorted."""
+    return sorted(path.stem for path in BOARDS.glob("*.json"))
+
+
+@cache
+def load_board(board_id: str) -> Board:
+    """The board of that name.
+
+    Raises:
+        InputError: there is no such board (the message suggests the nearest), or its file
+            is not a valid board description (the message names the field).
+    """
+    if board_id not in board_ids():
+        near = difflib.get_close_matches(board_id, board_ids(), n=1, cutoff=0.5)
+        raise InputError(
+            f"unknown board {board_id!r}" + (f"; did you mean {near[0]!r}?" if near else ""),
+            hint="`tinyflow boards` lists the boards; docs/adding-a-board.md says how to add one.",
+        )
+    return read_board_file(BOARDS / f"{board_id}.json")
+
+
+def read_board_file(path: Path) -> Board:
+    """Read and check one board file.
+
+    Raises:
+        InputError: the file is not JSON or a field is missing or wrong.
+    """
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        build, section = manifest["build"], manifest["tinyflow"]
+        return Board(
+            id=path.stem,
+            path=path,
+            name=manifest["name"],
+            vendor=manifest["vendor"],
+            url=manifest["url"],
+            mcu=build["mcu"],
+            core=build["cpu"],
+            fpu=build.get("fpu"),
+            float_abi=build.get("float_abi", "soft"),
+            clock_hz=int(str(build["f_cpu"]).rstrip("LU")),
+            upload=Upload(
+                protocol=manifest["upload"]["protocol"],
+                openocd_target=manifest["debug"].get("openocd_target"),
+                pyocd_target=manifest["debug"].get("pyocd_target"),
+            ),
+            **section,
+        )
+    except KeyError as error:
+        raise InputError(f"{path}: the field {error} is missing") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{path}: field {field}: {first['msg']}") from error
+    except (OSError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not a board description: {error}") from error
