@@ -1,0 +1,1 @@
+"""The plan and the board, written out as a PlatformIO project."""

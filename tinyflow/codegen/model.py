@@ -1,0 +1,296 @@
+"""The model's library: `lib/<model>/`, which compiles on its own in anyone's firmware."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyflow import __version__
+from tinyflow.codegen.names import layer_title
+from tinyflow.codegen.render import render
+from tinyflow.ir.graph import Graph, Tensor
+from tinyflow.ir.operators import TensorId
+from tinyflow.ir.types import DType
+from tinyflow.kernels.base import Kernel
+from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.plan.memory import MemoryPlan
+from tinyflow.resources import FIRMWARE
+
+_RANGES = {DType.INT8: (-128, 127), DType.UINT8: (0, 255)}
+_VALUES_PER_LINE = 16
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer as it stands in the C file.
+
+    Attributes:
+        function: the C function, a symbol of the ELF.
+        kernel: what it calls.
+    """
+
+    function: str
+    kernel: Kernel
+
+
+@dataclass(frozen=True)
+class ModelCode:
+    """A model's library as text.
+
+    Attributes:
+        name: the C name.
+        files: content by path relative to `lib/<name>/`.
+        layers: those that run code, in order.
+        sha256: of the `.tflite`, in hex.
+        weight_bytes: bytes of all constant arrays.
+    """
+
+    name: str
+    files: Mapping[str, str | bytes]
+    layers: tuple[Layer, ...]
+    sha256: str
+    weight_bytes: int
+
+
+def generate_model(
+    graph: Graph,
+    plan: MemoryPlan,
+    cmsis: CmsisNN,
+    tflite: bytes,
+    *,
+    emit_tflite_array: bool = False,
+) -> ModelCode:
+    """Write the C of a planned graph.
+
+    Args:
+        graph: named by a C identifier.
+        plan: from `plan_memory`.
+        cmsis: where CMSIS-NN's sources are copied from.
+        tflite: the model file, for its digest and, if asked for, as a C array.
+        emit_tflite_array: add the model file itself as `<name>_tflite.c`.
+    """
+    name = graph.name
+    layers = tuple(_layers(graph, plan))
+    kernels = [layer.kernel for layer in layers]
+    uses_cmsis = any(kernel.library == "CMSIS-NN" for kernel in kernels)
+    sha256 = hashlib.sha256(tflite).hexdigest()
+    arrays = [array for index, layer in enumerate(layers) for array in _arrays(index, layer)]
+    common = {"name": name, "NAME": name.upper(), "version": __version__}
+    model = _model_context(graph, plan, layers, sha256)
+    total = sum(kernel_constant.size for k in kernels for kernel_constant in k.constants)
+
+    files: dict[str, str | bytes] = {
+        f"{name}.h": render("model/model.h.j2", **common, model=model),
+        f"{name}.c": render(
+            "model/model.c.j2",
+            **common,
+            model=model,
+            layers=[_layer_context(graph, plan, i, layer) for i, layer in enumerate(layers)],
+            uses_cmsis_nn=uses_cmsis,
+            uses_portable=any(kernel.library == "tinyflow" for kernel in kernels),
+        ),
+        f"{name}_weights.h": render("model/weights.h.j2", **common, arrays=arrays),
+        f"{name}_weights.c": render("model/weights.c.j2", **common, arrays=arrays, total=total),
+    }
+    files |= _portable_sources(kernels)
+    if uses_cmsis:
+        files |= _cmsis_sources(cmsis, kernels)
+    if emit_tflite_array:
+        files |= _tflite_array(common, tflite)
+    flags = ["-I."] + [f"-I{folder}" for folder in ("kernels", "cmsis_nn/Include") if any(
+        path.startswith(folder + "/") for path in files
+    )]
+    files["library.json"] = render(
+        "model/library.json.j2", **common, flags=json.dumps(flags)
+    )
+    return ModelCode(name, files, layers, sha256, total)
+
+
+def _layers(graph: Graph, plan: MemoryPlan) -> Iterator[Layer]:
+    running = [kernel for kernel in plan.kernels if not kernel.aliases_input]
+    for index, kernel in enumerate(running):
+        yield Layer(f"{graph.name}_layer_{index:02d}_{kernel.operator.kind.lower()}", kernel)
+
+
+def _model_context(
+    graph: Graph, plan: MemoryPlan, layers: tuple[Layer, ...], sha256: str
+) -> dict[str, Any]:
+    return {
+        "title": graph.name,
+        "sha256": sha256,
+        "macs": sum(layer.kernel.macs for layer in layers),
+        "layer_count": len(layers),
+        "arena_size": plan.arena_size,
+        "lower_bound": plan.lower_bound,
+        "has_state": False,
+        "arena_map": [
+            {
+                "offset": plan.tensors[index],
+                "size": graph.tensors[index].size,
+                "title": layer_title(graph.tensors[index].name),
+            }
+            for index in plan.tensors
+        ],
+        "inputs": [_edge(graph, plan, i, index) for i, index in enumerate(graph.inputs)],
+        "outputs": [_edge(graph, plan, i, index) for i, index in enumerate(graph.outputs)],
+    }
+
+
+def _edge(graph: Graph, plan: MemoryPlan, position: int, index: TensorId) -> dict[str, Any]:
+    tensor = graph.tensors[index]
+    low, high = _RANGES.get(tensor.dtype, (0, 0))
+    quantized = tensor.quantization is not None and tensor.dtype in _RANGES
+    return {
+        "index": position,
+        "title": layer_title(tensor.name),
+        "c_type": tensor.dtype.c_type,
+        "size": tensor.size,
+        "elements": tensor.elements,
+        "shape": tensor.shape,
+        "offset": plan.tensors[index],
+        "quantized": quantized,
+        "scale": tensor.q.scale if quantized else 0.0,
+        "zero_point": tensor.q.zero_point if quantized else 0,
+        "low": low,
+        "high": high,
+    }
+
+
+def _layer_context(graph: Graph, plan: MemoryPlan, index: int, layer: Layer) -> dict[str, Any]:
+    kernel = layer.kernel
+    operator = kernel.operator
+    offset = plan.scratch[plan.kernels.index(kernel)]
+    pointers = {
+        field: _pointer(graph, plan, getattr(operator, field))
+        for field in (*operator.input_fields, "output")
+        if getattr(operator, field) in plan.tensors
+    }
+    body = render(
+        f"model/layers/{kernel.template}",
+        **kernel.context,
+        tensor=pointers,
+        constant={
+            constant.suffix: _array_name(layer, constant.suffix) for constant in kernel.constants
+        },
+        scratch={
+            "pointer": "NULL" if offset is None else f"&{graph.name}_arena[{offset}]",
+            "size": kernel.scratch,
+        },
+    )
+    return {
+        "index": index,
+        "kind": operator.kind,
+        "title": layer_title(operator.name),
+        "function": layer.function,
+        "shapes": _shapes(graph, kernel),
+        "body": body.rstrip("\n"),
+    }
+
+
+def _pointer(graph: Graph, plan: MemoryPlan, index: TensorId) -> str:
+    tensor = graph.tensors[index]
+    element = f"&{graph.name}_arena[{plan.tensors[index]}]"
+    if tensor.dtype is DType.INT8:
+        return element
+    return f"({tensor.dtype.c_type} *)(void *){element}"
+
+
+def _shapes(graph: Graph, kernel: Kernel) -> str:
+    def shown(tensor: Tensor) -> str:
+        return "x".join(str(extent) for extent in tensor.shape) + f" {tensor.dtype.value}"
+
+    operator = kernel.operator
+    sources = [
+        shown(graph.tensors[index])
+        for index in operator.inputs()
+        if not graph.tensors[index].is_constant
+    ]
+    (output,) = operator.outputs()
+    return f"{' and '.join(sources)} -> {shown(graph.tensors[output])}, {kernel.function}"
+
+
+def _array_name(layer: Layer, suffix: str) -> str:
+    return f"{layer.function}_{suffix}"
+
+
+def _arrays(index: int, layer: Layer) -> Iterator[dict[str, Any]]:
+    for constant in layer.kernel.constants:
+        yield {
+            "name": _array_name(layer, constant.suffix),
+            "c_type": constant.c_type,
+            "length": constant.values.size,
+            "layer": index,
+            "comment": constant.comment,
+            "body": _literals(constant.values),
+        }
+
+
+def _literals(values: NDArray[np.generic]) -> str:
+    flat = values.ravel().tolist()
+    lines = (
+        flat[start : start + _VALUES_PER_LINE] for start in range(0, len(flat), _VALUES_PER_LINE)
+    )
+    # INT32_MIN has no literal of its own type in C.
+    return "\n".join(
+        "    " + ", ".join("INT32_MIN" if value == -(2**31) else str(value) for value in line) + ","
+        for line in lines
+    )
+
+
+_PORTABLE_FILES = {
+    "tf_add_s8": "tf_add_s8.c",
+    "tf_mean_s8": "tf_mean_s8.c",
+    "tf_pad_s8": "tf_pad_s8.c",
+    "tf_softmax_s8": "tf_softmax_s8.c",
+    "tf_quantize_f32_s8": "tf_quantize.c",
+    "tf_quantize_f32_u8": "tf_quantize.c",
+    "tf_requantize_s8_s8": "tf_requantize.c",
+    "tf_requantize_s8_u8": "tf_requantize.c",
+    "tf_requantize_u8_s8": "tf_requantize.c",
+    "tf_requantize_u8_u8": "tf_requantize.c",
+    "tf_dequantize_s8_f32": "tf_dequantize.c",
+    "tf_dequantize_u8_f32": "tf_dequantize.c",
+}
+
+
+def _portable_sources(kernels: list[Kernel]) -> dict[str, bytes]:
+    used = {_PORTABLE_FILES[k.function] for k in kernels if k.library == "tinyflow"}
+    headers = {"tf_kernels.h", "tf_requantize.h"} if used else set()
+    return {
+        f"kernels/{file}": (FIRMWARE / "kernels" / file).read_bytes() for file in used | headers
+    }
+
+
+def _cmsis_sources(cmsis: CmsisNN, kernels: list[Kernel]) -> dict[str, bytes]:
+    """The headers and the sources the kernels reach; none where PlatformIO fetches them."""
+    if cmsis.root is None:
+        return {}
+    functions = {kernel.function for kernel in kernels if kernel.library == "CMSIS-NN"}
+    files = {f"cmsis_nn/Include/{name}": path for name, path in cmsis.headers().items()}
+    files |= {
+        f"cmsis_nn/{path.relative_to(cmsis.root)}": path for path in cmsis.closure(functions)
+    }
+    files |= {
+        f"cmsis_nn/{path.name}": path
+        for pattern in ("LICENSE*", "*PROVENANCE*")
+        for path in sorted(cmsis.root.glob(pattern))
+    }
+    return {name: path.read_bytes() for name, path in files.items()}
+
+
+def _tflite_array(common: Mapping[str, str], tflite: bytes) -> dict[str, str]:
+    body = _literals(np.frombuffer(tflite, np.uint8))
+    return {
+        f"{common['name']}_tflite.h": render(
+            "model/tflite.h.j2", **common, length=len(tflite)
+        ),
+        f"{common['name']}_tflite.c": render(
+            "model/tflite.c.j2", **common, length=len(tflite), body=body
+        ),
+    }

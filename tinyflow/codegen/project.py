@@ -1,0 +1,129 @@
+"""The PlatformIO project around a model: everything but the model's own library.
+
+Written here: `platformio.ini`, `src/main.c`, `lib/tinyflow_harness/`, `platform/`, `README.md`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinyflow.boards import Board
+from tinyflow.codegen.render import render, write_folder, write_if_changed
+from tinyflow.errors import InputError
+from tinyflow.resources import FIRMWARE
+
+#: The git tag of CMSIS-NN that PlatformIO fetches where no copy is at hand.
+CMSIS_NN_LIB_DEPS = "https://github.com/ARM-software/CMSIS-NN.git#v7.0.0"
+
+_C_TYPES = {
+    "int8": "TF_INT8",
+    "uint8": "TF_UINT8",
+    "int16": "TF_INT16",
+    "int32": "TF_INT32",
+    "float32": "TF_FLOAT32",
+}
+
+
+@dataclass(frozen=True)
+class HarnessTensor:
+    """One input or output as the harness describes it to the host; `bytes` is its size."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    bytes: int
+    scale: float
+    zero_point: int
+
+    @property
+    def type_constant(self) -> str:
+        """The name of the type in `tf_harness.h`."""
+        return _C_TYPES[self.dtype]
+
+
+@dataclass(frozen=True)
+class ModelHarness:
+    """What the harness tells the host about a model.
+
+    `c_name` is the model's C identifier and the name of its library and header; `digest` is the
+    first 8 bytes of the SHA-256 of the .tflite file.
+    """
+
+    c_name: str
+    digest: bytes
+    arena_bytes: int
+    layer_count: int
+    inputs: tuple[HarnessTensor, ...]
+    outputs: tuple[HarnessTensor, ...]
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", self.c_name):
+            raise ValueError(f"{self.c_name!r} is not a C identifier of at most 63 characters")
+        if len(self.digest) != 8:
+            raise ValueError("the digest has 8 bytes")
+        if not 0 < len(self.inputs) < 256 or not 0 < len(self.outputs) < 256:
+            raise ValueError("the harness serves 1 to 255 inputs and outputs")
+
+
+def write_project(
+    directory: Path,
+    board: Board,
+    model: ModelHarness,
+    *,
+    cmsis_nn_lib_deps: str | None = None,
+) -> None:
+    """Write the project; what is already there and unchanged is not touched.
+
+    Args:
+        directory: The project's folder; made if need be.
+        board: The board to build for.
+        model: The model's description; its code is expected in `lib/<c_name>/`.
+        cmsis_nn_lib_deps: A `lib_deps` entry that gives CMSIS-NN; None where the model's
+            library holds the kernels it uses.
+
+    Raises:
+        InputError: the board's family has no C file.
+    """
+    context = {"board": board, "model": model, "cmsis_nn_lib_deps": cmsis_nn_lib_deps}
+    write_folder(
+        directory / "platform",
+        {
+            **_platform_files(board),
+            f"boards/{board.id}.json": board.path.read_bytes(),
+            "memory.ld": render("project/memory.ld.j2", **context),
+        },
+    )
+    write_folder(directory / "lib" / "tinyflow_harness", _firmware_files("harness"))
+    write_folder(directory / "src", {"main.c": render("project/main.c.j2", **context)})
+    for name in ("platformio.ini", "README.md"):
+        write_if_changed(directory / name, render(f"project/{name}.j2", **context))
+    write_if_changed(directory / ".gitignore", ".pio/\n")
+
+
+def _platform_files(board: Board) -> dict[str, bytes]:
+    """PlatformIO's platform, start-up code, and the file of the board's family only."""
+    mcu = _firmware_files("mcu")
+    family = f"{board.family}.c"
+    if family not in mcu:
+        raise InputError(
+            f"{board.path}: no microcontroller family {board.family!r}",
+            hint=f"There are {', '.join(sorted(n[:-2] for n in mcu if n.endswith('.c')))}; "
+            "docs/adding-a-board.md says how to add one.",
+        )
+    sources = {n: data for n, data in mcu.items() if n == family or n.endswith(".h")}
+    return {
+        **_firmware_files("platform"),
+        **{f"core/{name}": data for name, data in _firmware_files("core").items()},
+        **{f"mcu/{name}": data for name, data in sources.items()},
+    }
+
+
+def _firmware_files(folder: str) -> dict[str, bytes]:
+    """The files of one folder of `firmware/`, by relative path."""
+    root = FIRMWARE / folder
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }

@@ -1,0 +1,90 @@
+"""Jinja over `templates/`, and writing files so that an unchanged build stays untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from tinyflow.resources import TEMPLATES
+
+
+def float_literal(value: float) -> str:
+    """The C literal of a float32 that reads back as the same bits, `0.00390625f`."""
+    text = f"{np.float32(value):.9g}"
+    if not np.isfinite(np.float32(value)):
+        raise ValueError(f"{value!r} has no C float literal")
+    return text + ("f" if any(mark in text for mark in ".e") else ".0f")
+
+
+def string_literal(text: str) -> str:
+    """The C literal of a string, safe for any text: all but printable ASCII becomes octal."""
+    return '"' + "".join(_escape(byte) for byte in text.encode("utf-8")) + '"'
+
+
+def _escape(byte: int) -> str:
+    plain = 0x20 <= byte < 0x7F and byte not in b'"\\?'
+    return chr(byte) if plain else f"\\{byte:03o}"
+
+
+def comment_text(text: str) -> str:
+    """Any text as the inside of one C comment line: it can neither end it nor leave its line."""
+    printable = "".join(char if char.isprintable() else "?" for char in text)
+    return printable.replace("*/", "* /").replace("/*", "/ *").replace("\\", "/")
+
+
+@cache
+def environment() -> Environment:
+    """The one Jinja environment: an undefined name is an error, the output ends in a newline."""
+    jinja = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    jinja.filters["cfloat"] = float_literal
+    jinja.filters["cstring"] = string_literal
+    jinja.filters["ccomment"] = comment_text
+    return jinja
+
+
+def render(template: str, /, **context: Any) -> str:
+    """The text of `templates/<template>` with that context.
+
+    Raises:
+        jinja2.UndefinedError: the template uses a name the context lacks.
+    """
+    return environment().get_template(template).render(**context)
+
+
+def write_if_changed(path: Path, content: str | bytes) -> bool:
+    """Write a file unless it holds that content already; returns whether it was written."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    if path.is_file() and path.read_bytes() == data:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return True
+
+
+def write_folder(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """Make a generated folder hold exactly those files, by relative path.
+
+    What is unchanged keeps its time stamp; every other file below the folder is removed, but for
+    the caches Python leaves beside its sources.
+    """
+    for name, content in files.items():
+        write_if_changed(folder / name, content)
+    wanted = {folder / name for name in files}
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif path not in wanted and path.parent.name != "__pycache__":
+            path.unlink()

@@ -1,0 +1,92 @@
+"""Reads a .tflite file, which is untrusted, into the flatbuffer schema's object tree."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+from ai_edge_litert import schema_py_generated as schema
+
+from tinyflow.errors import InputError
+
+_HINT = "Give a .tflite that the TFLite converter wrote with full int8 quantisation."
+_MAX_BYTES = 256 << 20
+
+
+def read_tflite(path: Path) -> bytes:
+    """The bytes of a .tflite file whose header is right.
+
+    Raises:
+        InputError: the file is missing, empty, too large, or not a TFLite flatbuffer.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    if not path.is_file():
+        raise InputError(f"{path}: not a file")
+    if path.stat().st_size > _MAX_BYTES:
+        raise InputError(f"{path}: larger than 256 MiB, which no microcontroller holds")
+    content = path.read_bytes()
+    if len(content) < 8 or content[4:8] != b"TFL3":
+        raise InputError(f"{path}: not a TFLite model (no TFL3 identifier)", hint=_HINT)
+    return content
+
+
+def parse_tflite(content: bytes, path: Path) -> Any:
+    """The object tree (`ModelT`) of a TFLite flatbuffer with one subgraph.
+
+    Raises:
+        InputError: the file is truncated or damaged, or has no subgraph.
+    """
+    try:
+        model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(content, 0))
+    except (
+        AttributeError,
+        IndexError,
+        MemoryError,
+        OverflowError,
+        RecursionError,
+        struct.error,
+        TypeError,
+        UnicodeDecodeError,
+        ValueError,
+    ) as error:
+        raise InputError(f"{path}: truncated or damaged TFLite model", hint=_HINT) from error
+    if model.version != 3:
+        raise InputError(f"{path}: TFLite schema version {model.version}, expected 3", hint=_HINT)
+    if not model.subgraphs or not model.operatorCodes or model.buffers is None:
+        raise InputError(f"{path}: the TFLite model holds no graph", hint=_HINT)
+    return model
+
+
+def operator_name(model: Any, operator: Any, path: Path) -> str:
+    """TFLite's name of an operator; a custom operator's is `CUSTOM name`.
+
+    Raises:
+        InputError: the operator's code does not exist.
+    """
+    try:
+        code = model.operatorCodes[operator.opcodeIndex]
+    except (IndexError, TypeError) as error:
+        raise InputError(f"{path}: an operator has no code; the file is damaged") from error
+    builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
+    name = _BUILTIN_NAMES.get(builtin)
+    if name is None:
+        raise InputError(f"{path}: operator code {builtin} is not known to the TFLite schema")
+    if name == "CUSTOM":
+        return f"CUSTOM {text(code.customCode)}"
+    return name
+
+
+def text(value: bytes | str | None) -> str:
+    """A name from the file as text; damaged UTF-8 is replaced."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else value.decode("utf-8", errors="replace")
+
+
+_BUILTIN_NAMES: dict[int, str] = {
+    value: name
+    for name, value in vars(schema.BuiltinOperator).items()
+    if not name.startswith("_") and isinstance(value, int)
+}

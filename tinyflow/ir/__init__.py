@@ -1,0 +1,1 @@
+"""The intermediate representation: tensors, operators, quantisation, and their verifier."""

@@ -1,0 +1,71 @@
+"""The graph every room after the importer speaks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyflow.ir.operators import Operator, TensorId
+from tinyflow.ir.quantization import Quantization
+from tinyflow.ir.types import DType
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """A value of static shape; a constant where `data` is given."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: DType
+    quantization: Quantization | None = None
+    data: NDArray[np.generic] | None = field(default=None, repr=False)
+
+    @property
+    def elements(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.elements * self.dtype.itemsize
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the value is known at build time."""
+        return self.data is not None
+
+    @property
+    def q(self) -> Quantization:
+        """The quantisation parameters, of a tensor that the verifier has seen to have them."""
+        assert self.quantization is not None, f"{self.name} is not quantised"
+        return self.quantization
+
+    @property
+    def values(self) -> NDArray[np.generic]:
+        """The data of a constant."""
+        assert self.data is not None, f"{self.name} is not constant"
+        return self.data
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Operators in execution order over an indexed set of tensors."""
+
+    name: str
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    inputs: tuple[TensorId, ...]
+    outputs: tuple[TensorId, ...]
+
+    def input_tensors(self) -> Iterator[Tensor]:
+        """The model's inputs, in order."""
+        return (self.tensors[index] for index in self.inputs)
+
+    def output_tensors(self) -> Iterator[Tensor]:
+        """The model's outputs, in order."""
+        return (self.tensors[index] for index in self.outputs)

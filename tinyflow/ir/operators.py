@@ -1,0 +1,225 @@
+"""One frozen dataclass per operator. Fields that name a tensor hold its index in the graph.
+
+Data is NHWC; weights are laid out as TFLite has them: convolution OHWI, depthwise 1HWC,
+fully connected OI.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+from tinyflow.ir.types import Activation, Padding
+
+TensorId = int
+
+
+@dataclass(frozen=True)
+class Operator:
+    """What all operators share: the layer's name, inputs and outputs."""
+
+    #: TFLite's name of the operator.
+    kind: ClassVar[str]
+    #: The fields that name tensors read; None in an optional one means absent.
+    input_fields: ClassVar[tuple[str, ...]] = ("input",)
+
+    name: str
+
+    def inputs(self) -> Iterator[TensorId]:
+        """The tensors read, constants included."""
+        for field in self.input_fields:
+            tensor = getattr(self, field)
+            if tensor is not None:
+                yield tensor
+
+    def outputs(self) -> Iterator[TensorId]:
+        """The tensors written."""
+        for field in fields(self):
+            if field.name == "output":
+                yield getattr(self, field.name)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A sliding window over height and width."""
+
+    stride: tuple[int, int]
+    padding: Padding
+    dilation: tuple[int, int] = (1, 1)
+
+    def pads(self, size: tuple[int, int], kernel: tuple[int, int]) -> tuple[int, int]:
+        """Rows above and columns left of an input of `size` (height, width).
+
+        SAME pads half the total before, the odd one after (`ComputePaddingWithOffset`).
+        """
+        before = []
+        for extent, width, stride, dilation in zip(
+            size, kernel, self.stride, self.dilation, strict=True
+        ):
+            reach = (width - 1) * dilation + 1
+            total = max(0, (self.output(extent, width, stride, dilation) - 1) * stride + reach - extent)
+            before.append(total // 2 if self.padding is Padding.SAME else 0)
+        return before[0], before[1]
+
+    def output_size(self, size: tuple[int, int], kernel: tuple[int, int]) -> tuple[int, int]:
+        """Height and width of the output (`ComputeOutSize`)."""
+        height, width = (
+            self.output(extent, reach, stride, dilation)
+            for extent, reach, stride, dilation in zip(
+                size, kernel, self.stride, self.dilation, strict=True
+            )
+        )
+        return height, width
+
+    def output(self, extent: int, kernel: int, stride: int, dilation: int) -> int:
+        """Positions of the window along one dimension."""
+        reach = (kernel - 1) * dilation + 1
+        room = extent if self.padding is Padding.SAME else extent - reach + 1
+        return -(-room // stride)
+
+
+@dataclass(frozen=True)
+class Conv2D(Operator):
+    """2-D convolution."""
+
+    kind = "CONV_2D"
+    input_fields = ("input", "weights", "bias")
+
+    input: TensorId
+    weights: TensorId
+    bias: TensorId | None
+    output: TensorId
+    window: Window
+    activation: Activation
+
+
+@dataclass(frozen=True)
+class DepthwiseConv2D(Operator):
+    """Depthwise 2-D convolution; each input channel gives `multiplier` output channels."""
+
+    kind = "DEPTHWISE_CONV_2D"
+    input_fields = ("input", "weights", "bias")
+
+    input: TensorId
+    weights: TensorId
+    bias: TensorId | None
+    output: TensorId
+    window: Window
+    multiplier: int
+    activation: Activation
+
+
+@dataclass(frozen=True)
+class FullyConnected(Operator):
+    """Matrix product with constant weights; leading dimensions of the input are rows."""
+
+    kind = "FULLY_CONNECTED"
+    input_fields = ("input", "weights", "bias")
+
+    input: TensorId
+    weights: TensorId
+    bias: TensorId | None
+    output: TensorId
+    activation: Activation
+
+
+@dataclass(frozen=True)
+class Add(Operator):
+    """Element-wise sum of two tensors of the same shape."""
+
+    kind = "ADD"
+    input_fields = ("left", "right")
+
+    left: TensorId
+    right: TensorId
+    output: TensorId
+    activation: Activation
+
+
+@dataclass(frozen=True)
+class Pool2D(Operator):
+    """What both poolings share."""
+
+    input: TensorId
+    output: TensorId
+    kernel: tuple[int, int]
+    window: Window
+    activation: Activation
+
+
+@dataclass(frozen=True)
+class AveragePool2D(Pool2D):
+    """Average over a window; padding does not count."""
+
+    kind = "AVERAGE_POOL_2D"
+
+
+@dataclass(frozen=True)
+class MaxPool2D(Pool2D):
+    """Maximum over a window."""
+
+    kind = "MAX_POOL_2D"
+
+
+@dataclass(frozen=True)
+class Mean(Operator):
+    """Mean over `axes`, which are sorted and not negative."""
+
+    kind = "MEAN"
+
+    input: TensorId
+    output: TensorId
+    axes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Reshape(Operator):
+    """The same elements under another shape."""
+
+    kind = "RESHAPE"
+
+    input: TensorId
+    output: TensorId
+
+
+@dataclass(frozen=True)
+class Softmax(Operator):
+    """Softmax over the last dimension of `beta * input`."""
+
+    kind = "SOFTMAX"
+
+    input: TensorId
+    output: TensorId
+    beta: float
+
+
+@dataclass(frozen=True)
+class Pad(Operator):
+    """Pad with the input's zero point; `paddings` holds (before, after) per dimension."""
+
+    kind = "PAD"
+
+    input: TensorId
+    output: TensorId
+    paddings: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Quantize(Operator):
+    """float32 to a quantised type, or from one quantisation to another."""
+
+    kind = "QUANTIZE"
+
+    input: TensorId
+    output: TensorId
+
+
+@dataclass(frozen=True)
+class Dequantize(Operator):
+    """A quantised type to float32."""
+
+    kind = "DEQUANTIZE"
+
+    input: TensorId
+    output: TensorId

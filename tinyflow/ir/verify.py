@@ -1,0 +1,186 @@
+"""The rules a graph keeps. Every importer and every pass must leave them true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tinyflow.errors import InputError
+from tinyflow.ir.graph import Graph, Tensor
+from tinyflow.ir.operators import (
+    Add,
+    Conv2D,
+    DepthwiseConv2D,
+    FullyConnected,
+    Mean,
+    Operator,
+    Pad,
+    Pool2D,
+    Reshape,
+    Softmax,
+)
+
+#: More elements than any microcontroller holds; keeps the arithmetic of sizes bounded.
+MAX_ELEMENTS = 1 << 28
+
+
+def verify(graph: Graph) -> None:
+    """Check that the graph is well formed.
+
+    Raises:
+        InputError: names the operator, the layer and the rule that is broken.
+    """
+    _check_dataflow(graph)
+    for tensor in graph.tensors:
+        _check_tensor(tensor)
+    for operator in graph.operators:
+        for kind, rule in _RULES.items():
+            if isinstance(operator, kind):
+                rule(graph, operator)
+
+
+def _fail(operator: Operator, problem: str) -> InputError:
+    return InputError(f"{operator.kind} layer {operator.name!r}: {problem}; the model is damaged")
+
+
+def _check_dataflow(graph: Graph) -> None:
+    known = set(graph.inputs) | {
+        index for index, tensor in enumerate(graph.tensors) if tensor.is_constant
+    }
+    for operator in graph.operators:
+        for index in operator.inputs():
+            if index not in known:
+                name = graph.tensors[index].name
+                raise _fail(operator, f"reads {name!r}, which nothing before it writes")
+        for index in operator.outputs():
+            if index in known:
+                raise _fail(operator, f"writes {graph.tensors[index].name!r} a second time")
+            known.add(index)
+    for index in graph.outputs:
+        if index not in known:
+            raise InputError(f"output {graph.tensors[index].name!r} is never written")
+
+
+def _check_tensor(tensor: Tensor) -> None:
+    if any(extent < 1 for extent in tensor.shape):
+        raise InputError(f"tensor {tensor.name!r} has the shape {list(tensor.shape)}: not static")
+    if tensor.elements > MAX_ELEMENTS:
+        raise InputError(f"tensor {tensor.name!r} of shape {list(tensor.shape)} is too large")
+    if tensor.data is not None and tensor.data.shape != tensor.shape:
+        raise InputError(f"tensor {tensor.name!r}: data of another shape than {list(tensor.shape)}")
+    quantization = tensor.quantization
+    if quantization is None:
+        return
+    if any(not 0.0 < scale < float("inf") for scale in quantization.scales):
+        raise InputError(f"tensor {tensor.name!r} has a scale that is not a positive number")
+    if quantization.axis is not None:
+        if not 0 <= quantization.axis < len(tensor.shape):
+            raise InputError(f"tensor {tensor.name!r} is quantised along a missing dimension")
+        if len(quantization.scales) != tensor.shape[quantization.axis]:
+            raise InputError(
+                f"tensor {tensor.name!r} has {len(quantization.scales)} scales "
+                f"for {tensor.shape[quantization.axis]} channels"
+            )
+
+
+def _rank(graph: Graph, operator: Operator, index: int, rank: int) -> tuple[int, ...]:
+    shape = graph.tensors[index].shape
+    if len(shape) != rank:
+        raise _fail(operator, f"{graph.tensors[index].name!r} has rank {len(shape)}, not {rank}")
+    return shape
+
+
+def _expect(operator: Operator, what: str, found: tuple[int, ...], due: tuple[int, ...]) -> None:
+    if found != due:
+        raise _fail(operator, f"{what} has the shape {list(found)}, not {list(due)}")
+
+
+def _convolution(graph: Graph, op: Conv2D) -> None:
+    batch, height, width, channels = _rank(graph, op, op.input, 4)
+    filters, kernel_h, kernel_w, depth = _rank(graph, op, op.weights, 4)
+    if channels % depth:
+        raise _fail(op, f"{channels} input channels for filters of {depth}")
+    size = op.window.output_size((height, width), (kernel_h, kernel_w))
+    _expect(op, "the output", graph.tensors[op.output].shape, (batch, *size, filters))
+    _bias(graph, op, op.bias, filters)
+
+
+def _depthwise(graph: Graph, op: DepthwiseConv2D) -> None:
+    batch, height, width, channels = _rank(graph, op, op.input, 4)
+    one, kernel_h, kernel_w, filters = _rank(graph, op, op.weights, 4)
+    if one != 1 or filters != channels * op.multiplier:
+        raise _fail(op, f"weights {[one, kernel_h, kernel_w, filters]} for {channels} channels")
+    size = op.window.output_size((height, width), (kernel_h, kernel_w))
+    _expect(op, "the output", graph.tensors[op.output].shape, (batch, *size, filters))
+    _bias(graph, op, op.bias, filters)
+
+
+def _fully_connected(graph: Graph, op: FullyConnected) -> None:
+    rows, depth = _rank(graph, op, op.weights, 2)
+    elements = graph.tensors[op.input].elements
+    if elements % depth:
+        raise _fail(op, f"{elements} input elements for weights of depth {depth}")
+    if graph.tensors[op.output].elements != elements // depth * rows:
+        raise _fail(op, "the output has another size than rows times batches")
+    _bias(graph, op, op.bias, rows)
+
+
+def _bias(graph: Graph, op: Operator, bias: int | None, channels: int) -> None:
+    if bias is not None:
+        _expect(op, "the bias", graph.tensors[bias].shape, (channels,))
+
+
+def _pool(graph: Graph, op: Pool2D) -> None:
+    batch, height, width, channels = _rank(graph, op, op.input, 4)
+    size = op.window.output_size((height, width), op.kernel)
+    _expect(op, "the output", graph.tensors[op.output].shape, (batch, *size, channels))
+
+
+def _add(graph: Graph, op: Add) -> None:
+    if graph.tensors[op.output].elements < max(
+        graph.tensors[op.left].elements, graph.tensors[op.right].elements
+    ):
+        raise _fail(op, "the output is smaller than an operand")
+
+
+def _mean(graph: Graph, op: Mean) -> None:
+    shape = graph.tensors[op.input].shape
+    if any(axis >= len(shape) or axis < 0 for axis in op.axes):
+        raise _fail(op, f"axes {list(op.axes)} of a tensor of rank {len(shape)}")
+    kept = 1
+    for axis, extent in enumerate(shape):
+        kept *= 1 if axis in op.axes else extent
+    if graph.tensors[op.output].elements != kept:
+        raise _fail(op, "the output has another size than the kept dimensions")
+
+
+def _same_elements(graph: Graph, op: Reshape) -> None:
+    if graph.tensors[op.input].elements != graph.tensors[op.output].elements:
+        raise _fail(op, "input and output have different numbers of elements")
+
+
+def _same_shape(graph: Graph, op: Softmax) -> None:
+    _expect(op, "the output", graph.tensors[op.output].shape, graph.tensors[op.input].shape)
+
+
+def _pad(graph: Graph, op: Pad) -> None:
+    shape = graph.tensors[op.input].shape
+    if len(op.paddings) != len(shape) or any(pad < 0 for pair in op.paddings for pad in pair):
+        raise _fail(op, f"paddings {op.paddings} of a tensor of rank {len(shape)}")
+    due = tuple(
+        extent + before + after for extent, (before, after) in zip(shape, op.paddings, strict=True)
+    )
+    _expect(op, "the output", graph.tensors[op.output].shape, due)
+
+
+_RULES: dict[type[Operator], Callable[[Graph, Any], None]] = {
+    Conv2D: _convolution,
+    DepthwiseConv2D: _depthwise,
+    FullyConnected: _fully_connected,
+    Pool2D: _pool,
+    Add: _add,
+    Mean: _mean,
+    Reshape: _same_elements,
+    Softmax: _same_shape,
+    Pad: _pad,
+}

@@ -1,0 +1,77 @@
+"""What a chosen kernel is: the C to call, its constants laid out for it, its scratch bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyflow.ir.graph import Graph, Tensor
+from tinyflow.ir.operators import Operator
+
+LibraryName = Literal["CMSIS-NN", "tinyflow", "none"]
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """An array the kernel reads from flash; `suffix` completes its C name."""
+
+    suffix: str
+    c_type: str
+    values: NDArray[np.generic]
+    comment: str
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return int(self.values.nbytes)
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """A kernel chosen for one operator.
+
+    Attributes:
+        operator: what it computes.
+        function: the C function called, as the report names it.
+        library: where the function comes from; "none" where no code runs.
+        template: the Jinja template of the layer's body under `templates/model/layers`.
+        context: what the template needs beside the tensors: numbers only, never a model's text.
+        constants: arrays in flash.
+        scratch: bytes of arena needed while it runs, aligned to 4.
+        macs: multiply-accumulates of one inference.
+        aliases_input: the output is the input's memory; no code runs.
+    """
+
+    operator: Operator
+    function: str
+    library: LibraryName
+    template: str
+    context: Mapping[str, Any] = field(default_factory=dict)
+    constants: tuple[Constant, ...] = ()
+    scratch: int = 0
+    macs: int = 0
+    aliases_input: bool = False
+
+
+def nhwc(tensor: Tensor) -> tuple[int, int, int, int]:
+    """A shape as batch, height, width, channels; missing leading dimensions are 1."""
+    batch, height, width, channels = (1,) * (4 - len(tensor.shape)) + tensor.shape
+    return batch, height, width, channels
+
+
+def output_of(graph: Graph, operator: Operator) -> Tensor:
+    """The one tensor that the operator writes."""
+    (index,) = operator.outputs()
+    return graph.tensors[index]
+
+
+def bias_constant(graph: Graph, bias: int | None, channels: int) -> Constant:
+    """The bias as int32, zeros where the model has none."""
+    values = (
+        np.zeros(channels, np.int32) if bias is None else graph.tensors[bias].values.astype(np.int32)
+    )
+    return Constant("bias", "int32_t", values, f"bias [{channels}]")

@@ -1,0 +1,82 @@
+"""ADD, SOFTMAX and PAD on CMSIS-NN."""
+
+from __future__ import annotations
+
+from tinyflow.boards import Board
+from tinyflow.ir.graph import Graph
+from tinyflow.ir.operators import Add, Pad, Softmax
+from tinyflow.ir.quantization import activation_range
+from tinyflow.kernels.base import Kernel, nhwc, output_of
+from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.scaling import ADD_LEFT_SHIFT, add_multipliers, softmax_parameters
+
+
+def elementwise_add_s8(op: Add, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """ADD: int8 operands of the same shape."""
+    if not cmsis.has("arm_elementwise_add_s8"):
+        return None
+    return Kernel(
+        operator=op,
+        function="arm_elementwise_add_s8",
+        library="CMSIS-NN",
+        template="cmsis_nn/elementwise_add_s8.c.j2",
+        context=add_context(op, graph),
+    )
+
+
+def add_context(op: Add, graph: Graph) -> dict[str, object]:
+    """What both the CMSIS-NN and the portable ADD are called with."""
+    left, right, output = graph.tensors[op.left], graph.tensors[op.right], output_of(graph, op)
+    return {
+        "left": left,
+        "right": right,
+        "output": output,
+        "multipliers": add_multipliers(left, right, output),
+        "left_shift": ADD_LEFT_SHIFT,
+        "range": activation_range(op.activation, output.q),
+    }
+
+
+def softmax_s8(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """SOFTMAX: int8, over the last dimension."""
+    if not cmsis.has("arm_softmax_s8"):
+        return None
+    return Kernel(
+        operator=op,
+        function="arm_softmax_s8",
+        library="CMSIS-NN",
+        template="cmsis_nn/softmax_s8.c.j2",
+        context=softmax_context(op, graph),
+    )
+
+
+def softmax_context(op: Softmax, graph: Graph) -> dict[str, object]:
+    """What both the CMSIS-NN and the portable SOFTMAX are called with."""
+    source = graph.tensors[op.input]
+    multiplier, least = softmax_parameters(op, source, op.beta)
+    return {
+        "rows": source.elements // source.shape[-1],
+        "depth": source.shape[-1],
+        "multiplier": multiplier,
+        "least_difference": least,
+    }
+
+
+def pad_s8(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """PAD: int8, up to four dimensions."""
+    source = graph.tensors[op.input]
+    if not cmsis.has("arm_pad_s8") or len(source.shape) > 4:
+        return None
+    pads = ((0, 0),) * (4 - len(op.paddings)) + op.paddings
+    return Kernel(
+        operator=op,
+        function="arm_pad_s8",
+        library="CMSIS-NN",
+        template="cmsis_nn/pad_s8.c.j2",
+        context={
+            "value": source.q.zero_point,
+            "input_dims": nhwc(source),
+            "before": [pair[0] for pair in pads],
+            "after": [pair[1] for pair in pads],
+        },
+    )

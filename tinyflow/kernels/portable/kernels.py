@@ -1,0 +1,111 @@
+"""ADD, MEAN, PAD, SOFTMAX, QUANTIZE and DEQUANTIZE in portable C."""
+
+from __future__ import annotations
+
+import math
+
+from tinyflow.boards import Board
+from tinyflow.errors import UnsupportedError
+from tinyflow.ir.graph import Graph
+from tinyflow.ir.operators import Add, Dequantize, Mean, Pad, Quantize, Reshape, Softmax
+from tinyflow.ir.types import DType
+from tinyflow.kernels.base import Kernel, output_of
+from tinyflow.kernels.cmsis_nn.elementwise import add_context, softmax_context
+from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.scaling import mean_multiplier, rescale
+
+
+def add_s8(op: Add, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """ADD: int8 operands of the same shape."""
+    return Kernel(op, "tf_add_s8", "tinyflow", "portable/add_s8.c.j2", add_context(op, graph))
+
+
+def mean_s8(op: Mean, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """MEAN: int8, over neighbouring dimensions such as height and width."""
+    source, output = graph.tensors[op.input], output_of(graph, op)
+    count = math.prod(source.shape[axis] for axis in op.axes)
+    return Kernel(
+        op,
+        "tf_mean_s8",
+        "tinyflow",
+        "portable/mean_s8.c.j2",
+        {
+            "outer": math.prod(source.shape[: op.axes[0]]),
+            "count": count,
+            "inner": math.prod(source.shape[op.axes[-1] + 1 :]),
+            "source": source,
+            "output": output,
+            "multiplier": mean_multiplier(source, output, count),
+        },
+    )
+
+
+def pad_s8(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """PAD: int8, up to four dimensions."""
+    source = graph.tensors[op.input]
+    if len(source.shape) > 4:
+        raise UnsupportedError(f"PAD layer {op.name!r}: rank {len(source.shape)}, at most 4")
+    missing = 4 - len(source.shape)
+    return Kernel(
+        op,
+        "tf_pad_s8",
+        "tinyflow",
+        "portable/pad_s8.c.j2",
+        {
+            "value": source.q.zero_point,
+            "shape": (1,) * missing + source.shape,
+            "pads": ((0, 0),) * missing + op.paddings,
+        },
+    )
+
+
+def softmax_s8(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """SOFTMAX: int8, over the last dimension."""
+    return Kernel(
+        op, "tf_softmax_s8", "tinyflow", "portable/softmax_s8.c.j2", softmax_context(op, graph)
+    )
+
+
+def quantize(op: Quantize, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """QUANTIZE: float32, int8 or uint8 to int8 or uint8."""
+    source, output = graph.tensors[op.input], output_of(graph, op)
+    suffix = "s8" if output.dtype is DType.INT8 else "u8"
+    if source.dtype is DType.FLOAT32:
+        return Kernel(
+            op,
+            f"tf_quantize_f32_{suffix}",
+            "tinyflow",
+            "portable/quantize.c.j2",
+            {"function": f"tf_quantize_f32_{suffix}", "source": source, "output": output},
+        )
+    function = f"tf_requantize_{'s8' if source.dtype is DType.INT8 else 'u8'}_{suffix}"
+    return Kernel(
+        op,
+        function,
+        "tinyflow",
+        "portable/requantize.c.j2",
+        {
+            "function": function,
+            "source": source,
+            "output": output,
+            "multiplier": rescale(source, output),
+        },
+    )
+
+
+def dequantize(op: Dequantize, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """DEQUANTIZE: int8 or uint8 to float32."""
+    source, output = graph.tensors[op.input], output_of(graph, op)
+    function = f"tf_dequantize_{'s8' if source.dtype is DType.INT8 else 'u8'}_f32"
+    return Kernel(
+        op,
+        function,
+        "tinyflow",
+        "portable/dequantize.c.j2",
+        {"function": function, "source": source, "output": output},
+    )
+
+
+def reshape(op: Reshape, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """RESHAPE: no code; the output is the input's memory."""
+    return Kernel(op, "none", "none", "", aliases_input=True)

@@ -1,0 +1,72 @@
+"""Selection: the first kernel in order of preference that is legal and at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tinyflow.boards import Board
+from tinyflow.errors import UnsupportedError
+from tinyflow.ir.graph import Graph
+from tinyflow.ir.operators import (
+    Add,
+    AveragePool2D,
+    Conv2D,
+    DepthwiseConv2D,
+    Dequantize,
+    FullyConnected,
+    MaxPool2D,
+    Mean,
+    Operator,
+    Pad,
+    Quantize,
+    Reshape,
+    Softmax,
+)
+from tinyflow.kernels.base import Kernel
+from tinyflow.kernels.cmsis_nn import convolution, elementwise, fully_connected, pooling
+from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.portable import kernels as portable
+
+Maker = Callable[[Any, Graph, Board, CmsisNN], Kernel | None]
+
+#: For each operator its kernels, the preferred first. A maker gives None where its kernel is
+#: not in the CMSIS-NN at hand or not legal for the operator.
+KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
+    Add: (elementwise.elementwise_add_s8, portable.add_s8),
+    AveragePool2D: (pooling.pool_s8,),
+    Conv2D: (convolution.convolve_s8,),
+    DepthwiseConv2D: (convolution.depthwise_conv_s8,),
+    Dequantize: (portable.dequantize,),
+    FullyConnected: (fully_connected.fully_connected_s8,),
+    MaxPool2D: (pooling.pool_s8,),
+    Mean: (portable.mean_s8,),
+    Pad: (elementwise.pad_s8, portable.pad_s8),
+    Quantize: (portable.quantize,),
+    Reshape: (portable.reshape,),
+    Softmax: (elementwise.softmax_s8, portable.softmax_s8),
+}
+
+
+def select_kernels(graph: Graph, board: Board, cmsis: CmsisNN) -> tuple[Kernel, ...]:
+    """A kernel for each operator of the graph, in order.
+
+    Raises:
+        UnsupportedError: no kernel serves an operator; names the operator and the layer.
+    """
+    return tuple(_select(operator, graph, board, cmsis) for operator in graph.operators)
+
+
+def _select(operator: Operator, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel:
+    batch = next(iter(operator.inputs()))
+    shape = graph.tensors[batch].shape
+    if isinstance(operator, Conv2D | DepthwiseConv2D | AveragePool2D | MaxPool2D) and shape[0] != 1:
+        raise UnsupportedError(
+            f"{operator.kind} layer {operator.name!r}: batch {shape[0]}, expected 1",
+            hint="Convert the model with a static batch of 1.",
+        )
+    for make in KERNELS[type(operator)]:
+        kernel = make(operator, graph, board, cmsis)
+        if kernel is not None:
+            return kernel
+    raise UnsupportedError(f"{operator.kind} layer {operator.name!r}: no kernel serves it")
