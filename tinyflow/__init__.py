@@ -1,3 +1,26 @@
 """tinyflow: from a trained Keras model to verified INT8 firmware on a microcontroller."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from tinyflow.api import build as build
+    from tinyflow.report.model import Report as Report
+
+__all__ = ["Report", "__version__", "build"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the API when it is first used, so that a submodule alone imports fast."""
+    if name == "build":
+        from tinyflow.api import build
+
+        return build
+    if name == "Report":
+        from tinyflow.report.model import Report
+
+        return Report
+    raise AttributeError(f"module 'tinyflow' has no attribute {name!r}")

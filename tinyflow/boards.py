@@ -9,9 +9,16 @@ import difflib
 import json
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from tinyflow.errors import InputError
 from tinyflow.resources import BOARDS
@@ -67,6 +74,13 @@ class Upload(_Strict):
     protocol: Literal["stlink", "cmsis-dap", "jlink", "pyocd"]
     openocd_target: str | None = None
     pyocd_target: str | None = None
+
+    @model_validator(mode="after")
+    def _has_a_target(self) -> Self:
+        field = "pyocd_target" if self.protocol == "pyocd" else "openocd_target"
+        if getattr(self, field) is None:
+            raise ValueError(f"the protocol {self.protocol!r} needs debug.{field}")
+        return self
 
 
 class Board(_Strict):

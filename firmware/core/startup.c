@@ -1,0 +1,110 @@
+/*
+ * From reset to main() on any Armv7-M core, with no C library.
+ *
+ * Memory, laid out by memory.ld: the stack is at the bottom of RAM, so that an overflow runs out
+ * of RAM and faults; .data and .bss follow it. The stack is painted before use: the lowest word
+ * that changed tells how deep it ever went.
+ *
+ * Registers: Armv7-M Architecture Reference Manual (Arm DDI 0403E), B3.2.2 "System control and
+ * ID registers".
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tf_core.h"
+
+extern uint32_t _stack_start[], _stack_end[]; /* lowest address, and one past the highest */
+extern uint32_t _sdata[], _edata[], _sidata[]; /* .data in RAM, and its image in flash */
+extern uint32_t _sbss[], _ebss[];
+extern int main(void);
+
+#define STACK_PAINT 0x7F5AC3E1u
+#define SCB_VTOR (*(volatile uint32_t *)0xE000ED08u)
+#define SCB_CPACR (*(volatile uint32_t *)0xE000ED88u)
+#define CPACR_FPU (0xFu << 20) /* full access to CP10 and CP11 */
+
+volatile uint32_t tf_halt_reason;
+
+_Noreturn void Reset_Handler(void);
+_Noreturn void tf_fault_handler(void);
+_Noreturn void tf_reset(void);
+
+typedef union {
+    void *stack;
+    void (*handler)(void);
+} vector_t;
+
+/* The 16 system vectors; no interrupt is ever enabled, so none needs one. */
+__attribute__((section(".isr_vector"), used)) static const vector_t vectors[16] = {
+    [0] = {.stack = _stack_end},
+    [1] = {.handler = Reset_Handler},
+    [2] = {.handler = tf_fault_handler},  /* NMI */
+    [3] = {.handler = tf_fault_handler},  /* HardFault: the others escalate to it */
+    [4] = {.handler = tf_fault_handler},  /* MemManage */
+    [5] = {.handler = tf_fault_handler},  /* BusFault */
+    [6] = {.handler = tf_fault_handler},  /* UsageFault */
+    [11] = {.handler = tf_fault_handler}, /* SVCall */
+    [12] = {.handler = tf_fault_handler}, /* DebugMonitor */
+    [14] = {.handler = tf_fault_handler}, /* PendSV */
+    [15] = {.handler = tf_fault_handler}, /* SysTick */
+};
+
+/* Sets the stack pointer itself: a bootloader or a debugger may come here without a reset. */
+__attribute__((naked)) void Reset_Handler(void) {
+    __asm volatile("ldr r0, =_stack_end\n"
+                   "mov sp, r0\n"
+                   "b tf_reset\n");
+}
+
+/* A fault may come from a stack overflow: take a sound stack before calling anything. */
+__attribute__((naked)) void tf_fault_handler(void) {
+    __asm volatile("ldr r0, =_stack_end\n"
+                   "mov sp, r0\n"
+                   "movs r0, %0\n"
+                   "b tf_halt\n"
+                   :
+                   : "i"(TF_HALT_FAULT));
+}
+
+_Noreturn __attribute__((used)) void tf_reset(void) {
+#if defined(__ARM_FP)
+    SCB_CPACR |= CPACR_FPU;
+    __asm volatile("dsb\n isb" ::: "memory");
+#endif
+    SCB_VTOR = (uint32_t)(uintptr_t)vectors;
+
+    /* The stores are volatile so that the compiler cannot turn these loops into calls. */
+    uintptr_t stack_pointer;
+    __asm volatile("mov %0, sp" : "=r"(stack_pointer));
+    for (volatile uint32_t *word = _stack_start; (uintptr_t)word < stack_pointer; ++word) {
+        *word = STACK_PAINT;
+    }
+    const uint32_t *image = _sidata;
+    for (volatile uint32_t *word = _sdata; word < _edata; ++word) {
+        *word = *image++;
+    }
+    for (volatile uint32_t *word = _sbss; word < _ebss; ++word) {
+        *word = 0;
+    }
+    (void)main();
+    tf_halt(TF_HALT_MAIN_RETURNED);
+}
+
+_Noreturn __attribute__((noinline, used)) void tf_halt(uint32_t reason) {
+    tf_halt_reason = reason;
+    for (;;) {
+        __asm volatile("wfe");
+    }
+}
+
+uint32_t tf_stack_size(void) {
+    return (uint32_t)((uintptr_t)_stack_end - (uintptr_t)_stack_start);
+}
+
+uint32_t tf_stack_peak(void) {
+    const volatile uint32_t *word = _stack_start;
+    while (word < _stack_end && *word == STACK_PAINT) {
+        ++word;
+    }
+    return (uint32_t)((uintptr_t)_stack_end - (uintptr_t)word);
+}

@@ -1,0 +1,44 @@
+/* Serves a model over the UART: the device's side of the harness protocol. */
+#ifndef TF_HARNESS_H
+#define TF_HARNESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The longest request payload; the model's tensors are read and written in pieces. */
+#define TF_HARNESS_MAX_PAYLOAD 512u
+
+/* Element types, as the protocol numbers them. */
+enum { TF_INT8 = 0, TF_UINT8 = 1, TF_INT16 = 2, TF_INT32 = 3, TF_FLOAT32 = 4 };
+
+typedef struct {
+    uint8_t type;
+    uint8_t rank;
+    const uint32_t *shape; /* `rank` dimensions */
+    uint32_t bytes;
+    float scale;
+    int32_t zero_point;
+} tf_tensor_t;
+
+/* A model and the functions that run it. */
+typedef struct {
+    const char *name;  /* at most 255 bytes, as is the board's */
+    const char *board;
+    uint8_t digest[8]; /* the start of the .tflite file's SHA-256 */
+    uint32_t arena_bytes;
+    uint32_t clock_hz;
+    uint16_t layer_count;
+    uint8_t input_count;
+    uint8_t output_count;
+    const tf_tensor_t *inputs;
+    const tf_tensor_t *outputs;
+    void (*init)(void);
+    void *(*input)(size_t index);
+    const void *(*output)(size_t index);
+    int (*invoke)(void);
+} tf_model_t;
+
+/* Answers requests for ever; call it after tf_mcu_init(). */
+_Noreturn void tf_harness_run(const tf_model_t *model);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * The cycle counter of Armv7-M cores, and the caches of Cortex-M7.
+ * Source: Armv7-M Architecture Reference Manual (Arm DDI 0403E): C1.6.5 DEMCR, C1.8 "The Data
+ * Watchpoint and Trace unit"; for the caches Arm DDI 0489, Cortex-M7 Technical Reference Manual.
+ */
+#ifndef TF_CORTEX_M_H
+#define TF_CORTEX_M_H
+
+#include "tf_registers.h"
+
+#define CORTEX_DEMCR 0xE000EDFCu
+#define DEMCR_TRCENA BIT(24)
+#define DWT_CTRL 0xE0001000u
+#define DWT_CYCCNT 0xE0001004u
+#define DWT_CTRL_CYCCNTENA BIT(0)
+
+static inline void tf_cycle_counter_start(void) {
+    tf_modify(CORTEX_DEMCR, 0, DEMCR_TRCENA);
+#if defined(TF_CORTEX_M7)
+    /* Cortex-M7 locks the DWT's registers against software: Arm DDI 0489, "CoreSight Lock
+     * Access Register". */
+    REG32(0xE0001FB0u) = 0xC5ACCE55u;
+#endif
+    REG32(DWT_CYCCNT) = 0;
+    tf_modify(DWT_CTRL, 0, DWT_CTRL_CYCCNTENA);
+}
+
+static inline uint32_t tf_cycle_counter(void) {
+    return REG32(DWT_CYCCNT);
+}
+
+#if defined(TF_CORTEX_M7)
+#define SCB_CCR 0xE000ED14u
+#define CCR_DC BIT(16)
+#define CCR_IC BIT(17)
+#define SCB_CCSIDR 0xE000ED80u
+#define SCB_CSSELR 0xE000ED84u
+#define SCB_ICIALLU 0xE000EF50u
+#define SCB_DCISW 0xE000EF60u
+
+static inline void tf_barrier(void) {
+    __asm volatile("dsb\n isb" ::: "memory");
+}
+
+/* Both caches hold random contents after reset: invalidate, then enable. */
+static inline void tf_caches_enable(void) {
+    tf_barrier();
+    REG32(SCB_ICIALLU) = 0;
+    tf_barrier();
+    tf_modify(SCB_CCR, 0, CCR_IC);
+    tf_barrier();
+
+    REG32(SCB_CSSELR) = 0; /* select the level 1 data cache */
+    tf_barrier();
+    const uint32_t geometry = REG32(SCB_CCSIDR);
+    const uint32_t last_set = (geometry >> 13) & 0x7FFFu;
+    const uint32_t last_way = (geometry >> 3) & 0x3FFu;
+    for (uint32_t set = 0; set <= last_set; ++set) {
+        for (uint32_t way = 0; way <= last_way; ++way) {
+            /* Cortex-M7: four ways, lines of 32 bytes (Arm DDI 0489, DCISW). */
+            REG32(SCB_DCISW) = (way << 30) | (set << 5);
+        }
+    }
+    tf_barrier();
+    tf_modify(SCB_CCR, 0, CCR_DC);
+    tf_barrier();
+}
+#endif
+
+#endif

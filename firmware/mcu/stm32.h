@@ -1,0 +1,58 @@
+/*
+ * What the STM32 families share: GPIO ports and the two generations of USART.
+ * Offsets and bits: RM0090 sections 8.4 and 30.6 (F4), RM0385 sections 6.4 and 31.8 (F7),
+ * RM0432 "GPIO registers", "USART registers", "LPUART registers" (L4+).
+ *
+ * Board defines read here: TF_UART_TX_PORT, TF_UART_RX_PORT (0 for port A), TF_UART_TX_PIN,
+ * TF_UART_RX_PIN, TF_UART_AF (the pins' alternate function).
+ */
+#ifndef TF_STM32_H
+#define TF_STM32_H
+
+#include "tf_registers.h"
+
+#define GPIO_MODER 0x00u
+#define GPIO_PUPDR 0x0Cu
+#define GPIO_AFRL 0x20u
+#define GPIO_MODE_ALTERNATE 2u
+#define GPIO_PULL_UP 1u
+
+/* Gives a pin to a peripheral, pulled up so that an open line idles high. */
+static inline void tf_stm32_pin(uintptr_t port, uint32_t pin, uint32_t function) {
+    tf_modify(port + GPIO_AFRL + 4u * (pin / 8u), 0xFu << (4u * (pin % 8u)),
+              function << (4u * (pin % 8u)));
+    tf_modify(port + GPIO_PUPDR, 3u << (2u * pin), GPIO_PULL_UP << (2u * pin));
+    tf_modify(port + GPIO_MODER, 3u << (2u * pin), GPIO_MODE_ALTERNATE << (2u * pin));
+}
+
+/* Both pins of the UART; `gpio` is the address of port A, the ports follow at 0x400 each. */
+static inline void tf_stm32_uart_pins(uintptr_t gpio) {
+    tf_stm32_pin(gpio + 0x400u * TF_UART_TX_PORT, TF_UART_TX_PIN, TF_UART_AF);
+    tf_stm32_pin(gpio + 0x400u * TF_UART_RX_PORT, TF_UART_RX_PIN, TF_UART_AF);
+}
+
+/* USART of the F4: status and data registers. */
+#define USART_V1_SR (TF_UART_BASE + 0x00u)
+#define USART_V1_DR (TF_UART_BASE + 0x04u)
+#define USART_V1_BRR (TF_UART_BASE + 0x08u)
+#define USART_V1_CR1 (TF_UART_BASE + 0x0Cu)
+#define USART_V1_CR1_UE BIT(13)
+
+/* USART and LPUART of the F7 and L4: separate receive and transmit registers. */
+#define USART_V2_CR1 (TF_UART_BASE + 0x00u)
+#define USART_V2_CR3 (TF_UART_BASE + 0x08u)
+#define USART_V2_BRR (TF_UART_BASE + 0x0Cu)
+#define USART_V2_ISR (TF_UART_BASE + 0x1Cu)
+#define USART_V2_RDR (TF_UART_BASE + 0x24u)
+#define USART_V2_TDR (TF_UART_BASE + 0x28u)
+#define USART_V2_CR1_UE BIT(0)
+#define USART_V2_CR3_OVRDIS BIT(12)
+
+/* The same in both. */
+#define USART_CR1_RE BIT(2)
+#define USART_CR1_TE BIT(3)
+#define USART_RXNE BIT(5)
+#define USART_TC BIT(6)
+#define USART_TXE BIT(7)
+
+#endif

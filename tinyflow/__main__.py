@@ -1,0 +1,5 @@
+"""`python -m tinyflow`."""
+
+from tinyflow.cli.app import main
+
+main()

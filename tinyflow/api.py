@@ -1,0 +1,79 @@
+"""The Python API: `tinyflow.build`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinyflow.boards import Board, load_board
+from tinyflow.pipeline import BuildRequest, DataSource, Progress, run
+from tinyflow.project import BudgetTable, PruneTable
+from tinyflow.report.model import Report
+
+if TYPE_CHECKING:
+    import keras
+
+
+def build(
+    model: Path | str | keras.Model,
+    *,
+    board: str | Board,
+    calibration: DataSource | None = None,
+    output: Path | str | None = None,
+    name: str | None = None,
+    training: DataSource | None = None,
+    test: DataSource | None = None,
+    prune: PruneTable | None = None,
+    budget: BudgetTable | None = None,
+    cmsis_nn: Path | str | None = None,
+    vectors: int = 20,
+    emit_tflite_array: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Compile a model to firmware, run it in the simulator, and report.
+
+    Args:
+        model: a `.keras`, `.h5`, SavedModel folder or int8 `.tflite`, or a Keras model.
+        board: a board's name, see `tinyflow boards`.
+        calibration: representative samples: a file, an array (samples, *shape), or a mapping
+            from input names to arrays. Needed unless the model is a `.tflite`.
+        output: where the project goes; `build/<board>` where absent.
+        name: name of the C functions; from the file's or the model's name where absent.
+        training: samples `x` and labels `y`, for fine-tuning after pruning.
+        test: samples `x` and labels `y`, for the accuracy.
+        prune: pruning before quantisation.
+        budget: limits, see `BudgetTable`.
+        cmsis_nn: folder of CMSIS-NN's sources.
+        vectors: inputs on which the firmware is compared with the oracle.
+        emit_tflite_array: also emit the `.tflite` as a C array.
+        progress: told about stages.
+
+    Raises:
+        TinyflowError: see `tinyflow.errors`.
+    """
+    target = board if isinstance(board, Board) else load_board(board)
+
+    def request(path: Path, fallback: str | None) -> BuildRequest:
+        return BuildRequest(
+            model=path,
+            board=target,
+            output=Path(output if output is not None else Path("build") / target.id).resolve(),
+            name=name or fallback,
+            calibration=calibration,
+            training=training,
+            test=test,
+            prune=prune or PruneTable(),
+            budget=budget or BudgetTable(),
+            cmsis_nn=None if cmsis_nn is None else Path(cmsis_nn),
+            vectors=vectors,
+            emit_tflite_array=emit_tflite_array,
+        )
+
+    if isinstance(model, str | Path):
+        return run(request(Path(model), None), progress)
+    saved: Any = model
+    with tempfile.TemporaryDirectory(prefix="tinyflow-") as folder:
+        path = Path(folder) / "model.keras"
+        saved.save(path)
+        return run(request(path, str(saved.name)), progress)

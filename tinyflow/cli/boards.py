@@ -1,0 +1,50 @@
+"""`tinyflow boards`."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from tinyflow.boards import board_ids, load_board
+from tinyflow.cli.console import out, print_json
+from tinyflow.cli.options import Json
+
+
+def command(as_json: Json = False) -> None:
+    """List the boards with core, clock, RAM and flash."""
+    boards = [load_board(name) for name in board_ids()]
+    if as_json:
+        print_json(
+            [
+                {
+                    "id": board.id,
+                    "name": board.name,
+                    "vendor": board.vendor,
+                    "mcu": board.mcu,
+                    "core": board.core,
+                    "clock_hz": board.clock_hz,
+                    "ram": board.ram.size,
+                    "flash": board.flash.size,
+                    "url": board.url,
+                }
+                for board in boards
+            ]
+        )
+        return
+    table = Table(box=None)
+    for column in ("board", "name", "core"):
+        table.add_column(column, no_wrap=True)
+    for column in ("clock", "RAM", "flash"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for board in boards:
+        table.add_row(
+            board.id,
+            board.name,
+            board.core,
+            f"{board.clock_hz / 1e6:g} MHz",
+            f"{board.ram.size // 1024} KiB",
+            f"{board.flash.size // 1024} KiB",
+        )
+    out.print(table)
+
+
+command.__name__ = "boards"

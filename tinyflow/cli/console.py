@@ -1,0 +1,91 @@
+"""What the commands print: results to standard output, progress and errors to standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+
+from tinyflow.errors import TinyflowError
+from tinyflow.pipeline import Progress
+
+out = Console(highlight=False, soft_wrap=False)
+err = Console(stderr=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """A result for a program: one JSON document on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def print_error(error: TinyflowError, *, as_json: bool) -> None:
+    """One clear error; for a program a JSON document on standard output as well."""
+    if as_json:
+        print_json(
+            {
+                "error": {
+                    "kind": type(error).__name__,
+                    "message": error.message,
+                    "hint": error.hint,
+                    "exit_code": error.exit_code,
+                }
+            }
+        )
+    err.print(f"[bold red]error:[/] {escape(error.message)}", soft_wrap=True)
+    if error.hint:
+        err.print(f"  {escape(error.hint)}", soft_wrap=True)
+
+
+class ConsoleProgress(Progress):
+    """A line per finished stage with its time, and a moving line for the running one."""
+
+    def __init__(self) -> None:
+        self._status: Status | None = None
+        self._name = ""
+        self._began = 0.0
+
+    def __enter__(self) -> ConsoleProgress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._finish(failed=error is not None)
+
+    def stage(self, name: str) -> None:
+        """A stage begins, and the one before it is done."""
+        self._finish()
+        self._name, self._began = name, time.monotonic()
+        if err.is_terminal:
+            self._status = err.status(escape(name))
+            self._status.start()
+        else:
+            err.print(f"  ... {escape(name)}")
+
+    def line(self, text: str) -> None:
+        """The stage's own output, shown beside its name where there is a terminal."""
+        if self._status is not None:
+            self._status.update(f"{escape(self._name)}  [dim]{escape(text[:100])}[/]")
+
+    def skipped(self, name: str) -> None:
+        """Nothing had to be done."""
+        self._finish()
+        err.print(f"  [dim]=[/] {escape(name)} [dim](unchanged)[/]")
+
+    def _finish(self, *, failed: bool = False) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+        if self._name:
+            mark = "[red]x[/]" if failed else "[green]ok[/]"
+            err.print(f"  {mark} {escape(self._name)}  [dim]{time.monotonic() - self._began:.1f} s[/]")
+            self._name = ""

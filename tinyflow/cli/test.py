@@ -1,0 +1,40 @@
+"""`tinyflow test`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from rich.markup import escape
+from rich.table import Table
+
+from tinyflow.built import read_build
+from tinyflow.cli.console import ConsoleProgress, out, print_json
+from tinyflow.cli.options import BuildFolder, Json
+
+
+def command(build: BuildFolder, as_json: Json = False) -> None:
+    """Run the emulated hardware-in-the-loop tests of a build with Renode's renode-test.
+
+    They boot the image, talk to it over its UART, run the test vectors, and check outputs,
+    instruction counts and virtual time. Renode is found on PATH or through TINYFLOW_RENODE;
+    without it, this exits with code 12.
+    """
+    from tinyflow.emulate.hil import run_hil_tests
+
+    built = read_build(build)
+    with ConsoleProgress() as progress:
+        progress.stage("renode-test")
+        result = run_hil_tests(built.folder, on_line=progress.line)
+    if as_json:
+        print_json(asdict(result))
+        return
+    table = Table(box=None)
+    table.add_column("test")
+    table.add_column("status")
+    table.add_column("seconds", justify="right")
+    for test in result.tests:
+        table.add_row(escape(test.name), test.status, f"{test.seconds:.2f}")
+    out.print(table)
+
+
+command.__name__ = "test"

@@ -1,0 +1,115 @@
+"""The process that prunes and fine-tunes a Keras model.
+
+Started by `prune.py` through `tinyflow.worker`. Job: `model`, `settings`; beside it
+`training.npz` and `validation.npz`. Reply: a `PruneSummary`; beside it `pruned.keras`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyflow.compress.finetune import fine_tune
+from tinyflow.compress.magnitude import (
+    CubicSchedule,
+    magnitude_callback,
+    prune_magnitude,
+    sparsity_of,
+)
+from tinyflow.compress.settings import PruneSettings
+from tinyflow.compress.structured import prune_channels
+from tinyflow.compress.summary import PruneSummary, macs, parameters
+from tinyflow.errors import InputError
+from tinyflow.frontend.calibration import Dataset
+from tinyflow.frontend.keras_model import load_keras
+from tinyflow.worker import serve_job
+
+
+def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Do one job; see the module's docstring."""
+    settings = PruneSettings(**job["settings"])
+    path = Path(job["model"])
+    print(f"loading {path.name}")
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
+    model = load_keras(path)
+    training, validation = _data(folder / "training.npz"), _data(folder / "validation.npz")
+    for data in (training, validation):
+        _check(path, model, data)
+    epochs = settings.epochs if training is not None else 0
+    if settings.method == "structured":
+        model, summary = prune_channels(
+            model, settings.ratio, granularity=settings.granularity, minimum=settings.minimum
+        )
+        print(
+            f"removed channels: {summary.parameters_before:,} -> {summary.parameters_after:,} "
+            f"weights, {summary.macs_before:,} -> {summary.macs_after:,} MACs"
+        )
+    else:
+        size, work = parameters(model), macs(model)
+        summary = PruneSummary(settings.method, size, size, work, work)
+        if settings.method == "magnitude" and not epochs:
+            prune_magnitude(model, settings.ratio)
+    if settings.method != "none" and epochs and training is not None:
+        losses = _fine_tune(model, settings, training, validation)
+        summary = dataclasses.replace(
+            summary, epochs=epochs, loss_before=losses[0], loss_after=losses[1]
+        )
+    if settings.method == "magnitude":
+        summary = dataclasses.replace(summary, sparsity=sparsity_of(model))
+    # Without the optimiser's state.
+    model.save(folder / "pruned.keras", include_optimizer=False)
+    return summary.to_json()
+
+
+def _fine_tune(
+    model: Any, settings: PruneSettings, training: Dataset, validation: Dataset | None
+) -> tuple[float, float]:
+    callbacks = []
+    settled = 0
+    if settings.method == "magnitude":
+        steps = -(-len(training) // settings.batch_size)
+        # The second half of the epochs trains with the final zeros.
+        settled = settings.epochs // 2
+        schedule = CubicSchedule(settings.ratio, begin=0, end=max(1, settled * steps))
+        callbacks.append(magnitude_callback(model, schedule))
+
+    def report(epoch: int, logs: dict[str, float]) -> None:
+        shown = ", ".join(f"{key} {value:.4f}" for key, value in sorted(logs.items()))
+        print(f"epoch {epoch + 1} of {settings.epochs}: {shown}")
+
+    return fine_tune(
+        model,
+        training,
+        validation=validation,
+        epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+        callbacks=callbacks,
+        settled_epoch=settled,
+        on_epoch=report,
+    )
+
+
+def _data(path: Path) -> Dataset | None:
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as arrays:
+        inputs = tuple(arrays[str(index)] for index in range(len(arrays.files) - 1))
+        return Dataset(inputs, arrays["labels"])
+
+
+def _check(path: Path, model: Any, data: Dataset | None) -> None:
+    wanted = [tuple(tensor.shape[1:]) for tensor in model.inputs]
+    if data is not None and [array.shape[1:] for array in data.inputs] != wanted:
+        found = [array.shape for array in data.inputs]
+        raise InputError(f"{path}: training data of the shapes {found}, the inputs are {wanted}")
+
+
+if __name__ == "__main__":
+    serve_job(main)

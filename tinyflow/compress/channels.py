@@ -1,0 +1,158 @@
+"""Which channels of a network stand or fall together.
+
+Every channel of every producer (a convolution's filter, a Dense unit) gets a number. A tensor
+is described by the numbers along its last axis: a depthwise layer repeats them, Flatten tiles
+them, Concatenate joins them, and Add ties two tensors' numbers pairwise in a union-find. What
+is left is a partition of all channels into sets that can only be removed as a whole, as in
+DepGraph (Fang et al. 2023, arXiv:2301.12900), at the grain of single channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Ids = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Producer:
+    """A layer that makes new channels.
+
+    Attributes:
+        name: the layer's name.
+        ids: the channels' numbers, in order.
+        norms: the L1 norm of each channel's weights.
+    """
+
+    name: str
+    ids: Ids
+    norms: npt.NDArray[np.float64]
+
+
+class ChannelSets:
+    """A union-find over channels; a set with a reason attached may not be removed."""
+
+    def __init__(self) -> None:
+        self._parent: list[int] = []
+        self._reasons: dict[int, str] = {}
+        self.producers: list[Producer] = []
+
+    def fresh(self, count: int) -> Ids:
+        """Numbers for `count` new channels, each a set of its own."""
+        start = len(self._parent)
+        self._parent.extend(range(start, start + count))
+        return np.arange(start, start + count, dtype=np.int64)
+
+    def produce(self, name: str, norms: npt.NDArray[np.float64]) -> Ids:
+        """New channels of the layer `name`, one per norm."""
+        ids = self.fresh(len(norms))
+        self.producers.append(Producer(name, ids, norms))
+        return ids
+
+    def tie(self, left: Ids, right: Ids) -> None:
+        """Make the channels of two tensors stand or fall together, pairwise."""
+        for a, b in zip(left.tolist(), right.tolist(), strict=True):
+            first, second = self.find(a), self.find(b)
+            if first != second:
+                low, high = min(first, second), max(first, second)
+                self._parent[high] = low
+                reason = self._reasons.pop(high, None)
+                if reason is not None:
+                    self._reasons.setdefault(low, reason)
+
+    def freeze(self, ids: Ids, reason: str) -> None:
+        """Forbid the removal of these channels and of all tied to them."""
+        for number in ids.tolist():
+            self._reasons.setdefault(self.find(number), reason)
+
+    def find(self, number: int) -> int:
+        """The representative of a channel's set."""
+        root = number
+        while self._parent[root] != root:
+            root = self._parent[root]
+        while self._parent[number] != root:
+            self._parent[number], number = root, self._parent[number]
+        return root
+
+    def roots(self, ids: Ids) -> Ids:
+        """The representatives of many channels."""
+        return np.array([self.find(number) for number in ids.tolist()], dtype=np.int64)
+
+    def reason(self, root: int) -> str | None:
+        """Why a set may not be removed; None when it may."""
+        return self._reasons.get(root)
+
+    @property
+    def count(self) -> int:
+        """How many channels there are."""
+        return len(self._parent)
+
+
+def choose_channels(sets: ChannelSets, ratio: float, *, granularity: int, minimum: int) -> Mask:
+    """Which channels stay: one bool per channel number.
+
+    Each producer loses `ratio` of its channels, rounded down, and keeps at least `minimum`
+    and a multiple of `granularity`. Sets go in ascending order of the sum of their members'
+    L1 norms; a set goes only while every producer in it may still lose its part, so that
+    layers tied by an Add shrink alike.
+    """
+    keep = np.ones(sets.count, dtype=np.bool_)
+    quota = [
+        _removable(len(producer.ids), ratio, granularity, minimum) for producer in sets.producers
+    ]
+    scores: dict[int, float] = {}
+    members: dict[int, dict[int, int]] = {}
+    channels: dict[int, list[int]] = {}
+    for index, producer in enumerate(sets.producers):
+        roots = sets.roots(producer.ids).tolist()
+        for root, number, norm in zip(
+            roots, producer.ids.tolist(), producer.norms.tolist(), strict=True
+        ):
+            scores[root] = scores.get(root, 0.0) + norm
+            counts = members.setdefault(root, {})
+            counts[index] = counts.get(index, 0) + 1
+            channels.setdefault(root, []).append(number)
+    for root in sorted(scores, key=lambda root: (scores[root], root)):
+        if sets.reason(root) is not None:
+            continue
+        if all(quota[index] >= count for index, count in members[root].items()):
+            for index, count in members[root].items():
+                quota[index] -= count
+            keep[channels[root]] = False
+    return _whole_granules(sets, keep, members, channels, scores, granularity)
+
+
+def _removable(count: int, ratio: float, granularity: int, minimum: int) -> int:
+    # The small term keeps 10 * 0.3 from rounding down to 2.
+    kept = max(count - int(count * ratio + 1e-9), minimum, 1)
+    kept = -(-kept // granularity) * granularity
+    return max(0, count - kept)
+
+
+def _whole_granules(
+    sets: ChannelSets,
+    keep: Mask,
+    members: dict[int, dict[int, int]],
+    channels: dict[int, list[int]],
+    scores: dict[int, float],
+    granularity: int,
+) -> Mask:
+    """Put channels back where other sets' limits left a producer between two granules."""
+    if granularity == 1:
+        return keep
+    best_first = sorted(scores, key=lambda root: (-scores[root], root))
+    changed = True
+    while changed:
+        changed = False
+        for index, producer in enumerate(sets.producers):
+            while keep[producer.ids].sum() % granularity and not keep[producer.ids].all():
+                root = next(
+                    r for r in best_first if index in members[r] and not keep[channels[r]].any()
+                )
+                keep[channels[root]] = True
+                changed = True
+    return keep

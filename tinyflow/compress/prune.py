@@ -1,0 +1,81 @@
+"""Pruning a model file, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from tinyflow.compress.settings import PruneSettings
+from tinyflow.compress.summary import PruneSummary
+from tinyflow.errors import InputError
+from tinyflow.frontend.calibration import Dataset
+from tinyflow.frontend.model_file import ModelKind, model_kind, read_config
+from tinyflow.worker import OnLine, require_keras, run_worker
+
+_WORKER = "tinyflow.compress._prune_worker"
+
+
+def prune_model(
+    model_path: Path,
+    settings: PruneSettings,
+    training: Dataset | None,
+    *,
+    output_path: Path,
+    validation: Dataset | None = None,
+    timeout: float | None = None,
+    on_line: OnLine | None = None,
+) -> PruneSummary:
+    """Prune a `.keras` or `.h5` model and fine-tune it where training data is given.
+
+    Args:
+        model_path: the model; it is left unchanged.
+        settings: method, ratio, epochs and so on.
+        training: samples and labels; None prunes without fine-tuning.
+        output_path: the `.keras` to write; it appears whole or not at all.
+        validation: samples and labels by which the best epoch is kept.
+        timeout: seconds before the work is stopped; None waits for ever.
+        on_line: receives lines of progress.
+
+    Raises:
+        InputError: the model is refused or is a SavedModel, or the data does not fit it.
+        ConversionError: the process crashed, or ran out of memory or time.
+        ToolMissingError: Keras is not installed.
+    """
+    require_keras()
+    if output_path.suffix != ".keras":
+        raise InputError(f"{output_path}: a pruned model is written as .keras")
+    if model_kind(model_path) is ModelKind.SAVED_MODEL:
+        raise InputError(
+            f"{model_path}: a SavedModel has no layers to work on; it can be quantised, not pruned",
+            hint="Save the model with model.save('model.keras'), or set prune to \"none\".",
+        )
+    read_config(model_path)
+    with tempfile.TemporaryDirectory(prefix="tinyflow-") as name:
+        folder = Path(name)
+        _save(folder / "training.npz", training)
+        _save(folder / "validation.npz", validation)
+        job = {"model": str(model_path.resolve()), "settings": settings.model_dump()}
+        reply = run_worker(
+            _WORKER, job, folder, task=f"pruning {model_path}", timeout=timeout, on_line=on_line
+        )
+        output_path.parent.mkdir(parents=True, exist_ok=True)
+        aside = output_path.with_name(f"{output_path.name}.{os.getpid()}.part")
+        try:
+            shutil.copyfile(folder / "pruned.keras", aside)
+            aside.replace(output_path)
+        finally:
+            aside.unlink(missing_ok=True)
+    return PruneSummary.from_json(reply)
+
+
+def _save(path: Path, data: Dataset | None) -> None:
+    if data is None:
+        return
+    if data.labels is None:
+        raise InputError("training data: fine-tuning needs labels `y`")
+    arrays = {str(index): array for index, array in enumerate(data.inputs)}
+    np.savez(path, labels=data.labels, **arrays)

@@ -1,0 +1,104 @@
+"""Runs a user's samples through a build's firmware, wherever that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyflow.boards import Board
+from tinyflow.built import Built
+from tinyflow.emulate import open_target
+from tinyflow.emulate.protocol import HarnessClient
+from tinyflow.errors import DeviceError, InputError
+from tinyflow.frontend.accuracy import quantize_array
+from tinyflow.frontend.calibration import InputSpec, load_dataset
+from tinyflow.report.model import TensorSection
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Outputs of all samples, one array (samples, *shape) per output of the model."""
+
+    outputs: list[Array]
+    samples: int
+    cycles: int
+    stack_peak: int
+
+
+def run_inputs(
+    built: Built,
+    board: Board,
+    inputs: Sequence[Path],
+    *,
+    target: str,
+    outputs: Sequence[Path] = (),
+    on_line: Callable[[str], None] = lambda line: None,
+) -> RunResult:
+    """Run the samples of some .npy files, and write the outputs where asked.
+
+    Raises:
+        InputError: a file is missing or of the wrong shape, or the target is unknown.
+        DeviceError: the device runs another model, faulted, or went silent.
+    """
+    sections = built.report.model.inputs
+    if len(inputs) != len(sections):
+        raise InputError(f"{len(inputs)} input files for a model with {len(sections)} inputs")
+    if outputs and len(outputs) != len(built.report.model.outputs):
+        raise InputError(
+            f"{len(outputs)} output files for a model with {len(built.report.model.outputs)} outputs"
+        )
+    columns = [_read(path, section) for path, section in zip(inputs, sections, strict=True)]
+    if len({len(column) for column in columns}) > 1:
+        raise InputError("the input files differ in their number of samples")
+    found: list[list[Array]] = []
+    with open_target(target, built.elf, board) as device:
+        client = HarnessClient(device)
+        check_identity(client, built)
+        for index, sample in enumerate(zip(*columns, strict=True), start=1):
+            found.append(client.run(*sample))
+            on_line(f"{index}/{len(columns[0])} inferences")
+        stats = client.stats()
+    stacked = [np.stack(column) for column in zip(*found, strict=True)]
+    for path, array in zip(outputs, stacked, strict=False):
+        _write(path, array)
+    return RunResult(stacked, len(found), stats.last_cycles, stats.stack_peak)
+
+
+def check_identity(client: HarnessClient, built: Built) -> None:
+    """Check that the device runs this build's model.
+
+    Raises:
+        DeviceError: it runs another.
+    """
+    info = client.info()
+    expected = bytes.fromhex(built.report.model.sha256)[:8]
+    if bytes(info.digest) != expected:
+        raise DeviceError(
+            f"the device runs the model {info.model!r} ({bytes(info.digest).hex()}), "
+            f"not {built.report.model.name!r} ({expected.hex()}) of {built.folder}",
+            hint="Flash this build first: tinyflow flash BUILD.",
+        )
+
+
+def _read(path: Path, section: TensorSection) -> Array:
+    spec = InputSpec(section.name, section.shape[1:], section.dtype, accepts_float=True)
+    array = load_dataset(path, [spec], purpose="inputs").inputs[0]
+    array = array.reshape(-1, *section.shape)
+    if array.dtype.kind == "f" and section.dtype != "float32":
+        assert section.scale is not None and section.zero_point is not None
+        array = quantize_array(array, section.scale, section.zero_point, np.dtype(section.dtype))
+    return array.astype(section.dtype)
+
+
+def _write(path: Path, array: Array) -> None:
+    aside = path.with_name(f".{path.name}.part")
+    with aside.open("wb") as file:
+        np.save(file, array)
+    aside.replace(path)

@@ -1,0 +1,116 @@
+"""What a machine has of what tinyflow uses."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tinyflow.emulate.renode import find_renode_test
+from tinyflow.errors import InputError, RenodeMissingError
+from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
+from tinyflow.toolchain.compiler import COMPILER
+
+_TIMEOUT_S = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One program or package; `required` where no build works without it."""
+
+    name: str
+    purpose: str
+    required: bool
+    present: bool
+    version: str
+    install: str
+
+
+def examine() -> list[Finding]:
+    """Look for everything; starts no build and needs no network."""
+    return [
+        _finding(
+            COMPILER,
+            "compiling the firmware",
+            _program(COMPILER, "-dumpfullversion"),
+            "apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi",
+            required=True,
+        ),
+        _finding(
+            "PlatformIO", "building", _package("platformio"), "pip install platformio", required=True
+        ),
+        _finding("SCons", "building with no network", _package("scons"), "pip install scons"),
+        _finding("unicorn", "the simulator", _package("unicorn"), "pip install unicorn", required=True),
+        _finding(
+            "tflite-micro", "the oracle", _package("tflite-micro"), "pip install tflite-micro",
+            required=True,
+        ),
+        _finding("CMSIS-NN", "the kernels", _cmsis_nn(), "pip install 'tinyflow[cmsis-nn]'"),
+        _finding(
+            "TensorFlow",
+            "Keras models",
+            _package("tensorflow-cpu") or _package("tensorflow"),
+            "pip install 'tinyflow[keras]'",
+        ),
+        _finding("Keras", "Keras models", _package("keras"), "pip install 'tinyflow[keras]'"),
+        _finding(
+            "OpenOCD", "tinyflow flash", _program("openocd", "--version"), "apt-get install openocd"
+        ),
+        _finding(
+            "pyOCD",
+            "tinyflow flash, where the board names it",
+            _package("pyocd"),
+            "pip install 'tinyflow[pyocd]'",
+        ),
+        _finding("Renode", "tinyflow test", _renode(), "see docs/renode.md"),
+    ]
+
+
+def _finding(
+    name: str, purpose: str, version: str | None, install: str, *, required: bool = False
+) -> Finding:
+    return Finding(name, purpose, required, version is not None, version or "", install)
+
+
+def _package(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _program(name: str, option: str) -> str | None:
+    path = shutil.which(name)
+    if path is None:
+        return None
+    try:
+        result = subprocess.run(
+            [path, option], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    lines = (result.stdout + result.stderr).strip().splitlines()
+    return lines[0] if lines else path
+
+
+def _guarded(look: Callable[[], str]) -> str | None:
+    try:
+        return look()
+    except (InputError, RenodeMissingError):
+        return None
+
+
+def _cmsis_nn() -> str | None:
+    def look() -> str:
+        cmsis = find_cmsis_nn()
+        if cmsis.root is None:
+            raise InputError("no copy on this machine")
+        return cmsis.description
+
+    return _guarded(look)
+
+
+def _renode() -> str | None:
+    return _guarded(lambda: str(find_renode_test()))

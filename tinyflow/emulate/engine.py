@@ -1,0 +1,311 @@
+"""The CPU and the address space: all that is peculiar to Unicorn is in this file.
+
+What was found of Unicorn 2.1.4, and is relied on or worked around here:
+
+- A stop asked for in an I/O callback takes effect at once: the load or store is abandoned and
+  the program counter stays on it, so that it runs again when emulation goes on. Inside an IT
+  block the rest of the translated block still runs. Either way the state is sound, provided
+  that the abandoned access has had no side effect.
+- I/O callbacks (`uc_mmio_map`) leave the IT state alone. A UC_HOOK_MEM_* hook on valid accesses
+  would not: it leaves stale IT bits behind a predicated load or store, so none is used.
+- A block hook is called before a pending stop is looked at, so the block a stop falls on may
+  have been counted although it, or its end, has not run (`Measurement.interrupted`).
+- A hook is compiled into blocks as they are translated: adding or removing one calls for a
+  flush of the translations.
+- Callbacks registered through ctypes directly cost a third of those through the Python binding.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import unicorn
+from unicorn import arm_const as arm
+from unicorn.unicorn_py3.unicorn import uclib
+
+from tinyflow.boards import Core, MemoryRegion
+
+#: Reads and writes of a peripheral: (offset, size) -> value, and (offset, size, value).
+IoRead = Callable[[int, int], int]
+IoWrite = Callable[[int, int, int], None]
+#: What Unicorn calls: engine, address, size, and a pointer that is not used.
+RawCallback = Callable[[int, int, int, int], None]
+#: Called with the address and the size of every block about to run.
+BlockCallback = Callable[[int, int], None]
+
+_MODELS: dict[Core, int] = {
+    "cortex-m0plus": arm.UC_CPU_ARM_CORTEX_M0,
+    "cortex-m3": arm.UC_CPU_ARM_CORTEX_M3,
+    "cortex-m4": arm.UC_CPU_ARM_CORTEX_M4,
+    "cortex-m7": arm.UC_CPU_ARM_CORTEX_M7,
+    "cortex-m33": arm.UC_CPU_ARM_CORTEX_M33,
+}
+
+_ACCESS = {
+    unicorn.UC_MEM_READ_UNMAPPED: "read",
+    unicorn.UC_MEM_WRITE_UNMAPPED: "write",
+    unicorn.UC_MEM_FETCH_UNMAPPED: "fetch",
+    unicorn.UC_MEM_READ_PROT: "read",
+    unicorn.UC_MEM_WRITE_PROT: "write",
+    unicorn.UC_MEM_FETCH_PROT: "fetch",
+}
+
+_EXCEPTIONS = {
+    1: "undefined instruction",
+    2: "SVC, and no handler is modelled",
+    3: "instruction fetch abort",
+    4: "data access abort",
+    7: "breakpoint instruction",
+    8: "return from an exception that was never taken",
+    17: "coprocessor or FPU instruction while it is disabled",
+    18: "jump to an address with bit 0 clear (not Thumb code)",
+    19: "stack limit violated",
+    22: "unaligned access",
+}
+
+_READ_TYPE = ctypes.CFUNCTYPE(
+    ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_void_p
+)
+_WRITE_TYPE = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_uint64, ctypes.c_void_p
+)
+_BLOCK_TYPE = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p
+)
+
+#: How often the watchdog looks at the clock, seconds.
+_WATCHDOG_PERIOD_S = 0.25
+#: An address where no code can be, given where emulation needs one to end at.
+_NOWHERE = 0xFFFFFFFE
+
+
+class CpuFault(Exception):  # noqa: N818 - it is what Arm calls it
+    """The CPU cannot go on; `address` is that of a memory access, where it was one."""
+
+    def __init__(self, message: str, address: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.address = address
+
+
+class HangFault(CpuFault):
+    """The run took more CPU time than it was given."""
+
+
+@dataclass
+class _Watchdog:
+    """Stops emulation that exceeds its limit: unhooked code cannot count its instructions."""
+
+    stop: Callable[[], None]
+    deadline: float | None = None
+    expired: bool = False
+
+    def __post_init__(self) -> None:
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._closed.wait(_WATCHDOG_PERIOD_S):
+            if self.deadline is not None and time.process_time() > self.deadline:
+                self.expired = True
+                self.deadline = None
+                self.stop()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._thread.join()
+
+
+class Engine:
+    """One Cortex-M core with its memory map. Anything unmapped faults when touched."""
+
+    def __init__(self, core: Core) -> None:
+        self._uc = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
+        self._uc.ctl_set_cpu_model(_MODELS[core])
+        self._kept: list[object] = []  # ctypes callbacks that Unicorn calls
+        self._raised: BaseException | None = None
+        self._uc.hook_add(
+            unicorn.UC_HOOK_MEM_UNMAPPED | unicorn.UC_HOOK_MEM_PROT, self._on_memory_fault
+        )
+        self._uc.hook_add(unicorn.UC_HOOK_INTR, self._on_exception)
+        self._watchdog = _Watchdog(self._uc.emu_stop)
+
+    def close(self) -> None:
+        """Stop the watchdog."""
+        self._watchdog.close()
+
+    # ---- memory ----
+
+    def map_memory(self, region: MemoryRegion) -> None:
+        """Map flash (stores fault) or RAM, at its true size."""
+        rights = unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC
+        if region.kind == "ram":
+            rights |= unicorn.UC_PROT_WRITE
+        self._uc.mem_map(region.origin, region.size, rights)
+
+    def map_io(self, base: int, size: int, read: IoRead, write: IoWrite) -> None:
+        """Map a peripheral's registers; what its functions raise ends `run`."""
+
+        def on_read(_uc: int, offset: int, width: int, _data: int) -> int:
+            try:
+                return read(offset, width)
+            except BaseException as error:  # it must not cross the C code
+                self._abort(error)
+                return 0
+
+        def on_write(_uc: int, offset: int, width: int, value: int, _data: int) -> None:
+            try:
+                write(offset, width, value)
+            except BaseException as error:
+                self._abort(error)
+
+        read_pointer, write_pointer = _READ_TYPE(on_read), _WRITE_TYPE(on_write)
+        self._kept += (read_pointer, write_pointer)
+        status = uclib.uc_mmio_map(self._uc._uch, base, size, read_pointer, 0, write_pointer, 0)
+        if status != unicorn.UC_ERR_OK:
+            raise unicorn.UcError(status)
+
+    def load(self, address: int, data: bytes) -> None:
+        """Put bytes into mapped memory, flash included."""
+        self._uc.mem_write(address, data)
+
+    def memory(self, address: int, size: int) -> bytes:
+        """Bytes of mapped memory."""
+        return bytes(self._uc.mem_read(address, size))
+
+    # ---- registers ----
+
+    @property
+    def pc(self) -> int:
+        """The program counter, without the Thumb bit."""
+        return int(self._uc.reg_read(arm.UC_ARM_REG_PC)) & ~1
+
+    @pc.setter
+    def pc(self, address: int) -> None:
+        self._uc.reg_write(arm.UC_ARM_REG_PC, address | 1)
+
+    @property
+    def sp(self) -> int:
+        """The stack pointer."""
+        return int(self._uc.reg_read(arm.UC_ARM_REG_SP))
+
+    @sp.setter
+    def sp(self, address: int) -> None:
+        self._uc.reg_write(arm.UC_ARM_REG_SP, address)
+
+    @property
+    def lr(self) -> int:
+        """The link register, as it is."""
+        return int(self._uc.reg_read(arm.UC_ARM_REG_LR))
+
+    @property
+    def r0(self) -> int:
+        """The first argument of a function, at its entry."""
+        return int(self._uc.reg_read(arm.UC_ARM_REG_R0))
+
+    # ---- running ----
+
+    def run(self, limit_s: float, until: int = _NOWHERE) -> None:
+        """Run from the current PC until `stop` is called or `until` is reached.
+
+        Raises:
+            CpuFault: a memory or CPU fault, or more than `limit_s` seconds of CPU time.
+            BaseException: whatever a peripheral or a block callback raised.
+        """
+        self._raised = None
+        self._watchdog.expired = False
+        self._watchdog.deadline = time.process_time() + limit_s
+        try:
+            self._uc.emu_start(self.pc | 1, until)
+        except unicorn.UcError as error:
+            if self._raised is None:
+                kind = (
+                    "undefined instruction"
+                    if error.errno == unicorn.UC_ERR_INSN_INVALID
+                    else str(error)
+                )
+                self._raised = CpuFault(kind)
+        finally:
+            self._watchdog.deadline = None
+        if self._raised is not None:
+            raise self._raised
+        if self._watchdog.expired:
+            raise HangFault(f"no end after {limit_s:g} s of CPU time")
+
+    def stop(self) -> None:
+        """Leave `run`; for callbacks."""
+        self._uc.emu_stop()
+
+    def hook_blocks(self, callback: BlockCallback) -> Callable[[], None]:
+        """Call `callback` before every block; returns the function that ends it."""
+
+        def on_block(_uc: int, address: int, size: int, _data: int) -> None:
+            try:
+                callback(address, size)
+            except BaseException as error:
+                self._abort(error)
+
+        return self._hook(unicorn.UC_HOOK_BLOCK, on_block)
+
+    def hook_raw(self, callback: RawCallback) -> Callable[[], None]:
+        """As `hook_blocks`, with Unicorn's own arguments and no guard: `callback` must not raise.
+
+        The arguments are engine, address, size and nothing; one Python call less per block.
+        """
+        return self._hook(unicorn.UC_HOOK_BLOCK, callback)
+
+    def hook_instructions(self, callback: BlockCallback) -> Callable[[], None]:
+        """As `hook_blocks`, before every single instruction: slow, a check on the counts."""
+
+        def on_code(_uc: int, address: int, size: int, _data: int) -> None:
+            callback(address, size)
+
+        return self._hook(unicorn.UC_HOOK_CODE, on_code)
+
+    def _hook(self, kind: int, callback: RawCallback) -> Callable[[], None]:
+        pointer = _BLOCK_TYPE(callback)
+        handle = ctypes.c_size_t()
+        status = uclib.uc_hook_add(
+            self._uc._uch,
+            ctypes.byref(handle),
+            kind,
+            ctypes.cast(pointer, ctypes.c_void_p),
+            None,
+            ctypes.c_uint64(1),
+            ctypes.c_uint64(0),
+        )
+        if status != unicorn.UC_ERR_OK:
+            raise unicorn.UcError(status)
+        self._uc.ctl_flush_tb()
+
+        def remove() -> None:
+            uclib.uc_hook_del(self._uc._uch, handle)
+            self._uc.ctl_flush_tb()
+            self._kept.append(pointer)  # the hook list is cleaned up late
+
+        return remove
+
+    # ---- callbacks ----
+
+    def _abort(self, error: BaseException) -> None:
+        if self._raised is None:
+            self._raised = error
+        self._uc.emu_stop()
+
+    def _on_memory_fault(
+        self, _uc: object, access: int, address: int, size: int, _value: int, _data: object
+    ) -> bool:
+        kind = _ACCESS.get(access, "access")
+        if self._raised is None:
+            what = f"memory {kind} fault, {size} byte(s) at {address:#010x}"
+            self._raised = CpuFault(what, address)
+        return False
+
+    def _on_exception(self, _uc: object, number: int, _data: object) -> None:
+        kind = _EXCEPTIONS.get(number, f"CPU exception {number}")
+        self._abort(CpuFault(kind))

@@ -1,0 +1,147 @@
+"""Runs the firmware image in the simulator and compares its outputs with the oracle's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyflow.boards import Board
+from tinyflow.emulate.oracle import ORACLE_NAME, Oracle
+from tinyflow.emulate.protocol import HarnessClient
+from tinyflow.emulate.simulator import Simulator
+from tinyflow.errors import DeviceError
+from tinyflow.timing.estimate import CYCLES_PER_INSTRUCTION
+from tinyflow.toolchain.elf import Image
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class _Figures:
+    oracle: str
+    vectors: int
+    compared_bytes: int
+    mismatches: int
+    instructions: int
+    layer_instructions: list[int]
+    stack_peak: int
+
+
+@dataclass(frozen=True)
+class Verification(_Figures):
+    """What running the image showed.
+
+    Attributes:
+        oracle: what the outputs were compared with.
+        vectors: inputs compared.
+        compared_bytes, mismatches: output bytes compared, and those that differ.
+        instructions: executed by one inference of the first vector, exactly.
+        layer_instructions: of them, those of each layer.
+        stack_peak: bytes of stack the firmware used at most.
+        oracle_outputs: for each output, the oracle's for all vectors, (vectors, *shape).
+        sample_outputs: the device's first output for every sample; None without samples.
+    """
+
+    oracle_outputs: tuple[Array, ...]
+    sample_outputs: Array | None
+
+    def save(self, folder: Path) -> None:
+        """Write to a folder what `load` reads."""
+        figures = {name: value for name, value in asdict(self).items() if "outputs" not in name}
+        (folder / "figures.json").write_text(json.dumps(figures))
+        arrays = {f"oracle_{index}": array for index, array in enumerate(self.oracle_outputs)}
+        if self.sample_outputs is not None:
+            arrays["samples"] = self.sample_outputs
+        np.savez_compressed(folder / "outputs.npz", **arrays)
+
+    @staticmethod
+    def load(folder: Path) -> Verification:
+        """Read what `save` wrote."""
+        figures = json.loads((folder / "figures.json").read_text())
+        with np.load(folder / "outputs.npz", allow_pickle=False) as arrays:
+            samples = arrays["samples"] if "samples" in arrays.files else None
+            oracle = tuple(
+                arrays[f"oracle_{index}"]
+                for index in range(sum(name.startswith("oracle_") for name in arrays.files))
+            )
+        return Verification(**figures, oracle_outputs=oracle, sample_outputs=samples)
+
+
+def verify_firmware(
+    image: Image,
+    board: Board,
+    tflite: bytes,
+    *,
+    entry: str,
+    layers: Sequence[str],
+    vectors: Sequence[tuple[Array, ...]],
+    samples: Sequence[tuple[Array, ...]],
+    on_progress: Callable[[int, int], None],
+) -> Verification:
+    """Run vectors and samples through the image.
+
+    Args:
+        image: the ELF that would be flashed.
+        board: the board it was built for.
+        tflite: the model, for the oracle.
+        entry: the symbol of the model's `invoke`.
+        layers: the symbols of the layers' functions, in order.
+        vectors: inputs to be compared with the oracle, each one array per model input.
+        samples: further inputs whose first output is kept.
+        on_progress: told how many inferences are done, of how many.
+
+    Raises:
+        DeviceError: the firmware faulted or went silent.
+    """
+    oracle = Oracle(tflite)
+    ratio = CYCLES_PER_INSTRUCTION[board.core]
+    # Vectors that begin the samples run once.
+    shared = min(len(vectors), len(samples))
+    repeated = all(vectors[index] is samples[index] for index in range(shared))
+    rest = samples[shared:] if repeated else samples
+    total = len(vectors) + len(rest)
+    with Simulator(image, board, cycles_per_instruction=ratio) as simulator:
+        client = HarnessClient(simulator)
+        with simulator.measure(entry, layers) as measurement:
+            outputs = [client.run(*vectors[0])]
+        for vector in vectors[1:]:
+            outputs.append(client.run(*vector))
+            on_progress(len(outputs), total)
+        kept = [output[0] for output in outputs[:shared]] if repeated else []
+        for done, sample in enumerate(rest, start=len(vectors) + 1):
+            kept.append(client.run(*sample)[0])
+            on_progress(done, total)
+        stack_peak = client.stats().stack_peak
+    if measurement.instructions == 0:
+        raise DeviceError(f"the firmware never ran {entry}")
+    expected = [oracle.run(*vector) for vector in vectors]
+    pairs = [
+        (found.tobytes(), due.tobytes())
+        for device, reference in zip(outputs, expected, strict=True)
+        for found, due in zip(device, reference, strict=True)
+    ]
+    return Verification(
+        oracle=ORACLE_NAME,
+        vectors=len(vectors),
+        compared_bytes=sum(len(due) for _, due in pairs),
+        mismatches=sum(_differing(found, due) for found, due in pairs),
+        instructions=measurement.instructions,
+        layer_instructions=list(measurement.per_layer),
+        stack_peak=stack_peak,
+        oracle_outputs=tuple(np.stack(column) for column in zip(*expected, strict=True)),
+        sample_outputs=np.stack(kept) if samples else None,
+    )
+
+
+def _differing(found: bytes, due: bytes) -> int:
+    if len(found) != len(due):
+        raise DeviceError(f"an output of {len(found)} bytes where the oracle gives {len(due)}")
+    return int(
+        np.count_nonzero(np.frombuffer(found, np.uint8) != np.frombuffer(due, np.uint8))
+    )

@@ -1,0 +1,181 @@
+"""The process that holds TensorFlow while a model is read, run in float and quantised.
+
+Started by `convert.py` through `tinyflow.worker`. Job: `model`, `convert`; beside it
+`calibration.npz` and `samples.npz`. Reply: `inputs`; beside it `model.tflite` and
+`float_outputs.npz`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyflow.errors import ConversionError, InputError
+from tinyflow.frontend.calibration import Array, InputSpec
+from tinyflow.frontend.keras_model import keras_inputs, load_keras
+from tinyflow.frontend.model_file import ModelKind, model_kind
+from tinyflow.frontend.saved_model import SavedSignature
+from tinyflow.worker import serve_job
+
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class _FloatModel:
+    """A float model as a function of its inputs, in order; outputs in order."""
+
+    path: Path
+    inputs: tuple[InputSpec, ...]
+    call: Callable[..., list[Any]]
+    any_batch: bool
+
+
+def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Do one job; see the module's docstring."""
+    path = Path(job["model"])
+    print(f"loading {path.name}")
+    model = _load(path)
+    if (folder / "samples.npz").exists():
+        samples = _arrays(folder / "samples.npz", model)
+        print(f"running the float model on {len(samples[0])} samples")
+        outputs = _predict(model, samples)
+        np.savez(folder / "float_outputs.npz", **{str(i): out for i, out in enumerate(outputs)})
+    if job.get("convert"):
+        content = _convert(model, _arrays(folder / "calibration.npz", model))
+        (folder / "model.tflite").write_bytes(content)
+    return {"inputs": [asdict(spec) for spec in model.inputs]}
+
+
+def _load(path: Path) -> _FloatModel:
+    if model_kind(path) is ModelKind.SAVED_MODEL:
+        signature = SavedSignature(path)
+        names = [spec.name for spec in signature.inputs]
+        shapes = signature.function.structured_input_signature[1].values()
+
+        def call(*arrays: Any) -> list[Any]:
+            outputs = signature.function(**dict(zip(names, arrays, strict=True)))
+            return [outputs[name] for name in signature.outputs]
+
+        any_batch = all(spec.shape.as_list()[0] is None for spec in shapes)
+        return _FloatModel(path, signature.inputs, call, any_batch)
+    import keras
+
+    model = load_keras(path)
+    _rename(model)
+    structure = model.input
+
+    def call_keras(*arrays: Any) -> list[Any]:
+        if isinstance(structure, dict):
+            given: Any = {
+                key: arrays[[id(t) for t in model.inputs].index(id(tensor))]
+                for key, tensor in structure.items()
+            }
+        else:
+            given = list(arrays) if isinstance(structure, list | tuple) else arrays[0]
+        return list(keras.tree.flatten(model(given, training=False)))
+
+    any_batch = all(tensor.shape[0] is None for tensor in model.inputs)
+    return _FloatModel(path, keras_inputs(path, model), call_keras, any_batch)
+
+
+def _rename(model: Any) -> None:
+    """Give layers whose names TensorFlow's graph cannot hold names that it can."""
+    layers = list(model._flatten_layers(include_self=True, recursive=True))
+    used = {layer.name for layer in layers}
+    for layer in layers:
+        safe = _graph_name(layer.name)
+        if safe != layer.name:
+            while safe in used:
+                safe += "_"
+            used.add(safe)
+            layer._name = safe
+
+
+def _graph_name(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.\-]", "_", name) if re.match(r"[A-Za-z0-9.]", name) else (
+        "layer" + re.sub(r"[^A-Za-z0-9_.\-]", "_", name)
+    )
+
+
+def _arrays(path: Path, model: _FloatModel) -> list[Array]:
+    with np.load(path, allow_pickle=False) as loaded:
+        arrays = [loaded[str(index)] for index in range(len(loaded.files))]
+    found = [array.shape[1:] for array in arrays]
+    wanted = [spec.shape for spec in model.inputs]
+    if found != wanted:
+        raise InputError(
+            f"{model.path}: the samples have the shapes {found}, the model's inputs {wanted}"
+        )
+    return [
+        np.asarray(array, dtype=spec.dtype)
+        for array, spec in zip(arrays, model.inputs, strict=True)
+    ]
+
+
+def _predict(model: _FloatModel, samples: list[Array]) -> list[Array]:
+    import tensorflow as tf
+
+    function = tf.function(model.call, reduce_retracing=True)
+    step = _BATCH if model.any_batch else 1
+    batches = [
+        [np.asarray(output) for output in function(*(tf.constant(a[i : i + step]) for a in samples))]
+        for i in range(0, len(samples[0]), step)
+    ]
+    return [
+        np.concatenate(parts).astype(np.float32) for parts in zip(*batches, strict=True)
+    ]
+
+
+def _convert(model: _FloatModel, calibration: list[Array]) -> bytes:
+    import tensorflow as tf
+
+    used: set[str] = set()
+    signature = []
+    for spec in model.inputs:
+        name = _graph_name(spec.name)
+        while name in used:
+            name += "_"
+        used.add(name)
+        # A static batch: an open one leaves shape arithmetic in the graph.
+        signature.append(tf.TensorSpec((1, *spec.shape), spec.dtype, name=name))
+    count = len(calibration[0])
+
+    def representative() -> Iterator[list[Array]]:
+        for index in range(count):
+            if index and index % 100 == 0:
+                print(f"calibrated {index} of {count} samples")
+            yield [array[index : index + 1] for array in calibration]
+
+    print(f"quantising with {count} calibration samples")
+    try:
+        function = tf.function(model.call, input_signature=signature).get_concrete_function()
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = representative
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.int8
+        converter.inference_output_type = tf.int8
+        content: bytes = converter.convert()
+    except Exception as error:
+        raise ConversionError(
+            f"{model.path}: the TFLite converter failed: {_words(error)}",
+            hint="A layer of this model has no int8 TFLite operator, or its graph is not static.",
+        ) from error
+    return content
+
+
+def _words(error: Exception) -> str:
+    """The lines of a converter's message that say something: errors, not source locations."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = [line for line in lines if "error:" in line or "ops:" in line.lower()] or lines
+    short = [re.sub(r'loc\(.*?\): |callsite\(.*?\)', "", line)[:300] for line in told[:4]]
+    return "; ".join(short) or type(error).__name__
+
+
+if __name__ == "__main__":
+    serve_job(main)

@@ -1,0 +1,99 @@
+"""Loading a Keras model, after `model_file` found nothing in it that would run.
+
+Imports Keras, hence TensorFlow: called in worker processes only.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinyflow.errors import InputError
+from tinyflow.frontend.calibration import InputSpec
+from tinyflow.frontend.model_file import ModelKind, model_kind, read_config, static_shape
+from tinyflow.worker import require_keras
+
+if TYPE_CHECKING:
+    import keras
+
+
+def load_keras(path: Path | str) -> keras.Model:
+    """Load a `.keras` or `.h5` model, uncompiled, in Keras 3.
+
+    Raises:
+        InputError: see `model_file.read_config`; also for a SavedModel (which has no layers
+            to prune), an unknown layer class, weights that do not fit the layers or are not
+            finite, and a dynamic input shape.
+        ToolMissingError: Keras is not installed.
+    """
+    path = Path(path)
+    kind = model_kind(path)
+    if kind is ModelKind.SAVED_MODEL:
+        raise InputError(
+            f"{path}: a SavedModel has no layers to work on; it can be quantised, not pruned",
+            hint="Save the model with model.save('model.keras'), or set prune to \"none\".",
+        )
+    require_keras()
+    read_config(path)
+    import keras
+
+    keras.config.disable_traceback_filtering()
+    custom = {"DepthwiseConv2D": _legacy_depthwise(keras)} if kind is ModelKind.H5 else None
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # Keras goes by the suffix, and the user's may be another.
+        link = Path(folder) / f"model.{kind.value}"
+        link.symlink_to(path.resolve())
+        try:
+            model = keras.saving.load_model(
+                link, custom_objects=custom, compile=False, safe_mode=True
+            )
+        except Exception as error:
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            raise InputError(
+                f"{path}: Keras cannot load it: {reason[0][:500]}",
+                hint="Models of Keras 3 and of TensorFlow 2's Keras with Keras's own layers load.",
+            ) from error
+    if not model.built or not getattr(model, "inputs", None):
+        raise InputError(
+            f"{path}: the model has no input shape",
+            hint="Build it with keras.Input(shape=...) as its first layer and save it again.",
+        )
+    keras_inputs(path, model)
+    _check_finite(path, model)
+    return model
+
+
+def keras_inputs(path: Path, model: keras.Model) -> tuple[InputSpec, ...]:
+    """The inputs of a loaded model, in its order.
+
+    Raises:
+        InputError: a dimension other than the batch is not fixed.
+    """
+    return tuple(
+        InputSpec(str(tensor.name), static_shape(path, tensor.name, tensor.shape), tensor.dtype)
+        for tensor in model.inputs
+    )
+
+
+def _check_finite(path: Path, model: keras.Model) -> None:
+    for weight in model.weights:
+        if not np.isfinite(np.asarray(weight)).all():
+            raise InputError(f"{path}: the weight {weight.path!r} holds NaN or infinite values")
+
+
+def _legacy_depthwise(keras: Any) -> type:
+    """DepthwiseConv2D as TensorFlow 2's Keras wrote it: with a `groups` that says nothing."""
+
+    class DepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc]
+        @classmethod
+        def from_config(cls, config: dict[str, Any]) -> Any:
+            kept = {key: value for key, value in config.items() if key != "groups"}
+            # The plain class, so that the model saves as one of Keras's own layers.
+            return keras.layers.DepthwiseConv2D.from_config(kept)
+
+    return DepthwiseConv2D

@@ -1,0 +1,176 @@
+"""The project file, `tinyflow.toml`: what to build, from what data, for which board.
+
+The models below are the single source of the file's keys: they check it, `tinyflow init` writes
+their descriptions as comments, and `docs/usage.md` lists them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tinyflow.errors import InputError
+
+PROJECT_FILE = "tinyflow.toml"
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelTable(_Table):
+    """The model."""
+
+    path: Path = Field(description="A .keras, .h5, SavedModel folder or int8 .tflite.")
+    name: str | None = Field(
+        default=None, description="Name of the C functions; from the file's name if absent."
+    )
+
+
+class DataTable(_Table):
+    """The data, each an .npz: arrays x (samples) and y (labels)."""
+
+    calibration: Path | None = Field(
+        default=None, description="Representative samples x, for quantisation."
+    )
+    training: Path | None = Field(
+        default=None, description="Samples x and labels y, for fine-tuning after pruning."
+    )
+    test: Path | None = Field(
+        default=None, description="Held-out samples x and labels y, for the accuracy."
+    )
+    test_samples: int | None = Field(
+        default=None, gt=0, description="Use only the first so many test samples."
+    )
+
+
+class PruneTable(_Table):
+    """Pruning before quantisation; Keras models only."""
+
+    method: Literal["none", "structured", "magnitude"] = Field(
+        default="none",
+        description="none; structured removes channels; magnitude zeroes single weights.",
+    )
+    ratio: float = Field(default=0.5, gt=0, lt=1, description="Share to remove.")
+    epochs: int = Field(default=10, ge=0, description="Epochs of fine-tuning on the training data.")
+    learning_rate: float = Field(default=1e-3, gt=0, description="Of fine-tuning.")
+    batch_size: int = Field(default=32, gt=0, description="Of fine-tuning.")
+    seed: int = Field(default=0, ge=0, description="Of fine-tuning.")
+
+
+class QuantizeTable(_Table):
+    """Quantisation to INT8."""
+
+    samples: int = Field(default=200, gt=0, description="Calibration samples to use, at most.")
+
+
+class BuildTable(_Table):
+    """The firmware."""
+
+    board: str | None = Field(default=None, description="`tinyflow boards` lists them.")
+    cmsis_nn: Path | None = Field(
+        default=None,
+        description="Folder of CMSIS-NN's sources; else a CMSIS-Pack, PyPI's bakenn or git.",
+    )
+    vectors: int = Field(
+        default=20, gt=0, description="Inputs on which the firmware is compared with the oracle."
+    )
+    emit_tflite_array: bool = Field(
+        default=False, description="Also emit the .tflite as a C array."
+    )
+
+
+class BudgetTable(_Table):
+    """Limits; a build that breaks one fails with exit code 7."""
+
+    latency_ms: float | None = Field(default=None, gt=0, description="Of one inference.")
+    ram_kib: float | None = Field(default=None, gt=0, description="Arena, data and stack.")
+    flash_kib: float | None = Field(default=None, gt=0, description="The whole image.")
+    accuracy_drop: float | None = Field(
+        default=None, ge=0, description="Points the device may lose against the float model."
+    )
+
+
+class Project(_Table):
+    """A whole project; paths are absolute once read."""
+
+    model: ModelTable
+    data: DataTable = DataTable()
+    prune: PruneTable = PruneTable()
+    quantize: QuantizeTable = QuantizeTable()
+    build: BuildTable = BuildTable()
+    budget: BudgetTable = BudgetTable()
+
+
+def read_project(path: Path) -> Project:
+    """Read a project file; its paths are taken relative to it.
+
+    Raises:
+        InputError: the file is missing, is not TOML, or a key is missing, unknown or wrong; the
+            message names the file and the key.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{path}: no such file",
+            hint="`tinyflow init MODEL` writes one, or name a model: `tinyflow build MODEL ...`.",
+        ) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path}: not a TOML file: {error}") from error
+    return make_project(content, base=path.parent, source=str(path))
+
+
+def make_project(content: dict[str, Any], *, base: Path, source: str) -> Project:
+    """Check a project's tables; `source` names them in messages.
+
+    Raises:
+        InputError: a key is missing, unknown or wrong.
+    """
+    try:
+        return _absolute(Project.model_validate(content), base.resolve())
+    except ValidationError as error:
+        first = error.errors()[0]
+        table, *keys = (str(part) for part in first["loc"])
+        key = f"[{table}] {'.'.join(keys)}".strip()
+        raise InputError(
+            f"{source}: {key}: {_reason(first)}", hint=_keys_hint(table, first["type"])
+        ) from error
+
+
+def _reason(error: Any) -> str:
+    match error["type"]:
+        case "extra_forbidden":
+            return "unknown key"
+        case "missing":
+            return "missing"
+        case _:
+            return f"{error['msg'][:1].lower()}{error['msg'][1:]}, got {error['input']!r}"
+
+
+def _keys_hint(table: str, kind: str) -> str | None:
+    if kind != "extra_forbidden":
+        return None
+    field = Project.model_fields.get(table)
+    if field is None:
+        return "Tables: " + ", ".join(Project.model_fields) + "."
+    annotation = field.annotation
+    assert annotation is not None and issubclass(annotation, BaseModel)
+    return f"Keys of [{table}]: " + ", ".join(annotation.model_fields) + "."
+
+
+def _absolute(project: Project, base: Path) -> Project:
+    """The project with every path made absolute."""
+
+    def resolved(table: BaseModel) -> BaseModel:
+        paths = {
+            key: base / value for key, value in table if isinstance(value, Path)
+        }
+        return table.model_copy(update=paths)
+
+    return project.model_copy(
+        update={name: resolved(table) for name, table in project}
+    )

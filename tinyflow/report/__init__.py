@@ -1,0 +1,1 @@
+"""The report: one data model, rendered to the terminal and to JSON."""

@@ -1,0 +1,173 @@
+"""Puts a report together from what the stages found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tinyflow import __version__
+from tinyflow.boards import Board
+from tinyflow.codegen.model import ModelCode
+from tinyflow.codegen.names import layer_title
+from tinyflow.emulate.verify import Verification
+from tinyflow.ir.graph import Graph, Tensor
+from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.plan.memory import MemoryPlan
+from tinyflow.project import BudgetTable
+from tinyflow.report.model import (
+    AccuracySection,
+    BoardSection,
+    BudgetItem,
+    ExactSection,
+    FlashSection,
+    KernelsSection,
+    LatencySection,
+    LayerSection,
+    MemorySection,
+    ModelSection,
+    PruneSection,
+    RamSection,
+    Report,
+    TensorSection,
+)
+from tinyflow.timing.estimate import estimate
+from tinyflow.toolchain.elf import Image
+
+
+def assemble_report(
+    board: Board,
+    graph: Graph,
+    plan: MemoryPlan,
+    code: ModelCode,
+    cmsis: CmsisNN,
+    image: Image,
+    verification: Verification,
+    *,
+    source: str,
+    accuracy: AccuracySection | None,
+    prune: PruneSection | None,
+    budget: BudgetTable,
+    folder: Path,
+) -> Report:
+    """The report of a finished build in `folder`."""
+    latency = _latency(verification.instructions, board)
+    memory = _memory(board, code, plan, image, verification.stack_peak)
+    return Report(
+        tinyflow=__version__,
+        model=ModelSection(
+            name=code.name,
+            source=source,
+            sha256=code.sha256,
+            macs=sum(layer.kernel.macs for layer in code.layers),
+            inputs=tuple(_tensor(tensor) for tensor in graph.input_tensors()),
+            outputs=tuple(_tensor(tensor) for tensor in graph.output_tensors()),
+        ),
+        board=BoardSection(
+            id=board.id, name=board.name, mcu=board.mcu, core=board.core, clock_hz=board.clock_hz
+        ),
+        latency=latency,
+        memory=memory,
+        exact=ExactSection(
+            oracle=verification.oracle,
+            vectors=verification.vectors,
+            bytes=verification.compared_bytes,
+            mismatches=verification.mismatches,
+        ),
+        accuracy=accuracy,
+        prune=prune,
+        layers=tuple(
+            LayerSection(
+                name=layer_title(layer.kernel.operator.name),
+                operator=layer.kernel.operator.kind,
+                kernel=layer.kernel.function,
+                macs=layer.kernel.macs,
+                instructions=instructions,
+            )
+            for layer, instructions in zip(
+                code.layers, verification.layer_instructions, strict=True
+            )
+        ),
+        kernels=KernelsSection(cmsis_nn=cmsis.version, origin=cmsis.origin),
+        budget=_budget(budget, latency, memory, accuracy),
+        artifacts={
+            "project": ".",
+            "elf": str(image.path.relative_to(folder)),
+            "library": f"lib/{code.name}",
+            "tflite": "model.tflite",
+            "report": "report.json",
+            "vectors": "vectors",
+        },
+    )
+
+
+def _tensor(tensor: Tensor) -> TensorSection:
+    q = tensor.quantization
+    return TensorSection(
+        name=layer_title(tensor.name),
+        dtype=tensor.dtype.value,
+        shape=tensor.shape,
+        scale=None if q is None else q.scale,
+        zero_point=None if q is None else q.zero_point,
+    )
+
+
+def _latency(instructions: int, board: Board) -> LatencySection:
+    estimated = estimate(instructions, board)
+    return LatencySection(
+        instructions=instructions,
+        cycles=estimated.cycles,
+        ms=estimated.milliseconds,
+        estimated=True,
+        cycles_per_instruction=estimated.cycles_per_instruction,
+        error_percent=estimated.error_percent,
+    )
+
+
+def _memory(
+    board: Board, code: ModelCode, plan: MemoryPlan, image: Image, stack_peak: int
+) -> MemorySection:
+    bss = image.bss_bytes - plan.arena_size
+    return MemorySection(
+        ram=RamSection(
+            arena=plan.arena_size,
+            data=image.data_bytes,
+            bss=bss,
+            stack=stack_peak,
+            total=plan.arena_size + image.data_bytes + bss + stack_peak,
+            available=board.ram.size,
+        ),
+        flash=FlashSection(
+            code=image.flash_bytes - code.weight_bytes,
+            weights=code.weight_bytes,
+            total=image.flash_bytes,
+            available=board.flash.size,
+        ),
+    )
+
+
+def _budget(
+    budget: BudgetTable,
+    latency: LatencySection,
+    memory: MemorySection,
+    accuracy: AccuracySection | None,
+) -> tuple[BudgetItem, ...]:
+    drop = None
+    if accuracy is not None and accuracy.float_ is not None:
+        drop = accuracy.float_ - accuracy.device
+    values = {
+        "latency_ms": latency.ms,
+        "ram_kib": memory.ram.total / 1024,
+        "flash_kib": memory.flash.total / 1024,
+        "accuracy_drop": drop,
+    }
+    return tuple(
+        BudgetItem(
+            name=name,
+            limit=limit,
+            value=values[name],
+            # Rounding of percentages must not break a limit that is just reached.
+            kept=value is not None and value <= limit + 1e-9,
+        )
+        for name, limit in budget
+        if limit is not None
+        for value in [values[name]]
+    )

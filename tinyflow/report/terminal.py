@@ -1,0 +1,97 @@
+"""The report as tables in the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from tinyflow.report.model import LayerSection, Report
+
+
+def render_report(report: Report) -> RenderableType:
+    """The layers and the figures of a build, for a rich console."""
+    return Group(_layers(report), _summary(report))
+
+
+def print_report(console: Console, report: Report) -> None:
+    """Print both tables."""
+    console.print(render_report(report))
+
+
+def _layers(report: Report) -> Table:
+    table = Table(title=Text(f"{report.model.name} on {report.board.id}", style="bold"), box=None)
+    table.add_column("layer", overflow="ellipsis", max_width=36, no_wrap=True)
+    table.add_column("operator", no_wrap=True)
+    table.add_column("kernel", style="dim", no_wrap=True, overflow="ellipsis")
+    for column in ("MACs", "instructions", "share"):
+        table.add_column(column, justify="right", no_wrap=True)
+    total = max(1, report.latency.instructions)
+    for layer in report.layers:
+        table.add_row(*_layer_cells(layer, total))
+    return table
+
+
+def _layer_cells(layer: LayerSection, total: int) -> tuple[str, ...]:
+    return (
+        escape(layer.name),
+        layer.operator,
+        layer.kernel,
+        f"{layer.macs:,}" if layer.macs else "-",
+        f"{layer.instructions:,}",
+        f"{layer.instructions / total:.1%}",
+    )
+
+
+def _summary(report: Report) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    latency, ram, flash = report.latency, report.memory.ram, report.memory.flash
+    table.add_row("", "")
+    table.add_row(
+        "latency",
+        f"{latency.ms:.2f} ms ±{latency.error_percent} %, estimated: {latency.instructions:,} "
+        f"instructions counted x {latency.cycles_per_instruction} = {latency.cycles:,} cycles "
+        f"at {report.board.clock_hz / 1e6:g} MHz",
+    )
+    table.add_row(
+        "RAM",
+        f"{ram.total:,} of {ram.available:,} bytes ({ram.total / ram.available:.1%}): arena "
+        f"{ram.arena:,}, stack {ram.stack:,}, data {ram.data:,}, bss {ram.bss:,}",
+    )
+    table.add_row(
+        "flash",
+        f"{flash.total:,} of {flash.available:,} bytes ({flash.total / flash.available:.1%}): "
+        f"weights {flash.weights:,}, code {flash.code:,}",
+    )
+    exact = report.exact
+    verdict = (
+        "[green]exact[/]" if not exact.mismatches else f"[red]{exact.mismatches:,} bytes differ[/]"
+    )
+    table.add_row(
+        "exactness",
+        f"{verdict}: {exact.vectors} vectors, {exact.bytes:,} output bytes against {exact.oracle}",
+    )
+    if report.accuracy is not None:
+        accuracy = report.accuracy
+        shown = "" if accuracy.float_ is None else f"float {accuracy.float_:.2f} %, "
+        table.add_row(
+            "accuracy",
+            f"{shown}int8 {accuracy.int8:.2f} %, device {accuracy.device:.2f} % "
+            f"({accuracy.samples:,} samples)",
+        )
+    if report.prune is not None:
+        prune = report.prune
+        table.add_row(
+            "pruned",
+            f"{prune.method}, {prune.ratio:.0%}: parameters {prune.parameters_before:,} -> "
+            f"{prune.parameters_after:,}, MACs {prune.macs_before:,} -> {prune.macs_after:,}",
+        )
+    table.add_row("CMSIS-NN", f"{report.kernels.cmsis_nn} ({report.kernels.origin})")
+    for item in report.budget:
+        state = "[green]kept[/]" if item.kept else "[red]broken[/]"
+        value = "not measured" if item.value is None else f"{item.value:.2f}"
+        table.add_row(f"budget {item.name}", f"{value} of {item.limit:g}: {state}")
+    return table

@@ -1,0 +1,1 @@
+"""Latency: cycles and milliseconds from exact instruction counts."""
