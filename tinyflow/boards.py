@@ -23,7 +23,9 @@ from pydantic import (
 from tinyflow.errors import InputError
 from tinyflow.resources import BOARDS
 
-Address = Annotated[int, BeforeValidator(lambda value: int(value, 0) if isinstance(value, str) else value)]
+Address = Annotated[
+    int, BeforeValidator(lambda value: int(value, 0) if isinstance(value, str) else value)
+]
 Core = Literal["cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33"]
 
 #: Cores with the DSP extension (Armv7E-M, Armv8-M with DSP).

@@ -36,6 +36,7 @@ from tinyflow.kernels.cmsis_nn.source import LIB_DEPS, CmsisNN, find_cmsis_nn
 from tinyflow.kernels.select import select_kernels
 from tinyflow.output import check_output, replacing
 from tinyflow.plan.memory import MemoryPlan, plan_memory
+from tinyflow.progress import Progress
 from tinyflow.project import BudgetTable, PruneTable
 from tinyflow.report.assemble import assemble_report
 from tinyflow.report.model import AccuracySection, PruneSection, Report
@@ -46,19 +47,6 @@ from tinyflow.toolchain.platformio import build_project, elf_path
 Array = npt.NDArray[Any]
 #: A data file, or the arrays themselves.
 DataSource = Path | str | Array | Sequence[Array] | Mapping[str, Array]
-
-
-class Progress:
-    """Told what is going on; this one keeps silent."""
-
-    def stage(self, name: str) -> None:
-        """A stage begins."""
-
-    def line(self, text: str) -> None:
-        """One line of the running stage's own output."""
-
-    def skipped(self, name: str) -> None:
-        """A stage's result was there already."""
 
 
 @dataclass(frozen=True)

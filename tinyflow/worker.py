@@ -61,7 +61,7 @@ def require_keras() -> None:
     for package in ("tensorflow", "keras", "h5py"):
         if importlib.util.find_spec(package) is None:
             raise ToolMissingError(
-                f"{package} is not installed; it is needed to read, prune and quantise Keras models",
+                f"{package} is not installed; Keras models cannot be read without it",
                 hint="pip install 'tinyflow[keras]'   (a ready int8 .tflite needs none of it)",
             )
 

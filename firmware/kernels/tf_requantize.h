@@ -9,15 +9,17 @@
 
 #include <stdint.h>
 
-/* The high word of 2ab, rounded to nearest, halves away from zero; saturates at 2^31 - 1. */
+/*
+ * The high word of 2ab, rounded to nearest; saturates at 2^31 - 1. gemmlowp adds 2^30 to a positive
+ * product and 1 - 2^30 to a negative one and divides towards zero; adding 2^30 and shifting down is
+ * the same for both: a negative tie -(k + 1/2) gives -k either way.
+ */
 static inline int32_t tf_doubling_high_multiply(int32_t a, int32_t b)
 {
     if (a == INT32_MIN && b == INT32_MIN) {
         return INT32_MAX;
     }
-    const int64_t product = (int64_t)a * b;
-    const int64_t nudge = product >= 0 ? (INT64_C(1) << 30) : 1 - (INT64_C(1) << 30);
-    return (int32_t)((product + nudge) / (INT64_C(1) << 31));
+    return (int32_t)(((int64_t)a * b + (INT64_C(1) << 30)) >> 31);
 }
 
 /* value / 2^exponent, rounded to nearest, halves away from zero; exponent is 0 to 31. */
@@ -35,13 +37,13 @@ static inline int32_t tf_shift_left(int32_t value, int32_t exponent)
     return (int32_t)((uint32_t)value << exponent);
 }
 
-/* value * multiplier * 2^(shift - 31); shift > 0 is to the left. */
+/* value * multiplier * 2^(shift - 31); the multiplier is not negative, shift > 0 is to the left. */
 static inline int32_t tf_requantize(int32_t value, int32_t multiplier, int32_t shift)
 {
     const int32_t left = shift > 0 ? shift : 0;
     const int32_t right = shift > 0 ? 0 : -shift;
-    return tf_rounding_shift_right(
-        tf_doubling_high_multiply(tf_shift_left(value, left), multiplier), right);
+    const int64_t product = (int64_t)tf_shift_left(value, left) * multiplier;
+    return tf_rounding_shift_right((int32_t)((product + (INT64_C(1) << 30)) >> 31), right);
 }
 
 static inline int32_t tf_clamp(int32_t value, int32_t minimum, int32_t maximum)

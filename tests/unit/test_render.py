@@ -29,7 +29,7 @@ def test_float_literals_read_back_as_the_same_bits(value: float) -> None:
     assert np.float32(literal[:-1]).tobytes() == np.float32(value).tobytes()
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e300])
 def test_a_float_without_a_literal(value: float) -> None:
     with pytest.raises(ValueError, match="no C float literal"):
         float_literal(value)
@@ -44,13 +44,13 @@ def test_string_literals_are_plain_and_keep_every_byte(text: str) -> None:
     assert '"' not in literal[1:-1]
 
 
-@pytest.mark.parametrize("text", ["a */ b", "a\nb", "/* a", "a \\", "{{ x }}", "\u2028", "**//"])
+@given(st.text(alphabet=st.sampled_from("*/\\\n\u2028 a{}")))
 def test_comment_text_stays_inside_its_comment_line(text: str) -> None:
     safe = comment_text(text)
     assert "*/" not in safe
     assert "/*" not in safe
     assert not safe.endswith("\\")
-    assert len(safe.splitlines()) == 1
+    assert len(safe.splitlines()) <= 1
 
 
 def test_an_undefined_name_is_an_error() -> None:

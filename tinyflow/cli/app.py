@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
 from tinyflow import __version__
 from tinyflow.cli import boards, build, doctor, flash, init, run, test
 from tinyflow.cli.console import print_error
-from tinyflow.errors import TinyflowError, all_errors
+from tinyflow.errors import TinyflowError, exit_codes
 
-_EPILOG = "Exit codes: 0 success; 2 wrong usage; " + "; ".join(
-    f"{error.exit_code} {error.meaning}" for error in all_errors()
-) + "."
+_EPILOG = (
+    "Exit codes: 0 success, 2 wrong usage, "
+    + ", ".join(f"{code} {error.label}" for code, error in exit_codes().items())
+    + ". Progress and errors go to standard error, results to standard output."
+)
 
 app = typer.Typer(
     help="From a trained Keras model to verified INT8 firmware on a Cortex-M board.",
@@ -48,19 +49,7 @@ def main() -> None:
     """Run the command line and exit with its code."""
     as_json = "--json" in sys.argv
     try:
-        status = app(standalone_mode=False)
+        app()
     except TinyflowError as error:
         print_error(error, as_json=as_json)
         sys.exit(error.exit_code)
-    except click.exceptions.Abort:
-        sys.stderr.write("interrupted\n")
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(1)
-    sys.exit(status if isinstance(status, int) else 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,10 +11,10 @@ from tinyflow.boards import load_board
 from tinyflow.cli.console import ConsoleProgress, err, out
 from tinyflow.cli.options import Json
 from tinyflow.errors import BudgetError, ExactnessError, InputError
-from tinyflow.pipeline import BuildRequest, run
 from tinyflow.project import PROJECT_FILE, Project, make_project, read_project
-from tinyflow.report.model import Report
-from tinyflow.report.terminal import print_report
+
+if TYPE_CHECKING:
+    from tinyflow.report.model import Report
 
 
 def command(
@@ -83,6 +83,9 @@ def command(
       tinyflow build kws.tflite --board stm32l4r5
       tinyflow build net.keras --board nrf52840 --calibration samples.npz
     """
+    from tinyflow.pipeline import BuildRequest, run
+    from tinyflow.report.model import Report
+
     project = _project(model, calibration, test)
     chosen = board or project.build.board
     if chosen is None:
@@ -133,6 +136,8 @@ def _project(model: Path | None, calibration: Path | None, test: Path | None) ->
 
 
 def _show(report: Report, folder: Path, *, as_json: bool) -> None:
+    from tinyflow.report.terminal import print_report
+
     if as_json:
         typer.echo(report.to_json(), nl=False)
         return

@@ -13,9 +13,12 @@ from rich.markup import escape
 from rich.status import Status
 
 from tinyflow.errors import TinyflowError
-from tinyflow.pipeline import Progress
+from tinyflow.progress import Progress
 
-out = Console(highlight=False, soft_wrap=False)
+#: Columns where standard output is no terminal.
+_PIPE_WIDTH = 120
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 err = Console(stderr=True, highlight=False)
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from tinyflow.cli.console import out, print_json
 from tinyflow.cli.options import Json
-from tinyflow.doctor import examine
+
 from tinyflow.errors import ToolMissingError
 
 
@@ -19,6 +19,8 @@ def command(as_json: Json = False) -> None:
 
     Exits with code 5 when something that every build needs is missing.
     """
+    from tinyflow.doctor import examine
+
     findings = examine()
     if as_json:
         print_json([asdict(finding) for finding in findings])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from tinyflow.built import read_build
 from tinyflow.cli.console import ConsoleProgress, out, print_json
 from tinyflow.cli.options import BuildFolder, Json
-from tinyflow.toolchain.platformio import upload
 
 
 def command(build: BuildFolder, as_json: Json = False) -> None:
@@ -16,6 +15,8 @@ def command(build: BuildFolder, as_json: Json = False) -> None:
     \b
       tinyflow run BUILD --inputs x.npy --target serial:/dev/ttyACM0
     """
+    from tinyflow.toolchain.platformio import upload
+
     built = read_build(build)
     with ConsoleProgress() as progress:
         progress.stage(f"program {built.report.board.name}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 from rich.table import Table
 
@@ -13,7 +12,6 @@ from tinyflow.boards import load_board
 from tinyflow.built import read_build
 from tinyflow.cli.console import ConsoleProgress, out, print_json
 from tinyflow.cli.options import BuildFolder, Json
-from tinyflow.device import run_inputs
 
 
 def command(
@@ -44,6 +42,10 @@ def command(
       tinyflow run build/stm32f746 --inputs x.npy --outputs y.npy
       tinyflow run build/stm32f746 --inputs x.npy --target serial:/dev/ttyACM0
     """
+    import numpy as np
+
+    from tinyflow.device import run_inputs
+
     built = read_build(build)
     with ConsoleProgress() as progress:
         progress.stage(f"run on {target}")

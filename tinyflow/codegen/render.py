@@ -15,9 +15,9 @@ from tinyflow.resources import TEMPLATES
 
 def float_literal(value: float) -> str:
     """The C literal of a float32 that reads back as the same bits, `0.00390625f`."""
-    text = f"{np.float32(value):.9g}"
-    if not np.isfinite(np.float32(value)):
+    if not abs(value) <= float(np.finfo(np.float32).max):
         raise ValueError(f"{value!r} has no C float literal")
+    text = f"{np.float32(value):.9g}"
     return text + ("f" if any(mark in text for mark in ".e") else ".0f")
 
 
@@ -33,8 +33,8 @@ def _escape(byte: int) -> str:
 
 def comment_text(text: str) -> str:
     """Any text as the inside of one C comment line: it can neither end it nor leave its line."""
-    printable = "".join(char if char.isprintable() else "?" for char in text)
-    return printable.replace("*/", "* /").replace("/*", "/ *").replace("\\", "/")
+    printable = "".join(char if char.isprintable() else "?" for char in text).replace("\\", "/")
+    return printable.replace("*/", "* /").replace("/*", "/ *")
 
 
 @cache

@@ -19,18 +19,18 @@ from tinyflow.compress.magnitude import (
     prune_magnitude,
     sparsity_of,
 )
-from tinyflow.compress.settings import PruneSettings
 from tinyflow.compress.structured import prune_channels
 from tinyflow.compress.summary import PruneSummary, macs, parameters
 from tinyflow.errors import InputError
 from tinyflow.frontend.calibration import Dataset
 from tinyflow.frontend.keras_model import load_keras
+from tinyflow.project import PruneTable
 from tinyflow.worker import serve_job
 
 
 def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Do one job; see the module's docstring."""
-    settings = PruneSettings(**job["settings"])
+    settings = PruneTable(**job["settings"])
     path = Path(job["model"])
     print(f"loading {path.name}")
     import tensorflow as tf
@@ -42,9 +42,7 @@ def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
         _check(path, model, data)
     epochs = settings.epochs if training is not None else 0
     if settings.method == "structured":
-        model, summary = prune_channels(
-            model, settings.ratio, granularity=settings.granularity, minimum=settings.minimum
-        )
+        model, summary = prune_channels(model, settings.ratio)
         print(
             f"removed channels: {summary.parameters_before:,} -> {summary.parameters_after:,} "
             f"weights, {summary.macs_before:,} -> {summary.macs_after:,} MACs"
@@ -67,7 +65,7 @@ def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _fine_tune(
-    model: Any, settings: PruneSettings, training: Dataset, validation: Dataset | None
+    model: Any, settings: PruneTable, training: Dataset, validation: Dataset | None
 ) -> tuple[float, float]:
     callbacks = []
     settled = 0

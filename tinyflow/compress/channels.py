@@ -64,10 +64,14 @@ class ChannelSets:
                 if reason is not None:
                     self._reasons.setdefault(low, reason)
 
-    def freeze(self, ids: Ids, reason: str) -> None:
-        """Forbid the removal of these channels and of all tied to them."""
+    def freeze(self, ids: Ids, reason: str, *, first: bool = False) -> None:
+        """Forbid the removal of these channels and of all tied to them.
+
+        The first reason given stays, unless this one is to be `first`.
+        """
         for number in ids.tolist():
-            self._reasons.setdefault(self.find(number), reason)
+            root = self.find(number)
+            self._reasons[root] = reason if first else self._reasons.get(root, reason)
 
     def find(self, number: int) -> int:
         """The representative of a channel's set."""
@@ -123,7 +127,10 @@ def choose_channels(sets: ChannelSets, ratio: float, *, granularity: int, minimu
             for index, count in members[root].items():
                 quota[index] -= count
             keep[channels[root]] = False
-    return _whole_granules(sets, keep, members, channels, scores, granularity)
+    if granularity > 1:
+        best_first = sorted(scores, key=lambda root: (-scores[root], root))
+        _fill_granules(keep, sets.producers, [channels[root] for root in best_first], granularity)
+    return keep
 
 
 def _removable(count: int, ratio: float, granularity: int, minimum: int) -> int:
@@ -133,26 +140,20 @@ def _removable(count: int, ratio: float, granularity: int, minimum: int) -> int:
     return max(0, count - kept)
 
 
-def _whole_granules(
-    sets: ChannelSets,
-    keep: Mask,
-    members: dict[int, dict[int, int]],
-    channels: dict[int, list[int]],
-    scores: dict[int, float],
-    granularity: int,
-) -> Mask:
-    """Put channels back where other sets' limits left a producer between two granules."""
-    if granularity == 1:
-        return keep
-    best_first = sorted(scores, key=lambda root: (-scores[root], root))
+def _fill_granules(
+    keep: Mask, producers: list[Producer], best_first: list[list[int]], granularity: int
+) -> None:
+    """Put sets back where another producer's limit left one between two granules."""
     changed = True
     while changed:
         changed = False
-        for index, producer in enumerate(sets.producers):
+        for producer in producers:
+            own = set(producer.ids.tolist())
             while keep[producer.ids].sum() % granularity and not keep[producer.ids].all():
-                root = next(
-                    r for r in best_first if index in members[r] and not keep[channels[r]].any()
+                back = next(
+                    numbers
+                    for numbers in best_first
+                    if not keep[numbers].any() and not own.isdisjoint(numbers)
                 )
-                keep[channels[root]] = True
+                keep[back] = True
                 changed = True
-    return keep

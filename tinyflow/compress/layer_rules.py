@@ -249,9 +249,7 @@ def _reshape_shrink(call: Call, ins: list[Mask], out: Mask) -> Shrunk:
 def _operation_carry(sets: ChannelSets, call: Call) -> Ids:
     """A bare operation such as `x + y`: tensors of one rank, or a tensor and plain numbers."""
     others = [
-        value
-        for value in call.arguments
-        if not any(value is tensor for tensor in call.inputs)
+        value for value in call.arguments if not any(value is tensor for tensor in call.inputs)
     ]
     if any(value is not None and not isinstance(value, bool | int | float) for value in others):
         raise OpaqueError("it takes a constant array")

@@ -6,14 +6,15 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from tinyflow.compress.settings import PruneSettings
 from tinyflow.compress.summary import PruneSummary
 from tinyflow.errors import InputError
 from tinyflow.frontend.calibration import Dataset
 from tinyflow.frontend.model_file import ModelKind, model_kind, read_config
+from tinyflow.project import PruneTable
 from tinyflow.worker import OnLine, require_keras, run_worker
 
 _WORKER = "tinyflow.compress._prune_worker"
@@ -21,7 +22,7 @@ _WORKER = "tinyflow.compress._prune_worker"
 
 def prune_model(
     model_path: Path,
-    settings: PruneSettings,
+    settings: PruneTable,
     training: Dataset | None,
     *,
     output_path: Path,
@@ -77,5 +78,5 @@ def _save(path: Path, data: Dataset | None) -> None:
         return
     if data.labels is None:
         raise InputError("training data: fine-tuning needs labels `y`")
-    arrays = {str(index): array for index, array in enumerate(data.inputs)}
+    arrays: dict[str, Any] = {str(index): array for index, array in enumerate(data.inputs)}
     np.savez(path, labels=data.labels, **arrays)

@@ -131,9 +131,7 @@ def _unfold(model: Any) -> Any:
     return keras.Model(graph._inputs_struct, outputs, name=model.name)
 
 
-def _carry_all(
-    model: Any, sets: ChannelSets
-) -> tuple[dict[str, tuple[Call, Any]], dict[str, Ids]]:
+def _carry_all(model: Any, sets: ChannelSets) -> tuple[dict[str, tuple[Call, Any]], dict[str, Ids]]:
     """Number every tensor's channels; the calls with a rule, and their outputs, by layer name."""
     import keras
 
@@ -181,7 +179,7 @@ def _carry_all(
                 sets.freeze(fresh, reason)
                 ids[id(tensor)] = fresh
     for tensor in graph.outputs:
-        sets.freeze(ids[id(tensor)], "it is tied to the model's output")
+        sets.freeze(ids[id(tensor)], "it is tied to the model's output", first=True)
     return calls, outputs
 
 

@@ -260,7 +260,10 @@ class Engine:
         return self._hook(unicorn.UC_HOOK_BLOCK, callback)
 
     def hook_instructions(self, callback: BlockCallback) -> Callable[[], None]:
-        """As `hook_blocks`, before every single instruction: slow, a check on the counts."""
+        """As `hook_blocks`, before every single instruction: slow, a check on the counts.
+
+        Unicorn leaves out the instructions of an IT block whose condition is false.
+        """
 
         def on_code(_uc: int, address: int, size: int, _data: int) -> None:
             callback(address, size)
@@ -269,6 +272,7 @@ class Engine:
 
     def _hook(self, kind: int, callback: RawCallback) -> Callable[[], None]:
         pointer = _BLOCK_TYPE(callback)
+        self._kept.append(pointer)
         handle = ctypes.c_size_t()
         status = uclib.uc_hook_add(
             self._uc._uch,
@@ -286,7 +290,6 @@ class Engine:
         def remove() -> None:
             uclib.uc_hook_del(self._uc._uch, handle)
             self._uc.ctl_flush_tb()
-            self._kept.append(pointer)  # the hook list is cleaned up late
 
         return remove
 

@@ -44,7 +44,8 @@ def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
         samples = _arrays(folder / "samples.npz", model)
         print(f"running the float model on {len(samples[0])} samples")
         outputs = _predict(model, samples)
-        np.savez(folder / "float_outputs.npz", **{str(i): out for i, out in enumerate(outputs)})
+        arrays: dict[str, Any] = {str(index): output for index, output in enumerate(outputs)}
+        np.savez(folder / "float_outputs.npz", **arrays)
     if job.get("convert"):
         content = _convert(model, _arrays(folder / "calibration.npz", model))
         (folder / "model.tflite").write_bytes(content)
@@ -97,9 +98,8 @@ def _rename(model: Any) -> None:
 
 
 def _graph_name(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.\-]", "_", name) if re.match(r"[A-Za-z0-9.]", name) else (
-        "layer" + re.sub(r"[^A-Za-z0-9_.\-]", "_", name)
-    )
+    safe = re.sub(r"[^A-Za-z0-9_.\-]", "_", name)
+    return safe if re.match(r"[A-Za-z0-9.]", safe) else f"layer{safe}"
 
 
 def _arrays(path: Path, model: _FloatModel) -> list[Array]:
@@ -122,13 +122,11 @@ def _predict(model: _FloatModel, samples: list[Array]) -> list[Array]:
 
     function = tf.function(model.call, reduce_retracing=True)
     step = _BATCH if model.any_batch else 1
-    batches = [
-        [np.asarray(output) for output in function(*(tf.constant(a[i : i + step]) for a in samples))]
-        for i in range(0, len(samples[0]), step)
-    ]
-    return [
-        np.concatenate(parts).astype(np.float32) for parts in zip(*batches, strict=True)
-    ]
+    batches = []
+    for start in range(0, len(samples[0]), step):
+        batch = [tf.constant(array[start : start + step]) for array in samples]
+        batches.append([np.asarray(output) for output in function(*batch)])
+    return [np.concatenate(parts).astype(np.float32) for parts in zip(*batches, strict=True)]
 
 
 def _convert(model: _FloatModel, calibration: list[Array]) -> bytes:
@@ -173,7 +171,7 @@ def _words(error: Exception) -> str:
     """The lines of a converter's message that say something: errors, not source locations."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     told = [line for line in lines if "error:" in line or "ops:" in line.lower()] or lines
-    short = [re.sub(r'loc\(.*?\): |callsite\(.*?\)', "", line)[:300] for line in told[:4]]
+    short = [re.sub(r"loc\(.*?\): |callsite\(.*?\)", "", line)[:300] for line in told[:4]]
     return "; ".join(short) or type(error).__name__
 
 

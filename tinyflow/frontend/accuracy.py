@@ -29,7 +29,8 @@ def quantize_array(
     quotient = (np.asarray(values, dtype=np.float32) / np.float32(scale)).astype(np.float64)
     # Exact in float64, where adding one half loses nothing.
     rounded = np.copysign(np.floor(np.abs(quotient) + 0.5), quotient) + zero_point
-    return np.clip(rounded, limits.min, limits.max).astype(dtype)
+    integers: Array = np.clip(rounded, limits.min, limits.max).astype(dtype)
+    return integers
 
 
 def dequantize_array(values: Array, scale: float, zero_point: int) -> npt.NDArray[np.float32]:
@@ -39,11 +40,12 @@ def dequantize_array(values: Array, scale: float, zero_point: int) -> npt.NDArra
 
 
 def int8_predictions(tflite: bytes, samples: Sequence[Array]) -> tuple[Array, ...]:
-    """Run real-valued samples through a quantised .tflite.
+    """Run samples through a quantised .tflite.
 
     Args:
         tflite: the file's content; inputs of batch one.
-        samples: one array (samples, *shape) per input, in the model's order.
+        samples: one array (samples, *shape) per input, in the model's order: real values, or
+            integers of the input's own dtype, which go in as they are.
 
     Returns:
         One float32 array (samples, *shape) per output, dequantised.
@@ -103,7 +105,7 @@ def accuracy(outputs: Array, labels: Array) -> float:
 def _to_input(array: Array, detail: dict[str, Any]) -> Array:
     scale, zero_point = detail["quantization"]
     dtype = np.dtype(detail["dtype"])
-    if dtype.kind == "f" or not scale:
+    if dtype.kind == "f" or not scale or array.dtype == dtype:
         return array.astype(dtype)
     return quantize_array(array, scale, zero_point, dtype)
 

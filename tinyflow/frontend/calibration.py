@@ -255,7 +255,8 @@ def _labels(where: str, key: str, array: Array, samples: int) -> Array:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise InputError(f"{where}: labels {key!r} hold NaN or infinite values")
     if array.ndim == 2 and array.shape[1] > 1 and _is_one_hot(array):
-        return np.argmax(array, axis=1).astype(np.int64)
+        indices: Array = np.argmax(array, axis=1).astype(np.int64)
+        return indices
     if array.dtype.kind == "f":
         return np.ascontiguousarray(array, dtype=np.float32)
     if array.ndim == 2 and array.shape[1] == 1:

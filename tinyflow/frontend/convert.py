@@ -148,7 +148,8 @@ def _specs(reply: dict[str, Any]) -> tuple[InputSpec, ...]:
 def _save(path: Path, arrays: Sequence[Array]) -> None:
     if not arrays or any(len(array) != len(arrays[0]) or not len(array) for array in arrays):
         raise InputError("samples: at least one is needed, and as many for each input")
-    np.savez(path, **{str(index): array for index, array in enumerate(arrays)})
+    content: dict[str, Any] = {str(index): array for index, array in enumerate(arrays)}
+    np.savez(path, **content)
 
 
 def _load(path: Path) -> tuple[Array, ...]:

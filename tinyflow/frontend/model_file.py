@@ -193,7 +193,9 @@ def _keras_config(path: Path) -> bytes:
             if "config.json" not in names:
                 raise InputError(f"{path}: no config.json: not a Keras model", hint=_FORMS)
             if archive.getinfo("config.json").file_size > _CONFIG_LIMIT:
-                raise InputError(f"{path}: config.json unpacks to more than {_CONFIG_LIMIT:,} bytes")
+                raise InputError(
+                    f"{path}: config.json unpacks to more than {_CONFIG_LIMIT:,} bytes"
+                )
             text = archive.read("config.json")
             if _WEIGHTS in names:
                 _check_hdf5(path, io.BytesIO(archive.read(_WEIGHTS)))
@@ -295,25 +297,31 @@ def _refuse_code(path: Path, config: dict[str, Any]) -> None:
 
 def _reason_to_refuse(item: dict[str, Any]) -> str | None:
     """Why this serialised object may not be loaded; None when it may."""
-    name, module = item["class_name"], item.get("module")
-    registered = item.get("registered_name")
-    if not isinstance(name, str):
-        return "its class has no name"
-    if name in _VALUES:
-        return None
-    if name == "__lambda__" or (isinstance(item.get("config"), dict) and "function_type" in item["config"]):
-        return "it holds a stored Python function"
-    if name == "function":
-        return f"it uses the custom function {item.get('config')!r}"
-    if name in _REFUSED_LAYERS:
-        return f"a layer of class {name}: {_REFUSED_LAYERS[name]}"
-    shown = name if module is None else f"{module}.{name}"
-    if not _CLASS_NAME.fullmatch(name) or (registered is not None and registered != name):
-        return f"it uses the custom class {registered or shown!r}"
+    name, settings = item["class_name"], item.get("config")
+    reason = None
+    if isinstance(name, str) and name in _VALUES:
+        pass
+    elif name == "__lambda__" or (isinstance(settings, dict) and "function_type" in settings):
+        reason = "it holds a stored Python function"
+    elif name == "function":
+        reason = f"it uses the custom function {settings!r}"
+    elif isinstance(name, str) and name in _REFUSED_LAYERS:
+        reason = f"it is a {name} layer: {_REFUSED_LAYERS[name]}"
+    elif not _is_keras_class(name, item.get("module"), item.get("registered_name")):
+        shown = item.get("registered_name") or ".".join(
+            str(part) for part in (item.get("module"), name) if part
+        )
+        reason = f"it uses {shown!r}, which is none of Keras's own layers"
+    return reason
+
+
+def _is_keras_class(name: Any, module: Any, registered: Any) -> bool:
+    if not isinstance(name, str) or not _CLASS_NAME.fullmatch(name):
+        return False
+    if registered is not None and registered != name:
+        return False
     if module is None:
-        return None  # the older .h5 form: Keras finds its own classes by name, and no others
+        return True  # the older .h5 form: Keras finds its own classes by name, and no others
     if module == "keras":
-        return None if name in _TOP_LEVEL else f"it uses {shown}, which is no layer"
-    if not isinstance(module, str) or not _MODULES.fullmatch(module):
-        return f"it uses the custom class {shown!r}"
-    return None
+        return name in _TOP_LEVEL
+    return isinstance(module, str) and _MODULES.fullmatch(module) is not None

@@ -62,9 +62,7 @@ def _check_node(path: Path, node: Any, *, saving: bool) -> None:
     else:
         definition = op_def_registry.get(node.op)
         harmful = (
-            definition is None
-            or definition.is_stateful
-            or _HARMFUL.fullmatch(node.op) is not None
+            definition is None or definition.is_stateful or _HARMFUL.fullmatch(node.op) is not None
         )
     if harmful:
         raise InputError(

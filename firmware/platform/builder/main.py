@@ -41,7 +41,7 @@ def set_tools():
     """Name the programs, and what a section counts as when PlatformIO adds up the sizes."""
     env.Replace(
         AR=PREFIX + "gcc-ar",
-        AS=PREFIX + "gcc",
+        AS=PREFIX + "as",
         CC=PREFIX + "gcc",
         CXX=PREFIX + "g++",
         GDB=PREFIX + "gdb" if env.WhereIs(PREFIX + "gdb") else "gdb-multiarch",
@@ -87,7 +87,6 @@ def set_flags():
             "-nostartfiles",
             "--specs=nano.specs",
             "-Wl,--gc-sections",
-            "-Wl,--fatal-warnings",
             '-Wl,-Map="$BUILD_DIR/${PROGNAME}.map"',
         ],
         LIBS=["m"],
@@ -98,16 +97,12 @@ def set_flags():
 
 def add_runtime():
     """Start-up code and the microcontroller's file, which lie beside this builder."""
+    folders = {name: str(Path(platform.get_dir()) / name) for name in ("core", "mcu")}
+    env.Append(CPPPATH=list(folders.values()))
     strict = env.Clone()
     strict.Append(CCFLAGS=["-Os", *STRICT])
-    for name in ("core", "mcu"):
-        folder = str(Path(platform.get_dir()) / name)
-        for clone in (env, strict):
-            clone.Append(CPPPATH=[folder])
-    for name in ("core", "mcu"):
-        folder = str(Path(platform.get_dir()) / name)
-        objects = strict.CollectBuildFiles(f"$BUILD_DIR/{name}", folder)
-        env.Append(PIOBUILDFILES=objects)
+    for name, folder in folders.items():
+        env.Append(PIOBUILDFILES=strict.CollectBuildFiles(f"$BUILD_DIR/{name}", folder))
 
 
 def add_cmsis_nn():

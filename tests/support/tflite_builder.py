@@ -1,0 +1,110 @@
+"""Writes .tflite files operator by operator, for what no converter is needed for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+_TYPES = {
+    "int8": schema.TensorType.INT8,
+    "uint8": schema.TensorType.UINT8,
+    "int16": schema.TensorType.INT16,
+    "int32": schema.TensorType.INT32,
+    "int64": schema.TensorType.INT64,
+    "float32": schema.TensorType.FLOAT32,
+}
+_NO_OPTIONS = {"QUANTIZE", "DEQUANTIZE", "PAD"}
+
+
+class TfliteBuilder:
+    """One subgraph; tensors and operators are added in order, and named by index."""
+
+    def __init__(self) -> None:
+        self.model = schema.ModelT()
+        self.model.version = 3
+        self.model.description = "test"
+        self.model.operatorCodes = []
+        self.model.buffers = [schema.BufferT()]
+        self.subgraph = schema.SubGraphT()
+        self.subgraph.tensors = []
+        self.subgraph.operators = []
+        self.model.subgraphs = [self.subgraph]
+
+    def tensor(
+        self,
+        shape: Sequence[int],
+        dtype: str = "int8",
+        scale: float | Sequence[float] | None = None,
+        zero_point: int = 0,
+        *,
+        data: Any = None,
+        axis: int = 0,
+        name: str | None = None,
+    ) -> int:
+        """Add a tensor; a constant where data is given, quantised where a scale is."""
+        tensor = schema.TensorT()
+        tensor.name = name or f"tensor_{len(self.subgraph.tensors)}"
+        tensor.shape = np.array(shape, np.int32)
+        tensor.type = _TYPES[dtype]
+        tensor.buffer = 0
+        if scale is not None:
+            scales = [scale] if isinstance(scale, float) else list(scale)
+            tensor.quantization = schema.QuantizationParametersT()
+            tensor.quantization.scale = np.array(scales, np.float32)
+            tensor.quantization.zeroPoint = np.array([zero_point] * len(scales), np.int64)
+            tensor.quantization.quantizedDimension = axis
+        if data is not None:
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(np.asarray(data, dtype).tobytes(), np.uint8)
+            tensor.buffer = len(self.model.buffers)
+            self.model.buffers.append(buffer)
+        self.subgraph.tensors.append(tensor)
+        return len(self.subgraph.tensors) - 1
+
+    def operator(
+        self, kind: str, inputs: Sequence[int], outputs: Sequence[int], **options: Any
+    ) -> None:
+        """Add an operator of TFLite's name, its options by their names in the schema."""
+        code = schema.OperatorCodeT()
+        code.builtinCode = getattr(schema.BuiltinOperator, kind)
+        code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+        code.version = 1
+        self.model.operatorCodes.append(code)
+        operator = schema.OperatorT()
+        operator.opcodeIndex = len(self.model.operatorCodes) - 1
+        operator.inputs = np.array(inputs, np.int32)
+        operator.outputs = np.array(outputs, np.int32)
+        table = _options_name(kind)
+        if table is not None:
+            operator.builtinOptionsType = getattr(schema.BuiltinOptions, table)
+            operator.builtinOptions = getattr(schema, f"{table}T")()
+            for key, value in options.items():
+                assert hasattr(operator.builtinOptions, key), key
+                setattr(operator.builtinOptions, key, value)
+        self.subgraph.operators.append(operator)
+
+    def build(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
+        """The file's bytes."""
+        self.subgraph.inputs = np.array(inputs, np.int32)
+        self.subgraph.outputs = np.array(outputs, np.int32)
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(self.model.Pack(builder), file_identifier=b"TFL3")
+        return bytes(builder.Output())
+
+
+def _options_name(kind: str) -> str | None:
+    special = {
+        "CONV_2D": "Conv2DOptions",
+        "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
+        "AVERAGE_POOL_2D": "Pool2DOptions",
+        "MAX_POOL_2D": "Pool2DOptions",
+        "MEAN": "ReducerOptions",
+    }
+    if kind in _NO_OPTIONS:
+        return None
+    name = special.get(kind) or "".join(word.title() for word in kind.split("_")) + "Options"
+    return name if hasattr(schema, f"{name}T") else None
