@@ -171,7 +171,8 @@ def instead(old: Step, value: int) -> Callable[[Step], Step | None]:
 F7_PLL: Step = ("rcc", 0x04, 25 | 432 << 6 | 1 << 22 | 9 << 24)
 FAULTS: list[tuple[str, Callable[[Step], Step | None], str]] = [
     # clock tree
-    ("stm32f746", without("rcc", 0x00, 0x10083), "HSE, which is off|PLL, which is off"),
+    ("stm32f746", instead(("rcc", 0x00, 0x1010083), 0x1000083), "to run from HSE, which is off"),
+    ("stm32f746", instead(("rcc", 0x00, 0x1010083), 0x10083), "to run from PLL, which is off"),
     ("stm32f746", without("flash", 0x00, 0x107), "0 wait states at 216 MHz; it needs 7"),
     ("stm32f746", instead(("flash", 0x00, 0x107), 0x106), "6 wait states at 216 MHz; it needs 7"),
     ("stm32f746", without("pwr", 0x00, 0x3C000), "216 MHz; 180 MHz is the limit"),
@@ -182,6 +183,11 @@ FAULTS: list[tuple[str, Callable[[Step], Step | None], str]] = [
         "stm32f746",
         instead(F7_PLL, F7_PLL[2] ^ 432 << 6 ^ 400 << 6),
         "core clock of 200 MHz; the board's is 216 MHz",
+    ),
+    (
+        "stm32f746",
+        instead(("rcc", 0x08, 5 << 10 | 4 << 13 | 2), 4 << 10 | 4 << 13 | 2),
+        "APB1 is set to 108 MHz; its limit is 54",
     ),
     ("stm32f407", without("flash", 0x00, 0x705), "0 wait states at 168 MHz; it needs 5"),
     ("stm32f407", instead(("pwr", 0x00, 0x4000), 0), "168 MHz; 144 MHz is the limit"),

@@ -46,7 +46,7 @@ def prune_channels(
         raise InputError("prune granularity and minimum must be at least 1")
     flat = _unfold(model)
     sets = ChannelSets()
-    calls, outputs = _carry_all(flat, sets)
+    calls, outputs = number_channels(flat, sets)
     keep = choose_channels(sets, ratio, granularity=granularity, minimum=minimum)
 
     shrunk: dict[str, Shrunk] = {}
@@ -64,7 +64,6 @@ def prune_channels(
         weights = shrunk[layer.name].weights if layer.name in shrunk else layer.get_weights()
         if weights:
             pruned.get_layer(layer.name).set_weights(weights)
-    keras.tree.assert_same_structure(flat.output, pruned.output)
     summary = PruneSummary(
         method="structured",
         parameters_before=parameters(model),
@@ -89,7 +88,7 @@ def _unprunable(sets: ChannelSets) -> dict[str, str]:
     return found
 
 
-def _functional(model: Any) -> Any:
+def graph_of(model: Any) -> Any:
     """The graph of a model: itself, or the one inside a Sequential."""
     import keras
 
@@ -107,7 +106,7 @@ def _unfold(model: Any) -> Any:
     """The model with nested Functional and Sequential models replaced by their layers."""
     import keras
 
-    graph = _functional(model)
+    graph = graph_of(model)
     if not any(isinstance(operation, keras.Model) for operation in graph.operations):
         return model
     leaves = [
@@ -122,7 +121,7 @@ def _unfold(model: Any) -> Any:
         if isinstance(operation, keras.Sequential) or type(operation).__name__ == "Functional":
 
             def nested(inputs: Any, **_: Any) -> Any:
-                return _functional(operation)._run_through_graph(inputs, operation_fn=apply)
+                return graph_of(operation)._run_through_graph(inputs, operation_fn=apply)
 
             return nested
         return operation
@@ -131,11 +130,11 @@ def _unfold(model: Any) -> Any:
     return keras.Model(graph._inputs_struct, outputs, name=model.name)
 
 
-def _carry_all(model: Any, sets: ChannelSets) -> tuple[dict[str, tuple[Call, Any]], dict[str, Ids]]:
+def number_channels(model: Any, sets: ChannelSets) -> tuple[dict[str, tuple[Call, Any]], dict[str, Ids]]:
     """Number every tensor's channels; the calls with a rule, and their outputs, by layer name."""
     import keras
 
-    graph = _functional(model)
+    graph = graph_of(model)
     table = rules()
     ids: dict[int, Ids] = {}
     calls: dict[str, tuple[Call, Any]] = {}

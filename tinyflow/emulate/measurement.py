@@ -23,8 +23,10 @@ class Section:
     """What was executed in one layer, or outside all of them.
 
     Attributes:
-        blocks: executions by (address, size in bytes) of a straight run of code.
-        edges: by (address of the block before, address), how often one followed the other.
+        blocks: executions by (address, size in bytes) of a straight run of code. A run ends at a
+            branch or at the end of a 1 KiB page, so its successor may be the next address.
+        edges: by (address of the block before, address), how often one followed the other; the
+            first edge of a section comes from a block of another.
         instructions: executed instructions, predicated-off ones in IT blocks included.
     """
 

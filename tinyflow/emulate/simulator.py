@@ -225,7 +225,9 @@ class Simulator(Target):
             return
         if self._engine.pc == self._halt:
             reason = _HALT_REASONS.get(self._engine.r0, f"reason {self._engine.r0}")
-            self._die(f"the firmware halted: {reason}; called from", self._engine.lr - 5)  # before the BL
+            self._die(
+                f"the firmware halted: {reason}; called from", self._engine.lr - 5
+            )  # before the BL
         self._die("emulation ended", self._engine.pc)
 
     def _fail(self, error: CpuFault | PeripheralFault) -> None:

@@ -68,7 +68,9 @@ def _load(path: Path) -> _FloatModel:
 
     model = load_keras(path)
     _rename(model)
-    structure = model.input
+    # What the model was called with when it was built: a tensor, a list or a dict.
+    sequential = isinstance(model, keras.Sequential)
+    structure = model.inputs[0] if sequential else model._inputs_struct
 
     def call_keras(*arrays: Any) -> list[Any]:
         if isinstance(structure, dict):

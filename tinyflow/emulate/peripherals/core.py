@@ -6,7 +6,6 @@ B3.3 SysTick, C1.8 DWT; Cortex-M7 TRM (Arm DDI 0489) for its caches and the DWT'
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 from tinyflow.boards import Core, PeripheralInstance
@@ -40,7 +39,7 @@ _DATA_CACHE, _CODE_CACHE = 0xF003E019, 0xF007E009
 class SystemControl(Peripheral):
     """0xE000E000: the system control space. No interrupt is modelled, so none can be enabled."""
 
-    def choose_registers(self) -> Mapping[int, Register]:
+    def choose_registers(self) -> RegisterMap:
         """The registers of the board's core."""
         core = self.machine.board.core
         registers: dict[int, Register] = {

@@ -6,9 +6,7 @@ and 3.7.1 (L4+), each at 2.7 to 3.6 V.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from tinyflow.emulate.peripherals.base import PeripheralFault, Register
+from tinyflow.emulate.peripherals.base import PeripheralFault, Register, RegisterMap
 from tinyflow.emulate.peripherals.stm32_rcc import ClockLimited, Rcc
 
 _ACR = 0x00
@@ -23,7 +21,7 @@ _FAMILIES = {
 class Flash(ClockLimited):
     """`stm32_flash`, option `layout`: f4, f7 or l4. Programming flash is not modelled."""
 
-    def choose_registers(self) -> Mapping[int, Register]:
+    def choose_registers(self) -> RegisterMap:
         """The access control register alone."""
         return {_ACR: _FAMILIES[str(self.options["layout"])][2]}
 

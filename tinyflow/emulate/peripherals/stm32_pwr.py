@@ -6,16 +6,14 @@ Sources: RM0090 section 5.4 (F4), RM0385 sections 4.1.4 and 4.4 (F7), RM0432 sec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from tinyflow.emulate.peripherals.base import PeripheralFault, Register
+from tinyflow.emulate.peripherals.base import PeripheralFault, Register, RegisterMap
 from tinyflow.emulate.peripherals.stm32_rcc import ClockLimited, Rcc
 
 _F_CR, _F_CSR = 0x00, 0x04
 _L4_CR2, _L4_SR2, _L4_CR5 = 0x04, 0x14, 0x80
 _F4_VOS, _F7_VOS = (14, 1), (14, 2)
 
-_LAYOUTS: dict[str, Mapping[int, Register]] = {
+_LAYOUTS: dict[str, RegisterMap] = {
     "f4": {
         _F_CR: Register("PWR_CR", 0x4000, 0x43F3),
         _F_CSR: Register("PWR_CSR", 0, 0x300),
@@ -42,7 +40,7 @@ _LAYOUTS: dict[str, Mapping[int, Register]] = {
 class Pwr(ClockLimited):
     """`stm32_pwr`, option `layout`: f4, f7 or l4. The supply is taken to be 2.7 to 3.6 V."""
 
-    def choose_registers(self) -> Mapping[int, Register]:
+    def choose_registers(self) -> RegisterMap:
         """Those of the family."""
         return _LAYOUTS[str(self.options["layout"])]
 

@@ -10,7 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tinyflow.boards import PeripheralInstance
-from tinyflow.emulate.peripherals.base import Machine, Peripheral, PeripheralFault, Register
+from tinyflow.emulate.peripherals.base import (
+    Machine,
+    Peripheral,
+    PeripheralFault,
+    Register,
+    RegisterMap,
+)
 
 _CR = 0x00
 _HSI_HZ = 16_000_000
@@ -26,7 +32,7 @@ _MSI_RANGES_HZ = (
 class _Layout:
     """Where a family has what. Bits of CR are pairs of (enable, ready)."""
 
-    registers: Mapping[int, Register]
+    registers: RegisterMap
     cfgr: int
     pllcfgr: int
     ready: tuple[tuple[int, int], ...]
@@ -34,13 +40,14 @@ class _Layout:
     ppre: tuple[int, int]  # lowest bits of the dividers of APB1 and APB2 in CFGR
     enables: Mapping[str, tuple[int, int]]  # peripheral -> register and bit
     apb2: frozenset[str]
+    apb_limits_mhz: tuple[int, int]
 
 
 def _gpio(register: int, ports: str) -> dict[str, tuple[int, int]]:
     return {f"gpio{port}": (register, bit) for bit, port in enumerate(ports)}
 
 
-def _f4_or_f7(extra: Mapping[int, Register]) -> _Layout:
+def _f4_or_f7(extra: RegisterMap, apb_limits_mhz: tuple[int, int]) -> _Layout:
     return _Layout(
         registers={
             _CR: Register("RCC_CR", 0x83, 0x0FFDFFF9),
@@ -76,14 +83,16 @@ def _f4_or_f7(extra: Mapping[int, Register]) -> _Layout:
             "usart6": (0x44, 5),
         },
         apb2=frozenset({"usart1", "usart6"}),
+        apb_limits_mhz=apb_limits_mhz,
     )
 
 
 _LAYOUTS = {
-    "f4": _f4_or_f7({}),
+    "f4": _f4_or_f7({}, (42, 84)),
     "f7": _f4_or_f7(
         # Kernel clock selection: only the reset values, the bus clocks, are modelled.
-        {0x8C: Register("RCC_DCKCFGR1", 0, 0), 0x90: Register("RCC_DCKCFGR2", 0, 0)}
+        {0x8C: Register("RCC_DCKCFGR1", 0, 0), 0x90: Register("RCC_DCKCFGR2", 0, 0)},
+        (54, 108),
     ),
     "l4": _Layout(
         registers={
@@ -120,6 +129,7 @@ _LAYOUTS = {
             "uart5": (0x58, 20),
         },
         apb2=frozenset({"usart1"}),
+        apb_limits_mhz=(120, 120),
     ),
 }
 
@@ -133,7 +143,7 @@ class Rcc(Peripheral):
         super().__init__(instance, machine)
         machine.clocks = self
 
-    def choose_registers(self) -> Mapping[int, Register]:
+    def choose_registers(self) -> RegisterMap:
         """Those of the family."""
         return self._layout.registers
 
@@ -168,8 +178,10 @@ class Rcc(Peripheral):
 
     def bus_hz(self, peripheral: str) -> int:
         """PCLK1 or PCLK2."""
-        low = self._layout.ppre[1 if peripheral in self._layout.apb2 else 0]
-        code = self.bits(self._layout.cfgr, low, 3)
+        return self._apb_hz(1 if peripheral in self._layout.apb2 else 0)
+
+    def _apb_hz(self, bus: int) -> int:
+        code = self.bits(self._layout.cfgr, self._layout.ppre[bus], 3)
         return self.core_hz() >> (code - 3 if code >= 4 else 0)
 
     @property
@@ -233,8 +245,13 @@ class Rcc(Peripheral):
         return int(into * n / output)
 
     def check(self) -> None:
-        """Whether flash and regulator keep up with the clock that is set now."""
+        """Whether buses, flash and regulator keep up with the clock that is set now."""
         hz = self.core_hz()
+        for bus, limit in enumerate(self._layout.apb_limits_mhz):
+            if self._apb_hz(bus) > limit * 1_000_000:
+                raise PeripheralFault(
+                    f"APB{bus + 1} is set to {self._apb_hz(bus) / 1e6:g} MHz; its limit is {limit}"
+                )
         for other in self.machine.peripherals.values():
             if isinstance(other, ClockLimited):
                 other.check_clock(hz, self)
