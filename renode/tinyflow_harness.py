@@ -114,6 +114,10 @@ class tinyflow_harness:  # noqa: N801 - Robot Framework wants the module's name
                 )
         return cycles
 
+    def cycles_in_microseconds(self, microseconds, clock_hz):
+        """How many cycles of the clock pass in that time."""
+        return float(microseconds) * float(clock_hz) / 1e6
+
     def should_be_near(self, value, expected, percent, slack=0, what="The value"):
         """Fail unless the value is within so many percent, or within the slack, of the other."""
         value, expected = float(value), float(expected)

@@ -2,8 +2,8 @@
 """Monitor commands for Renode that measure a function: executed instructions and virtual time.
 
 Renode runs this in its own IronPython, which gives `monitor` and makes commands of functions whose
-names begin with `mc_`. Include it, then `tf_measure SYMBOL`; after the function has returned,
-`tf_measured instructions` and `tf_measured microseconds` tell of its last call.
+names begin with `mc_`. Include it, then `tf_measure "SYMBOL"`; after the function has returned,
+`tf_measured "instructions"` and `tf_measured "microseconds"` tell of its last call.
 """
 
 tf_last_call = {}

@@ -36,8 +36,10 @@ def read_build(folder: Path) -> Built:
         raise InputError(f"{folder}: not a finished build (no report.json)", hint=hint)
     try:
         built = Built(folder.resolve(), Report.read(path))
-    except (OSError, ValidationError, ValueError) as error:
+        bytes.fromhex(built.report.model.sha256)
+        elf = built.elf
+    except (OSError, ValidationError, ValueError, KeyError) as error:
         raise InputError(f"{path}: damaged, or of another version of tinyflow", hint=hint) from error
-    if not built.elf.is_file():
-        raise InputError(f"{built.elf}: the firmware image is missing", hint="Build it again.")
+    if not elf.is_file():
+        raise InputError(f"{elf}: the firmware image is missing", hint="Build it again.")
     return built

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -17,7 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
+from tinyflow.errors import InputError
+
 _UNUSED_SECONDS = 60 * 24 * 3600
+#: Nothing else is ever dropped: the user may have named a folder that holds other files.
+_OWN_NAME = re.compile(r"[0-9a-f]{64}|\.making-.*")
 
 
 class ContentHash:
@@ -65,14 +70,23 @@ class Cache:
         """The folder of that key; `make` fills it where there is none yet.
 
         What `make` raises passes through, and nothing is kept.
+
+        Raises:
+            InputError: the cache's folder cannot be written.
         """
         entry = self.root / key[:2] / key
         if entry.is_dir():
             with contextlib.suppress(OSError):
                 os.utime(entry)
             return entry
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=".making-", dir=entry.parent))
+        try:
+            entry.parent.mkdir(parents=True, exist_ok=True)
+            aside = Path(tempfile.mkdtemp(prefix=".making-", dir=entry.parent))
+        except OSError as error:
+            raise InputError(
+                f"{self.root}: the cache cannot be written: {error.strerror}",
+                hint="Name another folder in TINYFLOW_CACHE.",
+            ) from error
         try:
             make(aside)
             with contextlib.suppress(OSError):  # another process was first
@@ -84,9 +98,9 @@ class Cache:
 
     def _drop_unused(self) -> None:
         limit = time.time() - _UNUSED_SECONDS
-        for entry in self.root.glob("*/*"):
+        for entry in self.root.glob("[0-9a-f][0-9a-f]/*"):
             with contextlib.suppress(OSError):
-                if entry.stat().st_mtime < limit:
+                if _OWN_NAME.fullmatch(entry.name) and entry.stat().st_mtime < limit:
                     shutil.rmtree(entry, ignore_errors=True)
 
 

@@ -54,6 +54,9 @@ def run_inputs(
         raise InputError(
             f"{len(outputs)} output files for a model with {len(built.report.model.outputs)} outputs"
         )
+    for path in outputs:
+        if not path.parent.is_dir():
+            raise InputError(f"{path}: the folder {path.parent} does not exist")
     columns = [_read(path, section) for path, section in zip(inputs, sections, strict=True)]
     if len({len(column) for column in columns}) > 1:
         raise InputError("the input files differ in their number of samples")
@@ -79,9 +82,9 @@ def check_identity(client: HarnessClient, built: Built) -> None:
     """
     info = client.info()
     expected = bytes.fromhex(built.report.model.sha256)[:8]
-    if bytes(info.digest) != expected:
+    if info.model_hash != expected:
         raise DeviceError(
-            f"the device runs the model {info.model!r} ({bytes(info.digest).hex()}), "
+            f"the device runs the model {info.model!r} ({info.model_hash.hex()}), "
             f"not {built.report.model.name!r} ({expected.hex()}) of {built.folder}",
             hint="Flash this build first: tinyflow flash BUILD.",
         )

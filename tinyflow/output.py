@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ def check_output(folder: Path) -> None:
     Raises:
         InputError: it exists, is not empty, and was not made by tinyflow.
     """
+    if not folder.name:
+        raise InputError(f"{folder}: cannot be an output folder", hint="Choose another --output.")
     _restore(folder)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is a file, not a folder", hint="Choose another --output.")
@@ -47,26 +50,43 @@ def replacing(folder: Path) -> Iterator[Path]:
     check_output(folder)
     aside = _aside(folder)
     existed = folder.is_dir()
-    if existed:
-        shutil.copytree(folder, aside.with_suffix(".copying"), symlinks=True)
-        aside.with_suffix(".copying").rename(aside)
-    folder.mkdir(parents=True, exist_ok=True)
+    new_parents = [parent for parent in folder.parents if not parent.exists()]
+    try:
+        if existed:
+            shutil.copytree(folder, aside.with_suffix(".copying"), symlinks=True)
+            aside.with_suffix(".copying").rename(aside)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be written: {error.strerror or error}",
+            hint="Choose another --output.",
+        ) from error
     try:
         (folder / MARKER).touch()
         yield folder
     except _KEPT_AFTER:
-        shutil.rmtree(aside, ignore_errors=True)
+        _drop(aside)
         raise
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         if existed:
             aside.rename(folder)
+        with contextlib.suppress(OSError):
+            for parent in new_parents:
+                parent.rmdir()
         raise
-    shutil.rmtree(aside, ignore_errors=True)
+    _drop(aside)
 
 
 def _aside(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.previous")
+
+
+def _drop(aside: Path) -> None:
+    """Forget the former build in one step: half of it must never be taken for a whole one."""
+    if aside.is_dir():
+        aside.rename(aside.with_suffix(".copying"))
+        shutil.rmtree(aside.with_suffix(".copying"), ignore_errors=True)
 
 
 def _restore(folder: Path) -> None:

@@ -28,7 +28,7 @@ from tinyflow.emulate.verify import Verification, verify_firmware
 from tinyflow.errors import BudgetError, ExactnessError, FitError, InputError
 from tinyflow.frontend.accuracy import accuracy, int8_predictions
 from tinyflow.frontend.calibration import Dataset, InputSpec, load_calibration, load_dataset
-from tinyflow.frontend.tflite_file import read_tflite
+from tinyflow.frontend.tflite_file import is_tflite, read_tflite
 from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.types import DType
@@ -122,7 +122,7 @@ def run(request: BuildRequest, progress: Progress | None = None) -> Report:
             cmsis,
             image,
             verification,
-            source=request.model.name,
+            source=request.model.name.encode("utf-8", "replace").decode("utf-8"),
             accuracy=measure_accuracy(quantised, verification),
             prune=quantised.prune,
             budget=request.budget,
@@ -138,7 +138,7 @@ def run(request: BuildRequest, progress: Progress | None = None) -> Report:
 
 def quantise(request: BuildRequest, cache: Cache, progress: Progress) -> Quantised:
     """An int8 .tflite from whatever the user gave."""
-    if request.model.suffix == ".tflite":
+    if is_tflite(request.model):
         if request.prune.method != "none":
             raise InputError(
                 f"{request.model}: a .tflite cannot be pruned, only a Keras model can",
@@ -291,7 +291,7 @@ def generate(
     """Write the PlatformIO project."""
     write_folder(folder / "lib" / code.name, code.files)
     for other in (folder / "lib").iterdir():
-        if other.name not in {code.name, "tinyflow_harness"}:
+        if other.is_dir() and other.name not in {code.name, "tinyflow_harness"}:
             shutil.rmtree(other)
     harness = ModelHarness(
         c_name=code.name,
@@ -321,15 +321,19 @@ def _harness_tensor(tensor: Tensor) -> HarnessTensor:
 def compile_firmware(folder: Path, progress: Progress) -> Image:
     """Build with PlatformIO, unless the very same project has been built here before."""
     sources = [folder / name for name in ("lib", "src", "platform")]
-    key = ContentHash(compiler_identity(), folder / "platformio.ini", *sources).key()
     stamp = folder / ".pio" / "tinyflow-built"
     elf = elf_path(folder)
-    if elf.is_file() and stamp.is_file() and stamp.read_text() == key:
+
+    def key() -> str:
+        return ContentHash(compiler_identity(), folder / "platformio.ini", *sources, elf).key()
+
+    if elf.is_file() and stamp.is_file() and stamp.read_text() == key():
         progress.skipped("build with PlatformIO")
         return read_image(elf)
     progress.stage("build with PlatformIO")
+    elf.unlink(missing_ok=True)  # SCons would keep a damaged one
     image = read_image(build_project(folder, on_line=progress.line))
-    stamp.write_text(key)
+    stamp.write_text(key())
     return image
 
 

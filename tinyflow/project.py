@@ -6,6 +6,7 @@ their descriptions as comments, and `docs/usage.md` lists them.
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +19,7 @@ PROJECT_FILE = "tinyflow.toml"
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ModelTable(_Table):
@@ -113,13 +114,15 @@ def read_project(path: Path) -> Project:
             message names the file and the key.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise InputError(
             f"{path}: no such file",
             hint="`tinyflow init MODEL` writes one, or name a model: `tinyflow build MODEL ...`.",
         ) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not a TOML file: {error}") from error
     return make_project(content, base=path.parent, source=str(path))
 
@@ -135,31 +138,40 @@ def make_project(content: dict[str, Any], *, base: Path, source: str) -> Project
     except ValidationError as error:
         first = error.errors()[0]
         table, *keys = (str(part) for part in first["loc"])
-        key = f"[{table}] {'.'.join(keys)}".strip()
+        where = f"[{table}] {'.'.join(keys)}".strip()
         raise InputError(
-            f"{source}: {key}: {_reason(first)}", hint=_keys_hint(table, first["type"])
+            f"{source}: {where}: {_reason(first, keys)}",
+            hint=_hint(table, keys) if first["type"] == "extra_forbidden" else None,
         ) from error
 
 
-def _reason(error: Any) -> str:
+def _reason(error: Any, keys: list[str]) -> str:
     match error["type"]:
         case "extra_forbidden":
-            return "unknown key"
+            return "unknown key" if keys else "unknown table"
         case "missing":
             return "missing"
+        case "model_type":
+            return f"must be a table, got {error['input']!r}"
+        case "path_type":
+            return f"must be a path, got {error['input']!r}"
         case _:
             return f"{error['msg'][:1].lower()}{error['msg'][1:]}, got {error['input']!r}"
 
 
-def _keys_hint(table: str, kind: str) -> str | None:
-    if kind != "extra_forbidden":
-        return None
-    field = Project.model_fields.get(table)
-    if field is None:
-        return "Tables: " + ", ".join(Project.model_fields) + "."
-    annotation = field.annotation
+def _hint(table: str, keys: list[str]) -> str:
+    """What there is instead of an unknown table or key."""
+    if not keys:
+        return _choice("Tables", table, list(Project.model_fields))
+    annotation = Project.model_fields[table].annotation
     assert annotation is not None and issubclass(annotation, BaseModel)
-    return f"Keys of [{table}]: " + ", ".join(annotation.model_fields) + "."
+    return _choice(f"Keys of [{table}]", keys[0], list(annotation.model_fields))
+
+
+def _choice(what: str, wrong: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(wrong, names, n=1)
+    meant = f"Did you mean {near[0]!r}? " if near else ""
+    return f"{meant}{what}: {', '.join(names)}."
 
 
 def _absolute(project: Project, base: Path) -> Project:

@@ -57,7 +57,7 @@ def test_info_describes_the_model(client: HarnessClient, firmware: Firmware) -> 
     info = client.info()
     board, _ = firmware
     assert (info.protocol_version, info.model, info.board) == (1, "plus_one", board.id)
-    assert info.model_hash == bytes(range(8))
+    assert info.digest == bytes(range(8))
     assert (info.clock_hz, info.layers) == (board.clock_hz, PLUS_ONE.layer_count)
     assert info.arena_bytes == PLUS_ONE.arena_bytes
     (found,), (result,) = info.inputs, info.outputs

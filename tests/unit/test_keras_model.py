@@ -114,13 +114,14 @@ def test_lambda_layers_are_refused_and_never_run(tmp_path: Path, suffix: str) ->
 
 
 def test_lambda_layers_inside_nested_models(tmp_path: Path) -> None:
-    inner = keras.Sequential(
-        [keras.Input((4,)), layers.Lambda(lambda x: x, output_shape=(4,), name="hidden")]
-    )
-    outer = keras.Sequential([keras.Input((4,)), layers.TimeDistributed(layers.Dense(2))])
-    del outer
-    model = keras.Sequential([keras.Input((4,)), inner, layers.Dense(2)])
-    model.save(tmp_path / "nested.keras")
+    def trap() -> Any:
+        return layers.Lambda(lambda x: x, output_shape=(4,), name="hidden")
+
+    inner = keras.Sequential([keras.Input((4,)), trap()])
+    wrapped = keras.Sequential([keras.Input((3, 4)), layers.TimeDistributed(trap())])
+    keras.Sequential([keras.Input((4,)), inner, layers.Dense(2)]).save(tmp_path / "nested.keras")
+    wrapped.save(tmp_path / "wrapped.keras")
+    refused(tmp_path / "wrapped.keras", "'hidden'", "Lambda")
     refused(tmp_path / "nested.keras", "'hidden'", "Lambda")
 
 

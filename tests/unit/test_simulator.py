@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -132,7 +136,7 @@ def single_step(image: Image) -> int:
         engine: Engine = simulator._engine
         count, inside, back, stack = 0, False, 0, 0
 
-        def on_instruction(address: int, _size: int) -> None:
+        def on_instruction(_uc: int, address: int, _size: int, _data: int) -> None:
             nonlocal count, inside, back, stack
             if not inside and address == entry:
                 inside, back, stack = True, engine.lr & ~1, engine.sp
@@ -341,13 +345,37 @@ def test_a_hang_ends(tmp_path: Path) -> None:
     assert "(run+0x0)" in error.message
 
 
+@pytest.mark.parametrize("measuring", [False, True])
+def test_ctrl_c_ends_a_hang(measuring: bool, tmp_path: Path) -> None:
+    image = build(tmp_path, function("run", "b run"))
+    timer = threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
+    with Simulator(image, BOARD, limit_s=20) as simulator:
+        simulator.write(b"a")
+        with (
+            simulator.measure("run") if measuring else contextlib.nullcontext(),
+            pytest.raises(KeyboardInterrupt),
+        ):
+            timer.start()
+            simulator.read(1, 1.0)
+    timer.join()
+
+
+def test_long_runs_survive_their_pauses(tmp_path: Path) -> None:
+    # About a second: paused several times, with the same result, the stack and flags intact.
+    body = "mov r1, #0\n ldr r2, =400000000\n1: adds r1, #3\n subs r2, #1\n bne 1b\n"
+    image = build(tmp_path, function("run", body + " lsrs r0, r1, #24\n bx lr\n .ltorg"))
+    with Simulator(image, BOARD) as simulator:
+        simulator.write(b"a")
+        assert simulator.read(1, 1.0) == bytes([1_200_000_000 >> 24])
+
+
 def test_a_halt_gives_its_reason_and_its_caller(tmp_path: Path) -> None:
     image = build(tmp_path, function("run", "movs r0, #2\n nop\n bl tf_halt"))
     error = fault(image)
     assert (
         "the firmware halted: an oscillator, PLL or regulator never became ready" in error.message
     )
-    assert "(run+" in error.message
+    assert "called at PC" in error.message and "(run+0x4)" in error.message
 
 
 def test_ram_is_not_zero_at_start(tmp_path: Path) -> None:

@@ -237,9 +237,7 @@ def test_a_shared_layer_keeps_its_channels() -> None:
         (lambda: layers.BatchNormalization(axis=1), "axis"),
     ],
 )
-def test_what_is_not_understood_is_left_alone(
-    layer: Callable[[], Any], words: str | None
-) -> None:
+def test_what_is_not_understood_is_left_alone(layer: Callable[[], Any], words: str | None) -> None:
     model = randomised(
         keras.Sequential(
             [

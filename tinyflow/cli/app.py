@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import signal
 import sys
+import traceback
+from typing import Any, NoReturn
 
 import typer
 
 from tinyflow import __version__
 from tinyflow.cli import boards, build, doctor, flash, init, run, test
 from tinyflow.cli.console import print_error
-from tinyflow.errors import TinyflowError, exit_codes
+from tinyflow.errors import InputError, TinyflowError, exit_codes
 
 _EPILOG = (
     "Exit codes: 0 success, 2 wrong usage, "
@@ -47,9 +51,38 @@ def _options(
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    as_json = "--json" in sys.argv
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name may not fit the terminal's encoding
+            stream.reconfigure(errors="replace")
+    # So that a build that is told to end puts the former one back.
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         app()
     except TinyflowError as error:
-        print_error(error, as_json=as_json)
-        sys.exit(error.exit_code)
+        _fail(error)
+    except OSError as error:
+        if error.filename is None:
+            _fail_unexpectedly(error)
+        _fail(InputError(f"{error.filename}: {error.strerror}"))
+    except Exception as error:
+        _fail_unexpectedly(error)
+
+
+def _fail_unexpectedly(error: Exception) -> NoReturn:
+    traceback.print_exception(error)
+    _fail(
+        TinyflowError(
+            f"unexpected failure: {type(error).__name__}: {error}",
+            hint="This is a bug in tinyflow; please report it with the lines above.",
+        )
+    )
+
+
+def _fail(error: TinyflowError) -> NoReturn:
+    print_error(error, as_json="--json" in sys.argv)
+    sys.exit(error.exit_code)
+
+
+def _terminated(number: int, frame: Any) -> NoReturn:
+    del frame
+    sys.exit(128 + number)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from tinyflow.boards import load_board
 from tinyflow.cli.console import ConsoleProgress, err, out
@@ -114,7 +115,8 @@ def command(
         with ConsoleProgress() as progress:
             report = run(request, progress)
     except (BudgetError, ExactnessError):
-        _show(Report.read(request.output / "report.json"), request.output, as_json=False)
+        if not as_json:
+            _show(Report.read(request.output / "report.json"), request.output, as_json=False)
         raise
     _show(report, request.output, as_json=as_json)
 
@@ -142,7 +144,7 @@ def _show(report: Report, folder: Path, *, as_json: bool) -> None:
         typer.echo(report.to_json(), nl=False)
         return
     print_report(out, report)
-    err.print(f"\n[dim]the project is in[/] {folder}", soft_wrap=True)
+    err.print(f"\n[dim]the project is in[/] {escape(str(folder))}", soft_wrap=True)
 
 
 command.__name__ = "build"

@@ -10,16 +10,26 @@ _C_KEYWORDS = frozenset(
     inline int long register restrict return short signed sizeof static struct switch typedef
     union unsigned void volatile while main""".split()
 )
+#: `<name>.h` would stand before the C library's header of that name.
+_C_HEADERS = frozenset(
+    """assert complex ctype errno features fenv float inttypes iso646 limits locale malloc math
+    newlib reent setjmp signal stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib
+    stdnoreturn string strings tgmath threads time uchar unistd wchar wctype""".split()
+)
+_OWN_PREFIXES = ("tf_", "arm_", "cmsis_", "tinyflow_")
 
 
 def c_identifier(text: str, *, limit: int = 32) -> str:
-    """Any text as a lower-case C identifier; never empty, a keyword, or one of tinyflow's own.
+    """Any text as a lower-case C identifier that can name a model's functions and its header.
+
+    Never empty, a keyword, a header of the C library, or one of tinyflow's own.
 
     >>> c_identifier("MobileNet v2 (0.35)")
     'mobilenet_v2_0_35'
     """
     name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:limit].rstrip("_") or "model"
-    if name[0].isdigit() or name in _C_KEYWORDS or name.startswith(("tf_", "arm_")):
+    taken = name in _C_KEYWORDS or name in _C_HEADERS or name.startswith(_OWN_PREFIXES)
+    if name[0].isdigit() or taken:
         name = f"model_{name}"
     return name
 
@@ -31,6 +41,6 @@ def model_name(path: Path) -> str:
 
 def layer_title(name: str, *, limit: int = 80) -> str:
     """A layer's name for people: of fused names the first, unprintable characters dropped."""
-    first = name.split(";")[0]
-    printable = "".join(char for char in first if char.isprintable())
+    parts = ("".join(char for char in part if char.isprintable()) for part in name.split(";"))
+    printable = next(filter(None, parts), "unnamed")
     return printable if len(printable) <= limit else printable[: limit - 1] + "…"

@@ -34,7 +34,8 @@ def _escape(byte: int) -> str:
 def comment_text(text: str) -> str:
     """Any text as the inside of one C comment line: it can neither end it nor leave its line."""
     printable = "".join(char if char.isprintable() else "?" for char in text).replace("\\", "/")
-    return printable.replace("*/", "* /").replace("/*", "/ *")
+    # ??/ is a trigraph, a backslash to some compilers.
+    return printable.replace("??/", "? ?/").replace("*/", "* /").replace("/*", "/ *")
 
 
 @cache

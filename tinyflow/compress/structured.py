@@ -130,7 +130,9 @@ def _unfold(model: Any) -> Any:
     return keras.Model(graph._inputs_struct, outputs, name=model.name)
 
 
-def number_channels(model: Any, sets: ChannelSets) -> tuple[dict[str, tuple[Call, Any]], dict[str, Ids]]:
+def number_channels(
+    model: Any, sets: ChannelSets
+) -> tuple[dict[str, tuple[Call, Any]], dict[str, Ids]]:
     """Number every tensor's channels; the calls with a rule, and their outputs, by layer name."""
     import keras
 

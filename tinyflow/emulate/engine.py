@@ -32,10 +32,8 @@ from tinyflow.boards import Core, MemoryRegion
 #: Reads and writes of a peripheral: (offset, size) -> value, and (offset, size, value).
 IoRead = Callable[[int, int], int]
 IoWrite = Callable[[int, int, int], None]
-#: What Unicorn calls: engine, address, size, and a pointer that is not used.
+#: What Unicorn calls before a block or an instruction: engine, address, size, unused.
 RawCallback = Callable[[int, int, int, int], None]
-#: Called with the address and the size of every block about to run.
-BlockCallback = Callable[[int, int], None]
 
 _MODELS: dict[Core, int] = {
     "cortex-m0plus": arm.UC_CPU_ARM_CORTEX_M0,
@@ -98,11 +96,17 @@ class HangFault(CpuFault):
 
 @dataclass
 class _Watchdog:
-    """Stops emulation that exceeds its limit: unhooked code cannot count its instructions."""
+    """Stops emulation that exceeds its limit: unhooked code cannot count its instructions.
+
+    It also pauses emulation now and then, so that Ctrl-C is noticed; not while blocks are
+    counted, since Python code runs then anyway.
+    """
 
     stop: Callable[[], None]
     deadline: float | None = None
     expired: bool = False
+    may_pause: bool = True
+    paused: bool = False
 
     def __post_init__(self) -> None:
         self._closed = threading.Event()
@@ -111,9 +115,13 @@ class _Watchdog:
 
     def _watch(self) -> None:
         while not self._closed.wait(_WATCHDOG_PERIOD_S):
-            if self.deadline is not None and time.process_time() > self.deadline:
+            if self.deadline is None:
+                continue
+            if time.process_time() > self.deadline:
                 self.expired = True
-                self.deadline = None
+                self.stop()
+            elif self.may_pause:
+                self.paused = True
                 self.stop()
 
     def close(self) -> None:
@@ -155,14 +163,14 @@ class Engine:
             try:
                 return read(offset, width)
             except BaseException as error:  # it must not cross the C code
-                self._abort(error)
+                self.abort(error)
                 return 0
 
         def on_write(_uc: int, offset: int, width: int, value: int, _data: int) -> None:
             try:
                 write(offset, width, value)
             except BaseException as error:
-                self._abort(error)
+                self.abort(error)
 
         read_pointer, write_pointer = _READ_TYPE(on_read), _WRITE_TYPE(on_write)
         self._kept += (read_pointer, write_pointer)
@@ -215,60 +223,48 @@ class Engine:
 
         Raises:
             CpuFault: a memory or CPU fault, or more than `limit_s` seconds of CPU time.
-            BaseException: whatever a peripheral or a block callback raised.
+            BaseException: whatever a peripheral raised.
         """
         self._raised = None
         self._watchdog.expired = False
         self._watchdog.deadline = time.process_time() + limit_s
+        self._watchdog.paused = True
+        try:
+            while self._watchdog.paused and self.pc != until:
+                self._watchdog.paused = False
+                self._run_once(until)
+        finally:
+            self._watchdog.deadline = None
+        if self._watchdog.expired:
+            raise HangFault(f"no end after {limit_s:g} s of CPU time")
+
+    def _run_once(self, until: int) -> None:
         try:
             self._uc.emu_start(self.pc | 1, until)
         except unicorn.UcError as error:
             if self._raised is None:
-                kind = (
-                    "undefined instruction"
-                    if error.errno == unicorn.UC_ERR_INSN_INVALID
-                    else str(error)
-                )
-                self._raised = CpuFault(kind)
-        finally:
-            self._watchdog.deadline = None
+                undefined = error.errno == unicorn.UC_ERR_INSN_INVALID
+                self._raised = CpuFault("undefined instruction" if undefined else str(error))
         if self._raised is not None:
             raise self._raised
-        if self._watchdog.expired:
-            raise HangFault(f"no end after {limit_s:g} s of CPU time")
 
     def stop(self) -> None:
         """Leave `run`; for callbacks."""
         self._uc.emu_stop()
 
-    def hook_blocks(self, callback: BlockCallback) -> Callable[[], None]:
-        """Call `callback` before every block; returns the function that ends it."""
+    def hook_blocks(self, callback: RawCallback) -> Callable[[], None]:
+        """Call `callback` before every block; returns the function that ends it.
 
-        def on_block(_uc: int, address: int, size: int, _data: int) -> None:
-            try:
-                callback(address, size)
-            except BaseException as error:
-                self._abort(error)
-
-        return self._hook(unicorn.UC_HOOK_BLOCK, on_block)
-
-    def hook_raw(self, callback: RawCallback) -> Callable[[], None]:
-        """As `hook_blocks`, with Unicorn's own arguments and no guard: `callback` must not raise.
-
-        The arguments are engine, address, size and nothing; one Python call less per block.
+        It must not raise, not even KeyboardInterrupt: `abort` is for that.
         """
         return self._hook(unicorn.UC_HOOK_BLOCK, callback)
 
-    def hook_instructions(self, callback: BlockCallback) -> Callable[[], None]:
+    def hook_instructions(self, callback: RawCallback) -> Callable[[], None]:
         """As `hook_blocks`, before every single instruction: slow, a check on the counts.
 
         Unicorn leaves out the instructions of an IT block whose condition is false.
         """
-
-        def on_code(_uc: int, address: int, size: int, _data: int) -> None:
-            callback(address, size)
-
-        return self._hook(unicorn.UC_HOOK_CODE, on_code)
+        return self._hook(unicorn.UC_HOOK_CODE, callback)
 
     def _hook(self, kind: int, callback: RawCallback) -> Callable[[], None]:
         pointer = _BLOCK_TYPE(callback)
@@ -286,8 +282,10 @@ class Engine:
         if status != unicorn.UC_ERR_OK:
             raise unicorn.UcError(status)
         self._uc.ctl_flush_tb()
+        self._watchdog.may_pause = False
 
         def remove() -> None:
+            self._watchdog.may_pause = True
             uclib.uc_hook_del(self._uc._uch, handle)
             self._uc.ctl_flush_tb()
 
@@ -295,7 +293,8 @@ class Engine:
 
     # ---- callbacks ----
 
-    def _abort(self, error: BaseException) -> None:
+    def abort(self, error: BaseException) -> None:
+        """Leave `run` with an error; for callbacks, which must not raise it themselves."""
         if self._raised is None:
             self._raised = error
         self._uc.emu_stop()
@@ -311,4 +310,4 @@ class Engine:
 
     def _on_exception(self, _uc: object, number: int, _data: object) -> None:
         kind = _EXCEPTIONS.get(number, f"CPU exception {number}")
-        self._abort(CpuFault(kind))
+        self.abort(CpuFault(kind))

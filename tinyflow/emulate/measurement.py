@@ -101,7 +101,7 @@ class Recorder:
         self._current = 0
         self._calls = 0
         self._last: Callable[[], _Node] = lambda: _Node(0, 0)
-        self._remove = engine.hook_raw(self._make_callback())
+        self._remove = engine.hook_blocks(self._make_callback())
 
     def _make_callback(self) -> RawCallback:
         sections, engine, layer_index = self._sections, self._engine, self._layer_index
@@ -133,13 +133,15 @@ class Recorder:
 
         def on_block(_uc: int, address: int, size: int, _data: int) -> None:
             nonlocal node
-            if address in marks:
-                on_mark(address)
-            node[address] += 1
             try:
+                if address in marks:
+                    on_mark(address)
+                node[address] += 1
                 node = nodes[address]
             except KeyError:
                 node = nodes[address] = _Node(address, size)
+            except BaseException as error:  # Ctrl-C: it must not cross the C code
+                engine.abort(error)
 
         self._last = lambda: node
         return on_block

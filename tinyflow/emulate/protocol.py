@@ -80,13 +80,13 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """What the firmware says of itself. `model_hash` begins the SHA-256 of the `.tflite`."""
+    """What the firmware says of itself. `digest` begins the SHA-256 of the `.tflite`."""
 
     protocol_version: int
     max_payload: int
     model: str
     board: str
-    model_hash: bytes
+    digest: bytes
     arena_bytes: int
     clock_hz: int
     layers: int
@@ -344,13 +344,13 @@ def _parse_info(payload: bytes) -> DeviceInfo:
     if version != PROTOCOL_VERSION or max_payload <= OVERHEAD:
         raise struct.error("another version of the protocol")
     model, board = text(), text()
-    model_hash, arena, clock, layers, inputs, outputs = take("8sIIHBB")
+    digest, arena, clock, layers, inputs, outputs = take("8sIIHBB")
     return DeviceInfo(
         protocol_version=version,
         max_payload=max_payload,
         model=model,
         board=board,
-        model_hash=model_hash,
+        digest=digest,
         arena_bytes=arena,
         clock_hz=clock,
         layers=layers,

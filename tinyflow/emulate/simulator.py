@@ -81,7 +81,11 @@ class Simulator(Target):
         self._cycles_before = 0
         self._check_image()
         self._engine = Engine(board.core)
-        self._uart = self._build()
+        try:
+            self._uart = self._build()
+        except BaseException:
+            self._engine.close()
+            raise
         self._halt = self._address_of(_HALT)
         self._engine.sp, self._engine.pc = struct.unpack(
             "<II", self._engine.memory(board.flash.origin, 8)
@@ -225,9 +229,8 @@ class Simulator(Target):
             return
         if self._engine.pc == self._halt:
             reason = _HALT_REASONS.get(self._engine.r0, f"reason {self._engine.r0}")
-            self._die(
-                f"the firmware halted: {reason}; called from", self._engine.lr - 5
-            )  # before the BL
+            caller = (self._engine.lr & ~1) - 4  # its BL
+            self._die(f"the firmware halted: {reason}; called at", caller)
         self._die("emulation ended", self._engine.pc)
 
     def _fail(self, error: CpuFault | PeripheralFault) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from tinyflow.errors import ConversionError, InputError
 from tinyflow.frontend.calibration import Array, InputSpec
-from tinyflow.frontend.keras_model import keras_inputs, load_keras
+from tinyflow.frontend.keras_model import graph_name, keras_inputs, load_keras
 from tinyflow.frontend.model_file import ModelKind, model_kind
 from tinyflow.frontend.saved_model import SavedSignature
 from tinyflow.worker import serve_job
@@ -67,7 +67,6 @@ def _load(path: Path) -> _FloatModel:
     import keras
 
     model = load_keras(path)
-    _rename(model)
     # What the model was called with when it was built: a tensor, a list or a dict.
     sequential = isinstance(model, keras.Sequential)
     structure = model.inputs[0] if sequential else model._inputs_struct
@@ -84,24 +83,6 @@ def _load(path: Path) -> _FloatModel:
 
     any_batch = all(tensor.shape[0] is None for tensor in model.inputs)
     return _FloatModel(path, keras_inputs(path, model), call_keras, any_batch)
-
-
-def _rename(model: Any) -> None:
-    """Give layers whose names TensorFlow's graph cannot hold names that it can."""
-    layers = list(model._flatten_layers(include_self=True, recursive=True))
-    used = {layer.name for layer in layers}
-    for layer in layers:
-        safe = _graph_name(layer.name)
-        if safe != layer.name:
-            while safe in used:
-                safe += "_"
-            used.add(safe)
-            layer._name = safe
-
-
-def _graph_name(name: str) -> str:
-    safe = re.sub(r"[^A-Za-z0-9_.\-]", "_", name)
-    return safe if re.match(r"[A-Za-z0-9.]", safe) else f"layer{safe}"
 
 
 def _arrays(path: Path, model: _FloatModel) -> list[Array]:
@@ -137,7 +118,7 @@ def _convert(model: _FloatModel, calibration: list[Array]) -> bytes:
     used: set[str] = set()
     signature = []
     for spec in model.inputs:
-        name = _graph_name(spec.name)
+        name = graph_name(spec.name)
         while name in used:
             name += "_"
         used.add(name)

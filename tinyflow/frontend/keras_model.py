@@ -5,6 +5,7 @@ Imports Keras, hence TensorFlow: called in worker processes only.
 
 from __future__ import annotations
 
+import re
 import tempfile
 import warnings
 from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 def load_keras(path: Path | str) -> keras.Model:
     """Load a `.keras` or `.h5` model, uncompiled, in Keras 3.
+
+    Layers keep their names, but for characters that TensorFlow's graphs cannot hold.
 
     Raises:
         InputError: see `model_file.read_config`; also for a SavedModel (which has no layers
@@ -65,6 +68,7 @@ def load_keras(path: Path | str) -> keras.Model:
         )
     keras_inputs(path, model)
     _check_finite(path, model)
+    _rename(model)
     return model
 
 
@@ -78,6 +82,24 @@ def keras_inputs(path: Path, model: keras.Model) -> tuple[InputSpec, ...]:
         InputSpec(str(tensor.name), static_shape(path, tensor.name, tensor.shape), tensor.dtype)
         for tensor in model.inputs
     )
+
+
+def graph_name(name: str) -> str:
+    """The name with all but letters, digits, `_`, `.` and `-` replaced by `_`."""
+    safe = re.sub(r"[^A-Za-z0-9_.\-]", "_", name)
+    return safe if re.match(r"[A-Za-z0-9.]", safe) else f"layer{safe}"
+
+
+def _rename(model: Any) -> None:
+    layers = list(model._flatten_layers(include_self=True, recursive=True))
+    used = {layer.name for layer in layers}
+    for layer in layers:
+        safe = graph_name(layer.name)
+        if safe != layer.name:
+            while safe in used:
+                safe += "_"
+            used.add(safe)
+            layer._name = safe
 
 
 def _check_finite(path: Path, model: keras.Model) -> None:

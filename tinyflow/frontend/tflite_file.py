@@ -32,6 +32,14 @@ def read_tflite(path: Path) -> bytes:
     return content
 
 
+def is_tflite(path: Path) -> bool:
+    """Whether a path is meant as a .tflite: by its suffix, or by its content."""
+    if path.suffix == ".tflite" or not path.is_file():
+        return path.suffix == ".tflite"
+    with path.open("rb") as file:
+        return file.read(8)[4:] == b"TFL3"
+
+
 def parse_tflite(content: bytes, path: Path) -> Any:
     """The object tree (`ModelT`) of a TFLite flatbuffer with one subgraph.
 
@@ -74,7 +82,7 @@ def operator_name(model: Any, operator: Any, path: Path) -> str:
     if name is None:
         raise InputError(f"{path}: operator code {builtin} is not known to the TFLite schema")
     if name == "CUSTOM":
-        return f"CUSTOM {text(code.customCode)}"
+        return f"CUSTOM {text(code.customCode)!r}"
     return name
 
 

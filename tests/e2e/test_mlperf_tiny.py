@@ -1,0 +1,98 @@
+"""The MLPerf Tiny models on every board, byte for byte with the oracle.
+
+The models are not part of the project; without them (TINYFLOW_MODELS, or `../shared/models`)
+these tests are skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinyflow
+from tinyflow.boards import board_ids
+
+_SHARED = Path(__file__).resolve().parents[3] / "shared"
+_MODELS = Path(os.environ.get("TINYFLOW_MODELS", _SHARED / "models" / "mlperf_tiny"))
+_KWS_DATA = Path(os.environ.get("TINYFLOW_KWS_DATA", _SHARED / "data" / "kws01_mfcc_int8.npz"))
+
+pytestmark = [
+    pytest.mark.skipif(not _MODELS.is_dir(), reason=f"no MLPerf Tiny models at {_MODELS}"),
+    pytest.mark.skipif(
+        shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
+    ),
+]
+
+VECTORS = 20
+#: Arena of CMSIS-NN called directly with a static plan, bytes; ours may not be larger.
+ARENA_LIMIT = {"kws": 17_152, "ic": 51_456, "vww": 69_120, "ad": 768}
+#: Instructions of the same with CMSIS-NN 4.0.0 on a Cortex-M4; ours may be 3 % more.
+INSTRUCTION_LIMIT = {"kws": 7.668e6, "ic": 31.835e6, "vww": 23.907e6, "ad": 0.574e6}
+
+TFLITE = {
+    "kws": "kws_ref_model.tflite",
+    "ic": "pretrainedResnet_quant.tflite",
+    "vww": "vww_96_int8.tflite",
+    "ad": "ad01_int8.tflite",
+}
+KERAS = {"ic": "pretrainedResnet.h5", "vww": "vww_96.h5", "ad": "ad01.h5"}
+
+
+def _real_inputs(model: str) -> np.ndarray | None:
+    """Real samples where there are any: spoken words, and sounds of a toy car."""
+    if model == "kws" and _KWS_DATA.is_file():
+        with np.load(_KWS_DATA) as data:
+            return data["x"][:50]
+    if model == "ad":
+        frames = np.fromfile(
+            _MODELS / "normal_id_01_00000000_hist_librosa.bin", np.float32
+        ).reshape(-1, 128)
+        return np.stack([frames[start : start + 5].ravel() for start in range(len(frames) - 4)])
+    return None
+
+
+@pytest.mark.parametrize("board", board_ids())
+@pytest.mark.parametrize("model", TFLITE)
+def test_reference_model_is_exact(model: str, board: str, tmp_path: Path) -> None:
+    samples = _real_inputs(model)
+    vectors = VECTORS if samples is None else min(50, len(samples))
+    report = tinyflow.build(
+        _MODELS / TFLITE[model],
+        board=board,
+        output=tmp_path / "build",
+        calibration=samples,
+        vectors=vectors,
+    )
+    assert report.exact.vectors >= VECTORS
+    assert report.exact.mismatches == 0
+    assert report.memory.ram.arena <= ARENA_LIMIT[model]
+    if report.kernels.cmsis_nn == "4.0.0" and report.board.core == "cortex-m4":
+        assert report.latency.instructions <= 1.03 * INSTRUCTION_LIMIT[model]
+
+
+def _calibration(model: str) -> np.ndarray:
+    real = _real_inputs(model)
+    if real is not None:
+        return real[:64]
+    rng = np.random.default_rng(5)
+    if model == "ic":
+        return rng.uniform(0, 255, (32, 32, 32, 3)).astype(np.float32)
+    return rng.uniform(0, 1, (32, 96, 96, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize("board", board_ids())
+@pytest.mark.parametrize("model", KERAS)
+def test_keras_model_is_exact(model: str, board: str, tmp_path: Path) -> None:
+    report = tinyflow.build(
+        _MODELS / KERAS[model],
+        board=board,
+        output=tmp_path / "build",
+        calibration=_calibration(model),
+        vectors=VECTORS,
+    )
+    assert report.exact.vectors == VECTORS
+    assert report.exact.mismatches == 0

@@ -1,0 +1,284 @@
+"""Quantisation and pruning in their own processes, with the real converter."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import pytest
+
+from tinyflow.compress.prune import prune_model
+from tinyflow.errors import ConversionError, InputError
+from tinyflow.frontend.accuracy import (
+    accuracy,
+    dequantize_array,
+    int8_predictions,
+    quantize_array,
+)
+from tinyflow.frontend.calibration import Dataset, load_calibration
+from tinyflow.frontend.convert import float_predictions, model_inputs, quantize
+from tinyflow.frontend.saved_model import SavedSignature
+from tinyflow.project import PruneTable
+from tinyflow.worker import run_worker
+
+keras = pytest.importorskip("keras")
+layers = keras.layers
+RNG = np.random.default_rng(0)
+SAMPLES = RNG.random((12, 6, 6, 1), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small models in every form, made once."""
+    import tensorflow as tf
+
+    folder = tmp_path_factory.mktemp("models")
+    keras.utils.set_random_seed(0)
+    image = keras.Input((6, 6, 1), name="im age'\"*")
+    x = layers.Conv2D(4, 3, activation="relu", name='a "hostile"\n* {{ name }} ..')(image)
+    x = layers.Flatten()(x)
+    model = keras.Model(image, layers.Dense(3, activation="softmax", name="classes")(x))
+    model.save(folder / "hostile.keras")
+    plain = keras.Sequential(
+        [keras.Input((6, 6, 1), name="image"), layers.Conv2D(4, 3), layers.Flatten(),
+         layers.Dense(3)]
+    )  # fmt: skip
+    plain.save(folder / "plain.keras")
+    plain.export(folder / "plain", verbose=False)
+    first, second = keras.Input((3,), name="zeta"), keras.Input((2,), name="alpha")
+    two = layers.Dense(2, name="out")(layers.Concatenate()([first, second]))
+    keras.Model([first, second], two).save(folder / "two.keras")
+    keras.Sequential([keras.Input((8, 3)), layers.LSTM(4), layers.Dense(2)]).save(
+        folder / "lstm.keras"
+    )
+
+    class Writes(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec((None, 2))])
+        def __call__(self, x: Any) -> Any:
+            tf.io.write_file(str(folder / "written"), "x")
+            return x
+
+    class Python(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec((None, 2))])
+        def __call__(self, x: Any) -> Any:
+            return tf.numpy_function(lambda y: y, [x], tf.float32)
+
+    for name, module in (("writes", Writes()), ("python", Python())):
+        tf.saved_model.save(module, str(folder / name), signatures=module.__call__)
+    return folder
+
+
+def test_int8_in_and_out_with_the_accuracy_of_float(folder: Path, tmp_path: Path) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    path, lines = folder / "hostile.keras", list[str]()
+    calibration = load_calibration(SAMPLES, model_inputs(path))
+    output = tmp_path / "new" / "model.tflite"
+    done = quantize(path, calibration, output_path=output, samples=(SAMPLES,), on_line=lines.append)
+    content = output.read_bytes()
+    interpreter = Interpreter(model_content=content)
+    for detail in (*interpreter.get_input_details(), *interpreter.get_output_details()):
+        assert detail["dtype"] is np.int8
+        assert detail["shape"][0] == 1
+    assert any("12 calibration samples" in line for line in lines)
+    assert done.float_outputs is not None
+    (outputs,) = int8_predictions(content, (SAMPLES,))
+    assert outputs.shape == done.float_outputs[0].shape == (12, 3)
+    np.testing.assert_allclose(outputs, done.float_outputs[0], atol=0.05)
+    scale, zero_point = interpreter.get_input_details()[0]["quantization"]
+    (same,) = int8_predictions(content, (quantize_array(SAMPLES, scale, zero_point),))
+    np.testing.assert_array_equal(same, outputs)
+
+    quantize(path, calibration, output_path=tmp_path / "again.tflite")
+    assert (tmp_path / "again.tflite").read_bytes() == content
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["again.tflite", "new"]
+
+
+def test_several_inputs_stay_in_order(folder: Path, tmp_path: Path) -> None:
+    arrays = {"alpha": RNG.random((5, 2)), "zeta": RNG.random((5, 3))}
+    specs = model_inputs(folder / "two.keras")
+    data = load_calibration(arrays, specs)
+    done = quantize(
+        folder / "two.keras", data, output_path=tmp_path / "two.tflite", samples=data.inputs
+    )
+    assert [spec.name for spec in done.inputs] == ["zeta", "alpha"]
+    (outputs,) = int8_predictions(done.path.read_bytes(), data.inputs)
+    assert done.float_outputs is not None
+    np.testing.assert_allclose(outputs, done.float_outputs[0], atol=0.05)
+
+
+def test_a_saved_model_converts_like_its_keras_model(folder: Path, tmp_path: Path) -> None:
+    (spec,) = model_inputs(folder / "plain")
+    assert (spec.shape, spec.dtype) == ((6, 6, 1), "float32")
+    done = quantize(
+        folder / "plain",
+        Dataset((SAMPLES,)),
+        output_path=tmp_path / "plain.tflite",
+        samples=(SAMPLES,),
+    )
+    expected = np.asarray(keras.saving.load_model(folder / "plain.keras")(SAMPLES))
+    assert done.float_outputs is not None
+    np.testing.assert_allclose(done.float_outputs[0], expected, atol=1e-5)
+    with pytest.raises(InputError, match="SavedModel has no layers"):
+        prune_model(folder / "plain", PruneTable(), None, output_path=tmp_path / "pruned.keras")
+
+
+@pytest.mark.parametrize(("name", "operator"), [("writes", "WriteFile"), ("python", "PyFunc")])
+def test_saved_models_that_do_more_than_compute(folder: Path, name: str, operator: str) -> None:
+    with pytest.raises(InputError) as caught:
+        SavedSignature(folder / name)
+    assert operator in caught.value.message
+    assert "nothing was executed" in caught.value.message
+    assert not (folder / "written").exists()
+
+
+def test_a_truncated_saved_model(folder: Path, tmp_path: Path) -> None:
+    content = (folder / "plain" / "saved_model.pb").read_bytes()
+    (tmp_path / "saved_model.pb").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match="truncated"):
+        SavedSignature(tmp_path)
+
+
+def test_a_converter_failure_becomes_one_error(folder: Path, tmp_path: Path) -> None:
+    """Keras 3's LSTM with a static batch crashes or fails in the converter."""
+    output = tmp_path / "lstm.tflite"
+    with pytest.raises(ConversionError) as caught:
+        quantize(
+            folder / "lstm.keras",
+            Dataset((RNG.random((4, 8, 3), dtype=np.float32),)),
+            output_path=output,
+        )
+    assert "lstm.keras" in caught.value.message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_time_out(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConversionError, match=r"plain\.keras: stopped after 0\.3 s"):
+        quantize(
+            folder / "plain.keras",
+            Dataset((SAMPLES,)),
+            output_path=tmp_path / "late.tflite",
+            timeout=0.3,
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def _worker(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> dict[str, Any]:
+    """Run a worker whose handler has the given body."""
+    (folder / "stub_worker.py").write_text(
+        "import ctypes, os, signal, sys\n"
+        "from tinyflow.errors import InputError\n"
+        "from tinyflow.worker import serve_job\n"
+        f"def main(job, folder):\n    {body}\n"
+        "serve_job(main)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    return run_worker("stub_worker", {"n": 1}, folder, task="working on model.keras", timeout=20)
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "words"),
+    [
+        ("ctypes.string_at(0)", ConversionError, "crashed with SIGSEGV"),
+        ("print('last words', file=sys.stderr); os.abort()", ConversionError, "last words"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", ConversionError, "lack of memory"),
+        ("os._exit(3)", ConversionError, "ended with status 3"),
+        ("raise ValueError('odd shape')", ConversionError, "ValueError: odd shape"),
+        ("raise MemoryError", ConversionError, "out of memory"),
+        ("raise InputError('the file is bad', hint='fix it')", InputError, "the file is bad"),
+    ],
+)
+def test_every_end_of_a_worker_is_an_error(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    body: str,
+    error: type[Exception],
+    words: str,
+) -> None:
+    with pytest.raises(error, match=words) as caught:
+        _worker(tmp_path, monkeypatch, body)
+    if error is ConversionError:
+        assert "working on model.keras" in str(caught.value)
+
+
+def test_native_output_does_not_mix_with_progress(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reply = _worker(tmp_path, monkeypatch, "os.write(1, b'noise'); return {'twice': 2 * job['n']}")
+    assert reply == {"twice": 2}
+    assert "noise" in (tmp_path / "stderr.log").read_text()
+
+
+def test_tensorflow_stays_out_of_this_room() -> None:
+    """Importing everything the parent process uses must not import TensorFlow."""
+    import subprocess
+
+    code = (
+        "import sys, tinyflow.compress.prune, tinyflow.frontend.convert, "
+        "tinyflow.frontend.accuracy; "
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    root = Path(__file__).resolve().parents[2]
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
+
+
+def test_pruning_a_file(folder: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
+    training = Dataset((SAMPLES,), RNG.integers(0, 3, 12))
+    output = tmp_path / "pruned.keras"
+    summary = prune_model(
+        folder / "hostile.keras",
+        PruneTable(method="structured", ratio=0.5, epochs=2, batch_size=4),
+        training,
+        output_path=output,
+        on_line=lines.append,
+    )
+    assert summary.parameters_after < summary.parameters_before
+    assert [(layer.before, layer.after) for layer in summary.layers] == [(4, 2), (3, 3)]
+    assert summary.loss_before is not None
+    assert sum(line.startswith("epoch ") for line in lines) == 2
+    (outputs,) = float_predictions(output, (SAMPLES,))
+    assert outputs.shape == (12, 3)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["pruned.keras"]
+
+
+def test_pruning_data_must_fit(folder: Path, tmp_path: Path) -> None:
+    settings = PruneTable(method="structured", epochs=1)
+    with pytest.raises(InputError, match="shapes"):
+        prune_model(
+            folder / "plain.keras",
+            settings,
+            Dataset((np.ones((2, 5), np.float32),), np.zeros(2, int)),
+            output_path=tmp_path / "pruned.keras",
+        )
+    with pytest.raises(InputError, match="needs labels"):
+        prune_model(
+            folder / "plain.keras",
+            settings,
+            Dataset((SAMPLES,)),
+            output_path=tmp_path / "pruned.keras",
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rounding_and_saturation() -> None:
+    values = np.array([0.5, -0.5, 1.5, 2.49, -2.5, 1e9, -1e9, 0.49999997])
+    assert quantize_array(values, 1.0, 0).tolist() == [1, -1, 2, 2, -3, 127, -128, 0]
+    assert quantize_array([0.0, 1.0], 0.5, -128).tolist() == [-128, -126]
+    assert quantize_array([300.0], 1.0, 0, np.uint8).tolist() == [255]
+    assert dequantize_array(np.array([-128, 127], np.int8), 0.5, -128).tolist() == [0.0, 127.5]
+
+
+def test_accuracy() -> None:
+    scores = np.array([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]])
+    assert accuracy(scores, np.array([1, 0, 0])) == pytest.approx(2 / 3)
+    assert accuracy(np.array([[0.6], [0.4]]), np.array([1, 1])) == 0.5
+    with pytest.raises(InputError, match="integer class labels"):
+        accuracy(scores, np.zeros((3, 2), np.float32))
+    with pytest.raises(InputError, match="labels of shape"):
+        accuracy(scores, np.array([1, 0]))

@@ -1,0 +1,245 @@
+"""Firmware in Renode: a process of its own, whose UART is reached over a TCP port.
+
+Renode is found in `TINYFLOW_RENODE`, a folder or the program itself, or on PATH.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import weakref
+from pathlib import Path
+
+from tinyflow.boards import Board
+from tinyflow.codegen.renode import platform_description, render_script
+from tinyflow.emulate.frames import Frame, FrameDecoder, encode
+from tinyflow.emulate.target import Target
+from tinyflow.errors import DeviceError, RenodeMissingError
+from tinyflow.timing.estimate import CYCLES_PER_INSTRUCTION
+from tinyflow.toolchain.elf import Image
+
+#: A folder that holds Renode, or the program itself.
+VARIABLE = "TINYFLOW_RENODE"
+_HINT = (
+    f"Install Renode 1.16 from https://renode.io, then put it on PATH or name its folder in "
+    f"{VARIABLE}; docs/renode.md says more. Everything else works without it."
+)
+
+#: Renode takes some seconds to start; on a busy machine many.
+STARTUP_TIMEOUT_S = 90.0
+#: Between looks at whether Renode listens, and for each attempt to reach the firmware.
+_POLL_S, _ANSWER_S = 0.05, 0.5
+#: How long Renode may take to end by itself, and then after SIGTERM.
+_QUIT_S, _TERMINATE_S = 5.0, 2.0
+#: Lines of Renode's output that an error shows.
+_OUTPUT_LINES = 12
+#: The INFO request and the bit that marks its reply; a sequence number no client begins with.
+_INFO, _INFO_REPLY, _PROBE_SEQUENCE = 1, 0x81, 0
+
+
+def find_renode() -> Path:
+    """The program `renode`.
+
+    Raises:
+        RenodeMissingError: it is not installed, or TINYFLOW_RENODE is wrong.
+    """
+    return _find("renode")
+
+
+def find_renode_test() -> Path:
+    """The program `renode-test`.
+
+    Raises:
+        RenodeMissingError: it is not installed, or TINYFLOW_RENODE is wrong.
+    """
+    return _find("renode-test")
+
+
+def _find(program: str) -> Path:
+    named = os.environ.get(VARIABLE)
+    if not named:
+        found = shutil.which(program)
+        if found is None:
+            raise RenodeMissingError(f"Renode is not installed: no `{program}` on PATH", hint=_HINT)
+        return Path(found)
+    place = Path(named).expanduser()
+    candidate = (place if place.is_dir() else place.parent) / program
+    if place.exists() and candidate.is_file() and os.access(candidate, os.X_OK):
+        return candidate.absolute()
+    raise RenodeMissingError(f"{VARIABLE} is {named}: no `{program}` there", hint=_HINT)
+
+
+class Renode(Target):
+    """Runs an image in Renode, on the project's own description of the board.
+
+    It has started, and the firmware answers, when the constructor returns.
+
+    Args:
+        elf: The firmware image.
+        board: Its board.
+        startup_timeout_s: Seconds until the firmware must answer.
+
+    Raises:
+        RenodeMissingError: Renode is not installed.
+        DeviceError: Renode does not start, or the firmware does not answer; the message ends
+            with Renode's last output.
+    """
+
+    name = "renode"
+
+    def __init__(
+        self, elf: Path | Image, board: Board, *, startup_timeout_s: float = STARTUP_TIMEOUT_S
+    ) -> None:
+        program = find_renode()
+        image = elf if isinstance(elf, Path) else elf.path
+        deadline = time.monotonic() + startup_timeout_s
+        self._folder = Path(tempfile.mkdtemp(prefix="tinyflow-renode-"))
+        self._connection: socket.socket | None = None
+        port = _free_port()
+        self._write_script(image.resolve(), board, port)
+        self._process = self._start(program)
+        self._end = weakref.finalize(self, _end, self._process, self._folder)
+        try:
+            self._connection = self._connect(port, deadline)
+            self._wait_for_firmware(deadline)
+        except BaseException:
+            self.close()
+            raise
+
+    # ---- Target ----
+
+    def write(self, data: bytes) -> None:
+        """Send bytes; Renode hands them to the UART within some microseconds of virtual time."""
+        try:
+            self._open().sendall(data)
+        except OSError as error:
+            raise self._failure("the connection is lost") from error
+
+    def read(self, count: int, timeout_s: float) -> bytes:
+        """Receive up to `count` bytes, waiting for the first ones only."""
+        connection = self._open()
+        try:
+            if not select.select([connection], [], [], max(0.0, timeout_s))[0]:
+                if self._process.poll() is not None:
+                    raise self._failure(f"Renode ended with code {self._process.returncode}")
+                return b""
+            data = connection.recv(count)
+        except OSError as error:
+            raise self._failure("the connection is lost") from error
+        if not data and count:
+            raise self._failure("Renode closed the connection")
+        return data
+
+    def close(self) -> None:
+        """End Renode and every process it started, and remove its files."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._end()
+
+    # ---- starting ----
+
+    def _write_script(self, elf: Path, board: Board, port: int) -> None:
+        script = render_script(
+            board,
+            name="tinyflow",
+            elf="firmware.elf",
+            cycles_per_instruction=CYCLES_PER_INSTRUCTION[board.core],
+            port=port,
+        )
+        (self._folder / "tinyflow.resc").write_text(script, encoding="utf-8")
+        (self._folder / board.renode.platform).write_bytes(platform_description(board))
+        shutil.copyfile(elf, self._folder / "firmware.elf")
+
+    def _start(self, program: Path) -> subprocess.Popen[bytes]:
+        script = str(self._folder / "tinyflow.resc").replace(" ", "\\ ")
+        command = [str(program), "--disable-xwt", "--console", "--plain"]
+        with self._log.open("wb") as log:
+            try:
+                return subprocess.Popen(
+                    [*command, "-e", f"include @{script}", "-e", "start"],
+                    cwd=self._folder,
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                shutil.rmtree(self._folder, ignore_errors=True)
+                raise DeviceError(f"{self.name}: {program} cannot be run: {error}") from error
+
+    def _connect(self, port: int, deadline: float) -> socket.socket:
+        while True:
+            with contextlib.suppress(OSError):
+                return socket.create_connection(("127.0.0.1", port), timeout=_ANSWER_S)
+            if self._process.poll() is not None:
+                raise self._failure(f"Renode ended with code {self._process.returncode}")
+            if time.monotonic() > deadline:
+                raise self._failure("Renode did not start in time")
+            time.sleep(_POLL_S)
+
+    def _wait_for_firmware(self, deadline: float) -> None:
+        """Ask until there is an answer: what comes before the UART is set up is lost."""
+        decoder = FrameDecoder()
+        while True:
+            self.write(encode(Frame(_INFO, _PROBE_SEQUENCE)))
+            attempt = time.monotonic() + _ANSWER_S
+            while (left := attempt - time.monotonic()) > 0:
+                decoder.feed(self.read(4096, left))
+                frame = decoder.next()
+                if frame is not None and frame.command == _INFO_REPLY:
+                    return
+            if time.monotonic() > deadline:
+                raise self._failure("the firmware does not answer")
+
+    # ---- failing ----
+
+    @property
+    def _log(self) -> Path:
+        return self._folder / "renode.log"
+
+    def _open(self) -> socket.socket:
+        if self._connection is None:
+            raise DeviceError(f"{self.name}: closed")
+        return self._connection
+
+    def _failure(self, what: str) -> DeviceError:
+        try:
+            text = self._log.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            text = ""
+        lines = [line.strip() for line in text.splitlines() if line.strip()][-_OUTPUT_LINES:]
+        hint = "Renode's last output:\n" + "\n".join(f"  {line}" for line in lines)
+        return DeviceError(f"{self.name}: {what}", hint=hint if lines else None)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Ask Renode to quit; end its process group, which holds nothing else, if it does not."""
+    if process.stdin is not None:
+        with contextlib.suppress(OSError):
+            process.stdin.write(b"quit\n")
+            process.stdin.close()
+    for kind, patience in ((None, _QUIT_S), (signal.SIGTERM, _TERMINATE_S), (signal.SIGKILL, None)):
+        if kind is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, kind)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+            break
+    with contextlib.suppress(ProcessLookupError):  # children that outlived it
+        os.killpg(process.pid, signal.SIGKILL)
+    shutil.rmtree(folder, ignore_errors=True)
