@@ -39,7 +39,9 @@ def read_build(folder: Path) -> Built:
         bytes.fromhex(built.report.model.sha256)
         elf = built.elf
     except (OSError, ValidationError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: damaged, or of another version of tinyflow", hint=hint) from error
+        raise InputError(
+            f"{path}: damaged, or of another version of tinyflow", hint=hint
+        ) from error
     if not elf.is_file():
         raise InputError(f"{elf}: the firmware image is missing", hint="Build it again.")
     return built

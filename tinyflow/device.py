@@ -82,9 +82,9 @@ def check_identity(client: HarnessClient, built: Built) -> None:
     """
     info = client.info()
     expected = bytes.fromhex(built.report.model.sha256)[:8]
-    if info.model_hash != expected:
+    if info.digest != expected:
         raise DeviceError(
-            f"the device runs the model {info.model!r} ({info.model_hash.hex()}), "
+            f"the device runs the model {info.model!r} ({info.digest.hex()}), "
             f"not {built.report.model.name!r} ({expected.hex()}) of {built.folder}",
             hint="Flash this build first: tinyflow flash BUILD.",
         )

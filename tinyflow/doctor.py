@@ -39,12 +39,21 @@ def examine() -> list[Finding]:
             required=True,
         ),
         _finding(
-            "PlatformIO", "building", _package("platformio"), "pip install platformio", required=True
+            "PlatformIO",
+            "building",
+            _package("platformio"),
+            "pip install platformio",
+            required=True,
         ),
         _finding("SCons", "building with no network", _package("scons"), "pip install scons"),
-        _finding("unicorn", "the simulator", _package("unicorn"), "pip install unicorn", required=True),
         _finding(
-            "tflite-micro", "the oracle", _package("tflite-micro"), "pip install tflite-micro",
+            "unicorn", "the simulator", _package("unicorn"), "pip install unicorn", required=True
+        ),
+        _finding(
+            "tflite-micro",
+            "the oracle",
+            _package("tflite-micro"),
+            "pip install tflite-micro",
             required=True,
         ),
         _finding("CMSIS-NN", "the kernels", _cmsis_nn(), "pip install 'tinyflow[cmsis-nn]'"),

@@ -113,7 +113,9 @@ def run(request: BuildRequest, progress: Progress | None = None) -> Report:
         generate(folder, request.board, graph, plan, code, cmsis, quantised.tflite)
         image = compile_firmware(folder, progress)
         vectors, test = device_inputs(graph, quantised, request.vectors)
-        verification = emulate(request, image, code, quantised.tflite, vectors, test, cache, progress)
+        verification = emulate(
+            request, image, code, quantised.tflite, vectors, test, cache, progress
+        )
         report = assemble_report(
             request.board,
             graph,
@@ -178,7 +180,9 @@ def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quan
     training = (
         None
         if request.training is None
-        else load_dataset(request.training, specs, labels=True, split="train", purpose="training data")
+        else load_dataset(
+            request.training, specs, labels=True, split="train", purpose="training data"
+        )
     )
     test = _test_data(request, specs)
     prune = request.prune
@@ -194,9 +198,7 @@ def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quan
         if prune.method != "none":
             progress.stage(f"prune ({prune.method}, {prune.ratio:.0%})")
             pruned = folder / "pruned.keras"
-            summary = prune_model(
-                model, prune, training, output_path=pruned, on_line=progress.line
-            )
+            summary = prune_model(model, prune, training, output_path=pruned, on_line=progress.line)
             (folder / "prune.json").write_text(json.dumps(summary.to_json()))
             model = pruned
         progress.stage("quantise to INT8")
@@ -343,7 +345,7 @@ def compile_firmware(folder: Path, progress: Progress) -> Image:
 def device_inputs(
     graph: Graph, quantised: Quantised, count: int
 ) -> tuple[list[tuple[Array, ...]], list[tuple[Array, ...]]]:
-    """Inputs as the device takes them: `count` to be compared with the oracle, and all test samples.
+    """Inputs as the device takes them: `count` for the oracle, and all test samples.
 
     The first are real samples as far as there are any, then seeded random ones.
     """
@@ -421,7 +423,7 @@ def measure_accuracy(quantised: Quantised, verification: Verification) -> Accura
     labels = test.labels
     host = int8_predictions(quantised.tflite, test.inputs)[0]
     return AccuracySection(
-        float_=None
+        float=None
         if quantised.float_outputs is None
         else 100 * accuracy(quantised.float_outputs, labels),
         int8=100 * accuracy(host, labels),
@@ -466,7 +468,6 @@ def _judge(report: Report) -> None:
                 + ("not measured" if item.value is None else f"{item.value:.2f}")
                 + f", the limit is {item.limit:g}"
                 for item in broken
-            )
+            ),
+            hint="The build is complete; its report.json has the figures.",
         )
-
-

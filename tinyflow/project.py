@@ -27,7 +27,9 @@ class ModelTable(_Table):
 
     path: Path = Field(description="A .keras, .h5, SavedModel folder or int8 .tflite.")
     name: str | None = Field(
-        default=None, description="Name of the C functions; from the file's name if absent."
+        default=None,
+        description="Name of the C functions; from the file's name if absent.",
+        examples=["my_model"],
     )
 
 
@@ -35,16 +37,22 @@ class DataTable(_Table):
     """The data, each an .npz: arrays x (samples) and y (labels)."""
 
     calibration: Path | None = Field(
-        default=None, description="Representative samples x, for quantisation."
+        default=None,
+        description="Representative samples x, for quantisation.",
+        examples=["calibration.npz"],
     )
     training: Path | None = Field(
-        default=None, description="Samples x and labels y, for fine-tuning after pruning."
+        default=None,
+        description="Samples x and labels y, for fine-tuning after pruning.",
+        examples=["training.npz"],
     )
     test: Path | None = Field(
-        default=None, description="Held-out samples x and labels y, for the accuracy."
+        default=None,
+        description="Held-out samples x and labels y, for the accuracy.",
+        examples=["test.npz"],
     )
     test_samples: int | None = Field(
-        default=None, gt=0, description="Use only the first so many test samples."
+        default=None, gt=0, description="Use only the first so many test samples.", examples=[1000]
     )
 
 
@@ -71,10 +79,13 @@ class QuantizeTable(_Table):
 class BuildTable(_Table):
     """The firmware."""
 
-    board: str | None = Field(default=None, description="`tinyflow boards` lists them.")
+    board: str | None = Field(
+        default=None, description="`tinyflow boards` lists them.", examples=["stm32f746"]
+    )
     cmsis_nn: Path | None = Field(
         default=None,
         description="Folder of CMSIS-NN's sources; else a CMSIS-Pack, PyPI's bakenn or git.",
+        examples=["CMSIS-NN"],
     )
     vectors: int = Field(
         default=20, gt=0, description="Inputs on which the firmware is compared with the oracle."
@@ -87,11 +98,20 @@ class BuildTable(_Table):
 class BudgetTable(_Table):
     """Limits; a build that breaks one fails with exit code 7."""
 
-    latency_ms: float | None = Field(default=None, gt=0, description="Of one inference.")
-    ram_kib: float | None = Field(default=None, gt=0, description="Arena, data and stack.")
-    flash_kib: float | None = Field(default=None, gt=0, description="The whole image.")
+    latency_ms: float | None = Field(
+        default=None, gt=0, description="Of one inference.", examples=[50.0]
+    )
+    ram_kib: float | None = Field(
+        default=None, gt=0, description="Arena, data and stack.", examples=[64.0]
+    )
+    flash_kib: float | None = Field(
+        default=None, gt=0, description="The whole image.", examples=[256.0]
+    )
     accuracy_drop: float | None = Field(
-        default=None, ge=0, description="Points the device may lose against the float model."
+        default=None,
+        ge=0,
+        description="Points the device may lose against the float model.",
+        examples=[1.0],
     )
 
 
@@ -178,11 +198,7 @@ def _absolute(project: Project, base: Path) -> Project:
     """The project with every path made absolute."""
 
     def resolved(table: BaseModel) -> BaseModel:
-        paths = {
-            key: base / value for key, value in table if isinstance(value, Path)
-        }
+        paths = {key: base / value for key, value in table if isinstance(value, Path)}
         return table.model_copy(update=paths)
 
-    return project.model_copy(
-        update={name: resolved(table) for name, table in project}
-    )
+    return project.model_copy(update={name: resolved(table) for name, table in project})

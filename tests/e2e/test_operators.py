@@ -127,7 +127,12 @@ def _output(
 
 
 def fully_connected(
-    *, batches: int = 1, depth: int = 37, rows: int = 11, per_channel: bool = True, bias: bool = True
+    *,
+    batches: int = 1,
+    depth: int = 37,
+    rows: int = 11,
+    per_channel: bool = True,
+    bias: bool = True,
 ) -> bytes:
     rng = np.random.default_rng(3)
     b = TfliteBuilder()
@@ -188,9 +193,7 @@ def mean(axes: tuple[int, ...], shape: tuple[int, ...], output: tuple[int, ...])
     return b.build([x], [y])
 
 
-def softmax(
-    shape: tuple[int, ...] = (3, 17), *, scale: float = 0.07, beta: float = 1.0
-) -> bytes:
+def softmax(shape: tuple[int, ...] = (3, 17), *, scale: float = 0.07, beta: float = 1.0) -> bytes:
     b = TfliteBuilder()
     x = b.tensor(shape, scale=scale, zero_point=30)
     y = b.tensor(shape, scale=1 / 256, zero_point=-128)

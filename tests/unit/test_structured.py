@@ -126,11 +126,11 @@ MODELS: list[Callable[[], Any]] = [
 def randomised(model: Any, seed: int = 0) -> Any:
     """Every weight drawn anew, normalisation included; variances stay positive."""
     rng = np.random.default_rng(seed)
-    model.set_weights(
-        [np.abs(rng.normal(0.1, 0.5, w.shape)).astype(np.float32) * rng.choice(
-            [1] if "variance" in v.path else [-1, 1], w.shape) + (0.1 if "variance" in v.path else 0)
-         for v, w in zip(model.weights, model.get_weights(), strict=True)]
-    )  # fmt: skip
+    drawn = []
+    for variable in model.weights:
+        values = rng.normal(0.1, 0.5, variable.shape)
+        drawn.append(np.abs(values) + 0.1 if "variance" in variable.path else values)
+    model.set_weights(drawn)
     return model
 
 
@@ -228,10 +228,10 @@ def test_a_shared_layer_keeps_its_channels() -> None:
 @pytest.mark.parametrize(
     ("layer", "words"),
     [
-        (lambda: layers.LayerNormalization(), "LayerNormalization"),
+        (layers.LayerNormalization, "LayerNormalization"),
         (lambda: layers.Permute((3, 1, 2)), "Permute"),
         (lambda: layers.Conv2D(8, 1, groups=4, name="grouped"), "grouped"),
-        (lambda: layers.Softmax(), "Softmax"),
+        (layers.Softmax, "Softmax"),
         (lambda: layers.Conv2D(8, 1, activation="softmax", name="mixing"), None),
         (lambda: layers.Reshape((6, 3, 16)), "moves values between channels"),
         (lambda: layers.BatchNormalization(axis=1), "axis"),

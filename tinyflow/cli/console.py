@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
+from rich.text import Text
 
 from tinyflow.errors import TinyflowError
 from tinyflow.progress import Progress
@@ -40,9 +41,16 @@ def print_error(error: TinyflowError, *, as_json: bool) -> None:
                 }
             }
         )
-    err.print(f"[bold red]error:[/] {escape(error.message)}", soft_wrap=True)
+    err.print(Text.assemble(("error: ", "bold red"), _printable(error.message)), soft_wrap=True)
     if error.hint:
-        err.print(f"  {escape(error.hint)}", soft_wrap=True)
+        err.print(Text(f"  {_printable(error.hint)}"), soft_wrap=True)
+
+
+def _printable(text: str) -> str:
+    """A text that cannot steer the terminal, whatever names it quotes."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text
+    )
 
 
 class ConsoleProgress(Progress):
@@ -90,5 +98,7 @@ class ConsoleProgress(Progress):
             self._status = None
         if self._name:
             mark = "[red]x[/]" if failed else "[green]ok[/]"
-            err.print(f"  {mark} {escape(self._name)}  [dim]{time.monotonic() - self._began:.1f} s[/]")
+            err.print(
+                f"  {mark} {escape(self._name)}  [dim]{time.monotonic() - self._began:.1f} s[/]"
+            )
             self._name = ""

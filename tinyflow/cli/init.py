@@ -34,7 +34,7 @@ def command(
     """Write a commented tinyflow.toml for a model into this folder.
 
     Data files that are there under their usual names (calibration.npz, training.npz, test.npz)
-    are entered; every other key is written as a comment with its default.
+    are entered; every other key is written as a comment with its default or an example.
     """
     if not model.exists():
         raise InputError(f"{model}: no such file")
@@ -58,7 +58,7 @@ def command(
 
 
 def project_text(chosen: dict[str, dict[str, Any]]) -> str:
-    """A whole tinyflow.toml: the chosen keys set, all others as comments with their defaults."""
+    """A whole tinyflow.toml: the chosen keys set, all others as comments with a default or example."""
     blocks = []
     for table, info in Project.model_fields.items():
         annotation = info.annotation
@@ -74,13 +74,13 @@ def _key_lines(key: str, field: FieldInfo, chosen: dict[str, Any]) -> list[str]:
     comment = f"# {field.description}"
     if key in chosen:
         return [comment, f"{key} = {_toml(chosen[key])}"]
-    shown = '""' if field.default is None else _toml(field.default)
-    return [comment, f"# {key} = {shown}"]
+    shown = field.examples[0] if field.examples else field.default
+    return [comment, f"# {key} = {_toml(shown)}"]
 
 
 def _toml(value: Any) -> str:
-    # A JSON string, number or boolean is a TOML one.
-    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
+    # A JSON string, number or boolean is a TOML one, but for the one character TOML escapes.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 command.__name__ = "init"

@@ -7,9 +7,7 @@ from typing import Annotated
 
 import typer
 
-Json = Annotated[
-    bool, typer.Option("--json", help="Print the result as JSON on standard output.")
-]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 BuildFolder = Annotated[
     Path,
     typer.Argument(

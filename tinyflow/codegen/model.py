@@ -103,12 +103,12 @@ def generate_model(
         files |= _cmsis_sources(cmsis, kernels)
     if emit_tflite_array:
         files |= _tflite_array(common, tflite)
-    flags = ["-I."] + [f"-I{folder}" for folder in ("kernels", "cmsis_nn/Include") if any(
-        path.startswith(folder + "/") for path in files
-    )]
-    files["library.json"] = render(
-        "model/library.json.j2", **common, flags=json.dumps(flags)
-    )
+    flags = ["-I."] + [
+        f"-I{folder}"
+        for folder in ("kernels", "cmsis_nn/Include")
+        if any(path.startswith(folder + "/") for path in files)
+    ]
+    files["library.json"] = render("model/library.json.j2", **common, flags=json.dumps(flags))
     return ModelCode(name, files, layers, sha256, total)
 
 
@@ -273,9 +273,7 @@ def _cmsis_sources(cmsis: CmsisNN, kernels: list[Kernel]) -> dict[str, bytes]:
         return {}
     functions = {kernel.function for kernel in kernels if kernel.library == "CMSIS-NN"}
     files = {f"cmsis_nn/Include/{name}": path for name, path in cmsis.headers().items()}
-    files |= {
-        f"cmsis_nn/{path.relative_to(cmsis.root)}": path for path in cmsis.closure(functions)
-    }
+    files |= {f"cmsis_nn/{path.relative_to(cmsis.root)}": path for path in cmsis.closure(functions)}
     files |= {
         f"cmsis_nn/{path.name}": path
         for pattern in ("LICENSE*", "*PROVENANCE*")
@@ -287,9 +285,7 @@ def _cmsis_sources(cmsis: CmsisNN, kernels: list[Kernel]) -> dict[str, bytes]:
 def _tflite_array(common: Mapping[str, str], tflite: bytes) -> dict[str, str]:
     body = _literals(np.frombuffer(tflite, np.uint8))
     return {
-        f"{common['name']}_tflite.h": render(
-            "model/tflite.h.j2", **common, length=len(tflite)
-        ),
+        f"{common['name']}_tflite.h": render("model/tflite.h.j2", **common, length=len(tflite)),
         f"{common['name']}_tflite.c": render(
             "model/tflite.c.j2", **common, length=len(tflite), body=body
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-_C_KEYWORDS = frozenset(
+_RESERVED = frozenset(
     """auto break case char const continue default do double else enum extern float for goto if
     inline int long register restrict return short signed sizeof static struct switch typedef
     union unsigned void volatile while main""".split()
@@ -28,7 +28,7 @@ def c_identifier(text: str, *, limit: int = 32) -> str:
     'mobilenet_v2_0_35'
     """
     name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:limit].rstrip("_") or "model"
-    taken = name in _C_KEYWORDS or name in _C_HEADERS or name.startswith(_OWN_PREFIXES)
+    taken = name in _RESERVED or name in _C_HEADERS or name.startswith(_OWN_PREFIXES)
     if name[0].isdigit() or taken:
         name = f"model_{name}"
     return name

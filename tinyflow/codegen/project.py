@@ -14,9 +14,6 @@ from tinyflow.codegen.render import render, write_folder, write_if_changed
 from tinyflow.errors import InputError
 from tinyflow.resources import FIRMWARE
 
-#: The git tag of CMSIS-NN that PlatformIO fetches where no copy is at hand.
-CMSIS_NN_LIB_DEPS = "https://github.com/ARM-software/CMSIS-NN.git#v7.0.0"
-
 _C_TYPES = {
     "int8": "TF_INT8",
     "uint8": "TF_UINT8",

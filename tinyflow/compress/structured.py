@@ -38,7 +38,6 @@ def prune_channels(
     Raises:
         InputError: the ratio is out of range, or the model is a subclass with its own `call`.
     """
-    import keras
 
     if not 0 <= ratio < 1:
         raise InputError(f"prune ratio {ratio:g}: must be at least 0 and less than 1")

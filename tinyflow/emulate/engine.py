@@ -18,9 +18,11 @@ What was found of Unicorn 2.1.4, and is relied on or worked around here:
 from __future__ import annotations
 
 import ctypes
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import unicorn
@@ -98,8 +100,8 @@ class HangFault(CpuFault):
 class _Watchdog:
     """Stops emulation that exceeds its limit: unhooked code cannot count its instructions.
 
-    It also pauses emulation now and then, so that Ctrl-C is noticed; not while blocks are
-    counted, since Python code runs then anyway.
+    It also pauses emulation now and then, so that Python notices Ctrl-C; not while blocks are
+    counted, when Python code runs all the time.
     """
 
     stop: Callable[[], None]
@@ -163,14 +165,14 @@ class Engine:
             try:
                 return read(offset, width)
             except BaseException as error:  # it must not cross the C code
-                self.abort(error)
+                self._abort(error)
                 return 0
 
         def on_write(_uc: int, offset: int, width: int, value: int, _data: int) -> None:
             try:
                 write(offset, width, value)
             except BaseException as error:
-                self.abort(error)
+                self._abort(error)
 
         read_pointer, write_pointer = _READ_TYPE(on_read), _WRITE_TYPE(on_write)
         self._kept += (read_pointer, write_pointer)
@@ -229,12 +231,13 @@ class Engine:
         self._watchdog.expired = False
         self._watchdog.deadline = time.process_time() + limit_s
         self._watchdog.paused = True
-        try:
-            while self._watchdog.paused and self.pc != until:
+        with self._interrupts_abort():
+            while self._watchdog.paused and self._raised is None and self.pc != until:
                 self._watchdog.paused = False
                 self._run_once(until)
-        finally:
-            self._watchdog.deadline = None
+        self._watchdog.deadline = None
+        if self._raised is not None:
+            raise self._raised
         if self._watchdog.expired:
             raise HangFault(f"no end after {limit_s:g} s of CPU time")
 
@@ -245,17 +248,31 @@ class Engine:
             if self._raised is None:
                 undefined = error.errno == unicorn.UC_ERR_INSN_INVALID
                 self._raised = CpuFault("undefined instruction" if undefined else str(error))
-        if self._raised is not None:
-            raise self._raised
+
+    @contextmanager
+    def _interrupts_abort(self) -> Iterator[None]:
+        """Turn Ctrl-C into `_abort`: raised inside a callback, KeyboardInterrupt would be lost."""
+        handler = signal.getsignal(signal.SIGINT)
+        if (
+            threading.current_thread() is not threading.main_thread()
+            or handler is not signal.default_int_handler
+        ):
+            yield
+            return
+        signal.signal(signal.SIGINT, lambda _number, _frame: self._abort(KeyboardInterrupt()))
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, handler)
 
     def stop(self) -> None:
         """Leave `run`; for callbacks."""
         self._uc.emu_stop()
 
     def hook_blocks(self, callback: RawCallback) -> Callable[[], None]:
-        """Call `callback` before every block; returns the function that ends it.
+        """Call `callback`, which must not raise, before every block.
 
-        It must not raise, not even KeyboardInterrupt: `abort` is for that.
+        Returns the function that ends it.
         """
         return self._hook(unicorn.UC_HOOK_BLOCK, callback)
 
@@ -293,8 +310,8 @@ class Engine:
 
     # ---- callbacks ----
 
-    def abort(self, error: BaseException) -> None:
-        """Leave `run` with an error; for callbacks, which must not raise it themselves."""
+    def _abort(self, error: BaseException) -> None:
+        """Leave `run` with an error, from where raising it would cross the C code."""
         if self._raised is None:
             self._raised = error
         self._uc.emu_stop()
@@ -310,4 +327,4 @@ class Engine:
 
     def _on_exception(self, _uc: object, number: int, _data: object) -> None:
         kind = _EXCEPTIONS.get(number, f"CPU exception {number}")
-        self.abort(CpuFault(kind))
+        self._abort(CpuFault(kind))

@@ -140,8 +140,6 @@ class Recorder:
                 node = nodes[address]
             except KeyError:
                 node = nodes[address] = _Node(address, size)
-            except BaseException as error:  # Ctrl-C: it must not cross the C code
-                engine.abort(error)
 
         self._last = lambda: node
         return on_block

@@ -58,7 +58,7 @@ class Verification(_Figures):
         arrays = {f"oracle_{index}": array for index, array in enumerate(self.oracle_outputs)}
         if self.sample_outputs is not None:
             arrays["samples"] = self.sample_outputs
-        np.savez_compressed(folder / "outputs.npz", **arrays)
+        np.savez_compressed(folder / "outputs.npz", allow_pickle=False, **arrays)
 
     @staticmethod
     def load(folder: Path) -> Verification:

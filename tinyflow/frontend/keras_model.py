@@ -99,7 +99,7 @@ def _rename(model: Any) -> None:
             while safe in used:
                 safe += "_"
             used.add(safe)
-            layer._name = safe
+            layer.name = safe
 
 
 def _check_finite(path: Path, model: keras.Model) -> None:

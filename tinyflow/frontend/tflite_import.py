@@ -76,7 +76,9 @@ def import_model(content: bytes, path: Path, *, name: str) -> Graph:
     """As `import_tflite`, from the file's bytes; `path` is for messages only."""
     model = parse_tflite(content, path)
     if len(model.subgraphs) > 1:
-        raise UnsupportedError(f"{path}: {len(model.subgraphs)} subgraphs (control flow), expected 1")
+        raise UnsupportedError(
+            f"{path}: {len(model.subgraphs)} subgraphs (control flow), expected 1"
+        )
     return _Importer(model, path).graph(name)
 
 
@@ -140,9 +142,7 @@ class _Importer:
         shape = tuple(_indices(raw.shape))
         return Tensor(name, shape, dtype, self._quantization(raw), self._data(raw, shape, dtype))
 
-    def _data(
-        self, raw: Any, shape: tuple[int, ...], dtype: DType
-    ) -> NDArray[np.generic] | None:
+    def _data(self, raw: Any, shape: tuple[int, ...], dtype: DType) -> NDArray[np.generic] | None:
         try:
             buffer = self.model.buffers[raw.buffer]
         except IndexError as error:
@@ -277,7 +277,9 @@ class _Importer:
         if tensor.data is None:
             raise self.refuse(f"the weights {tensor.name!r} are computed, expected a constant")
         if tensor.dtype is not DType.INT8 or tensor.quantization is None:
-            raise self.refuse(f"the weights {tensor.name!r} are {tensor.dtype.value}, expected int8")
+            raise self.refuse(
+                f"the weights {tensor.name!r} are {tensor.dtype.value}, expected int8"
+            )
         if any(tensor.quantization.zero_points):
             raise self.refuse(f"the weights {tensor.name!r} have a zero point other than 0")
         if tensor.quantization.axis not in (None, axis) and len(tensor.quantization.scales) > 1:
@@ -307,7 +309,9 @@ class _Importer:
             (int(options.dilationHFactor), int(options.dilationWFactor)) if dilated else (1, 1)
         )
         if min(stride + dilation) < 1:
-            raise InputError(f"{self.path}: {self.kind} layer {self.name!r}: stride or dilation < 1")
+            raise InputError(
+                f"{self.path}: {self.kind} layer {self.name!r}: stride or dilation below 1"
+            )
         return Window(stride, _PADDINGS[options.padding], dilation)
 
     def same_quantization(self, left: int, right: int) -> None:
@@ -444,9 +448,7 @@ def _pad(at: _Importer) -> Operator:
     at.int8(at.input(0), at.output)
     at.same_quantization(at.input(0), at.output)
     flat = at.integers(1)
-    return Pad(
-        at.name, at.input(0), at.output, tuple(zip(flat[0::2], flat[1::2], strict=False))
-    )
+    return Pad(at.name, at.input(0), at.output, tuple(zip(flat[0::2], flat[1::2], strict=False)))
 
 
 def _quantize(at: _Importer) -> Operator:

@@ -58,7 +58,8 @@ class Window:
             size, kernel, self.stride, self.dilation, strict=True
         ):
             reach = (width - 1) * dilation + 1
-            total = max(0, (self.output(extent, width, stride, dilation) - 1) * stride + reach - extent)
+            positions = self.output(extent, width, stride, dilation)
+            total = max(0, (positions - 1) * stride + reach - extent)
             before.append(total // 2 if self.padding is Padding.SAME else 0)
         return before[0], before[1]
 

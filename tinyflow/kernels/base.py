@@ -72,6 +72,8 @@ def output_of(graph: Graph, operator: Operator) -> Tensor:
 def bias_constant(graph: Graph, bias: int | None, channels: int) -> Constant:
     """The bias as int32, zeros where the model has none."""
     values = (
-        np.zeros(channels, np.int32) if bias is None else graph.tensors[bias].values.astype(np.int32)
+        np.zeros(channels, np.int32)
+        if bias is None
+        else graph.tensors[bias].values.astype(np.int32)
     )
     return Constant("bias", "int32_t", values, f"bias [{channels}]")

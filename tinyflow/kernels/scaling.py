@@ -22,9 +22,7 @@ def accumulator_multipliers(
     (`PopulateConvolutionQuantizationParams` of `kernel_util.cc`).
     """
     scales = weights.q.scales if len(weights.q.scales) > 1 else weights.q.scales * channels
-    points = [
-        quantize_multiplier(source.q.scale * scale / output.q.scale) for scale in scales
-    ]
+    points = [quantize_multiplier(source.q.scale * scale / output.q.scale) for scale in scales]
     return (
         np.array([point.multiplier for point in points], np.int32),
         np.array([point.shift for point in points], np.int32),
@@ -69,9 +67,7 @@ def softmax_parameters(operator: Operator, source: Tensor, beta: float) -> tuple
     Raises:
         UnsupportedError: the input's scale is too small for the reference's fixed point.
     """
-    real = min(
-        beta * source.q.scale * (1 << (31 - SOFTMAX_INTEGER_BITS)), float((1 << 31) - 1)
-    )
+    real = min(beta * source.q.scale * (1 << (31 - SOFTMAX_INTEGER_BITS)), float((1 << 31) - 1))
     if real <= 1.0:
         raise UnsupportedError(
             f"SOFTMAX layer {operator.name!r}: beta times the input's scale is {real}, too small"

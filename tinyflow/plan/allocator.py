@@ -50,7 +50,7 @@ def allocate(blocks: Sequence[Block]) -> Allocation:
     best: Allocation | None = None
     bound = lower_bound(blocks)
     for key in _ORDERS:
-        order = sorted(range(len(blocks)), key=lambda index: (key(blocks[index]), index))  # noqa: B023
+        order = sorted(range(len(blocks)), key=lambda index: (key(blocks[index]), index))
         offsets = _place(blocks, order)
         size = max(
             (offset + _aligned(block.size) for offset, block in zip(offsets, blocks, strict=True)),

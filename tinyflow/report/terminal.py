@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.console import Console, Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -33,9 +32,9 @@ def _layers(report: Report) -> Table:
     return table
 
 
-def _layer_cells(layer: LayerSection, total: int) -> tuple[str, ...]:
+def _layer_cells(layer: LayerSection, total: int) -> tuple[str | Text, ...]:
     return (
-        escape(layer.name),
+        Text(layer.name),
         layer.operator,
         layer.kernel,
         f"{layer.macs:,}" if layer.macs else "-",

@@ -6,6 +6,7 @@ import configparser
 import importlib.util
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -101,13 +102,18 @@ def _run_platformio(
         text=True,
         encoding="utf-8",
         errors="replace",
+        start_new_session=True,
     ) as process:
         assert process.stdout is not None
-        for text in process.stdout:
-            line = text.rstrip()
-            lines.append(line)
-            if on_line is not None:
-                on_line(line)
+        try:
+            for text in process.stdout:
+                line = text.rstrip()
+                lines.append(line)
+                if on_line is not None:
+                    on_line(line)
+        except BaseException:  # whoever ends this ends SCons and the compilers, too
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
     return lines, process.returncode
 
 

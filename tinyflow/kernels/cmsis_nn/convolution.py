@@ -13,14 +13,16 @@ from tinyflow.kernels.scaling import accumulator_multipliers
 
 def convolve_s8(op: Conv2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """CONV_2D: int8, any stride, padding and dilation, one group, batch 1."""
-    source, weights, output = graph.tensors[op.input], graph.tensors[op.weights], output_of(graph, op)
+    source, weights, output = (
+        graph.tensors[op.input],
+        graph.tensors[op.weights],
+        output_of(graph, op),
+    )
     _, height, width, channels = nhwc(source)
     filters, kernel_h, kernel_w, _ = weights.shape
     pad_h, pad_w = op.window.pads((height, width), (kernel_h, kernel_w))
     multiplier, shift = accumulator_multipliers(source, weights, output, filters)
-    pointwise = (
-        (pad_h, pad_w, kernel_h, kernel_w) == (0, 0, 1, 1) and op.window.dilation == (1, 1)
-    )
+    pointwise = (pad_h, pad_w, kernel_h, kernel_w) == (0, 0, 1, 1) and op.window.dilation == (1, 1)
     return Kernel(
         operator=op,
         function="arm_convolve_wrapper_s8",
@@ -53,7 +55,11 @@ def depthwise_conv_s8(
     op: DepthwiseConv2D, graph: Graph, board: Board, cmsis: CmsisNN
 ) -> Kernel | None:
     """DEPTHWISE_CONV_2D: int8, any stride, padding, dilation and multiplier, batch 1."""
-    source, weights, output = graph.tensors[op.input], graph.tensors[op.weights], output_of(graph, op)
+    source, weights, output = (
+        graph.tensors[op.input],
+        graph.tensors[op.weights],
+        output_of(graph, op),
+    )
     _, height, width, channels = nhwc(source)
     _, kernel_h, kernel_w, filters = weights.shape
     pad_h, pad_w = op.window.pads((height, width), (kernel_h, kernel_w))

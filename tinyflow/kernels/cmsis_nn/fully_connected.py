@@ -21,7 +21,11 @@ def fully_connected_s8(
     CMSIS-NN before 7 has no per-channel form; there it runs as the pointwise convolution that
     it is, whose arithmetic is the same.
     """
-    source, weights, output = graph.tensors[op.input], graph.tensors[op.weights], output_of(graph, op)
+    source, weights, output = (
+        graph.tensors[op.input],
+        graph.tensors[op.weights],
+        output_of(graph, op),
+    )
     rows, depth = weights.shape
     batches = source.elements // depth
     multiplier, shift = accumulator_multipliers(source, weights, output, rows)

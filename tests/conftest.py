@@ -1,0 +1,15 @@
+"""What all tests share: none of them uses or changes the user's own folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache of the session's own: results come from this run, and the user's cache stays."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TINYFLOW_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
