@@ -86,7 +86,8 @@ class tinyflow_harness:  # noqa: N801 - Robot Framework wants the module's name
     def device_stats(self):
         """Arena and stack in bytes, cycles of the last inference, inferences since start."""
         names = ("arena_bytes", "stack_peak", "stack_size", "last_cycles", "inferences")
-        return dict(zip(names, struct.unpack("<5I", self._request(STATS))))
+        values = struct.unpack("<5I", self._request(STATS))
+        return {name: values[index] for index, name in enumerate(names)}
 
     def run_test_vector(self, folder, index):
         """Run one vector of a build's `vectors` folder; every output must be as expected.

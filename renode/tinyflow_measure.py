@@ -46,4 +46,4 @@ def mc_tf_measured(what):
     if value is None:
         print("not measured: the function has not returned yet")
     else:
-        print("%d" % value if what == "instructions" else "%.3f" % value)
+        print(str(value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import numpy.typing as npt
 
 from tinyflow.boards import Board
 from tinyflow.built import Built
-from tinyflow.emulate import open_target
+from tinyflow.emulate import Target, open_target
 from tinyflow.emulate.protocol import HarnessClient
+from tinyflow.emulate.simulator import Simulator
 from tinyflow.errors import DeviceError, InputError
 from tinyflow.frontend.accuracy import quantize_array
 from tinyflow.frontend.calibration import InputSpec, load_dataset
@@ -24,7 +26,11 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class RunResult:
-    """Outputs of all samples, one array (samples, *shape) per output of the model."""
+    """Outputs of all samples, one array (samples, *shape) per output of the model.
+
+    `cycles` are those of the first sample's inference by the device's counter: real ones on a
+    board, modelled ones in an emulator. `stack_peak` is in bytes.
+    """
 
     outputs: list[Array]
     samples: int
@@ -64,14 +70,25 @@ def run_inputs(
     with open_target(target, built.elf, board) as device:
         client = HarnessClient(device)
         check_identity(client, built)
-        for index, sample in enumerate(zip(*columns, strict=True), start=1):
+        samples = list(zip(*columns, strict=True))
+        with _counting(device, built):
+            found.append(client.run(*samples[0]))
+        cycles = client.stats().last_cycles
+        for index, sample in enumerate(samples[1:], start=2):
             found.append(client.run(*sample))
-            on_line(f"{index}/{len(columns[0])} inferences")
-        stats = client.stats()
+            on_line(f"{index}/{len(samples)} inferences")
+        stack_peak = client.stats().stack_peak
     stacked = [np.stack(column) for column in zip(*found, strict=True)]
     for path, array in zip(outputs, stacked, strict=False):
         _write(path, array)
-    return RunResult(stacked, len(found), stats.last_cycles, stats.stack_peak)
+    return RunResult(stacked, len(found), cycles, stack_peak)
+
+
+def _counting(device: Target, built: Built) -> AbstractContextManager[object]:
+    """Where the simulator is the device, have it count: only then do its cycles run."""
+    if isinstance(device, Simulator):
+        return device.measure(f"{built.report.model.name}_invoke")
+    return nullcontext()
 
 
 def check_identity(client: HarnessClient, built: Built) -> None:

@@ -42,7 +42,7 @@ from tinyflow.report.assemble import assemble_report
 from tinyflow.report.model import AccuracySection, PruneSection, Report
 from tinyflow.toolchain.compiler import compiler_identity
 from tinyflow.toolchain.elf import Image, read_image
-from tinyflow.toolchain.platformio import build_project, elf_path
+from tinyflow.toolchain.platformio import build_project, elf_path, require_platformio
 
 Array = npt.NDArray[Any]
 #: A data file, or the arrays themselves.
@@ -98,6 +98,7 @@ def run(request: BuildRequest, progress: Progress | None = None) -> Report:
     progress = progress or Progress()
     cache = Cache()
     check_output(request.output)
+    require_platformio()  # before the minutes that a Keras model may take
     name = c_identifier(request.name) if request.name else model_name(request.model)
     cmsis = find_cmsis_nn(request.cmsis_nn)
 

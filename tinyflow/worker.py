@@ -47,6 +47,7 @@ _NOISE = (
     "TF_ENABLE_ONEDNN_OPTS",
     "XNNPACK delegate",
     "fully_quantize:",
+    "Please consider providing the trackable_obj",
     "UserWarning",
     "warnings.warn",
 )

@@ -47,7 +47,7 @@ def data(samples: int = 64) -> Dataset:
 
 
 def zeros(model: Any) -> list[tuple[int, int]]:
-    kernels = [np.asarray(kernel) for kernel in prunable_kernels(model)]
+    kernels = [kernel.numpy() for kernel in prunable_kernels(model)]
     return [(int((kernel == 0).sum()), kernel.size) for kernel in kernels]
 
 

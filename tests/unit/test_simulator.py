@@ -360,15 +360,6 @@ def test_ctrl_c_ends_a_hang(measuring: bool, tmp_path: Path) -> None:
     timer.join()
 
 
-def test_long_runs_survive_their_pauses(tmp_path: Path) -> None:
-    # About a second: paused several times, with the same result, the stack and flags intact.
-    body = "mov r1, #0\n ldr r2, =400000000\n1: adds r1, #3\n subs r2, #1\n bne 1b\n"
-    image = build(tmp_path, function("run", body + " lsrs r0, r1, #24\n bx lr\n .ltorg"))
-    with Simulator(image, BOARD) as simulator:
-        simulator.write(b"a")
-        assert simulator.read(1, 1.0) == bytes([1_200_000_000 >> 24])
-
-
 def test_a_halt_gives_its_reason_and_its_caller(tmp_path: Path) -> None:
     image = build(tmp_path, function("run", "movs r0, #2\n nop\n bl tf_halt"))
     error = fault(image)

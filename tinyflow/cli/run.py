@@ -72,7 +72,7 @@ def command(
     table = Table(box=None, show_header=False)
     table.add_row("samples", f"{result.samples:,}")
     if result.cycles:
-        counter = "modelled" if target == "simulator" else "counted by the core"
+        counter = "counted by the core" if target.startswith("serial:") else "modelled"
         table.add_row("cycles", f"{result.cycles:,} an inference ({counter})")
     table.add_row("stack peak", f"{result.stack_peak:,} bytes")
     for index, array in enumerate(result.outputs):

@@ -21,7 +21,6 @@ from tinyflow.compress.magnitude import (
 )
 from tinyflow.compress.structured import prune_channels
 from tinyflow.compress.summary import PruneSummary, macs, parameters
-from tinyflow.errors import InputError
 from tinyflow.frontend.calibration import Dataset
 from tinyflow.frontend.keras_model import load_keras
 from tinyflow.project import PruneTable
@@ -38,8 +37,6 @@ def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     tf.config.experimental.enable_op_determinism()
     model = load_keras(path)
     training, validation = _data(folder / "training.npz"), _data(folder / "validation.npz")
-    for data in (training, validation):
-        _check(path, model, data)
     epochs = settings.epochs if training is not None else 0
     if settings.method == "structured":
         model, summary = prune_channels(model, settings.ratio)
@@ -100,13 +97,6 @@ def _data(path: Path) -> Dataset | None:
     with np.load(path, allow_pickle=False) as arrays:
         inputs = tuple(arrays[str(index)] for index in range(len(arrays.files) - 1))
         return Dataset(inputs, arrays["labels"])
-
-
-def _check(path: Path, model: Any, data: Dataset | None) -> None:
-    wanted = [tuple(tensor.shape[1:]) for tensor in model.inputs]
-    if data is not None and [array.shape[1:] for array in data.inputs] != wanted:
-        found = [array.shape for array in data.inputs]
-        raise InputError(f"{path}: training data of the shapes {found}, the inputs are {wanted}")
 
 
 if __name__ == "__main__":

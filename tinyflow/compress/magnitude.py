@@ -81,13 +81,13 @@ def prune_magnitude(model: keras.Model, sparsity: float) -> None:
     """
     _check(sparsity)
     for variable in prunable_kernels(model):
-        kernel = np.asarray(variable)
+        kernel = variable.numpy()
         variable.assign(kernel * mask_of(kernel, sparsity))
 
 
 def sparsity_of(model: keras.Model) -> float:
     """The share of zeros in the kernels magnitude pruning works on."""
-    kernels = [np.asarray(variable) for variable in prunable_kernels(model)]
+    kernels = [variable.numpy() for variable in prunable_kernels(model)]
     total = sum(kernel.size for kernel in kernels)
     return sum(int((kernel == 0).sum()) for kernel in kernels) / total if total else 0.0
 
@@ -120,18 +120,18 @@ def magnitude_callback(
             last = self.step >= schedule.end
             if not self.done and (last or self.step % frequency == 0 or not self.masks):
                 sparsity = schedule(self.step)
-                self.masks = [mask_of(np.asarray(v), sparsity) for v in self.variables]
+                self.masks = [mask_of(v.numpy(), sparsity) for v in self.variables]
                 self.done = last
             self._hold()
 
         def on_train_end(self, logs: Any = None) -> None:
             if not self.done:
-                self.masks = [mask_of(np.asarray(v), schedule.final) for v in self.variables]
+                self.masks = [mask_of(v.numpy(), schedule.final) for v in self.variables]
             self._hold()
 
         def _hold(self) -> None:
             for variable, mask in zip(self.variables, self.masks, strict=True):
-                variable.assign(np.asarray(variable) * mask)
+                variable.assign(variable.numpy() * mask)
 
     return MagnitudePruning()
 

@@ -13,7 +13,8 @@ import numpy as np
 from tinyflow.compress.summary import PruneSummary
 from tinyflow.errors import InputError
 from tinyflow.frontend.calibration import Dataset
-from tinyflow.frontend.model_file import ModelKind, model_kind, read_config
+from tinyflow.frontend.convert import model_inputs
+from tinyflow.frontend.model_file import ModelKind, model_kind
 from tinyflow.project import PruneTable
 from tinyflow.worker import OnLine, require_keras, run_worker
 
@@ -54,7 +55,8 @@ def prune_model(
             f"{model_path}: a SavedModel has no layers to work on; it can be quantised, not pruned",
             hint="Save the model with model.save('model.keras'), or set prune to \"none\".",
         )
-    read_config(model_path)
+    for data in (training, validation):
+        _check(model_path, data)
     with tempfile.TemporaryDirectory(prefix="tinyflow-") as name:
         folder = Path(name)
         _save(folder / "training.npz", training)
@@ -73,10 +75,21 @@ def prune_model(
     return PruneSummary.from_json(reply)
 
 
-def _save(path: Path, data: Dataset | None) -> None:
+def _check(model_path: Path, data: Dataset | None) -> None:
+    wanted = [spec.shape for spec in model_inputs(model_path)]
     if data is None:
         return
     if data.labels is None:
         raise InputError("training data: fine-tuning needs labels `y`")
+    found = [array.shape[1:] for array in data.inputs]
+    if found != wanted:
+        raise InputError(
+            f"training data: samples of the shapes {found}, the inputs of {model_path} are {wanted}"
+        )
+
+
+def _save(path: Path, data: Dataset | None) -> None:
+    if data is None or data.labels is None:
+        return
     arrays: dict[str, Any] = {str(index): array for index, array in enumerate(data.inputs)}
     np.savez(path, labels=data.labels, **arrays)

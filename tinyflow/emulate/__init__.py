@@ -7,6 +7,7 @@ from pathlib import Path
 from tinyflow.boards import Board
 from tinyflow.emulate.target import Target
 from tinyflow.errors import InputError
+from tinyflow.timing.estimate import CYCLES_PER_INSTRUCTION
 from tinyflow.toolchain.elf import Image
 
 __all__ = ["Target", "open_target"]
@@ -29,7 +30,8 @@ def open_target(spec: str, elf: Path | Image, board: Board) -> Target:
     if spec == "simulator":
         from tinyflow.emulate.simulator import Simulator
 
-        return Simulator(elf, board)
+        ratio = CYCLES_PER_INSTRUCTION[board.core]
+        return Simulator(elf, board, cycles_per_instruction=ratio)
     if spec == "renode":
         from tinyflow.emulate.renode import Renode
 

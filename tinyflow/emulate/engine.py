@@ -5,11 +5,12 @@ What was found of Unicorn 2.1.4, and is relied on or worked around here:
 - A stop asked for in an I/O callback takes effect at once: the load or store is abandoned and
   the program counter stays on it, so that it runs again when emulation goes on. Inside an IT
   block the rest of the translated block still runs. Either way the state is sound, provided
-  that the abandoned access has had no side effect.
+  that the abandoned access has had no side effect. A stop from another thread can hit any
+  access, so only one that ends emulation for good comes from there.
 - I/O callbacks (`uc_mmio_map`) leave the IT state alone. A UC_HOOK_MEM_* hook on valid accesses
   would not: it leaves stale IT bits behind a predicated load or store, so none is used.
 - A block hook is called before a pending stop is looked at, so the block a stop falls on may
-  have been counted although it, or its end, has not run (`Measurement.interrupted`).
+  have been counted although it, or its end, has not run (`Recorder.interrupted`).
 - A hook is compiled into blocks as they are translated: adding or removing one calls for a
   flush of the translations.
 - Callbacks registered through ctypes directly cost a third of those through the Python binding.
@@ -18,12 +19,13 @@ What was found of Unicorn 2.1.4, and is relied on or worked around here:
 from __future__ import annotations
 
 import ctypes
+import select
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import unicorn
 from unicorn import arm_const as arm
@@ -96,39 +98,67 @@ class HangFault(CpuFault):
     """The run took more CPU time than it was given."""
 
 
-@dataclass
 class _Watchdog:
-    """Stops emulation that exceeds its limit: unhooked code cannot count its instructions.
+    """Ends emulation from outside: when it exceeds its limit, and at Ctrl-C.
 
-    It also pauses emulation now and then, so that Python notices Ctrl-C; not while blocks are
-    counted, when Python code runs all the time.
+    Code that runs without hooks cannot count its instructions, and does not let Python handle
+    signals; their numbers arrive at a socket instead (`signal.set_wakeup_fd`).
     """
 
-    stop: Callable[[], None]
-    deadline: float | None = None
-    expired: bool = False
-    may_pause: bool = True
-    paused: bool = False
-
-    def __post_init__(self) -> None:
-        self._closed = threading.Event()
+    def __init__(self, end: Callable[[BaseException], None]) -> None:
+        self._end = end
+        self._limit_s = self._deadline = 0.0
+        self._armed = False
+        self._near, self._far = socket.socketpair()
+        self._near.setblocking(False)
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
         self._thread.start()
 
+    @contextmanager
+    def guard(self, limit_s: float) -> Iterator[None]:
+        """End emulation in this block after so much CPU time, or at Ctrl-C."""
+        self._limit_s, self._deadline = limit_s, time.process_time() + limit_s
+        self._armed = True
+        try:
+            with self._interrupts():
+                yield
+        finally:
+            self._armed = False
+
+    @contextmanager
+    def _interrupts(self) -> Iterator[None]:
+        handler = signal.getsignal(signal.SIGINT)
+        if (
+            threading.current_thread() is not threading.main_thread()
+            or handler is not signal.default_int_handler
+        ):
+            yield
+            return
+        # Python's own handler would raise inside a callback, where the exception is lost.
+        signal.signal(signal.SIGINT, lambda _number, _frame: self._end(KeyboardInterrupt()))
+        wakeup = signal.set_wakeup_fd(self._near.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(wakeup)
+            signal.signal(signal.SIGINT, handler)
+
     def _watch(self) -> None:
-        while not self._closed.wait(_WATCHDOG_PERIOD_S):
-            if self.deadline is None:
-                continue
-            if time.process_time() > self.deadline:
-                self.expired = True
-                self.stop()
-            elif self.may_pause:
-                self.paused = True
-                self.stop()
+        while True:
+            if select.select([self._far], [], [], _WATCHDOG_PERIOD_S)[0]:
+                arrived = self._far.recv(64)
+                if not arrived:
+                    return
+                if self._armed and signal.SIGINT in arrived:
+                    self._end(KeyboardInterrupt())
+            if self._armed and time.process_time() > self._deadline:
+                self._end(HangFault(f"no end after {self._limit_s:g} s of CPU time"))
 
     def close(self) -> None:
-        self._closed.set()
+        """End the thread."""
+        self._near.close()
         self._thread.join()
+        self._far.close()
 
 
 class Engine:
@@ -143,7 +173,7 @@ class Engine:
             unicorn.UC_HOOK_MEM_UNMAPPED | unicorn.UC_HOOK_MEM_PROT, self._on_memory_fault
         )
         self._uc.hook_add(unicorn.UC_HOOK_INTR, self._on_exception)
-        self._watchdog = _Watchdog(self._uc.emu_stop)
+        self._watchdog = _Watchdog(self._abort)
 
     def close(self) -> None:
         """Stop the watchdog."""
@@ -225,45 +255,19 @@ class Engine:
 
         Raises:
             CpuFault: a memory or CPU fault, or more than `limit_s` seconds of CPU time.
-            BaseException: whatever a peripheral raised.
+            KeyboardInterrupt: after it, and after a hang, emulation cannot go on.
+            Exception: whatever a peripheral raised.
         """
         self._raised = None
-        self._watchdog.expired = False
-        self._watchdog.deadline = time.process_time() + limit_s
-        self._watchdog.paused = True
-        with self._interrupts_abort():
-            while self._watchdog.paused and self._raised is None and self.pc != until:
-                self._watchdog.paused = False
-                self._run_once(until)
-        self._watchdog.deadline = None
-        if self._raised is not None:
-            raise self._raised
-        if self._watchdog.expired:
-            raise HangFault(f"no end after {limit_s:g} s of CPU time")
-
-    def _run_once(self, until: int) -> None:
         try:
-            self._uc.emu_start(self.pc | 1, until)
+            with self._watchdog.guard(limit_s):
+                self._uc.emu_start(self.pc | 1, until)
         except unicorn.UcError as error:
             if self._raised is None:
                 undefined = error.errno == unicorn.UC_ERR_INSN_INVALID
                 self._raised = CpuFault("undefined instruction" if undefined else str(error))
-
-    @contextmanager
-    def _interrupts_abort(self) -> Iterator[None]:
-        """Turn Ctrl-C into `_abort`: raised inside a callback, KeyboardInterrupt would be lost."""
-        handler = signal.getsignal(signal.SIGINT)
-        if (
-            threading.current_thread() is not threading.main_thread()
-            or handler is not signal.default_int_handler
-        ):
-            yield
-            return
-        signal.signal(signal.SIGINT, lambda _number, _frame: self._abort(KeyboardInterrupt()))
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, handler)
+        if self._raised is not None:
+            raise self._raised
 
     def stop(self) -> None:
         """Leave `run`; for callbacks."""
@@ -299,10 +303,8 @@ class Engine:
         if status != unicorn.UC_ERR_OK:
             raise unicorn.UcError(status)
         self._uc.ctl_flush_tb()
-        self._watchdog.may_pause = False
 
         def remove() -> None:
-            self._watchdog.may_pause = True
             uclib.uc_hook_del(self._uc._uch, handle)
             self._uc.ctl_flush_tb()
 

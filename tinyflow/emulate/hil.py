@@ -9,12 +9,12 @@ import signal
 import subprocess
 import tempfile
 import threading
-import xml.etree.ElementTree as ElementTree
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from xml.etree import ElementTree
 
 from tinyflow.emulate.renode import find_renode_test
 from tinyflow.errors import HilTestError, InputError

@@ -23,7 +23,7 @@ from tinyflow.emulate.frames import Frame, FrameDecoder, encode
 from tinyflow.emulate.target import Target
 from tinyflow.errors import DeviceError, RenodeMissingError
 from tinyflow.timing.estimate import CYCLES_PER_INSTRUCTION
-from tinyflow.toolchain.elf import Image
+from tinyflow.toolchain.elf import Image, read_image
 
 #: A folder that holds Renode, or the program itself.
 VARIABLE = "TINYFLOW_RENODE"
@@ -34,6 +34,8 @@ _HINT = (
 
 #: Renode takes some seconds to start; on a busy machine many.
 STARTUP_TIMEOUT_S = 90.0
+#: How long the firmware may take to answer once Renode listens.
+FIRMWARE_TIMEOUT_S = 20.0
 #: Between looks at whether Renode listens, and for each attempt to reach the firmware.
 _POLL_S, _ANSWER_S = 0.05, 0.5
 #: How long Renode may take to end by itself, and then after SIGTERM.
@@ -84,12 +86,13 @@ class Renode(Target):
     Args:
         elf: The firmware image.
         board: Its board.
-        startup_timeout_s: Seconds until the firmware must answer.
+        startup_timeout_s: Seconds Renode may take to start.
 
     Raises:
         RenodeMissingError: Renode is not installed.
-        DeviceError: Renode does not start, or the firmware does not answer; the message ends
-            with Renode's last output.
+        InputError: the image is not one.
+        DeviceError: Renode does not start, or the firmware does not answer; the hint is Renode's
+            last output.
     """
 
     name = "renode"
@@ -98,17 +101,17 @@ class Renode(Target):
         self, elf: Path | Image, board: Board, *, startup_timeout_s: float = STARTUP_TIMEOUT_S
     ) -> None:
         program = find_renode()
-        image = elf if isinstance(elf, Path) else elf.path
+        image = read_image(elf) if isinstance(elf, Path) else elf
         deadline = time.monotonic() + startup_timeout_s
         self._folder = Path(tempfile.mkdtemp(prefix="tinyflow-renode-"))
         self._connection: socket.socket | None = None
         port = _free_port()
-        self._write_script(image.resolve(), board, port)
+        self._write_script(image.path, board, port)
         self._process = self._start(program)
         self._end = weakref.finalize(self, _end, self._process, self._folder)
         try:
             self._connection = self._connect(port, deadline)
-            self._wait_for_firmware(deadline)
+            self._wait_for_firmware(time.monotonic() + FIRMWARE_TIMEOUT_S)
         except BaseException:
             self.close()
             raise
@@ -161,6 +164,7 @@ class Renode(Target):
     def _start(self, program: Path) -> subprocess.Popen[bytes]:
         script = str(self._folder / "tinyflow.resc").replace(" ", "\\ ")
         command = [str(program), "--disable-xwt", "--console", "--plain"]
+        command += ["--config", str(self._folder / "config")]  # not the user's
         with self._log.open("wb") as log:
             try:
                 return subprocess.Popen(

@@ -222,6 +222,9 @@ class Simulator(Target):
                 self._engine.run(self._limit_s, until=self._halt)
         except (CpuFault, PeripheralFault) as error:
             self._fail(error)
+        except KeyboardInterrupt:
+            self._dead = DeviceError(f"{self.name}: interrupted")
+            raise
         finally:
             if self._recorder:
                 self._recorder.interrupted(self._engine.pc)

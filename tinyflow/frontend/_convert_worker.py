@@ -103,7 +103,7 @@ def _arrays(path: Path, model: _FloatModel) -> list[Array]:
 def _predict(model: _FloatModel, samples: list[Array]) -> list[Array]:
     import tensorflow as tf
 
-    function = tf.function(model.call, reduce_retracing=True)
+    function = tf.function(model.call, autograph=False, reduce_retracing=True)
     step = _BATCH if model.any_batch else 1
     batches = []
     for start in range(0, len(samples[0]), step):
@@ -134,8 +134,10 @@ def _convert(model: _FloatModel, calibration: list[Array]) -> bytes:
 
     print(f"quantising with {count} calibration samples")
     try:
-        function = tf.function(model.call, input_signature=signature).get_concrete_function()
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+        function = tf.function(model.call, input_signature=signature, autograph=False)
+        converter = tf.lite.TFLiteConverter.from_concrete_functions(
+            [function.get_concrete_function()]
+        )
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = representative
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]

@@ -104,7 +104,7 @@ def _rename(model: Any) -> None:
 
 def _check_finite(path: Path, model: keras.Model) -> None:
     for weight in model.weights:
-        if not np.isfinite(np.asarray(weight)).all():
+        if not np.isfinite(weight.numpy()).all():
             raise InputError(f"{path}: the weight {weight.path!r} holds NaN or infinite values")
 
 

@@ -103,6 +103,7 @@ class _Importer:
             self._check_static(raw)
         self._refuse_unknown_operators()
         self.tensors = [self._tensor(raw) for raw in self.subgraph.tensors]
+        self._check_edges(inputs, outputs)
         operators = [self._operator(raw) for raw in self.subgraph.operators or []]
         self._refuse_float(operators)
         graph = Graph(name, tuple(self.tensors), tuple(operators), tuple(inputs), tuple(outputs))
@@ -180,6 +181,21 @@ class _Importer:
     def _check_range(self, indices: list[int], what: str) -> None:
         if any(not 0 <= index < len(self.subgraph.tensors) for index in indices):
             raise InputError(f"{self.path}: {what} name a tensor that does not exist")
+
+    def _check_edges(self, inputs: list[int], outputs: list[int]) -> None:
+        for what, indices in (("input", inputs), ("output", outputs)):
+            if len(set(indices)) < len(indices):
+                raise UnsupportedError(f"{self.path}: a tensor is the model's {what} twice")
+            for tensor in (self.tensors[index] for index in indices):
+                if tensor.is_constant:
+                    raise UnsupportedError(
+                        f"{self.path}: the model's {what} {tensor.name!r} is a constant"
+                    )
+                quantization = tensor.quantization
+                if quantization is not None and len(quantization.scales) != 1:
+                    raise UnsupportedError(
+                        f"{self.path}: the model's {what} {tensor.name!r} is quantised per channel"
+                    )
 
     # ---------------------------------------------------------------- operators
 
@@ -262,7 +278,20 @@ class _Importer:
                 )
             if tensor.dtype is not DType.INT8:
                 raise self.refuse(f"tensor {tensor.name!r} is {tensor.dtype.value}, expected int8")
+            self.computed(index)
             self.per_tensor(index)
+
+    def computed(self, index: int) -> None:
+        """Check that an operand is an activation."""
+        if self.tensors[index].is_constant:
+            raise self.refuse(f"the operand {self.tensors[index].name!r} is a constant")
+
+    def image(self, *indices: int) -> None:
+        """Check that tensors have four dimensions."""
+        for index in indices:
+            tensor = self.tensors[index]
+            if len(tensor.shape) != 4:
+                raise self.refuse(f"tensor {tensor.name!r} has the shape {list(tensor.shape)}")
 
     def per_tensor(self, index: int) -> None:
         tensor = self.tensors[index]
@@ -333,6 +362,7 @@ def _conv_2d(at: _Importer) -> Operator:
     options = at.options(schema.Conv2DOptionsT)
     at.int8(at.input(0), at.output)
     at.weights(at.input(1), axis=0)
+    at.image(at.input(0), at.input(1))
     channels, depth = at.tensors[at.input(0)].shape[-1], at.tensors[at.input(1)].shape[-1]
     if channels != depth:
         raise at.refuse(f"grouped convolution ({channels} input channels, filters of {depth})")
@@ -351,6 +381,7 @@ def _depthwise_conv_2d(at: _Importer) -> Operator:
     options = at.options(schema.DepthwiseConv2DOptionsT)
     at.int8(at.input(0), at.output)
     at.weights(at.input(1), axis=3)
+    at.image(at.input(0), at.input(1))
     channels = at.tensors[at.input(0)].shape[-1]
     return DepthwiseConv2D(
         at.name,
@@ -452,6 +483,7 @@ def _pad(at: _Importer) -> Operator:
 
 
 def _quantize(at: _Importer) -> Operator:
+    at.computed(at.input(0))
     at.per_tensor(at.output)
     source = at.tensors[at.input(0)]
     allowed = {DType.FLOAT32, DType.INT8, DType.UINT8}
@@ -459,12 +491,13 @@ def _quantize(at: _Importer) -> Operator:
         raise at.refuse(f"from {source.dtype.value} to {at.tensors[at.output].dtype.value}")
     if source.dtype is not DType.FLOAT32:
         at.per_tensor(at.input(0))
-    elif source.data is None and at.input(0) not in _indices(at.subgraph.inputs):
+    elif at.input(0) not in _indices(at.subgraph.inputs):
         raise at.refuse("float32 inside the model, not at its input")
     return Quantize(at.name, at.input(0), at.output)
 
 
 def _dequantize(at: _Importer) -> Operator:
+    at.computed(at.input(0))
     at.per_tensor(at.input(0))
     if at.tensors[at.input(0)].dtype not in {DType.INT8, DType.UINT8}:
         raise at.refuse(f"from {at.tensors[at.input(0)].dtype.value}")

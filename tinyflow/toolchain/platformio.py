@@ -32,6 +32,19 @@ _ERROR_LINE = re.compile(r"\berror:|undefined reference|multiple definition|^Err
 _SHOWN_ERRORS = 5
 
 
+def require_platformio() -> None:
+    """Check that PlatformIO is installed, without importing it.
+
+    Raises:
+        ToolMissingError: it is not.
+    """
+    if importlib.util.find_spec("platformio") is None:
+        raise ToolMissingError(
+            "PlatformIO is not installed",
+            hint=f"Install it: {sys.executable} -m pip install platformio scons",
+        )
+
+
 def build_project(directory: Path, *, on_line: OnLine | None = None) -> Path:
     """Build the project with `pio run`; returns the ELF.
 
@@ -86,11 +99,7 @@ def _run_platformio(
     directory: Path, arguments: list[str], on_line: OnLine | None
 ) -> tuple[list[str], int]:
     """The output and exit status of `pio run`."""
-    if importlib.util.find_spec("platformio") is None:
-        raise ToolMissingError(
-            "PlatformIO is not installed",
-            hint=f"Install it: {sys.executable} -m pip install platformio scons",
-        )
+    require_platformio()
     command = [sys.executable, "-m", "platformio", "run", "--project-dir", str(directory)]
     lines: list[str] = []
     with subprocess.Popen(

@@ -1,0 +1,122 @@
+"""Firmware in the real Renode: the harness's firmware on every board, and whole suites."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinyflow
+from tests.support.fake_model import PLUS_ONE, write_fake_model
+from tests.support.small_model import small_model
+from tinyflow.boards import board_ids, load_board
+from tinyflow.codegen.renode import write_renode
+from tinyflow.emulate import open_target, renode
+from tinyflow.emulate.hil import run_hil_tests
+from tinyflow.emulate.protocol import HarnessClient
+from tinyflow.emulate.renode import Renode, find_renode, find_renode_test
+from tinyflow.errors import DeviceError, HilTestError, RenodeMissingError
+from tinyflow.toolchain.platformio import build_project
+
+
+def _missing() -> str | None:
+    try:
+        find_renode()
+        find_renode_test()
+    except RenodeMissingError as error:
+        return error.message
+    return None if shutil.which("arm-none-eabi-gcc") else "arm-none-eabi-gcc is not on PATH"
+
+
+pytestmark = [
+    pytest.mark.renode,
+    pytest.mark.skipif(_missing() is not None, reason=_missing() or ""),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def core_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """PlatformIO's own folder, shared by the tests and apart from the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLATFORMIO_CORE_DIR", str(tmp_path_factory.mktemp("platformio")))
+        yield
+
+
+@pytest.mark.parametrize("board_id", board_ids())
+def test_the_harness_answers_on_every_board(board_id: str, tmp_path: Path) -> None:
+    board = load_board(board_id)
+    write_fake_model(tmp_path, board)
+    elf = build_project(tmp_path)
+    with open_target("renode", elf, board) as target:
+        client = HarnessClient(target)
+        info = client.info()
+        assert (info.model, info.board, info.clock_hz) == ("plus_one", board.id, board.clock_hz)
+        for start in (-100, 0, 100):
+            values = np.arange(start, start + 16, dtype=np.int8).reshape(PLUS_ONE.inputs[0].shape)
+            (output,) = client.run(values)
+            assert output.ravel().tolist() == (values.ravel() + 1).tolist()
+        target.write(b"TF garbage, and a wrong CRC" * 20)
+        client.reset()
+        stats = client.stats()
+        assert stats.inferences == 3
+        assert 0 < stats.stack_peak < stats.stack_size == board.stack_size
+        # CYCCNT counts; it moves in steps of 1 us of virtual time.
+        assert stats.last_cycles <= 50 + 2e-6 * board.clock_hz
+        assert isinstance(target, Renode)
+        process = target._process
+    assert process.poll() is not None
+    target.close()
+    with pytest.raises(DeviceError, match="closed"):
+        target.write(b"x")
+
+
+def test_firmware_that_is_silent_or_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image for another board writes to a UART that is not there."""
+    monkeypatch.setattr(renode, "FIRMWARE_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(renode.tempfile, "tempdir", str(tmp_path))
+    write_fake_model(tmp_path / "f4", load_board("stm32f407"))
+    elf = build_project(tmp_path / "f4")
+    with pytest.raises(DeviceError, match="the firmware does not answer") as caught:
+        Renode(elf, load_board("stm32l4r5"))
+    assert "Renode's last output" in (caught.value.hint or "")
+    with Renode(elf, load_board("stm32f407")) as target:
+        os.killpg(target._process.pid, 9)
+        with pytest.raises(DeviceError, match="renode: "):
+            HarnessClient(target).info()
+    assert [path.name for path in tmp_path.iterdir()] == ["f4"]
+
+
+@pytest.mark.parametrize("board_id", board_ids())
+def test_the_suite_of_a_build_passes(board_id: str, tmp_path: Path) -> None:
+    model = tmp_path / "small.tflite"
+    model.write_bytes(small_model())
+    folder = tmp_path / "a build"
+    report = tinyflow.build(model, board=board_id, output=folder)
+    write_renode(folder, load_board(board_id), report)
+    lines: list[str] = []
+    result = run_hil_tests(folder, on_line=lines.append)
+    assert [test.name for test in result.tests if test.status != "PASS"] == []
+    assert len(result.tests) == 5
+    assert any(f"{report.model.name} on {board_id}, {len(report.layers)} layers" in x for x in lines)
+    if board_id == "stm32f746":
+        _fails_when_the_build_is_another(folder, report.latency.instructions)
+
+
+def _fails_when_the_build_is_another(folder: Path, instructions: int) -> None:
+    """One byte of an expected output, and one instruction."""
+    outputs = np.load(folder / "vectors" / "output_0.npy")
+    outputs.reshape(-1).view(np.uint8)[-1] ^= 1
+    np.save(folder / "vectors" / "output_0.npy", outputs)
+    (suite,) = (folder / "renode").glob("*.robot")
+    text = suite.read_text()
+    suite.write_text(text.replace(f"    {instructions}\n", f"    {instructions + 1}\n"))
+    with pytest.raises(HilTestError) as caught:
+        run_hil_tests(folder)
+    message = caught.value.message
+    assert message.startswith("2 of 5 tests of ")
+    assert "Gives The Expected Outputs: vector 19: output 0 differs in 1 of" in message
+    assert f"Executes The Reported Instructions: {instructions} != {instructions + 1}" in message

@@ -1,0 +1,336 @@
+"""What is written for Renode, without Renode: platform descriptions, scripts, suites."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tinyflow.boards import Board, board_ids, load_board
+from tinyflow.codegen.renode import (
+    MAX_VECTORS,
+    performance_in_mips,
+    render_script,
+    write_renode,
+)
+from tinyflow.emulate import renode
+from tinyflow.emulate.hil import run_hil_tests
+from tinyflow.emulate.renode import find_renode, find_renode_test
+from tinyflow.errors import HilTestError, InputError, RenodeMissingError
+from tinyflow.report.model import (
+    BoardSection,
+    ExactSection,
+    FlashSection,
+    KernelsSection,
+    LatencySection,
+    LayerSection,
+    MemorySection,
+    ModelSection,
+    RamSection,
+    Report,
+    TensorSection,
+)
+from tinyflow.resources import RENODE
+from tinyflow.timing.estimate import CYCLES_PER_INSTRUCTION, estimate
+
+FAILED_SUITE = """\
+<robot><suite><test name="Boots"><status status="PASS" starttime="20261122 02:27:06.500"
+endtime="20261122 02:27:08.000"/></test><test name="Counts"><kw><status status="FAIL"/></kw>
+<status status="FAIL" elapsed="0.5">7 != 8</status></test></suite></robot>
+"""
+
+
+@pytest.fixture(params=board_ids())
+def board(request: pytest.FixtureRequest) -> Board:
+    return load_board(request.param)
+
+
+def make_report(board: Board, *, vectors: int = 20) -> Report:
+    latency = estimate(7_000_001, board)
+    tensor = TensorSection(name="x", dtype="int8", shape=(1, 4, 4), scale=0.5, zero_point=3)
+    return Report(
+        tinyflow="0",
+        model=ModelSection(
+            name="kws",
+            source="kws.tflite",
+            sha256="ab" * 32,
+            macs=1,
+            inputs=(tensor,),
+            outputs=(tensor.model_copy(update={"shape": ()}),),
+        ),
+        board=BoardSection(
+            id=board.id, name=board.name, mcu=board.mcu, core=board.core, clock_hz=board.clock_hz
+        ),
+        latency=LatencySection(
+            instructions=7_000_001,
+            cycles=latency.cycles,
+            ms=latency.milliseconds,
+            estimated=True,
+            cycles_per_instruction=latency.cycles_per_instruction,
+            error_percent=latency.error_percent,
+        ),
+        memory=MemorySection(
+            ram=RamSection(arena=512, data=0, bss=8, stack=100, total=620, available=1000),
+            flash=FlashSection(code=1, weights=1, total=2, available=1000),
+        ),
+        exact=ExactSection(oracle="o", vectors=vectors, bytes=1, mismatches=0),
+        accuracy=None,
+        prune=None,
+        layers=(LayerSection(name="l", operator="ADD", kernel="k", macs=1, instructions=1),),
+        kernels=KernelsSection(cmsis_nn="4.0.0", origin="o"),
+        budget=(),
+        artifacts={"elf": ".pio/build/b/firmware.elf"},
+    )
+
+
+def entries(text: str) -> dict[str, tuple[str, int, dict[str, str]]]:
+    """Every peripheral of a .repl: its type, address and simple properties."""
+    text = re.sub(r"'''.*?'''", "", text, flags=re.DOTALL)
+    found = {}
+    pattern = r"^(\w+): (\S+) @ sysbus(?: <?(0x[0-9A-Fa-f]+)[^\n]*)?\n((?: {4}[^\n]*\n)*)"
+    for match in re.finditer(pattern, text, flags=re.MULTILINE):
+        name, kind, address, body = match.groups()
+        properties = dict(re.findall(r"^ {4}(\w+): (\S+)$", body, flags=re.MULTILINE))
+        found[name] = (kind, int(address or "0", 0), properties)
+    return found
+
+
+def description(board: Board) -> str:
+    return (RENODE / board.renode.platform).read_text(encoding="utf-8")
+
+
+def test_memory_is_the_boards(board: Board) -> None:
+    found = {
+        (address, int(properties["size"], 0))
+        for kind, address, properties in entries(description(board)).values()
+        if kind == "Memory.MappedMemory"
+    }
+    assert found == {(region.origin, region.size) for region in board.memory}
+
+
+def test_every_peripheral_of_the_board_is_there_and_no_other(board: Board) -> None:
+    core = {"cpu", "nvic", "dwt", "flash", "ram"}
+    found = {
+        address for name, (_, address, _) in entries(description(board)).items() if name not in core
+    }
+    assert found == {peripheral.base for peripheral in board.peripherals}
+
+
+def test_core_and_clock_are_the_boards(board: Board) -> None:
+    found = entries(description(board))
+    assert found["cpu"][2]["cpuType"].strip('"').rstrip("f") == board.core
+    assert int(found["dwt"][2]["frequency"]) == board.clock_hz
+    assert int(found["nvic"][2]["systickFrequency"]) == board.clock_hz
+    mips = performance_in_mips(board, CYCLES_PER_INSTRUCTION[board.core])
+    assert int(found["cpu"][2]["PerformanceInMips"]) == mips
+
+
+def test_the_uart_is_the_boards(board: Board) -> None:
+    kind, address, _ = entries(description(board))[board.renode.uart.removeprefix("sysbus.")]
+    assert kind.startswith("UART.")
+    assert board.renode.uart == f"sysbus.{board.uart.peripheral}"
+    assert address in {p.base for p in board.peripherals if p.name == board.uart.peripheral}
+
+
+def test_nothing_is_downloaded(board: Board) -> None:
+    assert not re.search(r"http|ApplySVD|using ", description(board))
+
+
+def test_virtual_time_is_within_two_percent_of_the_estimate(board: Board) -> None:
+    ratio = CYCLES_PER_INSTRUCTION[board.core]
+    mips = performance_in_mips(board, ratio)
+    assert abs(board.clock_hz / (mips * 1e6) / ratio - 1) < 0.02
+
+
+def test_files_are_deterministic_and_complete(board: Board, tmp_path: Path) -> None:
+    report = make_report(board)
+    for name in ("one", "two"):
+        write_renode(tmp_path / name, board, report)
+    files = {path.name: path.read_bytes() for path in (tmp_path / "one/renode").iterdir()}
+    assert files == {path.name: path.read_bytes() for path in (tmp_path / "two/renode").iterdir()}
+    assert set(files) == {
+        board.renode.platform,
+        "kws.resc",
+        "kws.robot",
+        "tinyflow_harness.py",
+        "tinyflow_measure.py",
+    }
+    assert str(tmp_path).encode() not in b"".join(files.values())
+
+
+def test_an_unchanged_build_is_not_touched(board: Board, tmp_path: Path) -> None:
+    write_renode(tmp_path, board, make_report(board))
+    stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "renode").iterdir()}
+    write_renode(tmp_path, board, make_report(board))
+    assert stamps == {path: path.stat().st_mtime_ns for path in (tmp_path / "renode").iterdir()}
+
+
+def test_the_suite_holds_the_reports_figures(board: Board, tmp_path: Path) -> None:
+    report = make_report(board, vectors=1000)
+    write_renode(tmp_path, board, report)
+    suite = (tmp_path / "renode" / "kws.robot").read_text()
+    assert re.search(r"\$\{INSTRUCTIONS\} +7000001\n", suite)
+    assert re.search(rf"\$\{{CYCLES\}} +{report.latency.cycles}\n", suite)
+    assert re.search(rf"\$\{{VECTOR_COUNT\}} +{MAX_VECTORS}\n", suite)
+    assert re.search(r"\[digest\] +abababababababab\n", suite)
+    assert re.search(r"\[inputs\]\[0\]\[shape\] +1x4x4\n", suite)
+    assert re.search(r"\[outputs\]\[0\]\[shape\] +scalar\n", suite)
+
+
+def test_the_script_sets_speed_port_and_image() -> None:
+    board = load_board("stm32f746")
+    script = render_script(board, name="kws", elf="../f.elf", cycles_per_instruction=0.85, port=99)
+    assert "$elf?=$ORIGIN/../f.elf\n" in script
+    assert "$port?=99\n" in script
+    assert "sysbus.cpu PerformanceInMips 254\n" in script
+    assert "sysbus.cpu VectorTableOffset 0x08000000\n" in script
+
+
+# ---- the Robot library, which must work without tinyflow and numpy ----
+
+
+@pytest.fixture
+def library(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module, imported with a stand-in for Robot Framework."""
+    logger = SimpleNamespace(info=lambda *_, **__: None)
+    monkeypatch.setitem(sys.modules, "robot", ModuleType("robot"))
+    monkeypatch.setitem(sys.modules, "robot.api", SimpleNamespace(logger=logger))
+    source = RENODE / "tinyflow_harness.py"
+    spec = importlib.util.spec_from_file_location("tinyflow_harness", source)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "float32"])
+def test_vectors_are_read_from_npy(library: ModuleType, tmp_path: Path, dtype: str) -> None:
+    vectors = np.arange(60).reshape(5, 3, 4).astype(dtype)
+    np.save(tmp_path / "v.npy", vectors)
+    for index in range(5):
+        assert library.read_vector(tmp_path / "v.npy", index) == vectors[index].tobytes()
+    with pytest.raises(AssertionError, match="holds 5 vectors"):
+        library.read_vector(tmp_path / "v.npy", 5)
+
+
+def test_a_vector_file_of_another_form_is_refused(library: ModuleType, tmp_path: Path) -> None:
+    np.save(tmp_path / "v.npy", np.asfortranarray(np.ones((3, 4))))
+    with pytest.raises(AssertionError, match="C order"):
+        library.read_vector(tmp_path / "v.npy", 0)
+    (tmp_path / "v.npy").write_bytes(b"nothing of the kind")
+    with pytest.raises(AssertionError, match=r"not a \.npy file"):
+        library.read_vector(tmp_path / "v.npy", 0)
+
+
+def test_near_is_within_percent_or_slack(library: ModuleType) -> None:
+    keywords = library.tinyflow_harness()
+    keywords.should_be_near("102", 100, percent="2")
+    keywords.should_be_near(150, 100, percent=2, slack=50)
+    with pytest.raises(AssertionError, match=r"is 103: 3\.00 % from the reported 100"):
+        keywords.should_be_near(103, 100, percent=2)
+
+
+def test_a_path_with_a_space_for_the_monitor(library: ModuleType) -> None:
+    assert library.tinyflow_harness().monitor_path("/a b/c") == "@/a\\ b/c"
+
+
+# ---- finding Renode, and running suites, with stand-ins ----
+
+
+def program(path: Path, script: str = "exit 0") -> Path:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def no_renode(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv(renode.VARIABLE, raising=False)
+
+
+@pytest.mark.usefixtures("no_renode")
+def test_a_missing_renode_is_told_in_one_line() -> None:
+    with pytest.raises(RenodeMissingError) as caught:
+        find_renode()
+    assert caught.value.message == "Renode is not installed: no `renode` on PATH"
+    assert caught.value.hint is not None
+    assert "TINYFLOW_RENODE" in caught.value.hint
+    assert caught.value.exit_code == 12
+
+
+def test_renode_is_found_by_folder_or_program(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("renode", "renode-test"):
+        program(tmp_path / name)
+    for place in (tmp_path, tmp_path / "renode"):
+        monkeypatch.setenv(renode.VARIABLE, str(place))
+        assert find_renode() == tmp_path / "renode"
+        assert find_renode_test() == tmp_path / "renode-test"
+
+
+def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(renode.VARIABLE, str(tmp_path))
+    with pytest.raises(RenodeMissingError, match=r"TINYFLOW_RENODE is .*: no `renode-test` there"):
+        find_renode_test()
+
+
+def a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path:
+    monkeypatch.setenv(renode.VARIABLE, str(program(tmp_path / "renode-test", script)))
+    (tmp_path / "build" / "renode").mkdir(parents=True)
+    (tmp_path / "build" / "renode" / "kws.robot").touch()
+    return tmp_path / "build"
+
+
+def test_failed_tests_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "results.xml").write_text(FAILED_SUITE)
+    copy = f'echo running; cp "{tmp_path}/results.xml" "$2/robot_output.xml"; exit 1'
+    folder = a_build(tmp_path, monkeypatch, copy)
+    lines: list[str] = []
+    with pytest.raises(HilTestError) as caught:
+        run_hil_tests(folder, on_line=lines.append)
+    assert caught.value.message == "1 of 2 tests of kws.robot failed:\n  Counts: 7 != 8"
+    assert lines == ["running"]
+
+
+def test_passed_tests_are_returned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "results.xml").write_text(FAILED_SUITE.replace("FAIL", "PASS"))
+    copy = f'cp "{tmp_path}/results.xml" "$2/robot_output.xml"'
+    result = run_hil_tests(a_build(tmp_path, monkeypatch, copy))
+    assert result.suite == "kws"
+    assert [(test.name, test.seconds) for test in result.tests] == [("Boots", 1.5), ("Counts", 0.5)]
+    assert result.seconds == 2.0
+
+
+def test_a_suite_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = FAILED_SUITE.replace("7 != 8", "Parent suite setup failed:\nno such file")
+    (tmp_path / "results.xml").write_text(text)
+    copy = f'cp "{tmp_path}/results.xml" "$2/robot_output.xml"'
+    with pytest.raises(HilTestError, match=r"^kws\.robot could not start: no such file$"):
+        run_hil_tests(a_build(tmp_path, monkeypatch, copy))
+
+
+def test_renode_test_that_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = a_build(tmp_path, monkeypatch, "echo no python; exit 3")
+    with pytest.raises(HilTestError, match="ended before it ran the tests") as caught:
+        run_hil_tests(folder)
+    assert caught.value.hint == "no python"
+
+
+def test_renode_test_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = a_build(tmp_path, monkeypatch, "echo here; sleep 100")
+    with pytest.raises(HilTestError, match=r"took more than 0\.5 s"):
+        run_hil_tests(folder, timeout_s=0.5)
+
+
+def test_a_build_without_a_suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = a_build(tmp_path, monkeypatch, "exit 0")
+    (folder / "renode" / "kws.robot").unlink()
+    with pytest.raises(InputError, match="0 Robot suites instead of one"):
+        run_hil_tests(folder)
