@@ -98,9 +98,7 @@ class tinyflow_harness:  # noqa: N801 - Robot Framework wants the module's name
         info = self.model_info()
         for number in range(len(info["inputs"])):
             self._write_input(number, read_vector(Path(folder) / f"input_{number}.npy", index))
-        status, cycles = struct.unpack(
-            "<iI", self._request(INVOKE, timeout_s=INVOKE_TIMEOUT_S)
-        )
+        status, cycles = struct.unpack("<iI", self._request(INVOKE, timeout_s=INVOKE_TIMEOUT_S))
         if status:
             raise AssertionError(f"vector {index}: invoke returned the error {status}")
         for number, tensor in enumerate(info["outputs"]):

@@ -18,7 +18,7 @@ from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.errors import DeviceError, InputError
 from tinyflow.frontend.accuracy import quantize_array
-from tinyflow.frontend.calibration import InputSpec, load_dataset
+from tinyflow.frontend.calibration import InputSpec, load_dataset, sample_shape
 from tinyflow.report.model import TensorSection
 
 Array = npt.NDArray[Any]
@@ -53,13 +53,17 @@ def run_inputs(
         InputError: a file is missing or of the wrong shape, or the target is unknown.
         DeviceError: the device runs another model, faulted, or went silent.
     """
-    sections = built.report.model.inputs
-    if len(inputs) != len(sections):
-        raise InputError(f"{len(inputs)} input files for a model with {len(sections)} inputs")
-    if outputs and len(outputs) != len(built.report.model.outputs):
-        raise InputError(
-            f"{len(outputs)} output files for a model with {len(built.report.model.outputs)} outputs"
-        )
+    model = built.report.model
+    sections = model.inputs
+    for what, files, tensors in (
+        ("input", inputs, model.inputs),
+        ("output", outputs or model.outputs, model.outputs),
+    ):
+        if len(files) != len(tensors):
+            raise InputError(
+                f"{len(files)} {what} file(s) for a model with {len(tensors)} {what}(s)",
+                hint=f"Give --{what}s once per {what} of the model.",
+            )
     for path in outputs:
         if not path.parent.is_dir():
             raise InputError(f"{path}: the folder {path.parent} does not exist")
@@ -108,7 +112,7 @@ def check_identity(client: HarnessClient, built: Built) -> None:
 
 
 def _read(path: Path, section: TensorSection) -> Array:
-    spec = InputSpec(section.name, section.shape[1:], section.dtype, accepts_float=True)
+    spec = InputSpec(section.name, sample_shape(section.shape), section.dtype, accepts_float=True)
     array = load_dataset(path, [spec], purpose="inputs").inputs[0]
     array = array.reshape(-1, *section.shape)
     if array.dtype.kind == "f" and section.dtype != "float32":

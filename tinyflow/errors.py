@@ -83,11 +83,11 @@ class DeviceError(TinyflowError):
 
 
 class ConversionError(TinyflowError):
-    """The TFLite converter failed or crashed."""
+    """Pruning or the TFLite converter failed or crashed."""
 
     exit_code = 10
-    label = "converter failed"
-    meaning = "the TFLite converter failed"
+    label = "conversion failed"
+    meaning = "pruning or the TFLite converter failed or crashed"
 
 
 class BuildError(TinyflowError):

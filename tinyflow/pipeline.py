@@ -27,7 +27,13 @@ from tinyflow.codegen.render import write_folder, write_if_changed
 from tinyflow.emulate.verify import Verification, verify_firmware
 from tinyflow.errors import BudgetError, ExactnessError, FitError, InputError
 from tinyflow.frontend.accuracy import accuracy, int8_predictions
-from tinyflow.frontend.calibration import Dataset, InputSpec, load_calibration, load_dataset
+from tinyflow.frontend.calibration import (
+    Dataset,
+    InputSpec,
+    load_calibration,
+    load_dataset,
+    sample_shape,
+)
 from tinyflow.frontend.tflite_file import is_tflite, read_tflite
 from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph, Tensor
@@ -155,7 +161,7 @@ def _ready_tflite(request: BuildRequest) -> Quantised:
     tflite = read_tflite(request.model)
     graph = import_model(tflite, request.model, name="model")
     specs = [
-        InputSpec(tensor.name, tensor.shape[1:], tensor.dtype.value, accepts_float=True)
+        InputSpec(tensor.name, sample_shape(tensor.shape), tensor.dtype.value, accepts_float=True)
         for tensor in graph.input_tensors()
     ]
     test = _test_data(request, specs)
@@ -276,7 +282,8 @@ def check_fit(code: ModelCode, plan: MemoryPlan, board: Board) -> None:
         if bytes_needed > region.size:
             raise FitError(
                 f"the model does not fit {board.id}: {what} need {bytes_needed:,} bytes of "
-                f"{region.kind}, the board has {region.size:,}: {bytes_needed - region.size:,} too many",
+                f"{region.kind}, the board has {region.size:,}: "
+                f"{bytes_needed - region.size:,} too many",
                 hint="Prune the model, shrink its input, or choose a larger board "
                 "(`tinyflow boards`).",
             )

@@ -184,7 +184,7 @@ def _hint(table: str, keys: list[str]) -> str:
     if not keys:
         return _choice("Tables", table, list(Project.model_fields))
     annotation = Project.model_fields[table].annotation
-    assert annotation is not None and issubclass(annotation, BaseModel)
+    assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
     return _choice(f"Keys of [{table}]", keys[0], list(annotation.model_fields))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def test_the_harness_answers_on_every_board(board_id: str, tmp_path: Path) -> No
 def test_firmware_that_is_silent_or_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An image for another board writes to a UART that is not there."""
     monkeypatch.setattr(renode, "FIRMWARE_TIMEOUT_S", 1.0)
-    monkeypatch.setattr(renode.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     write_fake_model(tmp_path / "f4", load_board("stm32f407"))
     elf = build_project(tmp_path / "f4")
     with pytest.raises(DeviceError, match="the firmware does not answer") as caught:
@@ -90,7 +91,7 @@ def test_firmware_that_is_silent_or_gone(tmp_path: Path, monkeypatch: pytest.Mon
     assert [path.name for path in tmp_path.iterdir()] == ["f4"]
 
 
-@pytest.mark.parametrize("board_id", board_ids())
+@pytest.mark.parametrize("board_id", ["stm32f746", "nrf52840"])
 def test_the_suite_of_a_build_passes(board_id: str, tmp_path: Path) -> None:
     model = tmp_path / "small.tflite"
     model.write_bytes(small_model())
@@ -101,7 +102,8 @@ def test_the_suite_of_a_build_passes(board_id: str, tmp_path: Path) -> None:
     result = run_hil_tests(folder, on_line=lines.append)
     assert [test.name for test in result.tests if test.status != "PASS"] == []
     assert len(result.tests) == 5
-    assert any(f"{report.model.name} on {board_id}, {len(report.layers)} layers" in x for x in lines)
+    what = f"{report.model.name} on {board_id}, {len(report.layers)} layers"
+    assert any(line.startswith(what) for line in lines)
     if board_id == "stm32f746":
         _fails_when_the_build_is_another(folder, report.latency.instructions)
 

@@ -31,9 +31,7 @@ class Outcome:
 class CommandLine:
     """Calls `tinyflow` with arguments as a shell would."""
 
-    def __init__(
-        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self._monkeypatch = monkeypatch
         self._capsys = capsys
         monkeypatch.setattr(signal, "signal", lambda *_: None)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -20,8 +22,8 @@ from tinyflow.codegen.renode import (
 )
 from tinyflow.emulate import renode
 from tinyflow.emulate.hil import run_hil_tests
-from tinyflow.emulate.renode import find_renode, find_renode_test
-from tinyflow.errors import HilTestError, InputError, RenodeMissingError
+from tinyflow.emulate.renode import Renode, find_renode, find_renode_test
+from tinyflow.errors import DeviceError, HilTestError, InputError, RenodeMissingError
 from tinyflow.report.model import (
     BoardSection,
     ExactSection,
@@ -37,6 +39,7 @@ from tinyflow.report.model import (
 )
 from tinyflow.resources import RENODE
 from tinyflow.timing.estimate import CYCLES_PER_INSTRUCTION, estimate
+from tinyflow.toolchain.elf import Image
 
 FAILED_SUITE = """\
 <robot><suite><test name="Boots"><status status="PASS" starttime="20261122 02:27:06.500"
@@ -279,6 +282,37 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setenv(renode.VARIABLE, str(tmp_path))
     with pytest.raises(RenodeMissingError, match=r"TINYFLOW_RENODE is .*: no `renode-test` there"):
         find_renode_test()
+
+
+def an_image(tmp_path: Path) -> Image:
+    path = tmp_path / "firmware.elf"
+    path.touch()
+    return Image(path, 0, (), (), 0, 0, 0, 0, ())
+
+
+def test_renode_that_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(renode.VARIABLE, str(program(tmp_path / "renode", "echo no mono; exit 3")))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(DeviceError, match="Renode ended with code 3") as caught:
+        Renode(an_image(tmp_path), load_board("stm32f746"))
+    assert caught.value.hint == "Renode's last output:\n  no mono"
+    assert not list(tmp_path.glob("tinyflow-renode-*"))
+
+
+def test_renode_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renode, "_QUIT_S", 0.2)
+    hang = f'echo $$ > "{tmp_path}/pid"; exec sleep 100'
+    monkeypatch.setenv(renode.VARIABLE, str(program(tmp_path / "renode", hang)))
+    with pytest.raises(DeviceError, match="Renode did not start in time"):
+        Renode(an_image(tmp_path), load_board("stm32f746"), startup_timeout_s=0.5)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_a_file_that_is_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(renode.VARIABLE, str(program(tmp_path / "renode")))
+    with pytest.raises(InputError, match="not a firmware image"):
+        Renode(tmp_path / "renode", load_board("stm32f746"))
 
 
 def a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path:

@@ -10,7 +10,6 @@ from rich.table import Table
 
 from tinyflow.cli.console import out, print_json
 from tinyflow.cli.options import Json
-
 from tinyflow.errors import ToolMissingError
 
 

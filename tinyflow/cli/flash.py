@@ -8,7 +8,9 @@ from tinyflow.cli.options import BuildFolder, Json
 
 
 def command(build: BuildFolder, as_json: Json = False) -> None:
-    """Program the board with a build, through PlatformIO (OpenOCD, or pyOCD where the board names it).
+    """Program the board with a build, through PlatformIO.
+
+    PlatformIO uses OpenOCD, or pyOCD where the board names it.
 
     Afterwards the firmware waits on the board's serial port:
 

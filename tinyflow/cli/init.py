@@ -58,11 +58,11 @@ def command(
 
 
 def project_text(chosen: dict[str, dict[str, Any]]) -> str:
-    """A whole tinyflow.toml: the chosen keys set, all others as comments with a default or example."""
+    """A whole tinyflow.toml: the chosen keys set, the others as comments."""
     blocks = []
     for table, info in Project.model_fields.items():
         annotation = info.annotation
-        assert annotation is not None and issubclass(annotation, BaseModel)
+        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
         lines = [f"# {annotation.__doc__}", f"[{table}]"]
         for key, field in annotation.model_fields.items():
             lines += _key_lines(key, field, chosen.get(table, {}))

@@ -64,6 +64,11 @@ class Dataset:
         return Dataset(tuple(array[:count] for array in self.inputs), labels)
 
 
+def sample_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of one sample of a compiled model's input: without the batch of one."""
+    return shape[1:] if shape[:1] == (1,) else shape
+
+
 #: Calibration data is a dataset whose labels, if any, are not used.
 CalibrationData = Dataset
 

@@ -157,7 +157,9 @@ def _build_failure(lines: list[str]) -> BuildError | FitError | ToolMissingError
     if overflows:
         return FitError(
             "the image does not fit the board: "
-            + ", ".join(f"{match['memory']} is {match['bytes']} bytes short" for match in overflows),
+            + ", ".join(
+                f"{match['memory']} is {match['bytes']} bytes short" for match in overflows
+            ),
             hint="Prune the model, shrink its input, or choose a larger board (`tinyflow boards`).",
         )
     errors = [line for line in lines if _ERROR_LINE.search(line)] or lines[-_SHOWN_ERRORS:]

@@ -157,7 +157,8 @@ def _core_include(root: Path) -> Path:
             return folder
     raise InputError(
         f"{root}: this CMSIS-NN needs CMSIS-Core's cmsis_compiler.h, which was not found",
-        hint=f"Put CMSIS-Core's headers in {root.parent / 'Core' / 'Include'}, or use CMSIS-NN 7.0.0.",
+        hint=f"Put CMSIS-Core's headers in {root.parent / 'Core' / 'Include'}, "
+        "or use CMSIS-NN 7.0.0.",
     )
 
 

@@ -1,0 +1,396 @@
+"""Write the parts of the documentation that follow from the code.
+
+    python docs/generate.py            # rewrites what is stale
+    python docs/generate.py --check    # only says what is stale; exit code 1
+
+A page holds pairs of markers, `<!-- generated: NAME -->` and `<!-- end -->`; what stands between
+them is replaced. `docs/operators.md` is generated whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+import sys
+import typing
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+from pydantic import BaseModel
+
+from tinyflow.boards import board_ids, load_board
+from tinyflow.cli.app import app
+from tinyflow.errors import exit_codes
+from tinyflow.frontend.tflite_import import IMPORTERS
+from tinyflow.ir import operators as ops
+from tinyflow.ir.graph import Graph, Tensor
+from tinyflow.ir.quantization import Quantization
+from tinyflow.ir.types import Activation, DType, Padding
+from tinyflow.kernels.base import Kernel
+from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
+from tinyflow.kernels.select import KERNELS, select_kernels
+from tinyflow.project import Project
+from tinyflow.report.model import Report
+
+ROOT = Path(__file__).resolve().parents[1]
+_MARKED = re.compile(
+    r"(?P<begin><!-- generated: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL
+)
+_OPERATORS_PAGE = "docs/operators.md"
+
+
+def pages() -> dict[Path, str]:
+    """Every page with generated parts, as it should be."""
+    found = {
+        path: text
+        for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+        if (text := path.read_text(encoding="utf-8")) and _MARKED.search(text)
+    }
+    fresh = {path: _MARKED.sub(_block, text) for path, text in found.items()}
+    fresh[ROOT / _OPERATORS_PAGE] = _operators_page()
+    return fresh
+
+
+def stale() -> list[Path]:
+    """The pages that are not as they should be."""
+    return [
+        path
+        for path, text in pages().items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
+
+
+def _block(match: re.Match[str]) -> str:
+    return match["begin"] + "\n" + BLOCKS[match["name"]]() + "\n" + match["end"]
+
+
+# ------------------------------------------------------------------------------ tables
+
+
+def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def _exit_codes() -> str:
+    def rows() -> Iterator[tuple[str, ...]]:
+        yield "0", "success", ""
+        for code, error in exit_codes().items():
+            yield str(code), error.meaning, f"`{error.__name__}`"
+            if code == 1:
+                yield "2", "wrong usage: an option or argument that does not exist", ""
+
+    return _table(("code", "meaning", "exception in Python"), rows())
+
+
+def _boards() -> str:
+    def rows() -> Iterator[tuple[str, ...]]:
+        for board in map(load_board, board_ids()):
+            yield (
+                f"`{board.id}`",
+                board.name,
+                board.core,
+                f"{board.clock_hz / 1e6:g} MHz",
+                f"{board.ram.size // 1024} KiB",
+                f"{board.flash.size // 1024} KiB",
+            )
+
+    return _table(("id", "board", "core", "clock", "RAM", "flash"), rows())
+
+
+def _project() -> str:
+    def tables() -> Iterator[str]:
+        for name, field in Project.model_fields.items():
+            table = field.annotation
+            assert table is not None and issubclass(table, BaseModel)
+            yield f"**`[{name}]`** {table.__doc__}\n\n" + _table(
+                ("key", "type", "default", "meaning"), _keys(table)
+            )
+
+    return "\n".join(tables())
+
+
+def _keys(table: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+    for key, field in table.model_fields.items():
+        default = "required" if field.is_required() else _value(field.default)
+        yield f"`{key}`", _type(field.annotation), default, field.description or ""
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"
+
+
+def _type(annotation: Any) -> str:
+    if typing.get_origin(annotation) is typing.Literal:
+        return ", ".join(f'`"{choice}"`' for choice in typing.get_args(annotation))
+    inner = [part for part in typing.get_args(annotation) if part is not type(None)]
+    if inner:
+        return _type(inner[0])
+    names = {Path: "path", str: "text", int: "integer", float: "number", bool: "true or false"}
+    return names[annotation]
+
+
+def _report() -> str:
+    def rows() -> Iterator[tuple[str, ...]]:
+        yield "", "`tinyflow`", "The version that built it."
+        yield from _sections(Report, "")
+        yield "`artifacts`", "`elf`, `library`, `tflite`, ...", "Files, relative to the report's."
+
+    return _table(("section", "fields", "what"), rows())
+
+
+def _sections(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, ...]]:
+    for name, field in model.model_fields.items():
+        section, is_list = _section_of(field.annotation)
+        if section is None:
+            continue
+        path = f"{prefix}{name}{'[]' if is_list else ''}"
+        plain = [
+            f"`{inner.alias or key}`"
+            for key, inner in section.model_fields.items()
+            if _section_of(inner.annotation)[0] is None
+        ]
+        if plain:
+            yield f"`{path}`", ", ".join(plain), (section.__doc__ or "").replace("\n", " ")
+        yield from _sections(section, f"{path}.")
+
+
+def _section_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+    parts = typing.get_args(annotation) or (annotation,)
+    for part in parts:
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            return part, typing.get_origin(annotation) is tuple
+    return None, False
+
+
+# ------------------------------------------------------------------------------ commands
+
+
+def _subcommands() -> dict[str, Any]:
+    group: Any = typer.main.get_command(app)
+    return dict(group.commands)
+
+
+def _commands() -> str:
+    rows = (
+        (f"[`tinyflow {name}`](docs/usage.md#tinyflow-{name})", _one_line(command.help))
+        for name, command in _subcommands().items()
+    )
+    return _table(("command", "what it does"), rows)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split("\n\n", maxsplit=1)[0].split())
+
+
+def _usage() -> str:
+    return "\n".join(_usage_of(name, command) for name, command in _subcommands().items())
+
+
+def _usage_of(name: str, command: Any) -> str:
+    arguments = [p for p in command.params if not p.opts[0].startswith("-")]
+    synopsis = " ".join(p.name.upper() if p.required else f"[{p.name.upper()}]" for p in arguments)
+    rows = [*_parameter_rows(command.params)]
+    return (
+        f"### tinyflow {name}\n\n```\ntinyflow {name} {synopsis}".rstrip()
+        + " [OPTIONS]\n```\n\n"
+        + _help(command.help)
+        + "\n"
+        + _table(("argument or option", "meaning"), iter(rows))
+    )
+
+
+def _parameter_rows(parameters: list[Any]) -> Iterator[tuple[str, ...]]:
+    for parameter in parameters:
+        if parameter.name == "help":
+            continue
+        shown = parameter.opts[0]
+        if not shown.startswith("-"):
+            shown = shown.upper()
+        elif not getattr(parameter, "is_flag", False):
+            shown += f" {_kind(parameter)}"
+        notes = parameter.help
+        if shown.startswith("-") and parameter.required:
+            notes += " Required."
+        if parameter.default not in (None, False, ()) and not parameter.required:
+            notes += f" Default: {parameter.default}."
+        yield f"`{shown}`", " ".join(notes.split()).replace("|", "\\|")
+
+
+def _kind(parameter: Any) -> str:
+    return {"str": "TEXT", "int": "N"}.get(_annotated(parameter), "PATH")
+
+
+def _annotated(parameter: Any) -> str:
+    return str(getattr(parameter.type_descriptor.annotation, "__name__", ""))
+
+
+def _help(text: str) -> str:
+    """A command's help as Markdown: what follows a backspace is laid out already."""
+    parts = []
+    for paragraph in inspect.cleandoc(text).split("\n\n"):
+        if paragraph.startswith("\b\n"):
+            example = "\n".join(line.strip() for line in paragraph[2:].splitlines())
+            parts.append(f"```\n{example}\n```")
+        else:
+            parts.append(" ".join(paragraph.split()))
+    return "\n\n".join(parts) + "\n"
+
+
+# ----------------------------------------------------------------------------- operators
+
+_OPERATORS_HEAD = """\
+# Operators
+
+Generated by `python docs/generate.py` from the importer and the kernels.
+
+These operators of an int8 `.tflite` are compiled. A model with any other one is refused with exit
+code 4 and a message that names the operator and its layer. Activations are int8, quantised per
+tensor; int8, uint8 and float32 may stand at the model's inputs and outputs, where QUANTIZE and
+DEQUANTIZE convert. Every kernel gives the very bytes of TensorFlow Lite Micro's reference kernel.
+
+Activations that may be fused into an operator: {activations}.
+
+Which kernel runs depends on the copy of CMSIS-NN at hand; the report names it for each layer.
+`arm_` functions are CMSIS-NN's; `tf_` functions are tinyflow's own portable C, used for what the
+copy lacks. The copy of CMSIS-NN {bundled} is the part of it that PyPI's `bakenn` carries.
+
+"""
+
+
+def _operators_page() -> str:
+    bundled = find_cmsis_nn(_bundled())
+    # What PlatformIO would fetch: a whole copy of the newest version.
+    newest = CmsisNN("7.0.0", "lib_deps", None, None, {})
+    listed = ", ".join(
+        activation.value for activation in Activation if activation is not Activation.NONE
+    )
+    head = _OPERATORS_HEAD.format(activations=listed, bundled=bundled.version)
+    return head + _table(
+        (
+            "operator",
+            "what is compiled",
+            f"with CMSIS-NN {bundled.version} (bakenn)",
+            f"with CMSIS-NN {newest.version}",
+        ),
+        _operator_rows(bundled, newest),
+    )
+
+
+def _bundled() -> Path:
+    """The CMSIS-NN inside `bakenn`, whatever else this machine has."""
+    import bakenn
+
+    return Path(bakenn.__file__).parent / "backend" / "cmsis_nn" / "vendor" / "cmsis_nn"
+
+
+def _operator_rows(*copies: CmsisNN) -> Iterator[tuple[str, ...]]:
+    kinds = {operator.kind: operator for operator in KERNELS}
+    for kind in sorted(IMPORTERS):
+        functions = (
+            ", ".join(dict.fromkeys(f"`{kernel.function}`" for kernel in _probed(kind, copy)))
+            for copy in copies
+        )
+        yield (
+            f"`{kind}`",
+            _constraint(KERNELS[kinds[kind]]),
+            *(text.replace("`none`", "no code runs") for text in functions),
+        )
+
+
+def _constraint(makers: tuple[Callable[..., Kernel | None], ...]) -> str:
+    """What the makers' docstrings say beyond the operator's name."""
+    texts = (" ".join(inspect.getdoc(maker).split()) for maker in makers if maker.__doc__)
+    return " ".join(dict.fromkeys(text.partition(": ")[2] for text in texts))
+
+
+def _probed(kind: str, copy: CmsisNN) -> Iterator[Kernel]:
+    """The kernels chosen for examples of an operator."""
+    board = load_board("stm32f746")
+    for graph in _examples():
+        if graph.operators[0].kind == kind:
+            yield from select_kernels(graph, board, copy)
+
+
+def _examples() -> Iterator[Graph]:
+    """For each operator a graph of it alone; several where the kernel depends on more."""
+    image = _tensor((1, 4, 4, 4))
+    row = _tensor((1, 4))
+    real = Tensor("real", (1, 4), DType.FLOAT32)
+    unsigned = _tensor((1, 4), DType.UINT8)
+    filters, depthwise = _constant((4, 3, 3, 4), 0), _constant((1, 3, 3, 4), 3)
+    window, none = ops.Window((1, 1), Padding.SAME), Activation.NONE
+    yield _graph(ops.Add("", 0, 0, 1, none), image, image)
+    yield _graph(ops.AveragePool2D("", 0, 1, (2, 2), window, none), image, image)
+    yield _graph(ops.MaxPool2D("", 0, 1, (2, 2), window, none), image, image)
+    yield _graph(ops.Conv2D("", 0, 2, None, 1, window, none), image, image, filters)
+    yield _graph(ops.DepthwiseConv2D("", 0, 2, None, 1, window, 1, none), image, image, depthwise)
+    for weights in (_constant((4, 4), None), _constant((4, 4), 0)):
+        yield _graph(ops.FullyConnected("", 0, 2, None, 1, none), row, row, weights)
+    yield _graph(ops.Mean("", 0, 1, (1, 2)), image, row)
+    yield _graph(ops.Pad("", 0, 1, ((0, 0), (1, 1), (1, 1), (0, 0))), image, _tensor((1, 6, 6, 4)))
+    yield _graph(ops.Reshape("", 0, 1), row, row)
+    yield _graph(ops.Softmax("", 0, 1, 1.0), row, row)
+    for source, output in (
+        (real, row),
+        (real, unsigned),
+        (row, row),
+        (unsigned, row),
+        (row, unsigned),
+    ):
+        yield _graph(ops.Quantize("", 0, 1), source, output)
+    for source in (row, unsigned):
+        yield _graph(ops.Dequantize("", 0, 1), source, real)
+
+
+def _graph(operator: ops.Operator, *tensors: Tensor) -> Graph:
+    return Graph("example", tensors, (operator,), (0,), (1,))
+
+
+def _tensor(shape: tuple[int, ...], dtype: DType = DType.INT8) -> Tensor:
+    return Tensor("tensor", shape, dtype, Quantization((0.5,), (0,)))
+
+
+def _constant(shape: tuple[int, ...], axis: int | None) -> Tensor:
+    scales = (0.5,) * (1 if axis is None else shape[axis])
+    quantization = Quantization(scales, (0,) * len(scales), axis)
+    return Tensor("weights", shape, DType.INT8, quantization, np.ones(shape, np.int8))
+
+
+#: What may stand between markers.
+BLOCKS: dict[str, Callable[[], str]] = {
+    "boards": _boards,
+    "commands": _commands,
+    "exit-codes": _exit_codes,
+    "project": _project,
+    "report": _report,
+    "usage": _usage,
+}
+
+
+def main() -> int:
+    """Rewrite the stale pages, or name them."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if stale")
+    check = parser.parse_args().check
+    found = stale()
+    fresh = pages()
+    for path in found:
+        if not check:
+            path.write_text(fresh[path], encoding="utf-8")
+        print(f"{'stale' if check else 'wrote'}: {path.relative_to(ROOT)}")
+    return 1 if check and found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
