@@ -23,6 +23,7 @@ from tinyflow.cache import Cache, ContentHash
 from tinyflow.codegen.model import ModelCode, generate_model
 from tinyflow.codegen.names import c_identifier, model_name
 from tinyflow.codegen.project import HarnessTensor, ModelHarness, write_project
+from tinyflow.codegen.renode import write_renode
 from tinyflow.codegen.render import write_folder, write_if_changed
 from tinyflow.emulate.verify import Verification, verify_firmware
 from tinyflow.errors import BudgetError, ExactnessError, FitError, InputError
@@ -137,7 +138,7 @@ def run(request: BuildRequest, progress: Progress | None = None) -> Report:
             budget=request.budget,
             folder=folder,
         )
-        write_results(folder, report, graph, vectors, verification)
+        write_results(folder, request.board, report, vectors, verification)
         _judge(report)
     return report
 
@@ -445,19 +446,25 @@ def measure_accuracy(quantised: Quantised, verification: Verification) -> Accura
 
 def write_results(
     folder: Path,
+    board: Board,
     report: Report,
-    graph: Graph,
-    vectors: list[tuple[Array, ...]],
+    vectors: Sequence[tuple[Array, ...]],
     verification: Verification,
 ) -> None:
-    """Write `report.json`, and the test vectors with the outputs the oracle gave for them."""
+    """Write the test vectors with the oracle's outputs, Renode's files, and last the report."""
     target = folder / "vectors"
     target.mkdir(exist_ok=True)
-    for index in range(len(graph.inputs)):
-        np.save(target / f"input_{index}.npy", np.stack([vector[index] for vector in vectors]))
+    for index, column in enumerate(zip(*vectors, strict=True)):
+        np.save(target / f"input_{index}.npy", _samples(np.stack(column)))
     for index, outputs in enumerate(verification.oracle_outputs):
-        np.save(target / f"output_{index}.npy", outputs)
+        np.save(target / f"output_{index}.npy", _samples(outputs))
+    write_renode(folder, board, report)
     write_if_changed(folder / "report.json", report.to_json())
+
+
+def _samples(array: Array) -> Array:
+    """Vectors (n, 1, ...) of a batch of one as samples (n, ...), as `tinyflow run` takes them."""
+    return array[:, 0] if array.ndim > 2 and array.shape[1] == 1 else array
 
 
 def _judge(report: Report) -> None:

@@ -973,15 +973,35 @@ def test_init_then_build_then_a_broken_budget(
 
 def start_and_interrupt(out: Path, model: Path, number: signal.Signals) -> int:
     """Start another build over a former one, and end it while it compiles."""
-    process = shell("build", model, "--board", BOARD, "--output", out)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "build with PlatformIO" in line:
-            break
+    marker = f"TINYFLOW_TEST={model}"
+    process = shell(
+        "build", model, "--board", BOARD, "--output", out, TINYFLOW_TEST=str(model)
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not list(out.glob(".pio/build/*/lib*/other")):  # made by the compiling SCons
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.01)
     assert not (out / "report.json").exists()
     process.send_signal(number)
+    process.wait()
+    if number is signal.SIGKILL:  # as when the power fails: what it started ends, too
+        while orphans := list(started_with(marker)):
+            for orphan in orphans:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(orphan, signal.SIGKILL)
+            time.sleep(0.02)
+    assert not list(started_with(marker))
     process.communicate()
     return process.returncode
+
+
+def started_with(variable: str) -> Iterator[int]:
+    """The running processes that have this variable in their environment."""
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if variable.encode() in path.read_bytes().split(b"\0"):
+                yield int(path.parent.name)
 
 
 @needs_compiler

@@ -261,7 +261,8 @@ def no_renode(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_a_missing_renode_is_told_in_one_line() -> None:
     with pytest.raises(RenodeMissingError) as caught:
         find_renode()
-    assert caught.value.message == "Renode is not installed: no `renode` on PATH"
+    assert caught.value.message.startswith("Renode is not installed: no `renode` on PATH; put it")
+    assert "\n" not in str(caught.value)
     assert caught.value.hint is not None
     assert "TINYFLOW_RENODE" in caught.value.hint
     assert caught.value.exit_code == 12

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -90,6 +91,18 @@ def test_a_port_that_vanishes_during_a_read_is_named(line: Line) -> None:
         with pytest.raises(DeviceError, match="vanished"):
             board.read(1, 5.0)
         timer.join()
+
+
+def test_a_port_that_vanishes_while_bytes_leave_is_named(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drain(fd: int) -> None:
+        raise termios.error(5, "Input/output error")
+
+    with SerialBoard(line.port, 115200) as board:
+        monkeypatch.setattr(termios, "tcdrain", drain)
+        with pytest.raises(DeviceError, match="vanished"):
+            board.write(b"x")
 
 
 def test_a_missing_port_is_an_input_error_that_lists_ports() -> None:

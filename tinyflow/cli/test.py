@@ -20,8 +20,10 @@ def command(build: BuildFolder, as_json: Json = False) -> None:
     without it, this exits with code 12.
     """
     from tinyflow.emulate.hil import run_hil_tests
+    from tinyflow.emulate.renode import find_renode_test
 
     built = read_build(build)
+    find_renode_test()
     with ConsoleProgress() as progress:
         progress.stage("renode-test")
         result = run_hil_tests(built.folder, on_line=progress.line)

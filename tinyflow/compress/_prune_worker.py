@@ -32,8 +32,11 @@ def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     settings = PruneTable(**job["settings"])
     path = Path(job["model"])
     print(f"loading {path.name}")
+    import keras
     import tensorflow as tf
 
+    # Before the model is made: a Dropout layer draws its seed when it is created.
+    keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()
     model = load_keras(path)
     training, validation = _data(folder / "training.npz"), _data(folder / "validation.npz")

@@ -27,10 +27,7 @@ from tinyflow.toolchain.elf import Image, read_image
 
 #: A folder that holds Renode, or the program itself.
 VARIABLE = "TINYFLOW_RENODE"
-_HINT = (
-    f"Install Renode 1.16 from https://renode.io, then put it on PATH or name its folder in "
-    f"{VARIABLE}; docs/renode.md says more. Everything else works without it."
-)
+_REMEDY = f"put it on PATH or name its folder in {VARIABLE}, see docs/renode.md"
 
 #: Renode takes some seconds to start; on a busy machine many.
 STARTUP_TIMEOUT_S = 90.0
@@ -69,13 +66,13 @@ def _find(program: str) -> Path:
     if not named:
         found = shutil.which(program)
         if found is None:
-            raise RenodeMissingError(f"Renode is not installed: no `{program}` on PATH", hint=_HINT)
+            raise RenodeMissingError(f"Renode is not installed: no `{program}` on PATH; {_REMEDY}")
         return Path(found)
     place = Path(named).expanduser()
     candidate = (place if place.is_dir() else place.parent) / program
     if place.exists() and candidate.is_file() and os.access(candidate, os.X_OK):
         return candidate.absolute()
-    raise RenodeMissingError(f"{VARIABLE} is {named}: no `{program}` there", hint=_HINT)
+    raise RenodeMissingError(f"{VARIABLE} is {named}: no `{program}` there; {_REMEDY}")
 
 
 class Renode(Target):

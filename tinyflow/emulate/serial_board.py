@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,7 +30,7 @@ class SerialBoard(Target):
         try:
             self._port = serial.Serial(port, baud, timeout=0, write_timeout=10)
             self._port.reset_input_buffer()
-        except (OSError, ValueError) as error:  # SerialException is an OSError
+        except (OSError, ValueError, termios.error) as error:  # SerialException is an OSError
             raise InputError(
                 f"cannot open the serial port {port}: {error}", hint=_ports()
             ) from error
@@ -62,8 +63,9 @@ class SerialBoard(Target):
     def _watch(self) -> Iterator[None]:
         try:
             yield
-        # pyserial lets a TypeError out when the port is closed under a read.
-        except (OSError, TypeError) as error:
+        # pyserial lets a TypeError out when the port is closed under a read, and a
+        # termios.error, which is no OSError, when it vanishes before what was sent has left.
+        except (OSError, TypeError, termios.error) as error:
             raise DeviceError(
                 f"the serial port {self._port_name} vanished: {error}",
                 hint="Check the cable and the board's power, and that no other program has the "

@@ -95,6 +95,7 @@ def assemble_report(
             "tflite": "model.tflite",
             "report": "report.json",
             "vectors": "vectors",
+            "renode": "renode",
         },
     )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import configparser
+import contextlib
 import importlib.util
 import os
 import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,6 +32,8 @@ _MISSING_TOOL = re.compile(r"Missing tool: (?P<problem>.*?)(?:\. Install it: (?P
 _OVERFLOW = re.compile(r"region `(?P<memory>\w+)' overflowed by (?P<bytes>\d+) bytes")
 _ERROR_LINE = re.compile(r"\berror:|undefined reference|multiple definition|^Error:|Exception:")
 _SHOWN_ERRORS = 5
+#: How long killed processes may take to be gone, seconds.
+_KILL_TIMEOUT_S = 5.0
 
 
 def require_platformio() -> None:
@@ -120,10 +124,21 @@ def _run_platformio(
                 lines.append(line)
                 if on_line is not None:
                     on_line(line)
-        except BaseException:  # whoever ends this ends SCons and the compilers, too
-            os.killpg(process.pid, signal.SIGKILL)
+        except BaseException:
+            _kill_group(process)
             raise
     return lines, process.returncode
+
+
+def _kill_group(process: subprocess.Popen[str]) -> None:
+    """End PlatformIO, SCons and the compilers, and wait until none can write any more."""
+    deadline = time.monotonic() + _KILL_TIMEOUT_S
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        while time.monotonic() < deadline:
+            os.killpg(process.pid, 0)
+            time.sleep(0.01)
 
 
 def _environment() -> dict[str, str]:
