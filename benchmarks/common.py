@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -29,11 +28,12 @@ Models = Annotated[
     Path,
     typer.Option(
         envvar="TINYFLOW_MODELS",
+        show_default="../shared/models/mlperf_tiny beside this checkout",
         help="Folder of the MLPerf Tiny .tflite files: " + ", ".join(TFLITE.values()) + ".",
     ),
 ]
 MODELS = _SHARED / "models" / "mlperf_tiny"
-KWS_DATA = Path(os.environ.get("TINYFLOW_KWS_DATA", _SHARED / "data" / "kws01_mfcc_int8.npz"))
+KWS_DATA = _SHARED / "data" / "kws01_mfcc_int8.npz"
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON on standard output.")]
 
 

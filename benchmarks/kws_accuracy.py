@@ -27,7 +27,9 @@ def main(
     data: Annotated[
         Path,
         typer.Option(
-            envvar="TINYFLOW_KWS_DATA", help="An .npz with samples x (int8) and labels y."
+            envvar="TINYFLOW_KWS_DATA",
+            show_default="../shared/data/kws01_mfcc_int8.npz beside this checkout",
+            help="An .npz with samples x (int8) and labels y.",
         ),
     ] = KWS_DATA,
     board: Annotated[str, typer.Option(help="The emulated board.")] = "stm32f746",
