@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ from tinyflow.errors import (
 #: Marks a folder as made by tinyflow, which it therefore may replace.
 MARKER = ".tinyflow-build"
 
+#: What SCons, the shell it runs commands in, or gcc would take for more than a letter of a path.
+_NOT_IN_PATHS = re.compile(r"""[$"'`\\,;&<>|()\x00-\x1f\x7f]""")
+
 #: After these the project is whole, and worth looking at.
 _KEPT_AFTER = (BudgetError, DeviceError, ExactnessError)
 
@@ -26,10 +30,17 @@ def check_output(folder: Path) -> None:
     """Check that a build may write there.
 
     Raises:
-        InputError: it exists, is not empty, and was not made by tinyflow.
+        InputError: it exists, is not empty, and was not made by tinyflow, or PlatformIO cannot
+            build there.
     """
     if not folder.name:
         raise InputError(f"{folder}: cannot be an output folder", hint="Choose another --output.")
+    unfit = _NOT_IN_PATHS.search(str(folder))
+    if unfit is not None:
+        raise InputError(
+            f"{folder}: PlatformIO cannot build in a folder whose path holds {unfit[0]!r}",
+            hint="Choose another --output.",
+        )
     _restore(folder)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is a file, not a folder", hint="Choose another --output.")

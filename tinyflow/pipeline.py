@@ -23,8 +23,8 @@ from tinyflow.cache import Cache, ContentHash
 from tinyflow.codegen.model import ModelCode, generate_model
 from tinyflow.codegen.names import c_identifier, model_name
 from tinyflow.codegen.project import HarnessTensor, ModelHarness, write_project
-from tinyflow.codegen.renode import write_renode
 from tinyflow.codegen.render import write_folder, write_if_changed
+from tinyflow.codegen.renode import write_renode
 from tinyflow.emulate.verify import Verification, verify_firmware
 from tinyflow.errors import BudgetError, ExactnessError, FitError, InputError
 from tinyflow.frontend.accuracy import accuracy, int8_predictions

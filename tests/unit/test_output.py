@@ -139,3 +139,20 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         raise AssertionError
     assert "--output" in str(caught.value)
     assert snapshot(tmp_path) == {"file": b""}
+
+
+@pytest.mark.parametrize(
+    "name", ["$HOME", 'a"b', "a'b", "`touch x`", "back\\", "a,b", "a;b", "a&b", "(a)", "a\nb"]
+)
+def test_a_path_that_a_shell_would_read_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="cannot build in a folder whose path holds") as caught:
+        check_output(tmp_path / name / "out")
+    assert "--output" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "größe 模型", "[red]", "{{ 7*7 }}", "100%", "#1", "a+b=c~@"]
+)
+def test_other_paths_are_taken(tmp_path: Path, name: str) -> None:
+    check_output(tmp_path / name / "out")

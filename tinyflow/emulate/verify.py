@@ -142,6 +142,4 @@ def verify_firmware(
 def _differing(found: bytes, due: bytes) -> int:
     if len(found) != len(due):
         raise DeviceError(f"an output of {len(found)} bytes where the oracle gives {len(due)}")
-    return int(
-        np.count_nonzero(np.frombuffer(found, np.uint8) != np.frombuffer(due, np.uint8))
-    )
+    return int(np.count_nonzero(np.frombuffer(found, np.uint8) != np.frombuffer(due, np.uint8)))
