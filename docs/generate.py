@@ -25,7 +25,7 @@ from pydantic import BaseModel
 from tinyflow.boards import board_ids, load_board
 from tinyflow.cli.app import app
 from tinyflow.errors import exit_codes
-from tinyflow.frontend.tflite_import import IMPORTERS
+from tinyflow.frontend.tflite_operators import IMPORTERS
 from tinyflow.ir import operators as ops
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.quantization import Quantization

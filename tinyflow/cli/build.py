@@ -84,8 +84,9 @@ def command(
       tinyflow build kws.tflite --board stm32l4r5
       tinyflow build net.keras --board nrf52840 --calibration samples.npz
     """
-    from tinyflow.pipeline import BuildRequest, run
+    from tinyflow.pipeline import run
     from tinyflow.report.model import Report
+    from tinyflow.request import BuildRequest
 
     project = _project(model, calibration, test)
     chosen = board or project.build.board

@@ -1,11 +1,12 @@
 """Cycles from executed instructions, by one figure per core: an estimate, and called so.
 
 The figures stand for int8 networks on CMSIS-NN with code and weights in flash behind the
-vendor's accelerator or cache. They come from published silicon cycles of CMSIS-NN builds of the
-MLPerf Tiny models (rounds v1.0 and v1.1: NUCLEO-L4R5ZI, nRF5340 DK) divided by the instructions
-CMSIS-NN executes on them: 1.20 to 1.67 on the Cortex-M4, 1.27 to 1.36 on the Cortex-M33. The
-Cortex-M7 issues two instructions a cycle; published ratios of the same code put it 1.3 to 1.7
-times ahead of an M4 per clock. M0+ and M3 are unchecked and follow their manuals.
+vendor's accelerator or cache. They were chosen from published silicon cycles of CMSIS-NN builds of
+the MLPerf Tiny models (rounds v1.0 and v1.1: NUCLEO-L4R5ZI, nRF5340 DK) divided by the
+instructions that CMSIS-NN 7.0.0 executes on them: 0.86 to 1.78 on the Cortex-M4, 1.23 to 1.38 on
+the Cortex-M33; `docs/latency.md` has the table. The Cortex-M7 issues two instructions a cycle;
+published ratios of the same code put it 1.3 to 1.7 times ahead of an M4 per clock. M0+ and M3
+are unchecked.
 """
 
 from __future__ import annotations
