@@ -31,6 +31,31 @@ static inline void tf_stm32_uart_pins(uintptr_t gpio) {
     tf_stm32_pin(gpio + 0x400u * TF_UART_RX_PORT, TF_UART_RX_PIN, TF_UART_AF);
 }
 
+/* The status bits are the same in both generations of USART; the registers are not. */
+#define USART_CR1_RE BIT(2)
+#define USART_CR1_TE BIT(3)
+#define USART_RXNE BIT(5)
+#define USART_TC BIT(6)
+#define USART_TXE BIT(7)
+
+/* Reading the status, then the data, also clears an overrun or framing error of the F4. */
+static inline uint8_t tf_stm32_uart_read(uintptr_t status, uintptr_t data) {
+    while ((REG32(status) & USART_RXNE) == 0u) {
+    }
+    return (uint8_t)REG32(data);
+}
+
+static inline void tf_stm32_uart_write(uintptr_t status, uintptr_t data, uint8_t byte) {
+    while ((REG32(status) & USART_TXE) == 0u) { /* one character's time at most */
+    }
+    REG32(data) = byte;
+}
+
+static inline void tf_stm32_uart_flush(uintptr_t status) {
+    while ((REG32(status) & USART_TC) == 0u) { /* two characters' time at most */
+    }
+}
+
 /* USART of the F4: status and data registers. */
 #define USART_V1_SR (TF_UART_BASE + 0x00u)
 #define USART_V1_DR (TF_UART_BASE + 0x04u)
@@ -47,12 +72,5 @@ static inline void tf_stm32_uart_pins(uintptr_t gpio) {
 #define USART_V2_TDR (TF_UART_BASE + 0x28u)
 #define USART_V2_CR1_UE BIT(0)
 #define USART_V2_CR3_OVRDIS BIT(12)
-
-/* The same in both. */
-#define USART_CR1_RE BIT(2)
-#define USART_CR1_TE BIT(3)
-#define USART_RXNE BIT(5)
-#define USART_TC BIT(6)
-#define USART_TXE BIT(7)
 
 #endif

@@ -68,21 +68,15 @@ void tf_mcu_init(void) {
 }
 
 uint8_t tf_mcu_uart_read(void) {
-    while ((REG32(USART_V1_SR) & USART_RXNE) == 0u) {
-    }
-    /* Reading SR, then DR, also clears an overrun or framing error (30.6.1). */
-    return (uint8_t)REG32(USART_V1_DR);
+    return tf_stm32_uart_read(USART_V1_SR, USART_V1_DR);
 }
 
 void tf_mcu_uart_write(uint8_t byte) {
-    while ((REG32(USART_V1_SR) & USART_TXE) == 0u) { /* one character's time at most */
-    }
-    REG32(USART_V1_DR) = byte;
+    tf_stm32_uart_write(USART_V1_SR, USART_V1_DR, byte);
 }
 
 void tf_mcu_uart_flush(void) {
-    while ((REG32(USART_V1_SR) & USART_TC) == 0u) { /* two characters' time at most */
-    }
+    tf_stm32_uart_flush(USART_V1_SR);
 }
 
 uint32_t tf_mcu_cycles(void) {

@@ -82,20 +82,15 @@ void tf_mcu_init(void) {
 }
 
 uint8_t tf_mcu_uart_read(void) {
-    while ((REG32(USART_V2_ISR) & USART_RXNE) == 0u) {
-    }
-    return (uint8_t)REG32(USART_V2_RDR);
+    return tf_stm32_uart_read(USART_V2_ISR, USART_V2_RDR);
 }
 
 void tf_mcu_uart_write(uint8_t byte) {
-    while ((REG32(USART_V2_ISR) & USART_TXE) == 0u) { /* one character's time at most */
-    }
-    REG32(USART_V2_TDR) = byte;
+    tf_stm32_uart_write(USART_V2_ISR, USART_V2_TDR, byte);
 }
 
 void tf_mcu_uart_flush(void) {
-    while ((REG32(USART_V2_ISR) & USART_TC) == 0u) { /* two characters' time at most */
-    }
+    tf_stm32_uart_flush(USART_V2_ISR);
 }
 
 uint32_t tf_mcu_cycles(void) {

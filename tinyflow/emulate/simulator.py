@@ -149,6 +149,14 @@ class Simulator(Target):
             recorder.detach()
             recorder.fill(measurement)
 
+    def read_memory(self, address: int, size: int) -> bytes:
+        """The bytes at an address of flash or RAM, as a debugger would read them."""
+        return self._engine.memory(address, size)
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        """Write to flash or RAM, as a debugger would."""
+        self._engine.load(address, data)
+
     def cycles(self) -> int:
         """Modelled cycles of all measured code so far; of the running block, all of it."""
         counted = self._recorder.instructions() if self._recorder else 0

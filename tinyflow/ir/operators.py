@@ -81,47 +81,44 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Conv2D(Operator):
-    """2-D convolution."""
+class Weighted(Operator):
+    """What operators with constant weights share; `bias` is None where it is all zeros."""
 
-    kind = "CONV_2D"
     input_fields = ("input", "weights", "bias")
 
     input: TensorId
     weights: TensorId
     bias: TensorId | None
     output: TensorId
+
+
+@dataclass(frozen=True)
+class Conv2D(Weighted):
+    """2-D convolution."""
+
+    kind = "CONV_2D"
+
     window: Window
     activation: Activation
 
 
 @dataclass(frozen=True)
-class DepthwiseConv2D(Operator):
+class DepthwiseConv2D(Weighted):
     """Depthwise 2-D convolution; each input channel gives `multiplier` output channels."""
 
     kind = "DEPTHWISE_CONV_2D"
-    input_fields = ("input", "weights", "bias")
 
-    input: TensorId
-    weights: TensorId
-    bias: TensorId | None
-    output: TensorId
     window: Window
     multiplier: int
     activation: Activation
 
 
 @dataclass(frozen=True)
-class FullyConnected(Operator):
+class FullyConnected(Weighted):
     """Matrix product with constant weights; leading dimensions of the input are rows."""
 
     kind = "FULLY_CONNECTED"
-    input_fields = ("input", "weights", "bias")
 
-    input: TensorId
-    weights: TensorId
-    bias: TensorId | None
-    output: TensorId
     activation: Activation
 
 
@@ -139,11 +136,17 @@ class Add(Operator):
 
 
 @dataclass(frozen=True)
-class Pool2D(Operator):
-    """What both poolings share."""
+class Unary(Operator):
+    """What operators with one input and one output share."""
 
     input: TensorId
     output: TensorId
+
+
+@dataclass(frozen=True)
+class Pool2D(Unary):
+    """What both poolings share."""
+
     kernel: tuple[int, int]
     window: Window
     activation: Activation
@@ -164,63 +167,48 @@ class MaxPool2D(Pool2D):
 
 
 @dataclass(frozen=True)
-class Mean(Operator):
+class Mean(Unary):
     """Mean over `axes`, which are sorted and not negative."""
 
     kind = "MEAN"
 
-    input: TensorId
-    output: TensorId
     axes: tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Reshape(Operator):
+class Reshape(Unary):
     """The same elements under another shape."""
 
     kind = "RESHAPE"
 
-    input: TensorId
-    output: TensorId
-
 
 @dataclass(frozen=True)
-class Softmax(Operator):
+class Softmax(Unary):
     """Softmax over the last dimension of `beta * input`."""
 
     kind = "SOFTMAX"
 
-    input: TensorId
-    output: TensorId
     beta: float
 
 
 @dataclass(frozen=True)
-class Pad(Operator):
+class Pad(Unary):
     """Pad with the input's zero point; `paddings` holds (before, after) per dimension."""
 
     kind = "PAD"
 
-    input: TensorId
-    output: TensorId
     paddings: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
-class Quantize(Operator):
+class Quantize(Unary):
     """float32 to a quantised type, or from one quantisation to another."""
 
     kind = "QUANTIZE"
 
-    input: TensorId
-    output: TensorId
-
 
 @dataclass(frozen=True)
-class Dequantize(Operator):
+class Dequantize(Unary):
     """A quantised type to float32."""
 
     kind = "DEQUANTIZE"
-
-    input: TensorId
-    output: TensorId

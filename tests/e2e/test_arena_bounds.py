@@ -1,0 +1,67 @@
+"""No kernel writes outside of its output and its scratch.
+
+The arena is laid out with guard bytes around every tensor and every scratch buffer; after an
+inference they must be as they were.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinyflow
+from tests.e2e.test_operators import CASES
+from tinyflow.boards import load_board
+from tinyflow.built import read_build
+from tinyflow.emulate.protocol import HarnessClient
+from tinyflow.emulate.simulator import Simulator
+from tinyflow.plan.allocator import ALIGNMENT, Allocation, Block
+from tinyflow.toolchain.elf import read_image
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
+)
+
+GUARD = 64
+PATTERN = 0x5A
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.startswith("edges")])
+def test_guards_around_every_buffer_stay(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spans: list[tuple[int, int]] = []
+
+    def spread(blocks: Sequence[Block]) -> Allocation:
+        offset = GUARD
+        for block in blocks:
+            spans.append((offset, block.size))
+            offset += -(-block.size // ALIGNMENT) * ALIGNMENT + GUARD
+        return Allocation(tuple(start for start, _ in spans), offset, offset)
+
+    monkeypatch.setattr("tinyflow.plan.memory.allocate", spread)
+    model = tmp_path / "net.tflite"
+    model.write_bytes(CASES[case]())
+    tinyflow.build(model, board="stm32l4r5", output=tmp_path / "build", vectors=2)
+    image = read_image(read_build(tmp_path / "build").elf)
+    arena = image.symbol("net_arena")
+    guards = np.ones(arena.size, bool)
+    for start, size in spans:
+        guards[start : start + size] = False
+    assert guards.sum() >= GUARD * (len(spans) + 1)
+
+    rng = np.random.default_rng(4)
+    with Simulator(image, load_board("stm32l4r5")) as simulator:
+        client = HarnessClient(simulator)
+        inputs = [
+            rng.integers(-128, 128, tensor.shape, dtype=np.int8) for tensor in client.info().inputs
+        ]
+        simulator.write_memory(arena.address, bytes([PATTERN]) * arena.size)
+        client.run(*inputs)
+        content = np.frombuffer(simulator.read_memory(arena.address, arena.size), np.uint8)
+    touched = np.flatnonzero(guards & (content != PATTERN))
+    assert touched.size == 0, f"bytes {touched[:8]} of the arena, buffers at {spans}"
