@@ -7,13 +7,14 @@ not at all, and is dropped when it has not been used for two months.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,35 @@ class Cache:
     def __init__(self, root: Path | None = None) -> None:
         self.root = root or _default_root()
 
+    @contextlib.contextmanager
+    def only_build_of(self, folder: Path) -> Iterator[None]:
+        """Hold what keeps a second build out of the folder; the system frees it if we die.
+
+        Raises:
+            InputError: another build is writing there, or the cache cannot be written.
+        """
+        path = self.root / "locks" / ContentHash("lock", str(folder)).key()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = path.open("w")
+        except OSError as error:
+            raise self._unwritable(error) from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise InputError(
+                    f"{folder}: another build is writing there",
+                    hint="Wait for it, or choose another --output.",
+                ) from error
+            yield
+
+    def _unwritable(self, error: OSError) -> InputError:
+        return InputError(
+            f"{self.root}: the cache cannot be written: {error.strerror}",
+            hint="Name another folder in TINYFLOW_CACHE.",
+        )
+
     def fetch(self, key: str, make: Callable[[Path], None]) -> Path:
         """The folder of that key; `make` fills it where there is none yet.
 
@@ -83,10 +113,7 @@ class Cache:
             entry.parent.mkdir(parents=True, exist_ok=True)
             aside = Path(tempfile.mkdtemp(prefix=".making-", dir=entry.parent))
         except OSError as error:
-            raise InputError(
-                f"{self.root}: the cache cannot be written: {error.strerror}",
-                hint="Name another folder in TINYFLOW_CACHE.",
-            ) from error
+            raise self._unwritable(error) from error
         try:
             make(aside)
             with contextlib.suppress(OSError):  # another process was first

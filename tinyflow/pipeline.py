@@ -46,8 +46,12 @@ def run(request: BuildRequest, progress: Progress | None = None) -> Report:
         TinyflowError: a stage failed; `tinyflow.errors` lists the kinds. After an
             ExactnessError or a BudgetError the output folder is complete all the same.
     """
-    progress = progress or Progress()
     cache = Cache()
+    with cache.only_build_of(request.output):
+        return _run(request, cache, progress or Progress())
+
+
+def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
     check_output(request.output)
     require_platformio()  # before the minutes that a Keras model may take
     name = c_identifier(request.name) if request.name else model_name(request.model)

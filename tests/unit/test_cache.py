@@ -132,3 +132,17 @@ def test_a_files_key_is_its_content(tmp_path: Path) -> None:
     assert before == ContentHash(tmp_path / "two").key()
     (tmp_path / "one").write_bytes(b"b")
     assert before != ContentHash(tmp_path / "one").key()
+
+
+def test_a_second_build_of_a_folder_is_refused(tmp_path: Path) -> None:
+    cache, folder = Cache(tmp_path / "cache"), tmp_path / "out"
+    with (
+        cache.only_build_of(folder),
+        cache.only_build_of(tmp_path / "other"),
+        pytest.raises(InputError, match="another build is writing there"),
+        Cache(tmp_path / "cache").only_build_of(folder),
+    ):
+        pass
+    with cache.only_build_of(folder):
+        pass
+    assert not folder.exists()
