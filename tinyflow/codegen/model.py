@@ -93,7 +93,7 @@ def generate_model(
             model=model,
             layers=[_layer_context(graph, plan, i, layer) for i, layer in enumerate(layers)],
             uses_cmsis_nn=uses_cmsis,
-            uses_portable=any(kernel.library == "tinyflow" for kernel in kernels),
+            headers=sorted({kernel.header for kernel in kernels if kernel.library == "tinyflow"}),
         ),
         f"{name}_weights.h": render("model/weights.h.j2", **common, arrays=arrays),
         f"{name}_weights.c": render("model/weights.c.j2", **common, arrays=arrays, total=total),
@@ -166,18 +166,20 @@ def _layer_context(graph: Graph, plan: MemoryPlan, index: int, layer: Layer) -> 
     kernel = layer.kernel
     operator = kernel.operator
     offset = plan.scratch[plan.kernels.index(kernel)]
-    pointers = {
-        field: _pointer(graph, plan, getattr(operator, field))
-        for field in (*operator.input_fields, "output")
-        if getattr(operator, field) in plan.tensors
-    }
+    arrays = {c.suffix: _array_name(layer, c.suffix) for c in kernel.constants}
+    pointers: dict[str, Any] = {}
+    for field in (*operator.input_fields, operator.output_field):
+        found = [
+            _pointer(graph, plan, index) if index in plan.tensors else arrays.get(field, "NULL")
+            for index in operator.tensors(field)
+        ]
+        several = isinstance(getattr(operator, field), tuple)
+        pointers[field] = found if several else next(iter(found), "NULL")
     body = render(
         f"model/layers/{kernel.template}",
         **kernel.context,
         tensor=pointers,
-        constant={
-            constant.suffix: _array_name(layer, constant.suffix) for constant in kernel.constants
-        },
+        constant=arrays,
         scratch={
             "pointer": "NULL" if offset is None else f"&{graph.name}_arena[{offset}]",
             "size": kernel.scratch,
@@ -211,8 +213,8 @@ def _shapes(graph: Graph, kernel: Kernel) -> str:
         for index in operator.inputs()
         if not graph.tensors[index].is_constant
     ]
-    (output,) = operator.outputs()
-    return f"{' and '.join(sources)} -> {shown(graph.tensors[output])}, {kernel.function}"
+    results = [shown(graph.tensors[index]) for index in operator.outputs()]
+    return f"{' and '.join(sources)} -> {' and '.join(results)}, {kernel.function}"
 
 
 def _array_name(layer: Layer, suffix: str) -> str:
@@ -243,28 +245,12 @@ def _literals(values: NDArray[np.generic]) -> str:
     )
 
 
-_PORTABLE_FILES = {
-    "tf_add_s8": "tf_add_s8.c",
-    "tf_mean_s8": "tf_mean_s8.c",
-    "tf_pad_s8": "tf_pad_s8.c",
-    "tf_softmax_s8": "tf_softmax_s8.c",
-    "tf_quantize_f32_s8": "tf_quantize.c",
-    "tf_quantize_f32_u8": "tf_quantize.c",
-    "tf_requantize_s8_s8": "tf_requantize.c",
-    "tf_requantize_s8_u8": "tf_requantize.c",
-    "tf_requantize_u8_s8": "tf_requantize.c",
-    "tf_requantize_u8_u8": "tf_requantize.c",
-    "tf_dequantize_s8_f32": "tf_dequantize.c",
-    "tf_dequantize_u8_f32": "tf_dequantize.c",
-}
-
-
 def _portable_sources(kernels: list[Kernel]) -> dict[str, bytes]:
-    used = {_PORTABLE_FILES[k.function] for k in kernels if k.library == "tinyflow"}
-    headers = {"tf_kernels.h", "tf_requantize.h"} if used else set()
-    return {
-        f"kernels/{file}": (FIRMWARE / "kernels" / file).read_bytes() for file in used | headers
-    }
+    own = [kernel for kernel in kernels if kernel.library == "tinyflow"]
+    files = {kernel.source for kernel in own} | {kernel.header for kernel in own}
+    if own:
+        files.add("tf_requantize.h")
+    return {f"kernels/{file}": (FIRMWARE / "kernels" / file).read_bytes() for file in sorted(files)}
 
 
 def _cmsis_sources(cmsis: CmsisNN, kernels: list[Kernel]) -> dict[str, bytes]:

@@ -10,13 +10,9 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from tinyflow.errors import InputError, UnsupportedError
+from tinyflow.frontend.operator_reader import QUANTISE_HINT, OperatorReader, indices
 from tinyflow.frontend.tflite_file import operator_name, parse_tflite, read_tflite, text
-from tinyflow.frontend.tflite_operators import (
-    IMPORTERS,
-    QUANTISE_HINT,
-    OperatorReader,
-    indices,
-)
+from tinyflow.frontend.tflite_operators import IMPORTERS
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Dequantize, Operator, Quantize
 from tinyflow.ir.quantization import Quantization
@@ -203,4 +199,4 @@ class _Importer:
         )
         if len(indices(raw.outputs)) != 1:
             raise InputError(f"{self.path}: {kind} with {len(indices(raw.outputs))} outputs")
-        return OperatorReader(raw, kind, self.subgraph, self.tensors, self.path).read()
+        return IMPORTERS[kind](OperatorReader(raw, kind, self.subgraph, self.tensors, self.path))

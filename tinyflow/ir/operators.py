@@ -7,7 +7,7 @@ fully connected OI.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyflow.ir.types import Activation, Padding
@@ -21,23 +21,28 @@ class Operator:
 
     #: TFLite's name of the operator.
     kind: ClassVar[str]
-    #: The fields that name tensors read; None in an optional one means absent.
+    #: The fields that name tensors read: one, several as a tuple, or None where it is absent.
     input_fields: ClassVar[tuple[str, ...]] = ("input",)
+    #: The field that names the tensor written, or the tensors as a tuple.
+    output_field: ClassVar[str] = "output"
 
     name: str
 
     def inputs(self) -> Iterator[TensorId]:
         """The tensors read, constants included."""
         for field in self.input_fields:
-            tensor = getattr(self, field)
-            if tensor is not None:
-                yield tensor
+            yield from self.tensors(field)
 
     def outputs(self) -> Iterator[TensorId]:
         """The tensors written."""
-        for field in fields(self):
-            if field.name == "output":
-                yield getattr(self, field.name)
+        yield from self.tensors(self.output_field)
+
+    def tensors(self, field: str) -> tuple[TensorId, ...]:
+        """The tensors that a field names."""
+        value = getattr(self, field)
+        if value is None:
+            return ()
+        return value if isinstance(value, tuple) else (value,)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from tinyflow.errors import InputError
+from tinyflow.ir import elementwise, movement, tables, windows
+from tinyflow.ir.checks import Rule, expect, fail, rank_of
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import (
     Add,
@@ -39,10 +38,6 @@ def verify(graph: Graph) -> None:
                 rule(graph, operator)
 
 
-def _fail(operator: Operator, problem: str) -> InputError:
-    return InputError(f"{operator.kind} layer {operator.name!r}: {problem}; the model is damaged")
-
-
 def _check_dataflow(graph: Graph) -> None:
     known = set(graph.inputs) | {
         index for index, tensor in enumerate(graph.tensors) if tensor.is_constant
@@ -51,10 +46,10 @@ def _check_dataflow(graph: Graph) -> None:
         for index in operator.inputs():
             if index not in known:
                 name = graph.tensors[index].name
-                raise _fail(operator, f"reads {name!r}, which nothing before it writes")
+                raise fail(operator, f"reads {name!r}, which nothing before it writes")
         for index in operator.outputs():
             if index in known:
-                raise _fail(operator, f"writes {graph.tensors[index].name!r} a second time")
+                raise fail(operator, f"writes {graph.tensors[index].name!r} a second time")
             known.add(index)
     for index in graph.outputs:
         if index not in known:
@@ -83,97 +78,85 @@ def _check_tensor(tensor: Tensor) -> None:
             )
 
 
-def _rank(graph: Graph, operator: Operator, index: int, rank: int) -> tuple[int, ...]:
-    shape = graph.tensors[index].shape
-    if len(shape) != rank:
-        raise _fail(operator, f"{graph.tensors[index].name!r} has rank {len(shape)}, not {rank}")
-    return shape
-
-
-def _expect(operator: Operator, what: str, found: tuple[int, ...], due: tuple[int, ...]) -> None:
-    if found != due:
-        raise _fail(operator, f"{what} has the shape {list(found)}, not {list(due)}")
-
-
 def _convolution(graph: Graph, op: Conv2D) -> None:
-    batch, height, width, channels = _rank(graph, op, op.input, 4)
-    filters, kernel_h, kernel_w, depth = _rank(graph, op, op.weights, 4)
+    batch, height, width, channels = rank_of(graph, op, op.input, 4)
+    filters, kernel_h, kernel_w, depth = rank_of(graph, op, op.weights, 4)
     if channels % depth:
-        raise _fail(op, f"{channels} input channels for filters of {depth}")
+        raise fail(op, f"{channels} input channels for filters of {depth}")
     size = op.window.output_size((height, width), (kernel_h, kernel_w))
-    _expect(op, "the output", graph.tensors[op.output].shape, (batch, *size, filters))
+    expect(op, "the output", graph.tensors[op.output].shape, (batch, *size, filters))
     _bias(graph, op, op.bias, filters)
 
 
 def _depthwise(graph: Graph, op: DepthwiseConv2D) -> None:
-    batch, height, width, channels = _rank(graph, op, op.input, 4)
-    one, kernel_h, kernel_w, filters = _rank(graph, op, op.weights, 4)
+    batch, height, width, channels = rank_of(graph, op, op.input, 4)
+    one, kernel_h, kernel_w, filters = rank_of(graph, op, op.weights, 4)
     if one != 1 or filters != channels * op.multiplier:
-        raise _fail(op, f"weights {[one, kernel_h, kernel_w, filters]} for {channels} channels")
+        raise fail(op, f"weights {[one, kernel_h, kernel_w, filters]} for {channels} channels")
     size = op.window.output_size((height, width), (kernel_h, kernel_w))
-    _expect(op, "the output", graph.tensors[op.output].shape, (batch, *size, filters))
+    expect(op, "the output", graph.tensors[op.output].shape, (batch, *size, filters))
     _bias(graph, op, op.bias, filters)
 
 
 def _fully_connected(graph: Graph, op: FullyConnected) -> None:
-    rows, depth = _rank(graph, op, op.weights, 2)
+    rows, depth = rank_of(graph, op, op.weights, 2)
     elements = graph.tensors[op.input].elements
     if elements % depth:
-        raise _fail(op, f"{elements} input elements for weights of depth {depth}")
+        raise fail(op, f"{elements} input elements for weights of depth {depth}")
     if graph.tensors[op.output].elements != elements // depth * rows:
-        raise _fail(op, "the output has another size than rows times batches")
+        raise fail(op, "the output has another size than rows times batches")
     _bias(graph, op, op.bias, rows)
 
 
 def _bias(graph: Graph, op: Operator, bias: int | None, channels: int) -> None:
     if bias is not None:
-        _expect(op, "the bias", graph.tensors[bias].shape, (channels,))
+        expect(op, "the bias", graph.tensors[bias].shape, (channels,))
 
 
 def _pool(graph: Graph, op: Pool2D) -> None:
-    batch, height, width, channels = _rank(graph, op, op.input, 4)
+    batch, height, width, channels = rank_of(graph, op, op.input, 4)
     size = op.window.output_size((height, width), op.kernel)
-    _expect(op, "the output", graph.tensors[op.output].shape, (batch, *size, channels))
+    expect(op, "the output", graph.tensors[op.output].shape, (batch, *size, channels))
 
 
 def _add(graph: Graph, op: Add) -> None:
     if graph.tensors[op.output].elements < max(
         graph.tensors[op.left].elements, graph.tensors[op.right].elements
     ):
-        raise _fail(op, "the output is smaller than an operand")
+        raise fail(op, "the output is smaller than an operand")
 
 
 def _mean(graph: Graph, op: Mean) -> None:
     shape = graph.tensors[op.input].shape
     if any(axis >= len(shape) or axis < 0 for axis in op.axes):
-        raise _fail(op, f"axes {list(op.axes)} of a tensor of rank {len(shape)}")
+        raise fail(op, f"axes {list(op.axes)} of a tensor of rank {len(shape)}")
     kept = 1
     for axis, extent in enumerate(shape):
         kept *= 1 if axis in op.axes else extent
     if graph.tensors[op.output].elements != kept:
-        raise _fail(op, "the output has another size than the kept dimensions")
+        raise fail(op, "the output has another size than the kept dimensions")
 
 
 def _same_elements(graph: Graph, op: Reshape) -> None:
     if graph.tensors[op.input].elements != graph.tensors[op.output].elements:
-        raise _fail(op, "input and output have different numbers of elements")
+        raise fail(op, "input and output have different numbers of elements")
 
 
 def _same_shape(graph: Graph, op: Softmax) -> None:
-    _expect(op, "the output", graph.tensors[op.output].shape, graph.tensors[op.input].shape)
+    expect(op, "the output", graph.tensors[op.output].shape, graph.tensors[op.input].shape)
 
 
 def _pad(graph: Graph, op: Pad) -> None:
     shape = graph.tensors[op.input].shape
     if len(op.paddings) != len(shape) or any(pad < 0 for pair in op.paddings for pad in pair):
-        raise _fail(op, f"paddings {op.paddings} of a tensor of rank {len(shape)}")
+        raise fail(op, f"paddings {op.paddings} of a tensor of rank {len(shape)}")
     due = tuple(
         extent + before + after for extent, (before, after) in zip(shape, op.paddings, strict=True)
     )
-    _expect(op, "the output", graph.tensors[op.output].shape, due)
+    expect(op, "the output", graph.tensors[op.output].shape, due)
 
 
-_RULES: dict[type[Operator], Callable[[Graph, Any], None]] = {
+_RULES: dict[type[Operator], Rule] = {
     Conv2D: _convolution,
     DepthwiseConv2D: _depthwise,
     FullyConnected: _fully_connected,
@@ -183,4 +166,8 @@ _RULES: dict[type[Operator], Callable[[Graph, Any], None]] = {
     Reshape: _same_elements,
     Softmax: _same_shape,
     Pad: _pad,
+    **elementwise.RULES,
+    **tables.RULES,
+    **movement.RULES,
+    **windows.RULES,
 }

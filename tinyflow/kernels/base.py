@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Operator
+from tinyflow.kernels.cmsis_nn.source import CmsisNN
 
 LibraryName = Literal["CMSIS-NN", "tinyflow", "none"]
 
@@ -44,6 +46,7 @@ class Kernel:
         scratch: bytes of arena needed while it runs, aligned to 4.
         macs: multiply-accumulates of one inference.
         aliases_input: the output is the input's memory; no code runs.
+        header: for tinyflow's own kernels, the header that declares the function.
     """
 
     operator: Operator
@@ -55,6 +58,16 @@ class Kernel:
     scratch: int = 0
     macs: int = 0
     aliases_input: bool = False
+    header: str = "tf_kernels.h"
+
+    @property
+    def source(self) -> str:
+        """The C file in `firmware/kernels` of one of tinyflow's own: named as its template."""
+        return f"tf_{self.template.rpartition('/')[2].removesuffix('.c.j2')}.c"
+
+
+#: Makes the kernel of an operator, or None where it is not legal or not at hand.
+Maker = Callable[[Any, Graph, Board, CmsisNN], Kernel | None]
 
 
 def nhwc(tensor: Tensor) -> tuple[int, int, int, int]:

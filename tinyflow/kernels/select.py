@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from tinyflow.boards import Board
 from tinyflow.errors import UnsupportedError
 from tinyflow.ir.graph import Graph
@@ -23,12 +20,14 @@ from tinyflow.ir.operators import (
     Reshape,
     Softmax,
 )
-from tinyflow.kernels.base import Kernel
+from tinyflow.kernels.base import Kernel, Maker
 from tinyflow.kernels.cmsis_nn import convolution, elementwise, fully_connected, pooling
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.portable import elementwise as portable_elementwise
 from tinyflow.kernels.portable import kernels as portable
-
-Maker = Callable[[Any, Graph, Board, CmsisNN], Kernel | None]
+from tinyflow.kernels.portable import movement as portable_movement
+from tinyflow.kernels.portable import tables as portable_tables
+from tinyflow.kernels.portable import windows as portable_windows
 
 #: For each operator its kernels, the preferred first. A maker gives None where its kernel is
 #: not in the CMSIS-NN at hand or not legal for the operator.
@@ -45,6 +44,10 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     Quantize: (portable.quantize,),
     Reshape: (portable.reshape,),
     Softmax: (elementwise.softmax_s8, portable.softmax_s8),
+    **portable_elementwise.KERNELS,
+    **portable_tables.KERNELS,
+    **portable_movement.KERNELS,
+    **portable_windows.KERNELS,
 }
 
 

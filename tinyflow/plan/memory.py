@@ -55,9 +55,9 @@ def _storage(graph: Graph, kernels: Sequence[Kernel]) -> dict[TensorId, TensorId
     """For each tensor in the arena, the tensor whose memory it shares (often itself)."""
     storage = {index: index for index in graph.inputs}
     for kernel in kernels:
-        (output,) = kernel.operator.outputs()
         source = next(iter(kernel.operator.inputs()))
-        storage[output] = storage[source] if kernel.aliases_input else output
+        for output in kernel.operator.outputs():
+            storage[output] = storage[source] if kernel.aliases_input else output
     return storage
 
 

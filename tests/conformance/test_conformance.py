@@ -1,0 +1,42 @@
+"""All cases of all families."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conformance import elementwise, movement, tables, windows
+from tests.conformance.driver import Case, check, groups
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
+)
+
+FAMILIES: dict[str, dict[str, Case]] = {
+    "elementwise": elementwise.CASES,
+    "movement": movement.CASES,
+    "tables": tables.CASES,
+    "windows": windows.CASES,
+}
+GROUPS = {
+    f"{family}-{index}": group
+    for family, cases in FAMILIES.items()
+    for index, group in enumerate(groups(cases))
+}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_operators_are_exact(group: str, tmp_path: Path) -> None:
+    check(GROUPS[group], tmp_path)
+
+
+_OTHER = os.environ.get("TINYFLOW_TEST_CMSIS_NN")
+
+
+@pytest.mark.skipif(_OTHER is None, reason="TINYFLOW_TEST_CMSIS_NN names no other copy")
+@pytest.mark.parametrize("group", GROUPS)
+def test_operators_are_exact_on_another_cmsis_nn(group: str, tmp_path: Path) -> None:
+    check(GROUPS[group], tmp_path, cmsis_nn=_OTHER)

@@ -1,0 +1,182 @@
+"""One operator of a .tflite while it is read, and the checks that its readers share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ai_edge_litert import schema_py_generated as schema
+
+from tinyflow.errors import InputError, UnsupportedError
+from tinyflow.ir.graph import Tensor
+from tinyflow.ir.operators import (
+    Operator,
+    Window,
+)
+from tinyflow.ir.types import Activation, DType, Padding
+
+_ACTIVATIONS: dict[int, Activation] = {
+    schema.ActivationFunctionType.NONE: Activation.NONE,
+    schema.ActivationFunctionType.RELU: Activation.RELU,
+    schema.ActivationFunctionType.RELU6: Activation.RELU6,
+    schema.ActivationFunctionType.RELU_N1_TO_1: Activation.RELU_N1_TO_1,
+}
+_PADDINGS = {schema.Padding.SAME: Padding.SAME, schema.Padding.VALID: Padding.VALID}
+
+QUANTISE_HINT = (
+    "Convert it with full int8 post-training quantisation, or give tinyflow the Keras model "
+    "and calibration data."
+)
+
+
+class OperatorReader:
+    """One operator of the file, and the checks that the reading functions share."""
+
+    def __init__(
+        self, raw: Any, kind: str, subgraph: Any, tensors: Sequence[Tensor], path: Path
+    ) -> None:
+        self.operator = raw
+        self.kind = kind
+        self.subgraph = subgraph
+        self.tensors = tensors
+        self.path = path
+
+    @property
+    def name(self) -> str:
+        """The layer's name: that of the tensor it writes."""
+        return self.tensors[self.output].name
+
+    @property
+    def output(self) -> int:
+        """The tensor it writes."""
+        return indices(self.operator.outputs)[0]
+
+    def input(self, position: int) -> int:
+        """The tensor read at that position; an absent one is an error."""
+        index = self.optional_input(position)
+        if index is None:
+            raise InputError(f"{self.path}: {self.kind} layer {self.name!r} lacks input {position}")
+        return index
+
+    def optional_input(self, position: int) -> int | None:
+        """The tensor read at that position, None where it is absent."""
+        inputs = indices(self.operator.inputs)
+        if position >= len(inputs) or inputs[position] == -1:
+            return None
+        return inputs[position]
+
+    def options(self, kind: type[Any]) -> Any:
+        """Its options, which must be of that table of the schema."""
+        options = self.operator.builtinOptions
+        if not isinstance(options, kind):
+            raise InputError(f"{self.path}: {self.kind} layer {self.name!r} lacks its options")
+        return options
+
+    def refuse(self, problem: str, hint: str | None = None) -> UnsupportedError:
+        """The error of an attribute that is not compiled; names operator and layer."""
+        return UnsupportedError(
+            f"{self.path}: {self.kind} layer {self.name!r}: {problem}", hint=hint
+        )
+
+    def int8(self, *indices: int) -> None:
+        """Check that activations are int8, quantised per tensor."""
+        for index in indices:
+            tensor = self.tensors[index]
+            if tensor.dtype is DType.FLOAT32:
+                raise InputError(
+                    f"{self.path}: {self.kind} layer {self.name!r} computes in float32: "
+                    "the model is not fully quantised",
+                    hint=QUANTISE_HINT,
+                )
+            if tensor.dtype is not DType.INT8:
+                raise self.refuse(f"tensor {tensor.name!r} is {tensor.dtype.value}, expected int8")
+            self.computed(index)
+            self.per_tensor(index)
+
+    def computed(self, index: int) -> None:
+        """Check that an operand is an activation."""
+        if self.tensors[index].is_constant:
+            raise self.refuse(f"the operand {self.tensors[index].name!r} is a constant")
+
+    def image(self, *indices: int) -> None:
+        """Check that tensors have four dimensions."""
+        for index in indices:
+            tensor = self.tensors[index]
+            if len(tensor.shape) != 4:
+                raise self.refuse(f"tensor {tensor.name!r} has the shape {list(tensor.shape)}")
+
+    def per_tensor(self, index: int) -> None:
+        """Check that a tensor has one scale."""
+        tensor = self.tensors[index]
+        if tensor.quantization is None or len(tensor.quantization.scales) != 1:
+            raise self.refuse(f"tensor {tensor.name!r} is not quantised per tensor")
+
+    def weights(self, index: int, axis: int) -> None:
+        """Check constant int8 weights with zero points of 0, per tensor or along `axis`."""
+        tensor = self.tensors[index]
+        if tensor.dtype is DType.FLOAT32:
+            self.int8(index)
+        if tensor.data is None:
+            raise self.refuse(f"the weights {tensor.name!r} are computed, expected a constant")
+        if tensor.dtype is not DType.INT8 or tensor.quantization is None:
+            raise self.refuse(
+                f"the weights {tensor.name!r} are {tensor.dtype.value}, expected int8"
+            )
+        if any(tensor.quantization.zero_points):
+            raise self.refuse(f"the weights {tensor.name!r} have a zero point other than 0")
+        if tensor.quantization.axis not in (None, axis) and len(tensor.quantization.scales) > 1:
+            raise self.refuse(f"the weights {tensor.name!r} are quantised along another dimension")
+
+    def bias(self, position: int) -> int | None:
+        """The bias, which must be a constant of int32; None where it is absent."""
+        index = self.optional_input(position)
+        if index is not None:
+            tensor = self.tensors[index]
+            if tensor.data is None or tensor.dtype is not DType.INT32:
+                raise self.refuse(f"the bias {tensor.name!r} is not a constant of int32")
+        return index
+
+    def activation(self, code: int) -> Activation:
+        """The fused activation of the schema's code."""
+        if code not in _ACTIVATIONS:
+            raise self.refuse(
+                f"the fused activation {code} is not supported",
+                "Supported: " + ", ".join(activation.value for activation in Activation) + ".",
+            )
+        return _ACTIVATIONS[code]
+
+    def window(self, options: Any, *, dilated: bool = False) -> Window:
+        """The sliding window that the options describe."""
+        if options.padding not in _PADDINGS:
+            raise InputError(f"{self.path}: {self.kind} layer {self.name!r}: unknown padding")
+        stride = (int(options.strideH), int(options.strideW))
+        dilation = (
+            (int(options.dilationHFactor), int(options.dilationWFactor)) if dilated else (1, 1)
+        )
+        if min(stride + dilation) < 1:
+            raise InputError(
+                f"{self.path}: {self.kind} layer {self.name!r}: stride or dilation below 1"
+            )
+        return Window(stride, _PADDINGS[options.padding], dilation)
+
+    def same_quantization(self, left: int, right: int) -> None:
+        """Check that two tensors have the same scale and zero point."""
+        if self.tensors[left].quantization != self.tensors[right].quantization:
+            raise self.refuse("input and output differ in scale or zero point")
+
+    def integers(self, position: int) -> list[int]:
+        """The values of a constant operand of int32, flat."""
+        tensor = self.tensors[self.input(position)]
+        if tensor.data is None or tensor.dtype is not DType.INT32:
+            raise self.refuse(f"{tensor.name!r} is not a constant of int32")
+        return [int(value) for value in tensor.data.ravel()]
+
+
+def indices(values: Any) -> list[int]:
+    """A vector of the file as a list; an absent one is empty."""
+    return [] if values is None else [int(value) for value in values]
+
+
+#: Reads an operator of one kind, or refuses it.
+Read = Callable[[OperatorReader], Operator]

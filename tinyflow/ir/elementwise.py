@@ -1,0 +1,9 @@
+"""Element-wise operators of two operands: their dataclasses and rules."""
+
+from __future__ import annotations
+
+from tinyflow.ir.checks import Rule
+from tinyflow.ir.operators import Operator
+
+#: What must hold of each, see `verify`.
+RULES: dict[type[Operator], Rule] = {}

@@ -1,0 +1,9 @@
+"""Operators that move elements and compute nothing: their dataclasses and rules."""
+
+from __future__ import annotations
+
+from tinyflow.ir.checks import Rule
+from tinyflow.ir.operators import Operator
+
+#: What must hold of each, see `verify`.
+RULES: dict[type[Operator], Rule] = {}

@@ -1,0 +1,8 @@
+"""Further convolutions, products, resizing and reductions, in portable C."""
+
+from __future__ import annotations
+
+from tinyflow.ir.operators import Operator
+from tinyflow.kernels.base import Maker
+
+KERNELS: dict[type[Operator], tuple[Maker, ...]] = {}
