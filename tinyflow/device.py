@@ -54,22 +54,11 @@ def run_inputs(
         DeviceError: the device runs another model, faulted, or went silent.
     """
     model = built.report.model
-    sections = model.inputs
-    for what, files, tensors in (
-        ("input", inputs, model.inputs),
-        ("output", outputs or model.outputs, model.outputs),
-    ):
-        if len(files) != len(tensors):
-            raise InputError(
-                f"{len(files)} {what} file(s) for a model with {len(tensors)} {what}(s)",
-                hint=f"Give --{what}s once per {what} of the model.",
-            )
+    _check_count("output", outputs or model.outputs, model.outputs)
     for path in outputs:
         if not path.parent.is_dir():
             raise InputError(f"{path}: the folder {path.parent} does not exist")
-    columns = [_read(path, section) for path, section in zip(inputs, sections, strict=True)]
-    if len({len(column) for column in columns}) > 1:
-        raise InputError("the input files differ in their number of samples")
+    columns = read_samples(built, inputs)
     found: list[list[Array]] = []
     with open_target(target, built.elf, board) as device:
         client = HarnessClient(device)
@@ -86,6 +75,28 @@ def run_inputs(
     for path, array in zip(outputs, stacked, strict=False):
         _write(path, array)
     return RunResult(stacked, len(found), cycles, stack_peak)
+
+
+def read_samples(built: Built, inputs: Sequence[Path]) -> list[Array]:
+    """The samples of one .npy for each input of the model, (samples, *shape), quantised.
+
+    Raises:
+        InputError: a file is missing, of the wrong shape, or not one for each input.
+    """
+    sections = built.report.model.inputs
+    _check_count("input", inputs, sections)
+    columns = [_read(path, section) for path, section in zip(inputs, sections, strict=True)]
+    if len({len(column) for column in columns}) > 1:
+        raise InputError("the input files differ in their number of samples")
+    return columns
+
+
+def _check_count(what: str, files: Sequence[object], tensors: Sequence[object]) -> None:
+    if len(files) != len(tensors):
+        raise InputError(
+            f"{len(files)} {what} file(s) for a model with {len(tensors)} {what}(s)",
+            hint=f"Give --{what}s once per {what} of the model.",
+        )
 
 
 def _counting(device: Target, built: Built) -> AbstractContextManager[object]:

@@ -33,6 +33,7 @@ from tinyflow.prepare import Quantised, device_inputs, quantise
 from tinyflow.progress import Progress
 from tinyflow.report.assemble import assemble_report
 from tinyflow.report.model import AccuracySection, Report
+from tinyflow.report.plan import describe_plan
 from tinyflow.request import Array, BuildRequest
 from tinyflow.toolchain.compiler import compiler_identity
 from tinyflow.toolchain.elf import Image, read_image
@@ -141,6 +142,8 @@ def generate(
         folder, board, harness, cmsis_nn_lib_deps=LIB_DEPS if cmsis.root is None else None
     )
     write_if_changed(folder / "model.tflite", tflite)
+    description = describe_plan(graph, plan, code).model_dump_json(indent=1)
+    write_if_changed(folder / "plan.json", description + "\n")
 
 
 def _harness_tensor(tensor: Tensor) -> HarnessTensor:

@@ -32,13 +32,17 @@ class Oracle:
     The model should have been imported before: on some damaged models the wheel ends the
     process instead of raising an error.
 
+    Args:
+        model_bytes: the file's bytes.
+        keep_tensors: give every tensor memory of its own, so that `tensor` can read it.
+
     Raises:
         InputError: the bytes are not a model that TFLM can load.
         UnsupportedError: TFLM has no kernel for one of the model's operators.
     """
 
-    def __init__(self, model_bytes: bytes) -> None:
-        self._interpreter = _load(model_bytes)
+    def __init__(self, model_bytes: bytes, *, keep_tensors: bool = False) -> None:
+        self._interpreter = _load(model_bytes, keep_tensors)
         graph = Model.GetRootAs(model_bytes).Subgraphs(0)
         self._inputs = [
             _type_and_shape(self._interpreter.get_input_details(index))
@@ -64,16 +68,25 @@ class Oracle:
         self._interpreter.invoke()
         return [np.array(self._interpreter.get_output(index)) for index in range(self._outputs)]
 
+    def tensor(self, index: int) -> npt.NDArray[Any]:
+        """A tensor of the last run, by its index in the file; needs `keep_tensors`."""
+        return np.array(self._interpreter.GetTensor(index, 0)["tensor_data"])
 
-def _load(model_bytes: bytes) -> Any:
+
+def _load(model_bytes: bytes, keep_tensors: bool) -> Any:
     from tflite_micro import runtime
+
+    kinds = runtime.InterpreterConfig
+    config = kinds.kPreserveAllTensors if keep_tensors else kinds.kAllocationRecording
 
     arena = max(_FIRST_ARENA, 16 * len(model_bytes))
     while True:
         said: list[str] = []
         try:
             with _stderr_into(said):
-                return runtime.Interpreter.from_bytes(model_bytes, arena_size=arena)
+                return runtime.Interpreter.from_bytes(
+                    model_bytes, arena_size=arena, intrepreter_config=config
+                )
         except RuntimeError as error:
             arena *= 2
             if _ALLOCATION_FAILURE in "\n".join(said).lower() and arena <= _LARGEST_ARENA:

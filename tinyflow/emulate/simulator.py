@@ -10,7 +10,7 @@ Not modelled: interrupts, caches, the FPU's enable bits, and the alignment LDRD 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -148,6 +148,27 @@ class Simulator(Target):
             self._recorder = None
             recorder.detach()
             recorder.fill(measurement)
+
+    @contextmanager
+    def watch(self, functions: Sequence[str], on_enter: Callable[[int], None]) -> Iterator[None]:
+        """Call `on_enter` with a function's position each time it is about to run.
+
+        The callback may read memory; it must not raise.
+
+        Raises:
+            InputError: the image has no function of such a name.
+        """
+        positions = {self._function(name): index for index, name in enumerate(functions)}
+
+        def on_block(_uc: int, address: int, _size: int, _data: int) -> None:
+            if address in positions:
+                on_enter(positions[address])
+
+        remove = self._engine.hook_blocks(on_block)
+        try:
+            yield
+        finally:
+            remove()
 
     def read_memory(self, address: int, size: int) -> bytes:
         """The bytes at an address of flash or RAM, as a debugger would read them."""

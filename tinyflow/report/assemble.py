@@ -93,6 +93,7 @@ def assemble_report(
             "elf": str(image.path.relative_to(folder)),
             "library": f"lib/{code.name}",
             "tflite": "model.tflite",
+            "plan": "plan.json",
             "report": "report.json",
             "vectors": "vectors",
             "renode": "renode",

@@ -1,0 +1,87 @@
+"""`tinyflow bisect` names the layer that is wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinyflow as tf
+from tests.support.command_line import CommandLine
+from tests.support.small_model import small_model
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
+)
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bisect")
+    (folder / "net.tflite").write_bytes(small_model())
+    tf.build(folder / "net.tflite", board="stm32f407", output=folder / "build")
+    return folder / "build"
+
+
+def test_every_layer_of_a_sound_build_is_equal(build: Path, tinyflow: CommandLine) -> None:
+    result = tinyflow("bisect", build, "--inputs", build / "vectors" / "input_0.npy", "--json")
+    assert result.code == 0
+    assert result.json["first"] is None
+    plan = json.loads((build / "plan.json").read_text())
+    assert [layer["name"] for layer in result.json["layers"]] == [
+        layer["name"] for layer in plan["layers"]
+    ]
+    for layer, planned in zip(result.json["layers"], plan["layers"], strict=True):
+        sizes = [int(np.prod(tensor["shape"])) for tensor in planned["outputs"]]
+        assert layer["elements"] == sum(sizes) > 0
+        assert layer["differing"] == layer["largest"] == 0
+
+
+@pytest.mark.parametrize("position", [0, 2])
+def test_the_layer_with_other_weights_is_named(
+    position: int, build: Path, tmp_path: Path, tinyflow: CommandLine
+) -> None:
+    wrong = tmp_path / "build"
+    shutil.copytree(build, wrong)
+    # The oracle reads model.tflite: there the layer's first weights are others than in the image.
+    constants = [
+        np.asarray(buffer.data)
+        for buffer in _buffers(build / "model.tflite")
+        if buffer.data is not None and len(buffer.data) > 8
+    ]
+    weights = constants[position].tobytes()
+    content = (build / "model.tflite").read_bytes()
+    assert content.count(weights) == 1
+    changed = bytes((value + 64) & 0xFF for value in weights[:8]) + weights[8:]
+    (wrong / "model.tflite").write_bytes(content.replace(weights, changed))
+
+    result = tinyflow("bisect", wrong, "--inputs", wrong / "vectors" / "input_0.npy", "--json")
+    assert result.code == 8
+    first = result.json["layers"][position // 2]
+    assert result.json["first"] == first["index"] == position // 2
+    assert first["differing"] > 0
+    assert first["largest"] >= 1
+
+    told = tinyflow("bisect", wrong, "--inputs", wrong / "vectors" / "input_0.npy")
+    assert told.code == 8
+    assert f"{first['name']!r}, is the first that differs" in told.err
+
+
+def test_a_build_without_its_plan(build: Path, tmp_path: Path, tinyflow: CommandLine) -> None:
+    shutil.copytree(build, tmp_path / "build")
+    (tmp_path / "build" / "plan.json").write_text("{")
+    tinyflow.refused(
+        3,
+        *("bisect", tmp_path / "build", "--inputs", build / "vectors" / "input_0.npy"),
+        says=("plan.json: missing or damaged",),
+    )
+
+
+def _buffers(path: Path) -> list[object]:
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(path.read_bytes(), 0))
+    return list(model.buffers)

@@ -1,0 +1,119 @@
+"""Finds the first layer whose output on the emulated device is not the oracle's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from tinyflow.boards import Board
+from tinyflow.built import Built
+from tinyflow.device import check_identity
+from tinyflow.emulate.oracle import Oracle
+from tinyflow.emulate.protocol import HarnessClient
+from tinyflow.emulate.simulator import Simulator
+from tinyflow.errors import InputError
+from tinyflow.report.plan import PlanFile, PlannedLayer, PlannedTensor
+from tinyflow.toolchain.elf import read_image
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class LayerDifference:
+    """One layer's outputs on the device against the oracle's.
+
+    Attributes:
+        elements: compared.
+        differing: of them, those that are not equal.
+        largest: the largest absolute difference, in quantised steps (or in the float's unit).
+    """
+
+    index: int
+    name: str
+    operator: str
+    kernel: str
+    elements: int
+    differing: int
+    largest: float
+
+
+def bisect_layers(built: Built, board: Board, sample: Sequence[Array]) -> list[LayerDifference]:
+    """Compare every layer's outputs for one sample, in the order the layers run.
+
+    A layer after the first that differs is compared on what the device gave it, not on what the
+    oracle would have: only the first difference names a culprit.
+
+    Args:
+        built: the build.
+        board: the board it was built for.
+        sample: one array for each input, of the model's exact shape and type.
+
+    Raises:
+        InputError: the build has no plan, or the sample does not fit the model.
+        DeviceError: the firmware faulted, or runs another model.
+    """
+    plan = _read_plan(built)
+    image = read_image(built.elf)
+    arena = image.symbol(plan.arena).address
+    found: list[list[Array]] = []
+    with Simulator(image, board) as simulator:
+        client = HarnessClient(simulator)
+        check_identity(client, built)
+
+        def read_layer(layer: PlannedLayer) -> None:
+            found.append([_read(simulator, arena, tensor) for tensor in layer.outputs])
+
+        def on_enter(index: int) -> None:
+            # When a layer is entered, the one before it is done and its outputs are alive.
+            if index > 0 and len(found) == index - 1:
+                read_layer(plan.layers[index - 1])
+
+        with simulator.watch([layer.function for layer in plan.layers], on_enter):
+            client.run(*sample)
+        read_layer(plan.layers[-1])
+    oracle = Oracle((built.folder / "model.tflite").read_bytes(), keep_tensors=True)
+    oracle.run(*sample)
+    return [
+        _compare(index, layer, outputs, [oracle.tensor(tensor.index) for tensor in layer.outputs])
+        for index, (layer, outputs) in enumerate(zip(plan.layers, found, strict=True))
+    ]
+
+
+def _read_plan(built: Built) -> PlanFile:
+    path = built.folder / "plan.json"
+    try:
+        return PlanFile.read(path)
+    except (OSError, ValidationError, ValueError) as error:
+        raise InputError(f"{path}: missing or damaged", hint="Build it again.") from error
+
+
+def _read(simulator: Simulator, arena: int, tensor: PlannedTensor) -> Array:
+    dtype = np.dtype(tensor.dtype)
+    size = int(np.prod(tensor.shape, dtype=np.int64)) * dtype.itemsize
+    content = simulator.read_memory(arena + tensor.offset, size)
+    return np.frombuffer(content, dtype).reshape(tensor.shape)
+
+
+def _compare(
+    index: int, layer: PlannedLayer, found: Sequence[Array], due: Sequence[Array]
+) -> LayerDifference:
+    differences = np.concatenate(
+        [
+            np.abs(device.astype(np.float64).ravel() - reference.astype(np.float64).ravel())
+            for device, reference in zip(found, due, strict=True)
+        ]
+    )
+    return LayerDifference(
+        index=index,
+        name=layer.name,
+        operator=layer.operator,
+        kernel=layer.kernel,
+        elements=differences.size,
+        differing=int(np.count_nonzero(differences)),
+        largest=float(differences.max(initial=0.0)),
+    )

@@ -1,0 +1,75 @@
+"""`tinyflow bisect`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from tinyflow.boards import load_board
+from tinyflow.built import read_build
+from tinyflow.cli.console import ConsoleProgress, out, print_json
+from tinyflow.cli.options import BuildFolder, Json
+from tinyflow.errors import ExactnessError
+
+
+def command(
+    build: BuildFolder,
+    inputs: Annotated[
+        list[Path],
+        typer.Option(help="An .npy for each input of the model; the first sample of it is used."),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Compare every layer on the emulated device with the oracle, and name the first that differs.
+
+    Exits with code 8 when one does. Layers after the first difference work on wrong inputs.
+    """
+    from tinyflow.bisect import bisect_layers
+    from tinyflow.device import read_samples
+
+    built = read_build(build)
+    sample = [column[0] for column in read_samples(built, inputs)]
+    with ConsoleProgress() as progress:
+        progress.stage("run layer by layer")
+        layers = bisect_layers(built, load_board(built.report.board.id), sample)
+    first = next((layer for layer in layers if layer.differing), None)
+    if as_json:
+        print_json(
+            {
+                "layers": [asdict(layer) for layer in layers],
+                "first": None if first is None else first.index,
+            }
+        )
+        if first is not None:
+            raise typer.Exit(ExactnessError.exit_code)
+        return
+    table = Table(box=None)
+    for column in ("layer", "operator", "kernel"):
+        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    for column in ("elements", "differ", "largest"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for layer in layers:
+        style = "red" if layer is first else "yellow" if layer.differing else ""
+        table.add_row(
+            escape(layer.name),
+            layer.operator,
+            layer.kernel,
+            f"{layer.elements:,}",
+            f"{layer.differing:,}",
+            f"{layer.largest:g}",
+            style=style,
+        )
+    out.print(table)
+    if first is not None:
+        raise ExactnessError(
+            f"layer {first.index}, {first.operator} {first.name!r}, is the first that differs: "
+            f"{first.differing:,} of {first.elements:,} elements, by up to {first.largest:g}"
+        )
+
+
+command.__name__ = "bisect"
