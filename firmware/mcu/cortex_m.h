@@ -14,6 +14,15 @@
 #define DWT_CYCCNT 0xE0001004u
 #define DWT_CTRL_CYCCNTENA BIT(0)
 
+#if __ARM_ARCH < 7
+/* Armv6-M has no cycle counter (Arm DDI 0419, "The Data Watchpoint and Trace unit"): it reads 0. */
+static inline void tf_cycle_counter_start(void) {
+}
+
+static inline uint32_t tf_cycle_counter(void) {
+    return 0;
+}
+#else
 static inline void tf_cycle_counter_start(void) {
     tf_modify(CORTEX_DEMCR, 0, DEMCR_TRCENA);
 #if defined(TF_CORTEX_M7)
@@ -28,6 +37,7 @@ static inline void tf_cycle_counter_start(void) {
 static inline uint32_t tf_cycle_counter(void) {
     return REG32(DWT_CYCCNT);
 }
+#endif
 
 #if defined(TF_CORTEX_M7)
 #define SCB_CCR 0xE000ED14u

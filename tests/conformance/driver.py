@@ -15,6 +15,7 @@ import numpy as np
 
 import tinyflow
 from tests.support.tflite_builder import TfliteBuilder
+from tinyflow.boards import Board
 from tinyflow.errors import ExactnessError
 
 #: Adds one case to the builder; gives the indices of its inputs and of its outputs.
@@ -48,7 +49,7 @@ def check(
     cases: Mapping[str, Case],
     folder: Path,
     *,
-    board: str = "stm32l4r5",
+    board: Board | str = "stm32l4r5",
     cmsis_nn: str | None = None,
 ) -> None:
     """Build and run the cases as one image; where that is not exact, name those that are not."""
@@ -59,7 +60,9 @@ def check(
         raise AssertionError(f"not exact: {wrong or 'only together'}") from error
 
 
-def _differs(cases: Mapping[str, Case], folder: Path, board: str, cmsis_nn: str | None) -> bool:
+def _differs(
+    cases: Mapping[str, Case], folder: Path, board: Board | str, cmsis_nn: str | None
+) -> bool:
     try:
         _build(cases, folder, board, cmsis_nn)
     except ExactnessError:
@@ -67,7 +70,9 @@ def _differs(cases: Mapping[str, Case], folder: Path, board: str, cmsis_nn: str 
     return False
 
 
-def _build(cases: Mapping[str, Case], folder: Path, board: str, cmsis_nn: str | None) -> None:
+def _build(
+    cases: Mapping[str, Case], folder: Path, board: Board | str, cmsis_nn: str | None
+) -> None:
     path = folder / "cases.tflite"
     path.write_bytes(model_of(cases))
     report = tinyflow.build(

@@ -10,6 +10,7 @@ import pytest
 
 from tests.conformance import elementwise, movement, tables, windows
 from tests.conformance.driver import Case, check, groups
+from tests.support.cores import cortex_m0plus
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
@@ -28,9 +29,14 @@ GROUPS = {
 }
 
 
+@pytest.mark.parametrize("core", ["cortex-m4", "cortex-m0plus"])
 @pytest.mark.parametrize("group", GROUPS)
-def test_operators_are_exact(group: str, tmp_path: Path) -> None:
-    check(GROUPS[group], tmp_path)
+def test_operators_are_exact(group: str, core: str, tmp_path: Path) -> None:
+    check(
+        GROUPS[group],
+        tmp_path,
+        board="stm32l4r5" if core == "cortex-m4" else cortex_m0plus(tmp_path),
+    )
 
 
 _OTHER = os.environ.get("TINYFLOW_TEST_CMSIS_NN")

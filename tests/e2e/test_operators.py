@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 import tinyflow
+from tests.support.cores import cortex_m0plus
 from tests.support.tflite_builder import TfliteBuilder
+from tinyflow.boards import Board
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
@@ -269,17 +271,24 @@ def test_operator_is_exact(case: str, tmp_path: Path) -> None:
     _build(CASES[case](), tmp_path, None)
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_operator_is_exact_without_dsp_instructions(case: str, tmp_path: Path) -> None:
+    _build(CASES[case](), tmp_path, None, cortex_m0plus(tmp_path))
+
+
 @pytest.mark.skipif(_OTHER_CMSIS_NN is None, reason="TINYFLOW_TEST_CMSIS_NN names no other copy")
 @pytest.mark.parametrize("case", CASES)
 def test_operator_is_exact_on_another_cmsis_nn(case: str, tmp_path: Path) -> None:
     _build(CASES[case](), tmp_path, _OTHER_CMSIS_NN)
 
 
-def _build(content: bytes, folder: Path, cmsis_nn: str | None) -> None:
+def _build(
+    content: bytes, folder: Path, cmsis_nn: str | None, board: Board | str = "stm32l4r5"
+) -> None:
     path = folder / "model.tflite"
     path.write_bytes(content)
     report = tinyflow.build(
-        path, board="stm32l4r5", output=folder / "build", cmsis_nn=cmsis_nn, vectors=24
+        path, board=board, output=folder / "build", cmsis_nn=cmsis_nn, vectors=24
     )
     assert report.exact.vectors == 24
     assert report.exact.mismatches == 0

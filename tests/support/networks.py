@@ -1,0 +1,187 @@
+"""Small networks of known families, made with Keras from random weights.
+
+Run as a script in a process of its own: `python networks.py FOLDER` writes one `.keras` for each.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+NAMES = (
+    "mobilenet_v1",
+    "mobilenet_v2",
+    "mobilenet_v3_small",
+    "mobilenet_v3_minimalistic",
+    "resnet_bottleneck",
+    "squeezenet",
+    "densenet",
+    "efficientnet_lite",
+    "unet",
+    "tcn",
+    "motion_cnn",
+    "autoencoder",
+)
+
+
+def write_all(folder: Path) -> None:
+    """Make every network and save it."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+    for name in NAMES:
+        make: Callable[[Any], Any] = globals()[f"_{name}"]
+        model = make(keras)
+        _spread_normalisation(model)
+        model.save(folder / f"{name}.keras")
+
+
+def _spread_normalisation(model: Any) -> None:
+    """Give batch normalisation statistics other than 0 and 1, as training would."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    for layer in model.layers:
+        if type(layer).__name__ == "BatchNormalization":
+            size = layer.get_weights()[0].shape
+            layer.set_weights(
+                [
+                    rng.uniform(0.5, 1.5, size),
+                    rng.normal(0, 0.2, size),
+                    rng.normal(0, 0.2, size),
+                    rng.uniform(0.5, 1.5, size),
+                ]
+            )
+
+
+def _mobilenet_v1(keras: Any) -> Any:
+    return keras.applications.MobileNet((32, 32, 3), alpha=0.25, weights=None, classes=5)
+
+
+def _mobilenet_v2(keras: Any) -> Any:
+    return keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, weights=None, classes=5)
+
+
+def _mobilenet_v3_small(keras: Any) -> Any:
+    return keras.applications.MobileNetV3Small(
+        (32, 32, 3), alpha=0.75, weights=None, classes=5, include_preprocessing=False
+    )
+
+
+def _mobilenet_v3_minimalistic(keras: Any) -> Any:
+    return keras.applications.MobileNetV3Small(
+        (32, 32, 3),
+        alpha=0.75,
+        weights=None,
+        classes=5,
+        minimalistic=True,
+        include_preprocessing=False,
+    )
+
+
+def _conv(keras: Any, x: Any, filters: int, size: int = 3, stride: int = 1) -> Any:
+    layers = keras.layers
+    x = layers.Conv2D(filters, size, strides=stride, padding="same", use_bias=False)(x)
+    return layers.BatchNormalization()(x)
+
+
+def _resnet_bottleneck(keras: Any) -> Any:
+    layers = keras.layers
+    image = keras.Input((16, 16, 3))
+    x = layers.ReLU()(_conv(keras, image, 16))
+    for stride in (1, 2):
+        shortcut = _conv(keras, x, 32, 1, stride)
+        y = layers.ReLU()(_conv(keras, x, 8, 1))
+        y = layers.ReLU()(_conv(keras, y, 8, 3, stride))
+        x = layers.ReLU()(layers.Add()([_conv(keras, y, 32, 1), shortcut]))
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(image, layers.Dense(4, activation="softmax")(x))
+
+
+def _squeezenet(keras: Any) -> Any:
+    layers = keras.layers
+    image = keras.Input((24, 24, 3))
+    x = layers.Conv2D(16, 3, strides=2, activation="relu")(image)
+    x = layers.MaxPooling2D(3, 2)(x)
+    for squeeze, expand in ((4, 16), (6, 24)):
+        x = layers.Conv2D(squeeze, 1, activation="relu")(x)
+        x = layers.Concatenate()(
+            [
+                layers.Conv2D(expand, 1, activation="relu")(x),
+                layers.Conv2D(expand, 3, padding="same", activation="relu")(x),
+            ]
+        )
+    x = layers.Conv2D(5, 1, activation="relu")(x)
+    return keras.Model(image, layers.Softmax()(layers.GlobalAveragePooling2D()(x)))
+
+
+def _densenet(keras: Any) -> Any:
+    layers = keras.layers
+    image = keras.Input((16, 16, 3))
+    x = _conv(keras, image, 8)
+    for _ in range(3):
+        y = layers.ReLU()(layers.BatchNormalization()(x))
+        x = layers.Concatenate()([x, layers.Conv2D(6, 3, padding="same")(y)])
+    x = layers.AveragePooling2D(2)(layers.ReLU()(x))
+    return keras.Model(image, layers.Dense(4)(layers.Flatten()(x)))
+
+
+def _efficientnet_lite(keras: Any) -> Any:
+    layers = keras.layers
+    image = keras.Input((24, 24, 3))
+    x = layers.ReLU(6)(_conv(keras, image, 8, 3, 2))
+    for filters, size, stride in ((8, 3, 1), (12, 5, 2), (12, 5, 1)):
+        y = layers.ReLU(6)(_conv(keras, x, 24, 1))
+        y = layers.DepthwiseConv2D(size, strides=stride, padding="same", use_bias=False)(y)
+        y = layers.ReLU(6)(layers.BatchNormalization()(y))
+        y = _conv(keras, y, filters, 1)
+        x = layers.Add()([x, y]) if y.shape == x.shape else y
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(image, layers.Dense(6, activation="softmax")(x))
+
+
+def _unet(keras: Any) -> Any:
+    layers = keras.layers
+    image = keras.Input((16, 16, 2))
+    first = layers.Conv2D(8, 3, padding="same", activation="relu")(image)
+    x = layers.MaxPooling2D(2)(first)
+    x = layers.Conv2D(12, 3, padding="same", activation="relu")(x)
+    x = layers.Conv2DTranspose(8, 3, strides=2, padding="same", activation="relu")(x)
+    x = layers.Concatenate()([first, x])
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(x)
+    return keras.Model(image, layers.Conv2D(1, 1, activation="sigmoid")(x))
+
+
+def _tcn(keras: Any) -> Any:
+    layers = keras.layers
+    series = keras.Input((32, 4))
+    x = layers.Conv1D(8, 1)(series)
+    for dilation in (1, 2, 4):
+        y = layers.Conv1D(8, 3, dilation_rate=dilation, padding="causal", activation="relu")(x)
+        x = layers.Add()([x, layers.Conv1D(8, 1)(y)])
+    return keras.Model(series, layers.Dense(3)(layers.GlobalAveragePooling1D()(x)))
+
+
+def _motion_cnn(keras: Any) -> Any:
+    layers = keras.layers
+    six_axes = keras.Input((64, 6))
+    x = layers.Conv1D(8, 5, strides=2, activation="relu")(six_axes)
+    x = layers.MaxPooling1D(2)(x)
+    x = layers.SeparableConv1D(12, 3, padding="same", activation="relu")(x)
+    x = layers.GlobalMaxPooling1D()(x)
+    return keras.Model(six_axes, layers.Dense(5, activation="softmax")(x))
+
+
+def _autoencoder(keras: Any) -> Any:
+    layers = keras.layers
+    signal = keras.Input((64,))
+    x = layers.Dense(24, activation="relu")(signal)
+    x = layers.Dense(6, activation="tanh")(x)
+    x = layers.Dense(24, activation="relu")(x)
+    return keras.Model(signal, layers.Dense(64)(x))
+
+
+if __name__ == "__main__":
+    write_all(Path(sys.argv[1]))
