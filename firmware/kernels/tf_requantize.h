@@ -1,5 +1,6 @@
 /*
- * Fixed-point arithmetic of the reference kernels: gemmlowp's two roundings.
+ * Fixed-point arithmetic of the reference kernels: gemmlowp's two roundings and its functions.
+ * Qn is a 32-bit number with n integer bits and 31 - n fractional ones.
  *
  * Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient
  * Integer-Arithmetic-Only Inference", arXiv:1712.05877, appendix B; gemmlowp's fixedpoint.h.
@@ -49,6 +50,62 @@ static inline int32_t tf_requantize(int32_t value, int32_t multiplier, int32_t s
 static inline int32_t tf_clamp(int32_t value, int32_t minimum, int32_t maximum)
 {
     return value < minimum ? minimum : value > maximum ? maximum : value;
+}
+
+/* value * 2^exponent, saturated; exponent is 0 to 31. */
+static inline int32_t tf_saturating_shift_left(int32_t value, int32_t exponent)
+{
+    const int32_t limit = (int32_t)((UINT32_C(1) << (31 - exponent)) - 1u);
+    return value > limit ? INT32_MAX : value < -limit ? INT32_MIN : tf_shift_left(value, exponent);
+}
+
+/* exp(a) for a in [-1/4, 0), Q0: a Taylor polynomial of fourth degree around -1/8. */
+static inline int32_t tf_exp_of_small(int32_t a)
+{
+    const int32_t exp_minus_eighth = 1895147668;
+    const int32_t third = 715827883;
+    const int32_t x = a + (INT32_C(1) << 28);
+    const int32_t x2 = tf_doubling_high_multiply(x, x);
+    const int32_t x3 = tf_doubling_high_multiply(x2, x);
+    const int32_t x4 = tf_doubling_high_multiply(x2, x2);
+    /* x^4/24 + x^3/6 + x^2/2 */
+    const int32_t tail = tf_rounding_shift_right(
+        tf_doubling_high_multiply(tf_rounding_shift_right(x4, 2) + x3, third) + x2, 1);
+    return exp_minus_eighth + tf_doubling_high_multiply(exp_minus_eighth, x + tail);
+}
+
+/* exp(a) as Q0, for a <= 0 in Q5: the part below 1/4 by polynomial, the rest bit by bit. */
+static inline int32_t tf_exp_of_negative(int32_t a)
+{
+    /* exp(-2^k) as Q0, for k = -2 to 4 */
+    static const int32_t power[] = {1672461947, 1302514674, 790015084, 290630308,
+                                    39332535,   720401,     242};
+    const int32_t quarter = INT32_C(1) << 24;
+    if (a == 0) {
+        return INT32_MAX;
+    }
+    const int32_t small = (a & (quarter - 1)) - quarter;
+    const int32_t rest = small - a;
+    int32_t result = tf_exp_of_small(tf_shift_left(small, 5));
+    for (int32_t bit = 0; bit < 7; ++bit) {
+        if ((rest & tf_shift_left(quarter, bit)) != 0) {
+            result = tf_doubling_high_multiply(result, power[bit]);
+        }
+    }
+    return result;
+}
+
+/* 1 / (1 + a) as Q0, for a in [0, 1) as Q0: three steps of Newton and Raphson's division. */
+static inline int32_t tf_reciprocal_of_one_plus(int32_t a)
+{
+    const int32_t half_denominator = (int32_t)(((int64_t)a + INT32_MAX + 1) / 2);
+    int32_t x = 1515870810 + tf_doubling_high_multiply(half_denominator, -1010580540); /* Q2 */
+    for (int step = 0; step < 3; ++step) {
+        const int32_t error =
+            (INT32_C(1) << 29) - tf_doubling_high_multiply(half_denominator, x);
+        x += tf_saturating_shift_left(tf_doubling_high_multiply(x, error), 2);
+    }
+    return tf_saturating_shift_left(x, 1);
 }
 
 #endif

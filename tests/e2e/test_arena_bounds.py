@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 import tinyflow
+from tests.conformance.driver import model_of
+from tests.conformance.test_conformance import GROUPS
 from tests.e2e.test_operators import CASES
 from tinyflow.boards import load_board
 from tinyflow.built import read_build
@@ -30,10 +32,21 @@ GUARD = 64
 PATTERN = 0x5A
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if not case.startswith("edges")])
+@pytest.mark.parametrize("case", CASES)
 def test_guards_around_every_buffer_stay(
     case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    _check_guards(CASES[case](), tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_guards_around_every_buffer_of_a_group_stay(
+    group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _check_guards(model_of(GROUPS[group]), tmp_path, monkeypatch)
+
+
+def _check_guards(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spans: list[tuple[int, int]] = []
 
     def spread(blocks: Sequence[Block]) -> Allocation:
@@ -45,7 +58,7 @@ def test_guards_around_every_buffer_stay(
 
     monkeypatch.setattr("tinyflow.plan.memory.allocate", spread)
     model = tmp_path / "net.tflite"
-    model.write_bytes(CASES[case]())
+    model.write_bytes(content)
     tinyflow.build(model, board="stm32l4r5", output=tmp_path / "build", vectors=2)
     image = read_image(read_build(tmp_path / "build").elf)
     arena = image.symbol("net_arena")
@@ -58,10 +71,11 @@ def test_guards_around_every_buffer_stay(
     with Simulator(image, load_board("stm32l4r5")) as simulator:
         client = HarnessClient(simulator)
         inputs = [
-            rng.integers(-128, 128, tensor.shape, dtype=np.int8) for tensor in client.info().inputs
+            rng.integers(0, 100, tensor.shape).astype(tensor.dtype)
+            for tensor in client.info().inputs
         ]
         simulator.write_memory(arena.address, bytes([PATTERN]) * arena.size)
         client.run(*inputs)
-        content = np.frombuffer(simulator.read_memory(arena.address, arena.size), np.uint8)
-    touched = np.flatnonzero(guards & (content != PATTERN))
+        memory = np.frombuffer(simulator.read_memory(arena.address, arena.size), np.uint8)
+    touched = np.flatnonzero(guards & (memory != PATTERN))
     assert touched.size == 0, f"bytes {touched[:8]} of the arena, buffers at {spans}"

@@ -219,17 +219,38 @@ def strings(b: TfliteBuilder) -> tuple[int, int]:
     return x, y
 
 
-def constant_operand(b: TfliteBuilder) -> tuple[int, int]:
+def constant_operands(b: TfliteBuilder) -> tuple[int, int]:
     x = b.tensor((1, 4), scale=0.1)
     c = b.tensor((1, 4), scale=0.1, data=np.ones((1, 4)), name="offset")
     y = b.tensor((1, 4), scale=0.1, name="sum")
-    b.operator("ADD", [x, c], [y])
+    b.operator("ADD", [c, c], [y])
+    return x, y
+
+
+def add_scales(b: TfliteBuilder) -> tuple[int, int]:
+    x = b.tensor((1, 4), scale=1e6)
+    y = b.tensor((1, 4), scale=1e-3, name="sum")
+    b.operator("ADD", [x, x], [y])
+    return x, y
+
+
+def maximum_scales(b: TfliteBuilder) -> tuple[int, int]:
+    x = b.tensor((1, 4), scale=0.1)
+    y = b.tensor((1, 4), scale=0.2, name="largest")
+    b.operator("MAXIMUM", [x, x], [y])
+    return x, y
+
+
+def bool_output(b: TfliteBuilder) -> tuple[int, int]:
+    x = b.tensor((1, 4), scale=0.1)
+    y = b.tensor((1, 4), "bool", name="alike")
+    b.operator("EQUAL", [x, x], [y])
     return x, y
 
 
 def broadcast(b: TfliteBuilder) -> tuple[int, int]:
     x = b.tensor((1, 4), scale=0.1)
-    c = b.tensor((1, 1), scale=0.1)
+    c = b.tensor((1, 3), scale=0.1)
     y = b.tensor((1, 4), scale=0.1, name="sum")
     b.operator("ADD", [x, c], [y])
     return x, y
@@ -261,13 +282,13 @@ MODELS: dict[str, tuple[int, Callable[[TfliteBuilder], tuple[int, int]], tuple[s
     "unknown operator": (
         4,
         unknown_operator,
-        ("the operator GELU of layer 'block/gelu'", "Supported: ADD, AVERAGE_POOL_2D, CONV_2D"),
+        ("the operator GELU of layer 'block/gelu'", "Supported: ABS, ADD, ARG_MAX"),
     ),
     "custom operator": (4, custom_operator, (r"operator CUSTOM 'Evil\x1b[31m[/]' of layer",)),
-    "grouped convolution": (
+    "uneven groups": (
         4,
-        lambda b: conv(b, channels=8),
-        ("CONV_2D layer 'conv_1': grouped convolution (8 input channels, filters of 4)",),
+        lambda b: conv(b, channels=6),
+        ("CONV_2D layer 'conv_1': grouped convolution (6 input channels, filters of 4)",),
     ),
     "uint8": (4, lambda b: conv(b, dtype="uint8"), ("'tensor_0' is uint8, expected int8",)),
     "int16": (4, lambda b: conv(b, dtype="int16"), ("'tensor_0' is int16, expected int8",)),
@@ -276,8 +297,11 @@ MODELS: dict[str, tuple[int, Callable[[TfliteBuilder], tuple[int, int]], tuple[s
     "batch": (4, lambda b: conv(b, batch=2), ("'conv_1': batch 2, expected 1", "static batch")),
     "variable": (4, variable, ("tensor 'tensor_0' is a variable",)),
     "strings": (4, strings, ("tensor 'tensor_0' has the type string",)),
-    "constant operand": (4, constant_operand, ("ADD layer 'sum'", "'offset' is a constant")),
-    "broadcast": (4, broadcast, ("ADD layer 'sum': broadcasting",)),
+    "constant operands": (4, constant_operands, ("ADD layer 'sum': every operand is a constant",)),
+    "add scales": (4, add_scales, ("ADD layer 'sum': the scales give the multiplier 1907.3",)),
+    "maximum scales": (4, maximum_scales, ("MAXIMUM layer 'largest': operands and output differ",)),
+    "bool output": (4, bool_output, ("the model's output 'alike' is bool",)),
+    "broadcast": (3, broadcast, ("ADD layer 'sum': operands of the shapes [1, 4] and [1, 3]",)),
     "constant output": (4, constant_output, ("the model's output 'tensor_1' is a constant",)),
     "damaged weights": (3, damaged_weights, ("'tensor_1' has 16 bytes of data for 1600",)),
     "huge": (3, huge, ("'huge' of shape [1, 32768, 32768] is too large",)),

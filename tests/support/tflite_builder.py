@@ -16,6 +16,7 @@ _TYPES = {
     "int32": schema.TensorType.INT32,
     "int64": schema.TensorType.INT64,
     "float32": schema.TensorType.FLOAT32,
+    "bool": schema.TensorType.BOOL,
 }
 _NO_OPTIONS = {"QUANTIZE", "DEQUANTIZE", "PAD"}
 
@@ -102,7 +103,12 @@ def _options_name(kind: str) -> str | None:
         "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
         "AVERAGE_POOL_2D": "Pool2DOptions",
         "MAX_POOL_2D": "Pool2DOptions",
+        "L2_NORMALIZATION": "L2NormOptions",
         "MEAN": "ReducerOptions",
+        "SUM": "ReducerOptions",
+        "REDUCE_MAX": "ReducerOptions",
+        "REDUCE_MIN": "ReducerOptions",
+        "BATCH_MATMUL": "BatchMatMulOptions",
     }
     if kind in _NO_OPTIONS:
         return None

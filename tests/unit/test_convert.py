@@ -278,6 +278,7 @@ def test_accuracy() -> None:
     scores = np.array([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]])
     assert accuracy(scores, np.array([1, 0, 0])) == pytest.approx(2 / 3)
     assert accuracy(np.array([[0.6], [0.4]]), np.array([1, 1])) == 0.5
+    assert accuracy(np.array([2.0, 0.0], np.float32), np.array([2, 1])) == 0.5
     with pytest.raises(InputError, match="integer class labels"):
         accuracy(scores, np.zeros((3, 2), np.float32))
     with pytest.raises(InputError, match="labels of shape"):

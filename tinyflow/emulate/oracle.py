@@ -64,7 +64,7 @@ class Oracle:
                     f"input {index} must be {dtype.name} of shape {shape}, "
                     f"not {array.dtype.name} of shape {array.shape}"
                 )
-            self._interpreter.set_input(np.ascontiguousarray(array), index)
+            self._interpreter.set_input(np.asarray(array, order="C"), index)
         self._interpreter.invoke()
         return [np.array(self._interpreter.get_output(index)) for index in range(self._outputs)]
 

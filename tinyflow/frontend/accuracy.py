@@ -80,7 +80,7 @@ def accuracy(outputs: Array, labels: Array) -> float:
 
     Args:
         outputs: (samples, classes); with one class, a probability of the class 1, which is
-            predicted above 0.5.
+            predicted above 0.5. (samples,) is the predicted class itself, as ARG_MAX gives it.
         labels: (samples,) integers, or one more axis wherever the outputs have more.
 
     Raises:
@@ -90,7 +90,9 @@ def accuracy(outputs: Array, labels: Array) -> float:
         raise InputError(
             f"accuracy needs integer class labels, found {labels.dtype} of shape {labels.shape}"
         )
-    if outputs.shape[-1] == 1 and outputs.shape != labels.shape:
+    if outputs.ndim == 1:
+        predicted = outputs.astype(np.int64)
+    elif outputs.shape[-1] == 1 and outputs.shape != labels.shape:
         predicted = (outputs[..., 0] > 0.5).astype(np.int64)
     else:
         predicted = np.argmax(outputs, axis=-1)

@@ -2,6 +2,118 @@
 
 from __future__ import annotations
 
-from tinyflow.frontend.operator_reader import Read
+from collections.abc import Callable
+from typing import Any
 
-READERS: dict[str, Read] = {}
+from ai_edge_litert import schema_py_generated as schema
+
+from tinyflow.frontend.operator_reader import OperatorReader, Read, indices
+from tinyflow.ir.elementwise import (
+    Comparison,
+    Equal,
+    Greater,
+    GreaterEqual,
+    Less,
+    LessEqual,
+    Maximum,
+    Minimum,
+    Mul,
+    NotEqual,
+    Prelu,
+    Select,
+    SquaredDifference,
+    Sub,
+)
+from tinyflow.ir.operators import Add, Operator
+from tinyflow.ir.types import DType
+
+
+def operands(at: OperatorReader, *positions: int) -> None:
+    """Check int8 operands quantised per tensor, of which one at least is computed."""
+    found = [at.input(position) for position in positions]
+    for index in found:
+        if at.tensors[index].is_constant and at.tensors[index].dtype is DType.INT8:
+            at.per_tensor(index)
+        else:
+            at.int8(index)
+    if all(at.tensors[index].is_constant for index in indices(at.operator.inputs)):
+        raise at.refuse("every operand is a constant")
+
+
+def arithmetic(kind: type[Add] | type[Mul] | type[Sub], options: type[Any]) -> Read:
+    """Reads an operator with a fused activation."""
+
+    def read(at: OperatorReader) -> Operator:
+        activation = at.options(options).fusedActivationFunction
+        operands(at, 0, 1)
+        at.int8(at.output)
+        return kind(at.name, at.input(0), at.input(1), at.output, at.activation(activation))
+
+    return read
+
+
+def _extremum(kind: type[Maximum] | type[Minimum]) -> Read:
+    def read(at: OperatorReader) -> Operator:
+        operands(at, 0, 1)
+        at.int8(at.output)
+        _one_quantization(at, at.input(0), at.input(1))
+        return kind(at.name, at.input(0), at.input(1), at.output)
+
+    return read
+
+
+def _one_quantization(at: OperatorReader, *values: int) -> None:
+    """Check that values have the output's scale and zero point: they are not rescaled."""
+    due = at.tensors[at.output].q
+    for quantization in (at.tensors[index].q for index in values):
+        if (quantization.scale, quantization.zero_point) != (due.scale, due.zero_point):
+            raise at.refuse("operands and output differ in scale or zero point")
+
+
+def _plain(kind: Callable[[str, int, int, int], Operator]) -> Read:
+    def read(at: OperatorReader) -> Operator:
+        operands(at, 0, 1)
+        at.int8(at.output)
+        return kind(at.name, at.input(0), at.input(1), at.output)
+
+    return read
+
+
+def _comparison(kind: type[Comparison]) -> Read:
+    def read(at: OperatorReader) -> Operator:
+        operands(at, 0, 1)
+        _boolean(at, at.output)
+        return kind(at.name, at.input(0), at.input(1), at.output)
+
+    return read
+
+
+def _select(at: OperatorReader) -> Operator:
+    _boolean(at, at.input(0))
+    operands(at, 1, 2)
+    at.int8(at.output)
+    _one_quantization(at, at.input(1), at.input(2))
+    return Select(at.name, at.input(0), at.input(1), at.input(2), at.output)
+
+
+def _boolean(at: OperatorReader, index: int) -> None:
+    tensor = at.tensors[index]
+    if tensor.dtype is not DType.BOOL:
+        raise at.refuse(f"tensor {tensor.name!r} is {tensor.dtype.value}, expected bool")
+
+
+READERS: dict[str, Read] = {
+    "EQUAL": _comparison(Equal),
+    "GREATER": _comparison(Greater),
+    "GREATER_EQUAL": _comparison(GreaterEqual),
+    "LESS": _comparison(Less),
+    "LESS_EQUAL": _comparison(LessEqual),
+    "MAXIMUM": _extremum(Maximum),
+    "MINIMUM": _extremum(Minimum),
+    "MUL": arithmetic(Mul, schema.MulOptionsT),
+    "NOT_EQUAL": _comparison(NotEqual),
+    "PRELU": _plain(Prelu),
+    "SELECT_V2": _select,
+    "SQUARED_DIFFERENCE": _plain(SquaredDifference),
+    "SUB": arithmetic(Sub, schema.SubOptionsT),
+}

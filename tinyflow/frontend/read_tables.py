@@ -2,6 +2,148 @@
 
 from __future__ import annotations
 
-from tinyflow.frontend.operator_reader import Read
+import math
 
-READERS: dict[str, Read] = {}
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from tinyflow.frontend.operator_reader import OperatorReader, Read
+from tinyflow.ir.operators import Operator
+from tinyflow.ir.quantization import Quantization
+from tinyflow.ir.tables import (
+    Abs,
+    Elu,
+    Function,
+    HardSwish,
+    L2Normalization,
+    LeakyRelu,
+    Logistic,
+    LogSoftmax,
+    Relu,
+    Relu6,
+    Rsqrt,
+    Tanh,
+)
+from tinyflow.ir.types import Activation
+
+#: Beyond this the reference's shifts and casts are not defined.
+_LARGEST_RATIO = 2.0**30
+#: Elements of a row up to which the reference's sum of exponentials cannot overflow.
+_LONGEST_LOG_SOFTMAX = 4095
+
+
+def _quantizations(at: OperatorReader) -> tuple[Quantization, Quantization]:
+    at.int8(at.input(0), at.output)
+    source, output = at.tensors[at.input(0)].q, at.tensors[at.output].q
+    for quantization in (source, output):
+        if not -128 <= quantization.zero_point <= 127:
+            raise at.refuse(f"the zero point {quantization.zero_point} is not of int8")
+    return source, output
+
+
+def _fixed_output(at: OperatorReader, scale: float, zero_point: int, name: str) -> None:
+    """Check that the output has the one quantisation that the reference computes for."""
+    _, output = _quantizations(at)
+    if (output.scale, output.zero_point) != (scale, zero_point):
+        raise at.refuse(f"the output's scale is not {name} or its zero point not {zero_point}")
+
+
+def _near_scales(at: OperatorReader) -> None:
+    """Check that the input's scale is not absurdly greater than the output's."""
+    source, output = _quantizations(at)
+    if source.scale / output.scale > _LARGEST_RATIO:
+        raise at.refuse("the input's scale is more than 2^30 times the output's")
+
+
+def _logistic(at: OperatorReader) -> Operator:
+    _fixed_output(at, 1 / 256, -128, "1/256")
+    return Logistic(at.name, at.input(0), at.output)
+
+
+def _tanh(at: OperatorReader) -> Operator:
+    _fixed_output(at, 1 / 128, 0, "1/128")
+    return Tanh(at.name, at.input(0), at.output)
+
+
+def _hard_swish(at: OperatorReader) -> Operator:
+    source, output = _quantizations(at)
+    if source.scale >= 128 * output.scale:
+        raise at.refuse("the input's scale is 128 times the output's, or more")
+    if source.scale > 2.0**24:
+        raise at.refuse("the input's scale is above 2^24")
+    return HardSwish(at.name, at.input(0), at.output)
+
+
+def _scaled(kind: type[Function]) -> Read:
+    def read(at: OperatorReader) -> Operator:
+        _near_scales(at)
+        return kind(at.name, at.input(0), at.output)
+
+    return read
+
+
+def _relu6(at: OperatorReader) -> Operator:
+    _quantizations(at)
+    return Relu6(at.name, at.input(0), at.output)
+
+
+def _leaky_relu(at: OperatorReader) -> Operator:
+    options = at.options(schema.LeakyReluOptionsT)
+    source, output = _quantizations(at)
+    _near_scales(at)
+    alpha = float(np.float32(options.alpha))
+    if not math.isfinite(alpha) or abs(alpha) * source.scale / output.scale > _LARGEST_RATIO:
+        raise at.refuse(f"alpha is {alpha}")
+    return LeakyRelu(at.name, at.input(0), at.output, alpha)
+
+
+def _rsqrt(at: OperatorReader) -> Operator:
+    source, output = _quantizations(at)
+    if source.zero_point != -128:
+        raise at.refuse("the input's zero point is not -128: it can be negative")
+    if math.sqrt(source.scale) * output.scale < 1 / _LARGEST_RATIO:
+        raise at.refuse("the scales are too small")
+    return Rsqrt(at.name, at.input(0), at.output)
+
+
+def _row(at: OperatorReader) -> int:
+    shape = at.tensors[at.input(0)].shape
+    if not shape:
+        raise at.refuse("a scalar has no last dimension")
+    return shape[-1]
+
+
+def _log_softmax(at: OperatorReader) -> Operator:
+    _fixed_output(at, 16 / 256, 127, "1/16")
+    if _row(at) > _LONGEST_LOG_SOFTMAX:
+        raise at.refuse(f"{_row(at)} elements in a row, at most {_LONGEST_LOG_SOFTMAX}")
+    return LogSoftmax(at.name, at.input(0), at.output)
+
+
+def _l2_normalization(at: OperatorReader) -> Operator:
+    options = at.options(schema.L2NormOptionsT)
+    _fixed_output(at, 1 / 128, 0, "1/128")
+    if at.activation(options.fusedActivationFunction) is not Activation.NONE:
+        raise at.refuse("a fused activation")
+    if len(at.tensors[at.input(0)].shape) > 4:
+        raise at.refuse("more than four dimensions")
+    zero_point = at.tensors[at.input(0)].q.zero_point
+    greatest = max(127 - zero_point, zero_point + 128)
+    if _row(at) * greatest**2 > (1 << 31) - 1:
+        raise at.refuse(f"{_row(at)} elements in a row: the sum of squares can overflow")
+    return L2Normalization(at.name, at.input(0), at.output)
+
+
+READERS: dict[str, Read] = {
+    "ABS": _scaled(Abs),
+    "ELU": _scaled(Elu),
+    "HARD_SWISH": _hard_swish,
+    "L2_NORMALIZATION": _l2_normalization,
+    "LEAKY_RELU": _leaky_relu,
+    "LOGISTIC": _logistic,
+    "LOG_SOFTMAX": _log_softmax,
+    "RELU": _scaled(Relu),
+    "RELU6": _relu6,
+    "RSQRT": _rsqrt,
+    "TANH": _tanh,
+}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.frontend.operator_reader import QUANTISE_HINT, OperatorReader, indices
+from tinyflow.frontend.read_movement import SEVERAL_OUTPUTS
 from tinyflow.frontend.tflite_file import operator_name, parse_tflite, read_tflite, text
 from tinyflow.frontend.tflite_operators import IMPORTERS
 from tinyflow.ir.graph import Graph, Tensor
@@ -25,6 +26,7 @@ _DTYPES: dict[int, DType] = {
     schema.TensorType.INT16: DType.INT16,
     schema.TensorType.INT32: DType.INT32,
     schema.TensorType.FLOAT32: DType.FLOAT32,
+    schema.TensorType.BOOL: DType.BOOL,
 }
 _DTYPE_NAMES = {
     value: name.lower() for name, value in vars(schema.TensorType).items() if isinstance(value, int)
@@ -159,6 +161,10 @@ class _Importer:
                     raise UnsupportedError(
                         f"{self.path}: the model's {what} {tensor.name!r} is a constant"
                     )
+                if tensor.dtype is DType.BOOL:
+                    raise UnsupportedError(
+                        f"{self.path}: the model's {what} {tensor.name!r} is bool"
+                    )
                 quantization = tensor.quantization
                 if quantization is not None and len(quantization.scales) != 1:
                     raise UnsupportedError(
@@ -197,6 +203,7 @@ class _Importer:
             [index for index in indices(raw.inputs) if index != -1] + indices(raw.outputs),
             f"{kind} operands",
         )
-        if len(indices(raw.outputs)) != 1:
-            raise InputError(f"{self.path}: {kind} with {len(indices(raw.outputs))} outputs")
+        count = len(indices(raw.outputs))
+        if count < 1 or (count > 1 and kind not in SEVERAL_OUTPUTS):
+            raise InputError(f"{self.path}: {kind} with {count} outputs")
         return IMPORTERS[kind](OperatorReader(raw, kind, self.subgraph, self.tensors, self.path))

@@ -36,9 +36,13 @@ def _conv_2d(at: OperatorReader) -> Operator:
     at.int8(at.input(0), at.output)
     at.weights(at.input(1), axis=0)
     at.image(at.input(0), at.input(1))
-    channels, depth = at.tensors[at.input(0)].shape[-1], at.tensors[at.input(1)].shape[-1]
-    if channels != depth:
-        raise at.refuse(f"grouped convolution ({channels} input channels, filters of {depth})")
+    channels, shape = at.tensors[at.input(0)].shape[-1], at.tensors[at.input(1)].shape
+    filters, depth = shape[0], shape[-1]
+    if channels % depth or filters % (channels // depth):
+        raise at.refuse(
+            f"grouped convolution ({channels} input channels, filters of {depth}): "
+            f"{filters} filters make no whole groups"
+        )
     return Conv2D(
         at.name,
         at.input(0),
@@ -71,7 +75,10 @@ def _depthwise_conv_2d(at: OperatorReader) -> Operator:
 def _fully_connected(at: OperatorReader) -> Operator:
     options = at.options(schema.FullyConnectedOptionsT)
     at.int8(at.input(0), at.output)
-    at.weights(at.input(1), axis=0)
+    if at.tensors[at.input(1)].is_constant:
+        at.weights(at.input(1), axis=0)
+    else:
+        at.int8(at.input(1))
     if options.weightsFormat != 0:
         raise at.refuse("shuffled weights")
     return FullyConnected(
@@ -79,21 +86,6 @@ def _fully_connected(at: OperatorReader) -> Operator:
         at.input(0),
         at.input(1),
         at.bias(2),
-        at.output,
-        at.activation(options.fusedActivationFunction),
-    )
-
-
-def _add(at: OperatorReader) -> Operator:
-    options = at.options(schema.AddOptionsT)
-    at.int8(at.input(0), at.input(1), at.output)
-    shapes = {at.tensors[index].shape for index in (at.input(0), at.input(1), at.output)}
-    if len(shapes) > 1:
-        raise at.refuse("broadcasting: the operands have different shapes")
-    return Add(
-        at.name,
-        at.input(0),
-        at.input(1),
         at.output,
         at.activation(options.fusedActivationFunction),
     )
@@ -123,10 +115,6 @@ def _mean(at: OperatorReader) -> Operator:
     at.int8(at.input(0), at.output)
     rank = len(at.tensors[at.input(0)].shape)
     axes = tuple(sorted({axis + rank if axis < 0 else axis for axis in at.integers(1)}))
-    if axes and axes != tuple(range(axes[0], axes[-1] + 1)):
-        raise at.refuse(f"axes {list(axes)} are not neighbours")
-    if not axes:
-        raise at.refuse("no axis to average over")
     return Mean(at.name, at.input(0), at.output, axes)
 
 
@@ -181,7 +169,7 @@ def _dequantize(at: OperatorReader) -> Operator:
 
 #: Every operator tinyflow compiles, and the function that reads it.
 IMPORTERS: dict[str, Read] = {
-    "ADD": _add,
+    "ADD": read_elementwise.arithmetic(Add, schema.AddOptionsT),
     "AVERAGE_POOL_2D": _pool(AveragePool2D),
     "CONV_2D": _conv_2d,
     "DEPTHWISE_CONV_2D": _depthwise_conv_2d,

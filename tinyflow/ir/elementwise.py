@@ -1,9 +1,161 @@
-"""Element-wise operators of two operands: their dataclasses and rules."""
+"""Element-wise operators of two operands: their dataclasses and rules.
+
+Operands are broadcast as NumPy does: aligned at the last dimension, extents of 1 repeated.
+"""
 
 from __future__ import annotations
 
-from tinyflow.ir.checks import Rule
-from tinyflow.ir.operators import Operator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyflow.ir.checks import Rule, fail
+from tinyflow.ir.graph import Graph
+from tinyflow.ir.operators import Operator, TensorId
+from tinyflow.ir.types import Activation
+
+
+@dataclass(frozen=True)
+class Binary(Operator):
+    """What operators with two operands share; either may be constant."""
+
+    input_fields = ("left", "right")
+
+    left: TensorId
+    right: TensorId
+    output: TensorId
+
+
+@dataclass(frozen=True)
+class Mul(Binary):
+    """Product."""
+
+    kind = "MUL"
+
+    activation: Activation
+
+
+@dataclass(frozen=True)
+class Sub(Binary):
+    """Difference."""
+
+    kind = "SUB"
+
+    activation: Activation
+
+
+@dataclass(frozen=True)
+class Maximum(Binary):
+    """The larger of two values of one quantisation."""
+
+    kind = "MAXIMUM"
+
+
+@dataclass(frozen=True)
+class Minimum(Binary):
+    """The smaller of two values of one quantisation."""
+
+    kind = "MINIMUM"
+
+
+@dataclass(frozen=True)
+class SquaredDifference(Binary):
+    """Square of the difference."""
+
+    kind = "SQUARED_DIFFERENCE"
+
+
+@dataclass(frozen=True)
+class Prelu(Operator):
+    """The input where it is not negative, else `alpha` times the input."""
+
+    kind = "PRELU"
+    input_fields = ("input", "alpha")
+
+    input: TensorId
+    alpha: TensorId
+    output: TensorId
+
+
+@dataclass(frozen=True)
+class Comparison(Binary):
+    """What the comparisons share; the output is bool."""
+
+
+@dataclass(frozen=True)
+class Equal(Comparison):
+    """left == right."""
+
+    kind = "EQUAL"
+
+
+@dataclass(frozen=True)
+class NotEqual(Comparison):
+    """left != right."""
+
+    kind = "NOT_EQUAL"
+
+
+@dataclass(frozen=True)
+class Greater(Comparison):
+    """left > right."""
+
+    kind = "GREATER"
+
+
+@dataclass(frozen=True)
+class GreaterEqual(Comparison):
+    """left >= right."""
+
+    kind = "GREATER_EQUAL"
+
+
+@dataclass(frozen=True)
+class Less(Comparison):
+    """left < right."""
+
+    kind = "LESS"
+
+
+@dataclass(frozen=True)
+class LessEqual(Comparison):
+    """left <= right."""
+
+    kind = "LESS_EQUAL"
+
+
+@dataclass(frozen=True)
+class Select(Operator):
+    """`left` where the condition, which is bool, holds, else `right`."""
+
+    kind = "SELECT_V2"
+    input_fields = ("condition", "left", "right")
+
+    condition: TensorId
+    left: TensorId
+    right: TensorId
+    output: TensorId
+
+
+def broadcast(graph: Graph, op: Operator) -> None:
+    """The operands have shapes that agree, and the output the shape they give together."""
+    shapes = [graph.tensors[index].shape for index in op.inputs()]
+    found = [graph.tensors[index].shape for index in op.outputs()]
+    try:
+        due = np.broadcast_shapes(*shapes)
+    except ValueError as error:
+        shown = " and ".join(str(list(shape)) for shape in shapes)
+        raise fail(op, f"operands of the shapes {shown}") from error
+    if [_significant(shape) for shape in found] != [_significant(due)]:
+        raise fail(op, f"the output has the shape {list(found[0])}, not {list(due)}")
+
+
+def _significant(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without its leading dimensions of 1."""
+    while shape and shape[0] == 1:
+        shape = shape[1:]
+    return shape
+
 
 #: What must hold of each, see `verify`.
-RULES: dict[type[Operator], Rule] = {}
+RULES: dict[type[Operator], Rule] = {Binary: broadcast, Prelu: broadcast, Select: broadcast}

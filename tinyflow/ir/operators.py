@@ -129,7 +129,7 @@ class FullyConnected(Weighted):
 
 @dataclass(frozen=True)
 class Add(Operator):
-    """Element-wise sum of two tensors of the same shape."""
+    """Element-wise sum, broadcast; either operand may be constant."""
 
     kind = "ADD"
     input_fields = ("left", "right")

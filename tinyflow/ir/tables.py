@@ -1,9 +1,108 @@
-"""Functions of one int8 tensor, as tables: their dataclasses and rules."""
+"""Functions of one int8 tensor, as tables: their dataclasses and rules.
+
+Here too: LOG_SOFTMAX and L2_NORMALIZATION, functions of a row of the last dimension.
+"""
 
 from __future__ import annotations
 
-from tinyflow.ir.checks import Rule
-from tinyflow.ir.operators import Operator
+from dataclasses import dataclass
+
+from tinyflow.ir.checks import Rule, expect
+from tinyflow.ir.graph import Graph
+from tinyflow.ir.operators import Operator, Unary
+
+
+@dataclass(frozen=True)
+class Function(Unary):
+    """What functions of each element on its own share."""
+
+
+@dataclass(frozen=True)
+class Logistic(Function):
+    """1 / (1 + exp(-x))."""
+
+    kind = "LOGISTIC"
+
+
+@dataclass(frozen=True)
+class Tanh(Function):
+    """The hyperbolic tangent."""
+
+    kind = "TANH"
+
+
+@dataclass(frozen=True)
+class HardSwish(Function):
+    """x * min(max(x + 3, 0), 6) / 6."""
+
+    kind = "HARD_SWISH"
+
+
+@dataclass(frozen=True)
+class Relu(Function):
+    """max(x, 0)."""
+
+    kind = "RELU"
+
+
+@dataclass(frozen=True)
+class Relu6(Function):
+    """min(max(x, 0), 6)."""
+
+    kind = "RELU6"
+
+
+@dataclass(frozen=True)
+class LeakyRelu(Function):
+    """x, or alpha * x where x is negative."""
+
+    kind = "LEAKY_RELU"
+
+    alpha: float
+
+
+@dataclass(frozen=True)
+class Abs(Function):
+    """|x|."""
+
+    kind = "ABS"
+
+
+@dataclass(frozen=True)
+class Elu(Function):
+    """x, or exp(x) - 1 where x is negative."""
+
+    kind = "ELU"
+
+
+@dataclass(frozen=True)
+class Rsqrt(Function):
+    """1 / sqrt(x)."""
+
+    kind = "RSQRT"
+
+
+@dataclass(frozen=True)
+class LogSoftmax(Unary):
+    """The logarithm of softmax over the last dimension."""
+
+    kind = "LOG_SOFTMAX"
+
+
+@dataclass(frozen=True)
+class L2Normalization(Unary):
+    """Each row of the last dimension divided by its length."""
+
+    kind = "L2_NORMALIZATION"
+
+
+def _same_shape(graph: Graph, op: Unary) -> None:
+    expect(op, "the output", graph.tensors[op.output].shape, graph.tensors[op.input].shape)
+
 
 #: What must hold of each, see `verify`.
-RULES: dict[type[Operator], Rule] = {}
+RULES: dict[type[Operator], Rule] = {
+    Function: _same_shape,
+    LogSoftmax: _same_shape,
+    L2Normalization: _same_shape,
+}

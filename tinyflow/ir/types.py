@@ -16,6 +16,7 @@ class DType(Enum):
     INT16 = "int16"
     INT32 = "int32"
     FLOAT32 = "float32"
+    BOOL = "bool"
 
     @property
     def numpy(self) -> DTypeLike:
@@ -30,7 +31,13 @@ class DType(Enum):
     @property
     def c_type(self) -> str:
         """The C type."""
-        return "float" if self is DType.FLOAT32 else f"{self.value}_t"
+        match self:
+            case DType.FLOAT32:
+                return "float"
+            case DType.BOOL:
+                return "uint8_t"
+            case _:
+                return f"{self.value}_t"
 
 
 class Activation(Enum):

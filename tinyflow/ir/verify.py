@@ -18,9 +18,13 @@ from tinyflow.ir.operators import (
     Reshape,
     Softmax,
 )
+from tinyflow.ir.types import DType
 
 #: More elements than any microcontroller holds; keeps the arithmetic of sizes bounded.
 MAX_ELEMENTS = 1 << 28
+#: Scales below it are damage: no activation is so small, and its reciprocal is no float32.
+MIN_SCALE = 2.0**-120
+_ZERO_POINTS = {DType.INT8: (-128, 127), DType.UINT8: (0, 255), DType.INT16: (-(2**15), 2**15 - 1)}
 
 
 def verify(graph: Graph) -> None:
@@ -66,8 +70,14 @@ def _check_tensor(tensor: Tensor) -> None:
     quantization = tensor.quantization
     if quantization is None:
         return
-    if any(not 0.0 < scale < float("inf") for scale in quantization.scales):
+    if any(not MIN_SCALE <= scale < float("inf") for scale in quantization.scales):
         raise InputError(f"tensor {tensor.name!r} has a scale that is not a positive number")
+    low, high = _ZERO_POINTS.get(tensor.dtype, (-(2**31), 2**31 - 1))
+    if any(not low <= point <= high for point in quantization.zero_points):
+        raise InputError(
+            f"tensor {tensor.name!r} of {tensor.dtype.value} has a zero point outside of "
+            f"{low} to {high}"
+        )
     if quantization.axis is not None:
         if not 0 <= quantization.axis < len(tensor.shape):
             raise InputError(f"tensor {tensor.name!r} is quantised along a missing dimension")
@@ -119,13 +129,6 @@ def _pool(graph: Graph, op: Pool2D) -> None:
     expect(op, "the output", graph.tensors[op.output].shape, (batch, *size, channels))
 
 
-def _add(graph: Graph, op: Add) -> None:
-    if graph.tensors[op.output].elements < max(
-        graph.tensors[op.left].elements, graph.tensors[op.right].elements
-    ):
-        raise fail(op, "the output is smaller than an operand")
-
-
 def _mean(graph: Graph, op: Mean) -> None:
     shape = graph.tensors[op.input].shape
     if any(axis >= len(shape) or axis < 0 for axis in op.axes):
@@ -161,7 +164,7 @@ _RULES: dict[type[Operator], Rule] = {
     DepthwiseConv2D: _depthwise,
     FullyConnected: _fully_connected,
     Pool2D: _pool,
-    Add: _add,
+    Add: elementwise.broadcast,
     Mean: _mean,
     Reshape: _same_elements,
     Softmax: _same_shape,

@@ -38,15 +38,49 @@ ADD_LEFT_SHIFT = 20
 
 
 def add_multipliers(
-    left: Tensor, right: Tensor, output: Tensor
+    operator: Operator, left: Tensor, right: Tensor, output: Tensor
 ) -> tuple[FixedPoint, FixedPoint, FixedPoint]:
-    """Multipliers of both operands and of the sum (`add_common.cc` of TFLM)."""
+    """Multipliers of both operands and of the sum or difference (`add_common.cc` of TFLM).
+
+    All in double precision, as the `tflite-micro` wheel has it for SUB too.
+    """
     twice_max = 2.0 * max(left.q.scale, right.q.scale)
     return (
-        quantize_multiplier(left.q.scale / twice_max),
-        quantize_multiplier(right.q.scale / twice_max),
-        quantize_multiplier(twice_max / ((1 << ADD_LEFT_SHIFT) * output.q.scale)),
+        fraction(operator, left.q.scale / twice_max),
+        fraction(operator, right.q.scale / twice_max),
+        fraction(operator, twice_max / ((1 << ADD_LEFT_SHIFT) * output.q.scale)),
     )
+
+
+def fraction(operator: Operator, real: float) -> FixedPoint:
+    """A multiplier between 0 and 1 (`QuantizeMultiplierSmallerThanOneExp`).
+
+    Raises:
+        UnsupportedError: it is not, and the reference ends the program.
+    """
+    if 0.0 < real < 1.0:
+        point = quantize_multiplier(real)
+        if point.shift <= 0:
+            return point
+    raise UnsupportedError(
+        f"{operator.kind} layer {operator.name!r}: the scales give the multiplier {real}, "
+        "which is not between 0 and 1"
+    )
+
+
+def output_multiplier(operator: Operator, real: float) -> FixedPoint:
+    """A multiplier of any size that the reference can shift by.
+
+    Raises:
+        UnsupportedError: it is 2**30 or more.
+    """
+    point = quantize_multiplier(real)
+    if point.shift > 30:
+        raise UnsupportedError(
+            f"{operator.kind} layer {operator.name!r}: the scales give the multiplier {real}, "
+            "at most 2**30"
+        )
+    return point
 
 
 def mean_multiplier(source: Tensor, output: Tensor, count: int) -> FixedPoint:
@@ -70,7 +104,8 @@ def softmax_parameters(operator: Operator, source: Tensor, beta: float) -> tuple
     real = min(beta * source.q.scale * (1 << (31 - SOFTMAX_INTEGER_BITS)), float((1 << 31) - 1))
     if real <= 1.0:
         raise UnsupportedError(
-            f"SOFTMAX layer {operator.name!r}: beta times the input's scale is {real}, too small"
+            f"{operator.kind} layer {operator.name!r}: beta times the input's scale is {real}, "
+            "too small"
         )
     point = quantize_multiplier(real)
     radius = ((1 << SOFTMAX_INTEGER_BITS) - 1) * (1 << (31 - SOFTMAX_INTEGER_BITS))

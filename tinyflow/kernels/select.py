@@ -32,14 +32,17 @@ from tinyflow.kernels.portable import windows as portable_windows
 #: For each operator its kernels, the preferred first. A maker gives None where its kernel is
 #: not in the CMSIS-NN at hand or not legal for the operator.
 KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
-    Add: (elementwise.elementwise_add_s8, portable.add_s8),
+    Add: (elementwise.elementwise_add_s8, portable.add_s8, portable_elementwise.add_s8),
     AveragePool2D: (pooling.pool_s8,),
-    Conv2D: (convolution.convolve_s8,),
+    Conv2D: (convolution.convolve_s8, portable_windows.grouped_conv_s8),
     DepthwiseConv2D: (convolution.depthwise_conv_s8,),
     Dequantize: (portable.dequantize,),
-    FullyConnected: (fully_connected.fully_connected_s8,),
+    FullyConnected: (
+        fully_connected.fully_connected_s8,
+        portable_windows.computed_fully_connected_s8,
+    ),
     MaxPool2D: (pooling.pool_s8,),
-    Mean: (portable.mean_s8,),
+    Mean: (portable.mean_s8, portable_windows.mean_any_axes_s8),
     Pad: (elementwise.pad_s8, portable.pad_s8),
     Quantize: (portable.quantize,),
     Reshape: (portable.reshape,),

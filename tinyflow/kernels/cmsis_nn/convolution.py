@@ -10,19 +10,28 @@ from tinyflow.kernels.base import Constant, Kernel, bias_constant, nhwc, output_
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.scaling import accumulator_multipliers
 
+#: What arm_convolve_s8 calls for several groups of channels; releases without it serve one.
+GROUPS = "arm_nn_mat_mult_kernel_row_offset_s8_s16"
+
 
 def convolve_s8(op: Conv2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """CONV_2D: int8, any stride, padding and dilation, one group, batch 1."""
+    """CONV_2D: int8, any stride, padding and dilation, batch 1."""
     source, weights, output = (
         graph.tensors[op.input],
         graph.tensors[op.weights],
         output_of(graph, op),
     )
     _, height, width, channels = nhwc(source)
-    filters, kernel_h, kernel_w, _ = weights.shape
+    filters, kernel_h, kernel_w, depth = weights.shape
+    if depth != channels and not cmsis.has(GROUPS):
+        return None
     pad_h, pad_w = op.window.pads((height, width), (kernel_h, kernel_w))
     multiplier, shift = accumulator_multipliers(source, weights, output, filters)
-    pointwise = (pad_h, pad_w, kernel_h, kernel_w) == (0, 0, 1, 1) and op.window.dilation == (1, 1)
+    pointwise = (
+        (pad_h, pad_w, kernel_h, kernel_w) == (0, 0, 1, 1)
+        and op.window.dilation == (1, 1)
+        and depth == channels
+    )
     return Kernel(
         operator=op,
         function="arm_convolve_wrapper_s8",
@@ -35,7 +44,7 @@ def convolve_s8(op: Conv2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kerne
             "pads": (pad_h, pad_w),
             "range": activation_range(op.activation, output.q),
             "input_dims": nhwc(source),
-            "filter_dims": (filters, kernel_h, kernel_w, channels),
+            "filter_dims": (filters, kernel_h, kernel_w, depth),
             "output_dims": nhwc(output),
         },
         constants=(
@@ -46,8 +55,8 @@ def convolve_s8(op: Conv2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kerne
         ),
         # arm_convolve_s8: two columns of the im2col matrix, as int16, each padded to a word of
         # four (arm_convolve_s8_get_buffer_size); a pointwise convolution needs none.
-        scratch=0 if pointwise else 2 * 2 * _round_up(kernel_h * kernel_w * channels, 4),
-        macs=output.elements * kernel_h * kernel_w * channels,
+        scratch=0 if pointwise else 2 * 2 * _round_up(kernel_h * kernel_w * depth, 4),
+        macs=output.elements * kernel_h * kernel_w * depth,
     )
 
 

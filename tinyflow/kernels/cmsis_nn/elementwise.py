@@ -12,8 +12,8 @@ from tinyflow.kernels.scaling import ADD_LEFT_SHIFT, add_multipliers, softmax_pa
 
 
 def elementwise_add_s8(op: Add, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """ADD: int8 operands of the same shape."""
-    if not cmsis.has("arm_elementwise_add_s8"):
+    """ADD: int8, computed operands of the same shape."""
+    if not cmsis.has("arm_elementwise_add_s8") or not same_shapes(op, graph):
         return None
     return Kernel(
         operator=op,
@@ -24,6 +24,13 @@ def elementwise_add_s8(op: Add, graph: Graph, board: Board, cmsis: CmsisNN) -> K
     )
 
 
+def same_shapes(op: Add, graph: Graph) -> bool:
+    """Whether both operands are computed and have the output's shape."""
+    left, right, output = graph.tensors[op.left], graph.tensors[op.right], output_of(graph, op)
+    constant = left.is_constant or right.is_constant
+    return not constant and left.shape == right.shape == output.shape
+
+
 def add_context(op: Add, graph: Graph) -> dict[str, object]:
     """What both the CMSIS-NN and the portable ADD are called with."""
     left, right, output = graph.tensors[op.left], graph.tensors[op.right], output_of(graph, op)
@@ -31,7 +38,7 @@ def add_context(op: Add, graph: Graph) -> dict[str, object]:
         "left": left,
         "right": right,
         "output": output,
-        "multipliers": add_multipliers(left, right, output),
+        "multipliers": add_multipliers(op, left, right, output),
         "left_shift": ADD_LEFT_SHIFT,
         "range": activation_range(op.activation, output.q),
     }

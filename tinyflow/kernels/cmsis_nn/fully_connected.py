@@ -26,6 +26,8 @@ def fully_connected_s8(
         graph.tensors[op.weights],
         output_of(graph, op),
     )
+    if not weights.is_constant:
+        return None
     rows, depth = weights.shape
     batches = source.elements // depth
     multiplier, shift = accumulator_multipliers(source, weights, output, rows)

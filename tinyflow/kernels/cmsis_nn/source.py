@@ -39,6 +39,7 @@ _OPTIONAL = frozenset(
     {
         "arm_elementwise_add_s8",
         "arm_fully_connected_per_channel_s8",
+        "arm_nn_mat_mult_kernel_row_offset_s8_s16",
         "arm_pad_s8",
         "arm_softmax_s8",
     }

@@ -2,7 +2,246 @@
 
 from __future__ import annotations
 
-from tinyflow.ir.operators import Operator
-from tinyflow.kernels.base import Maker
+from typing import Any
 
-KERNELS: dict[type[Operator], tuple[Maker, ...]] = {}
+import numpy as np
+
+from tinyflow.boards import Board
+from tinyflow.errors import UnsupportedError
+from tinyflow.ir.elementwise import (
+    Comparison,
+    Equal,
+    Greater,
+    GreaterEqual,
+    Less,
+    LessEqual,
+    Maximum,
+    Minimum,
+    Mul,
+    NotEqual,
+    Prelu,
+    Select,
+    SquaredDifference,
+    Sub,
+)
+from tinyflow.ir.graph import Graph, Tensor
+from tinyflow.ir.operators import Add, Operator
+from tinyflow.ir.quantization import FixedPoint, activation_range
+from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
+from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.scaling import (
+    add_multipliers,
+    fraction,
+    output_multiplier,
+)
+
+#: Nested loops of the C; `tf_elementwise.h` has the same number.
+LOOPS = 5
+SQUARED_DIFFERENCE_LEFT_SHIFT = 7
+
+
+def loops(
+    operator: Operator, output: tuple[int, ...], *operands: tuple[int, ...]
+) -> dict[str, list[Any]]:
+    """The loop nest of a broadcast, outermost first: extents, and each operand's steps.
+
+    No operand's rank is above the output's. Neighbouring dimensions that all operands run
+    through alike become one loop, as in `BroadcastBinaryOpSimple` of TFLM's `broadcast_loop.h`.
+
+    Raises:
+        UnsupportedError: more loops are left than the kernels have.
+    """
+    shapes = [(1,) * (len(output) - len(shape)) + shape for shape in operands]
+    nest: list[tuple[int, list[int]]] = []
+    strides = [1] * len(shapes)
+    for axis in reversed(range(len(output))):
+        extents = [shape[axis] for shape in shapes]
+        steps = [0 if n == 1 else stride for n, stride in zip(extents, strides, strict=True)]
+        strides = [stride * n for n, stride in zip(extents, strides, strict=True)]
+        if output[axis] == 1:
+            continue
+        if nest and steps == [step * nest[-1][0] for step in nest[-1][1]]:
+            nest[-1] = (nest[-1][0] * output[axis], nest[-1][1])
+        else:
+            nest.append((output[axis], steps))
+    if len(nest) > LOOPS:
+        raise UnsupportedError(
+            f"{operator.kind} layer {operator.name!r}: the broadcast takes {len(nest)} nested "
+            f"loops, at most {LOOPS}"
+        )
+    nest += [(1, [0] * len(shapes))] * (LOOPS - len(nest))
+    nest.reverse()
+    return {
+        "extents": [extent for extent, _ in nest],
+        "steps": [[steps[i] for _, steps in nest] for i in range(len(shapes))],
+    }
+
+
+def _kernel(op: Operator, graph: Graph, function: str, template: str, **context: object) -> Kernel:
+    """A kernel on the operands' broadcast; constant operands go to flash."""
+    output = output_of(graph, op)
+    fields = [(field, graph.tensors[getattr(op, field)]) for field in op.input_fields]
+    shape = output.shape
+    for _, tensor in fields:  # a rank above the output's has leading dimensions of 1 only
+        shape = (1,) * (len(tensor.shape) - len(shape)) + shape
+    return Kernel(
+        operator=op,
+        function=function,
+        library="tinyflow",
+        template=f"portable/{template}.c.j2",
+        context={
+            "function": function,
+            "loops": loops(op, shape, *(tensor.shape for _, tensor in fields)),
+            **dict(fields),
+            "output": output,
+            **context,
+        },
+        constants=tuple(
+            Constant(
+                field,
+                tensor.dtype.c_type,
+                tensor.values.astype(tensor.dtype.c_type.removesuffix("_t")),
+                f"{field} {list(tensor.shape)}",
+            )
+            for field, tensor in fields
+            if tensor.is_constant
+        ),
+        header="tf_elementwise.h",
+    )
+
+
+def mul_s8(op: Mul, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """MUL: int8, broadcast in up to five loops, one operand may be constant."""
+    left, right, output = _operands(op, graph)
+    return _kernel(
+        op,
+        graph,
+        "tf_mul_s8",
+        "mul_s8",
+        multiplier=output_multiplier(op, left.q.scale * right.q.scale / output.q.scale),
+        range=activation_range(op.activation, output.q),
+    )
+
+
+def add_s8(op: Add, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """ADD: int8, broadcast in up to five loops, one operand may be constant."""
+    left, right, output = _operands(op, graph)
+    return _sum(op, graph, 1, add_multipliers(op, left, right, output))
+
+
+def sub_s8(op: Sub, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """SUB: int8, broadcast in up to five loops, one operand may be constant."""
+    left, right, output = _operands(op, graph)
+    return _sum(op, graph, -1, add_multipliers(op, left, right, output))
+
+
+def _sum(op: Add | Sub, graph: Graph, sign: int, multipliers: tuple[FixedPoint, ...]) -> Kernel:
+    return _kernel(
+        op,
+        graph,
+        "tf_sum_s8",
+        "sum_s8",
+        sign=sign,
+        multipliers=multipliers,
+        range=activation_range(op.activation, output_of(graph, op).q),
+    )
+
+
+def maximum_s8(op: Maximum, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """MAXIMUM: int8 of one quantisation, broadcast in up to five loops, one operand may be
+    constant.
+    """
+    return _kernel(op, graph, "tf_maximum_s8", "extremum_s8")
+
+
+def minimum_s8(op: Minimum, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """MINIMUM: int8 of one quantisation, broadcast in up to five loops, one operand may be
+    constant.
+    """
+    return _kernel(op, graph, "tf_minimum_s8", "extremum_s8")
+
+
+def squared_difference_s8(
+    op: SquaredDifference, graph: Graph, board: Board, cmsis: CmsisNN
+) -> Kernel | None:
+    """SQUARED_DIFFERENCE: int8, broadcast in up to five loops, one operand may be constant."""
+    left, right, output = (tensor.q.scale for tensor in _operands(op, graph))
+    twice_max = 2.0 * max(left, right)
+    with np.errstate(over="ignore"):  # in float32, as the reference
+        square = float(np.float32(1 << 2 * SQUARED_DIFFERENCE_LEFT_SHIFT) * np.float32(output))
+    return _kernel(
+        op,
+        graph,
+        "tf_squared_difference_s8",
+        "squared_difference_s8",
+        multipliers=(
+            fraction(op, left / twice_max),
+            fraction(op, right / twice_max),
+            output_multiplier(op, twice_max * twice_max / square),
+        ),
+    )
+
+
+def prelu_s8(op: Prelu, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """PRELU: int8, slopes broadcast in up to five loops, constant or computed."""
+    source, alpha, output = _operands(op, graph)
+    return _kernel(
+        op,
+        graph,
+        "tf_prelu_s8",
+        "prelu_s8",
+        positive=output_multiplier(op, source.q.scale / output.q.scale),
+        negative=output_multiplier(op, source.q.scale * alpha.q.scale / output.q.scale),
+    )
+
+
+def _comparison(relation: str) -> Maker:
+    def make(op: Comparison, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+        left, right, _ = _operands(op, graph)
+        return _kernel(
+            op,
+            graph,
+            "tf_compare_s8",
+            "compare_s8",
+            relation=f"TF_{relation}",
+            multipliers=(fraction(op, left.q.scale), fraction(op, right.q.scale)),
+        )
+
+    make.__doc__ = (
+        f"{relation}: int8 of scales below 1, broadcast in up to five loops, one operand may be "
+        "constant; the output is bool, read by SELECT_V2."
+    )
+    return make
+
+
+def select_s8(op: Select, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """SELECT_V2: int8 values of one quantisation, condition bool, broadcast in up to five loops,
+    any operand may be constant.
+    """
+    return _kernel(op, graph, "tf_select_s8", "select_s8")
+
+
+def _operands(op: Operator, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
+    left, right = (graph.tensors[index] for index in op.inputs())
+    return left, right, output_of(graph, op)
+
+
+_COMPARISONS: tuple[type[Comparison], ...] = (
+    Equal,
+    NotEqual,
+    Greater,
+    GreaterEqual,
+    Less,
+    LessEqual,
+)
+
+KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
+    Mul: (mul_s8,),
+    Sub: (sub_s8,),
+    Maximum: (maximum_s8,),
+    Minimum: (minimum_s8,),
+    SquaredDifference: (squared_difference_s8,),
+    Prelu: (prelu_s8,),
+    Select: (select_s8,),
+    **{kind: (_comparison(kind.kind),) for kind in _COMPARISONS},
+}

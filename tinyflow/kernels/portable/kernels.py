@@ -10,18 +10,22 @@ from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Add, Dequantize, Mean, Pad, Quantize, Reshape, Softmax
 from tinyflow.ir.types import DType
 from tinyflow.kernels.base import Kernel, output_of
-from tinyflow.kernels.cmsis_nn.elementwise import add_context, softmax_context
+from tinyflow.kernels.cmsis_nn.elementwise import add_context, same_shapes, softmax_context
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.scaling import mean_multiplier, rescale
 
 
 def add_s8(op: Add, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """ADD: int8 operands of the same shape."""
+    """ADD: int8, computed operands of the same shape."""
+    if not same_shapes(op, graph):
+        return None
     return Kernel(op, "tf_add_s8", "tinyflow", "portable/add_s8.c.j2", add_context(op, graph))
 
 
 def mean_s8(op: Mean, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """MEAN: int8, over neighbouring dimensions such as height and width."""
+    if not op.axes or op.axes != tuple(range(op.axes[0], op.axes[-1] + 1)):
+        return None
     source, output = graph.tensors[op.input], output_of(graph, op)
     count = math.prod(source.shape[axis] for axis in op.axes)
     return Kernel(

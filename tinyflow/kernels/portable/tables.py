@@ -1,8 +1,148 @@
-"""Functions of one int8 tensor, as tables, in portable C."""
+"""Functions of one int8 tensor, as tables, in portable C.
+
+Here too: LOG_SOFTMAX and L2_NORMALIZATION, functions of a row of the last dimension.
+"""
 
 from __future__ import annotations
 
+from tinyflow.boards import Board
+from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator
-from tinyflow.kernels.base import Maker
+from tinyflow.ir.quantization import Quantization, quantize_multiplier
+from tinyflow.ir.tables import (
+    Abs,
+    Elu,
+    Function,
+    HardSwish,
+    L2Normalization,
+    LeakyRelu,
+    Logistic,
+    LogSoftmax,
+    Relu,
+    Relu6,
+    Rsqrt,
+    Tanh,
+)
+from tinyflow.kernels import lookup
+from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
+from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.scaling import softmax_parameters
 
-KERNELS: dict[type[Operator], tuple[Maker, ...]] = {}
+_HEADER = "tf_tables.h"
+
+
+def logistic(op: Logistic, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """LOGISTIC: int8, output scale 1/256, by a table."""
+    return _lookup(op, graph, lookup.logistic(*_quantizations(op, graph)))
+
+
+def tanh(op: Tanh, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """TANH: int8, output scale 1/128, by a table."""
+    return _lookup(op, graph, lookup.tanh(*_quantizations(op, graph)))
+
+
+def hard_swish(op: HardSwish, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """HARD_SWISH: int8, the input's scale below 128 times the output's, by a table."""
+    return _lookup(op, graph, lookup.hard_swish(*_quantizations(op, graph)))
+
+
+def relu(op: Relu, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """RELU: int8, by a table."""
+    return _lookup(op, graph, lookup.relu(*_quantizations(op, graph)))
+
+
+def relu6(op: Relu6, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """RELU6: int8, not requantised to the output's scale as in the reference, by a table."""
+    return _lookup(op, graph, lookup.relu6(*_quantizations(op, graph)))
+
+
+def leaky_relu(op: LeakyRelu, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """LEAKY_RELU: int8, alpha of either sign, by a table."""
+    return _lookup(op, graph, lookup.leaky_relu(*_quantizations(op, graph), op.alpha))
+
+
+def absolute(op: Abs, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """ABS: int8, by a table."""
+    return _lookup(op, graph, lookup.absolute(*_quantizations(op, graph)))
+
+
+def elu(op: Elu, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """ELU: int8, by a table."""
+    return _lookup(op, graph, lookup.elu(*_quantizations(op, graph)))
+
+
+def rsqrt(op: Rsqrt, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """RSQRT: int8, input zero point -128 (no negative numbers), by a table."""
+    return _lookup(op, graph, lookup.rsqrt(*_quantizations(op, graph)))
+
+
+def _quantizations(op: Function, graph: Graph) -> tuple[Quantization, Quantization]:
+    return graph.tensors[op.input].q, output_of(graph, op).q
+
+
+def _lookup(op: Function, graph: Graph, table: lookup.Table) -> Kernel:
+    return Kernel(
+        op,
+        "tf_lookup_s8",
+        "tinyflow",
+        "portable/lookup_s8.c.j2",
+        {"elements": output_of(graph, op).elements},
+        constants=(Constant("table", "int8_t", table, "output by the input's byte [256]"),),
+        header=_HEADER,
+    )
+
+
+def log_softmax(op: LogSoftmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """LOG_SOFTMAX: int8, over the last dimension, at most 4095 elements."""
+    source = graph.tensors[op.input]
+    multiplier, least = softmax_parameters(op, source, 1.0)
+    # Back to the input's scale (`PreprocessLogSoftmaxScalingExp`).
+    reverse = quantize_multiplier((1 << (31 - multiplier.shift)) / multiplier.multiplier)
+    return Kernel(
+        op,
+        "tf_log_softmax_s8",
+        "tinyflow",
+        "portable/log_softmax_s8.c.j2",
+        {
+            "rows": source.elements // source.shape[-1],
+            "depth": source.shape[-1],
+            "multiplier": multiplier,
+            "reverse": reverse,
+            "least_difference": least,
+        },
+        header=_HEADER,
+    )
+
+
+def l2_normalization(
+    op: L2Normalization, graph: Graph, board: Board, cmsis: CmsisNN
+) -> Kernel | None:
+    """L2_NORMALIZATION: int8, over the last dimension, output scale 1/128, up to rank 4."""
+    source = graph.tensors[op.input]
+    return Kernel(
+        op,
+        "tf_l2_normalization_s8",
+        "tinyflow",
+        "portable/l2_normalization_s8.c.j2",
+        {
+            "rows": source.elements // source.shape[-1],
+            "depth": source.shape[-1],
+            "zero_point": source.q.zero_point,
+        },
+        header=_HEADER,
+    )
+
+
+KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
+    Abs: (absolute,),
+    Elu: (elu,),
+    HardSwish: (hard_swish,),
+    L2Normalization: (l2_normalization,),
+    LeakyRelu: (leaky_relu,),
+    LogSoftmax: (log_softmax,),
+    Logistic: (logistic,),
+    Relu: (relu,),
+    Relu6: (relu6,),
+    Rsqrt: (rsqrt,),
+    Tanh: (tanh,),
+}

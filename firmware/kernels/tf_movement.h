@@ -1,0 +1,48 @@
+/*
+ * Copies between layouts, of elements of any size. What is copied where is worked out when the
+ * model is compiled; all offsets and strides are in bytes. Each stands in a file of its own name.
+ */
+#ifndef TF_MOVEMENT_H
+#define TF_MOVEMENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Dimensions of a box; those a model does not need have an extent of 1 and come first. */
+#define TF_MOVEMENT_RANK 5
+
+typedef struct {
+    int32_t run; /* neighbouring bytes that stay together, the dimension within all others */
+    int32_t extent[TF_MOVEMENT_RANK];
+    int32_t read[TF_MOVEMENT_RANK]; /* strides; negative or 0 where elements turn or repeat */
+    int32_t write[TF_MOVEMENT_RANK];
+    int32_t read_start;
+    int32_t write_start;
+} tf_move_params;
+
+/* Copies a box. Input and output do not overlap. */
+void tf_move(const tf_move_params *params, const void *input, void *output);
+
+typedef struct {
+    int32_t run;
+    int32_t extent[TF_MOVEMENT_RANK];
+} tf_take_params;
+
+/*
+ * Writes in order what lies at the sum of one offset per dimension. offsets holds a table for each
+ * dimension, one after another. Input and output do not overlap.
+ */
+void tf_take(const tf_take_params *params, const int32_t *offsets, const void *input,
+             void *output);
+
+typedef struct {
+    int32_t run;
+    int32_t extent[TF_MOVEMENT_RANK];
+    int32_t value; /* of the bytes of the output that nothing is written to */
+    size_t size;   /* of the output; 0 where all of it is written */
+} tf_put_params;
+
+/* The inverse of tf_take: reads in order, writes by offsets. Input and output do not overlap. */
+void tf_put(const tf_put_params *params, const int32_t *offsets, const void *input, void *output);
+
+#endif

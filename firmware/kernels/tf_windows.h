@@ -1,0 +1,117 @@
+/*
+ * Further convolutions, products, resizing and reductions: int8, exact with TFLM's reference
+ * kernels. Tensors are NHWC, weights OHWI. Pairs are height and width. None works in-place.
+ * Each function stands in a file of its own name.
+ */
+#ifndef TF_WINDOWS_H
+#define TF_WINDOWS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    int32_t input[4];
+    int32_t output[4];
+    int32_t kernel[3]; /* height, width and input channels of a filter */
+    int32_t filters_per_group;
+    int32_t stride[2];
+    int32_t dilation[2];
+    int32_t padding[2]; /* above and left */
+    int32_t input_offset;
+    int32_t output_offset;
+    int32_t minimum;
+    int32_t maximum;
+    const int8_t *weights;
+    const int32_t *bias;
+    const int32_t *multiplier; /* of each filter, as shift */
+    const int32_t *shift;
+} tf_window_params;
+
+/* Convolution; filters_per_group filters see the kernel[2] channels of their group. */
+void tf_grouped_conv_s8(const tf_window_params *params, const int8_t *input, int8_t *output);
+
+/*
+ * Transposed convolution; stride and padding are those of the convolution from output to input.
+ * There is one group and no dilation.
+ */
+void tf_transpose_conv_s8(const tf_window_params *params, const int8_t *input, int8_t *output);
+
+/* A stack of matrices: step leads from one to the next along each batch dimension, 0 repeats. */
+typedef struct {
+    size_t step[3];
+    size_t row_stride;
+    size_t column_stride;
+    int32_t offset;
+} tf_matrices;
+
+typedef struct {
+    size_t batches[3];
+    size_t rows;
+    size_t depth;
+    size_t columns;
+    tf_matrices left;
+    tf_matrices right;
+    const int32_t *bias; /* of each column, or NULL */
+    int32_t output_offset;
+    int32_t multiplier;
+    int32_t shift;
+    int32_t minimum;
+    int32_t maximum;
+} tf_batch_matmul_params;
+
+/* Matrix products, to output [batches][rows][columns]. */
+void tf_batch_matmul_s8(const tf_batch_matmul_params *params, const int8_t *left,
+                        const int8_t *right, int8_t *output);
+
+typedef struct {
+    size_t extent;
+    size_t stride; /* of the input, in elements */
+} tf_loop;
+
+/* Which elements make one of the output: `reduced` runs over them, `kept` over the output. */
+typedef struct {
+    tf_loop kept[3];
+    tf_loop reduced[3];
+} tf_reduction;
+
+typedef struct {
+    tf_reduction loops;
+    int32_t bias; /* the input's zero point times the number of reduced elements */
+    int32_t output_offset;
+    int32_t multiplier; /* the scales' ratio, of a mean divided by the number of elements */
+    int32_t shift;
+} tf_reduce_sum_params;
+
+/* Sum or mean. */
+void tf_reduce_sum_s8(const tf_reduce_sum_params *params, const int8_t *input, int8_t *output);
+
+/* Which end of the order is sought. */
+typedef enum { TF_MAXIMUM = 0, TF_MINIMUM = -1 } tf_extreme;
+
+/* Maximum or minimum. */
+void tf_reduce_extreme_s8(const tf_reduction *loops, tf_extreme extreme, const int8_t *input,
+                          int8_t *output);
+
+/* Index of the first maximum or minimum of input [outer][count][inner], to [outer][inner]. */
+void tf_arg_extreme_s8(const int8_t *input, int32_t *output, size_t outer, size_t count,
+                       size_t inner, tf_extreme extreme);
+
+/* One dimension: index i of the output lies at i * scale + offset, in 1/1024 of an element. */
+typedef struct {
+    int32_t input;
+    int32_t output;
+    int32_t scale;
+    int32_t offset;
+} tf_resize_axis;
+
+typedef struct {
+    int32_t batches;
+    int32_t channels;
+    tf_resize_axis height;
+    tf_resize_axis width;
+} tf_resize_params;
+
+/* Bilinear interpolation; no position of the output lies an element or more beyond the input. */
+void tf_resize_bilinear_s8(const tf_resize_params *params, const int8_t *input, int8_t *output);
+
+#endif

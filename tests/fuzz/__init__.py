@@ -1,0 +1,1 @@
+"""Fuzzing of the importer and of all that follows it up to the generated C."""

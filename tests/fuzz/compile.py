@@ -1,0 +1,34 @@
+"""What a fuzzed file goes through: import, kernels, plan and C, all but the compiler."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tinyflow.boards import load_board
+from tinyflow.codegen.model import generate_model
+from tinyflow.errors import TinyflowError
+from tinyflow.frontend.tflite_file import read_tflite
+from tinyflow.frontend.tflite_import import import_model
+from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
+from tinyflow.kernels.select import select_kernels
+from tinyflow.pipeline import check_fit
+from tinyflow.plan.memory import plan_memory
+
+_BOARD = load_board("stm32l4r5")
+
+
+def compile_file(path: Path) -> str:
+    """How it ended: "built", or the kind of the one clear error.
+
+    Anything but a TinyflowError with a message is a bug, and passes through.
+    """
+    try:
+        content = read_tflite(path)
+        graph = import_model(content, path, name="fuzzed")
+        cmsis = find_cmsis_nn()
+        plan = plan_memory(graph, select_kernels(graph, _BOARD, cmsis))
+        check_fit(generate_model(graph, plan, cmsis, content), plan, _BOARD)
+    except TinyflowError as error:
+        assert error.message.strip()
+        return type(error).__name__
+    return "built"

@@ -1,0 +1,29 @@
+"""A bounded run of the fuzzer; `benchmarks/fuzz.py` runs it for longer."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.compile import compile_file
+from tests.fuzz.mutate import raw, structured
+from tests.support.small_model import small_model
+
+
+@pytest.mark.parametrize("mutate", [raw, structured])
+def test_a_damaged_model_ends_in_c_or_in_one_clear_error(
+    mutate: Callable[[bytes, random.Random], bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "damaged.tflite"
+    content = small_model()
+    ends: Counter[str] = Counter()
+    for seed in range(250):
+        path.write_bytes(mutate(content, random.Random(seed)))
+        ends[compile_file(path)] += 1
+    # Both ways out are met, or the mutations test nothing.
+    assert ends["InputError"] > 0
+    assert ends["built"] > 0
