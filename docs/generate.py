@@ -15,21 +15,25 @@ import re
 import sys
 import typing
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import typer
 from pydantic import BaseModel
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.conformance.driver import model_of
+from tests.conformance.test_conformance import FAMILIES
+from tests.e2e.test_operators import CASES
 from tinyflow.boards import board_ids, load_board
 from tinyflow.cli.app import app
 from tinyflow.errors import exit_codes
+from tinyflow.frontend.tflite_import import import_model
 from tinyflow.frontend.tflite_operators import IMPORTERS
-from tinyflow.ir import operators as ops
-from tinyflow.ir.graph import Graph, Tensor
-from tinyflow.ir.quantization import Quantization
-from tinyflow.ir.types import Activation, DType, Padding
+from tinyflow.ir.graph import Graph
+from tinyflow.ir.types import Activation
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
 from tinyflow.kernels.select import KERNELS, select_kernels
@@ -313,56 +317,21 @@ def _constraint(makers: tuple[Callable[..., Kernel | None], ...]) -> str:
 
 
 def _probed(kind: str, copy: CmsisNN) -> Iterator[Kernel]:
-    """The kernels chosen for examples of an operator."""
+    """The kernels chosen for the cases that the tests have of an operator."""
     board = load_board("stm32f746")
     for graph in _examples():
-        if graph.operators[0].kind == kind:
-            yield from select_kernels(graph, board, copy)
+        for kernel in select_kernels(graph, board, copy):
+            if kernel.operator.kind == kind:
+                yield kernel
 
 
-def _examples() -> Iterator[Graph]:
-    """For each operator a graph of it alone; several where the kernel depends on more."""
-    image = _tensor((1, 4, 4, 4))
-    row = _tensor((1, 4))
-    real = Tensor("real", (1, 4), DType.FLOAT32)
-    unsigned = _tensor((1, 4), DType.UINT8)
-    filters, depthwise = _constant((4, 3, 3, 4), 0), _constant((1, 3, 3, 4), 3)
-    window, none = ops.Window((1, 1), Padding.SAME), Activation.NONE
-    yield _graph(ops.Add("", 0, 0, 1, none), image, image)
-    yield _graph(ops.AveragePool2D("", 0, 1, (2, 2), window, none), image, image)
-    yield _graph(ops.MaxPool2D("", 0, 1, (2, 2), window, none), image, image)
-    yield _graph(ops.Conv2D("", 0, 2, None, 1, window, none), image, image, filters)
-    yield _graph(ops.DepthwiseConv2D("", 0, 2, None, 1, window, 1, none), image, image, depthwise)
-    for weights in (_constant((4, 4), None), _constant((4, 4), 0)):
-        yield _graph(ops.FullyConnected("", 0, 2, None, 1, none), row, row, weights)
-    yield _graph(ops.Mean("", 0, 1, (1, 2)), image, row)
-    yield _graph(ops.Pad("", 0, 1, ((0, 0), (1, 1), (1, 1), (0, 0))), image, _tensor((1, 6, 6, 4)))
-    yield _graph(ops.Reshape("", 0, 1), row, row)
-    yield _graph(ops.Softmax("", 0, 1, 1.0), row, row)
-    for source, output in (
-        (real, row),
-        (real, unsigned),
-        (row, row),
-        (unsigned, row),
-        (row, unsigned),
-    ):
-        yield _graph(ops.Quantize("", 0, 1), source, output)
-    for source in (row, unsigned):
-        yield _graph(ops.Dequantize("", 0, 1), source, real)
-
-
-def _graph(operator: ops.Operator, *tensors: Tensor) -> Graph:
-    return Graph("example", tensors, (operator,), (0,), (1,))
-
-
-def _tensor(shape: tuple[int, ...], dtype: DType = DType.INT8) -> Tensor:
-    return Tensor("tensor", shape, dtype, Quantization((0.5,), (0,)))
-
-
-def _constant(shape: tuple[int, ...], axis: int | None) -> Tensor:
-    scales = (0.5,) * (1 if axis is None else shape[axis])
-    quantization = Quantization(scales, (0,) * len(scales), axis)
-    return Tensor("weights", shape, DType.INT8, quantization, np.ones(shape, np.int8))
+@cache
+def _examples() -> tuple[Graph, ...]:
+    """The graphs of all single-operator cases of the tests."""
+    contents = [case() for case in CASES.values()]
+    for family in FAMILIES.values():
+        contents += [model_of({name: case}) for name, case in family.items()]
+    return tuple(import_model(content, Path("case"), name="case") for content in contents)
 
 
 #: What may stand between markers.

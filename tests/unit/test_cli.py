@@ -14,7 +14,7 @@ from tinyflow.cli import boards, console
 from tinyflow.cli.app import app
 from tinyflow.errors import InputError, TinyflowError, exit_codes
 
-COMMANDS = ["build", "init", "boards", "run", "test", "flash", "doctor"]
+COMMANDS = ["build", "init", "boards", "run", "test", "bisect", "flash", "doctor"]
 
 
 def test_every_command_is_here() -> None:
