@@ -19,7 +19,6 @@ from tinyflow.codegen.model import ModelCode, generate_model
 from tinyflow.codegen.names import c_identifier, model_name
 from tinyflow.codegen.project import HarnessTensor, ModelHarness, write_project
 from tinyflow.codegen.render import write_folder, write_if_changed
-from tinyflow.codegen.renode import write_renode
 from tinyflow.emulate.verify import Verification, verify_firmware
 from tinyflow.errors import BudgetError, ExactnessError, FitError
 from tinyflow.frontend.accuracy import accuracy, int8_predictions
@@ -34,6 +33,7 @@ from tinyflow.progress import Progress
 from tinyflow.report.assemble import assemble_report
 from tinyflow.report.model import AccuracySection, Report
 from tinyflow.report.plan import describe_plan
+from tinyflow.report.renode import write_renode
 from tinyflow.request import Array, BuildRequest
 from tinyflow.toolchain.compiler import compiler_identity
 from tinyflow.toolchain.elf import Image, read_image
@@ -76,7 +76,6 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
         report = assemble_report(
             request.board,
             graph,
-            plan,
             code,
             cmsis,
             image,

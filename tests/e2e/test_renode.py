@@ -15,12 +15,12 @@ import tinyflow
 from tests.support.fake_model import PLUS_ONE, write_fake_model
 from tests.support.small_model import small_model
 from tinyflow.boards import board_ids, load_board
-from tinyflow.codegen.renode import write_renode
 from tinyflow.emulate import open_target, renode
 from tinyflow.emulate.hil import run_hil_tests
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.renode import Renode, find_renode, find_renode_test
 from tinyflow.errors import DeviceError, HilTestError, RenodeMissingError
+from tinyflow.report.renode import write_renode
 from tinyflow.toolchain.platformio import build_project
 
 

@@ -59,7 +59,7 @@ def test_sizes_by_kind(image: Image) -> None:
     assert image.bss_bytes == 48
     assert image.stack_bytes == 4096
     assert image.code_bytes + 32 + 12 == image.flash_bytes
-    assert image.ram_bytes == 4096 + 12 + 48
+    assert image.data_bytes + image.bss_bytes + image.stack_bytes == 4096 + 12 + 48
     assert image.arena_bytes("tiny") == 48
 
 

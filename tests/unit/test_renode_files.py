@@ -15,10 +15,8 @@ import pytest
 
 from tinyflow.boards import Board, board_ids, load_board
 from tinyflow.codegen.renode import (
-    MAX_VECTORS,
     performance_in_mips,
     render_script,
-    write_renode,
 )
 from tinyflow.emulate import renode
 from tinyflow.emulate.hil import run_hil_tests
@@ -37,6 +35,7 @@ from tinyflow.report.model import (
     Report,
     TensorSection,
 )
+from tinyflow.report.renode import MAX_VECTORS, write_renode
 from tinyflow.resources import RENODE
 from tinyflow.timing.estimate import CYCLES_PER_INSTRUCTION, estimate
 from tinyflow.toolchain.elf import Image

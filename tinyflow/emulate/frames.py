@@ -9,7 +9,6 @@ from dataclasses import dataclass
 SYNC = b"TF"
 REPLY = 0x80
 ERROR = 0xFF
-MAX_PAYLOAD = 0xFFFF
 #: Bytes of a frame that are not payload: sync, command, sequence, length and CRC.
 OVERHEAD = 10
 

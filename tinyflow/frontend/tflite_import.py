@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.frontend.operator_reader import QUANTISE_HINT, OperatorReader, indices
 from tinyflow.frontend.read_movement import SEVERAL_OUTPUTS
-from tinyflow.frontend.tflite_file import operator_name, parse_tflite, read_tflite, text
+from tinyflow.frontend.tflite_file import operator_name, parse_tflite, text
 from tinyflow.frontend.tflite_operators import IMPORTERS
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Dequantize, Operator, Quantize
@@ -33,19 +33,19 @@ _DTYPE_NAMES = {
 }
 
 
-def import_tflite(path: Path, *, name: str) -> Graph:
-    """Read an int8 .tflite file into a verified graph called `name`.
+def import_model(content: bytes, path: Path, *, name: str) -> Graph:
+    """Read an int8 .tflite into a verified graph called `name`.
+
+    Args:
+        content: the file's bytes, as `read_tflite` gives them.
+        path: where they came from, for messages only.
+        name: of the graph, a C identifier.
 
     Raises:
-        InputError: the file is missing, damaged, a float model, or has a dynamic shape.
+        InputError: the file is damaged, a float model, or has a dynamic shape.
         UnsupportedError: an operator, type or attribute is not compiled; the message names the
             operator and the layer.
     """
-    return import_model(read_tflite(path), path, name=name)
-
-
-def import_model(content: bytes, path: Path, *, name: str) -> Graph:
-    """As `import_tflite`, from the file's bytes; `path` is for messages only."""
     model = parse_tflite(content, path)
     if len(model.subgraphs) > 1:
         raise UnsupportedError(

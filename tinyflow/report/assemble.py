@@ -11,7 +11,6 @@ from tinyflow.codegen.names import layer_title
 from tinyflow.emulate.verify import Verification
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.plan.memory import MemoryPlan
 from tinyflow.project import BudgetTable
 from tinyflow.report.model import (
     AccuracySection,
@@ -36,7 +35,6 @@ from tinyflow.toolchain.elf import Image
 def assemble_report(
     board: Board,
     graph: Graph,
-    plan: MemoryPlan,
     code: ModelCode,
     cmsis: CmsisNN,
     image: Image,
@@ -50,7 +48,7 @@ def assemble_report(
 ) -> Report:
     """The report of a finished build in `folder`."""
     latency = _latency(verification.instructions, board)
-    memory = _memory(board, code, plan, image, verification.stack_peak)
+    memory = _memory(board, code.name, image, verification.stack_peak)
     return Report(
         tinyflow=__version__,
         model=ModelSection(
@@ -124,22 +122,21 @@ def _latency(instructions: int, board: Board) -> LatencySection:
     )
 
 
-def _memory(
-    board: Board, code: ModelCode, plan: MemoryPlan, image: Image, stack_peak: int
-) -> MemorySection:
-    bss = image.bss_bytes - plan.arena_size
+def _memory(board: Board, model: str, image: Image, stack_peak: int) -> MemorySection:
+    """RAM and flash as the linked image has them, and the stack as it was measured."""
+    arena = image.arena_bytes(model)
     return MemorySection(
         ram=RamSection(
-            arena=plan.arena_size,
+            arena=arena,
             data=image.data_bytes,
-            bss=bss,
+            bss=image.bss_bytes - arena,
             stack=stack_peak,
-            total=plan.arena_size + image.data_bytes + bss + stack_peak,
+            total=image.data_bytes + image.bss_bytes + stack_peak,
             available=board.ram.size,
         ),
         flash=FlashSection(
-            code=image.flash_bytes - code.weight_bytes,
-            weights=code.weight_bytes,
+            code=image.code_bytes + image.data_bytes,
+            weights=image.weights_bytes,
             total=image.flash_bytes,
             available=board.flash.size,
         ),

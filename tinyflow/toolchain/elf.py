@@ -67,11 +67,6 @@ class Image:
         """Flash other than weights and initial data."""
         return self.flash_bytes - self.weights_bytes - self.data_bytes
 
-    @property
-    def ram_bytes(self) -> int:
-        """RAM the image reserves: data, bss (the arena among it) and the whole stack."""
-        return self.data_bytes + self.bss_bytes + self.stack_bytes
-
     def arena_bytes(self, model: str) -> int:
         """The size of the arena of the model of that C name; it is part of `bss_bytes`."""
         return self.symbol(f"{model}_arena").size

@@ -6,6 +6,7 @@ Oscillators and PLLs are ready as soon as they are switched on.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -257,13 +258,13 @@ class Rcc(Peripheral):
                 other.check_clock(hz, self)
 
 
-class ClockLimited(Peripheral):
+class ClockLimited(Peripheral, ABC):
     """A peripheral whose setting bounds the core clock: flash wait states, the regulator."""
 
+    @abstractmethod
     def check_clock(self, core_hz: int, rcc: Rcc) -> None:
         """Refuse a core clock too high for this setting.
 
         Raises:
             PeripheralFault: naming the manual's table.
         """
-        raise NotImplementedError

@@ -29,11 +29,6 @@ class Uart(Peripheral):
         """Bytes from the host, for the firmware to read."""
         self._received.extend(data)
 
-    @property
-    def has_input(self) -> bool:
-        """Whether a byte waits for the firmware."""
-        return bool(self._received)
-
     def poll(self) -> bool:
         """The firmware reads the receiver's status: whether there is a byte.
 
