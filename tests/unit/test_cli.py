@@ -13,8 +13,9 @@ from tinyflow.boards import board_ids
 from tinyflow.cli import boards, console
 from tinyflow.cli.app import app
 from tinyflow.errors import InputError, TinyflowError, exit_codes
+from tinyflow.frontend.tflite_operators import IMPORTERS
 
-COMMANDS = ["build", "init", "boards", "run", "test", "bisect", "flash", "doctor"]
+COMMANDS = ["build", "init", "boards", "operators", "run", "test", "bisect", "flash", "doctor"]
 
 
 def test_every_command_is_here() -> None:
@@ -48,6 +49,18 @@ def test_wrong_usage_is_exit_code_2(tinyflow: CommandLine) -> None:
 
 def test_version(tinyflow: CommandLine) -> None:
     assert tinyflow("--version").out.startswith("tinyflow 0.")
+
+
+def test_operators(tinyflow: CommandLine) -> None:
+    listed = tinyflow("operators", "--json").json
+    assert {service["operator"] for service in listed} == set(IMPORTERS)
+    assert all(service["types"] or service["attributes"] for service in listed)
+    convolution = tinyflow("operators", "conv_2d", "--json").json
+    assert [service["library"] for service in convolution] == ["CMSIS-NN", "tinyflow"]
+    assert convolution[0]["types"] == "int8"
+    table = tinyflow("operators", "SOFTMAX").out
+    assert "SOFTMAX" in table and "ADD" not in table
+    tinyflow.refused(3, "operators", "FOO", says=("FOO", "tinyflow operators"))
 
 
 def test_boards(tinyflow: CommandLine) -> None:

@@ -16,7 +16,7 @@ PER_CHANNEL = "arm_fully_connected_per_channel_s8"
 def fully_connected_s8(
     op: FullyConnected, graph: Graph, board: Board, cmsis: CmsisNN
 ) -> Kernel | None:
-    """FULLY_CONNECTED: int8 weights, per tensor or per channel, leading dimensions as rows.
+    """FULLY_CONNECTED: int8, weights per tensor or per channel, leading dimensions as rows.
 
     CMSIS-NN before 7 has no per-channel form; there it runs as the pointwise convolution that
     it is, whose arithmetic is the same.
