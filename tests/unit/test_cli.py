@@ -15,7 +15,7 @@ from tinyflow.cli.app import app
 from tinyflow.errors import InputError, TinyflowError, exit_codes
 from tinyflow.frontend.tflite_operators import IMPORTERS
 
-COMMANDS = ["build", "init", "boards", "operators", "run", "test", "bisect", "flash", "doctor"]
+COMMANDS = "build compare init boards operators run test bisect flash doctor".split()
 
 
 def test_every_command_is_here() -> None:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from tinyflow.boards import load_board
-from tinyflow.cli.console import ConsoleProgress, err, out
+from tinyflow.boards import Board, load_board
+from tinyflow.cli.console import ConsoleProgress, err, out, print_json
 from tinyflow.cli.options import Json
 from tinyflow.errors import BudgetError, ExactnessError, InputError
 from tinyflow.project import PROJECT_FILE, Project, make_project, read_project
 
 if TYPE_CHECKING:
     from tinyflow.report.model import Report
+    from tinyflow.request import BuildRequest
 
 
 def command(
@@ -28,8 +29,12 @@ def command(
         ),
     ] = None,
     board: Annotated[
-        str | None,
-        typer.Option(help="The board; `tinyflow boards` lists them.", show_default=False),
+        list[str] | None,
+        typer.Option(
+            help="The board; `tinyflow boards` lists them. Several times: builds for each and "
+            "compares.",
+            show_default=False,
+        ),
     ] = None,
     calibration: Annotated[
         Path | None,
@@ -48,7 +53,11 @@ def command(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="Where the project goes. Default: build/BOARD.", show_default=False),
+        typer.Option(
+            help="Where the project goes; for several boards the folder over theirs. "
+            "Default: build/BOARD.",
+            show_default=False,
+        ),
     ] = None,
     name: Annotated[
         str | None,
@@ -83,43 +92,93 @@ def command(
       tinyflow build --board stm32f746
       tinyflow build kws.tflite --board stm32l4r5
       tinyflow build net.keras --board nrf52840 --calibration samples.npz
+      tinyflow build kws.tflite --board stm32f746 --board stm32l4r5
     """
-    from tinyflow.pipeline import run
-    from tinyflow.report.model import Report
     from tinyflow.request import BuildRequest
 
     project = _project(model, calibration, test)
-    chosen = board or project.build.board
-    if chosen is None:
+    targets = [load_board(name) for name in _boards(board, project)]
+    requests = [
+        BuildRequest(
+            model=project.model.path,
+            board=target,
+            output=_folder(output, target, several=len(targets) > 1).resolve(),
+            name=name or project.model.name,
+            calibration=project.data.calibration,
+            training=project.data.training,
+            test=project.data.test,
+            test_samples=project.data.test_samples,
+            calibration_samples=project.quantize.samples,
+            prune=project.prune,
+            budget=project.budget,
+            cmsis_nn=cmsis_nn or project.build.cmsis_nn,
+            vectors=vectors or project.build.vectors,
+            emit_tflite_array=emit_tflite_array or project.build.emit_tflite_array,
+        )
+        for target in targets
+    ]
+    _build_all(requests, as_json=as_json)
+
+
+def _boards(named: list[str] | None, project: Project) -> list[str]:
+    chosen = named or ([project.build.board] if project.build.board else [])
+    if not chosen:
         raise InputError(
             "no board named",
             hint="Give --board BOARD, or `board` in [build]; `tinyflow boards` lists them.",
         )
-    target = load_board(chosen)
-    request = BuildRequest(
-        model=project.model.path,
-        board=target,
-        output=(output or Path("build") / target.id).resolve(),
-        name=name or project.model.name,
-        calibration=project.data.calibration,
-        training=project.data.training,
-        test=project.data.test,
-        test_samples=project.data.test_samples,
-        calibration_samples=project.quantize.samples,
-        prune=project.prune,
-        budget=project.budget,
-        cmsis_nn=cmsis_nn or project.build.cmsis_nn,
-        vectors=vectors or project.build.vectors,
-        emit_tflite_array=emit_tflite_array or project.build.emit_tflite_array,
-    )
-    try:
-        with ConsoleProgress() as progress:
-            report = run(request, progress)
-    except (BudgetError, ExactnessError):
-        if not as_json:
-            _show(Report.read(request.output / "report.json"), request.output, as_json=False)
-        raise
-    _show(report, request.output, as_json=as_json)
+    return list(dict.fromkeys(chosen))
+
+
+def _folder(output: Path | None, board: Board, *, several: bool) -> Path:
+    if output is None:
+        return Path("build") / board.id
+    return output / board.id if several else output
+
+
+def _build_all(requests: list[BuildRequest], *, as_json: bool) -> None:
+    """Build each and show them; what a complete build is judged to be is raised at the end."""
+    from tinyflow.pipeline import run
+    from tinyflow.report.model import Report
+
+    reports: list[Report] = []
+    failed: list[BudgetError | ExactnessError] = []
+    for request in requests:
+        try:
+            with ConsoleProgress() as progress:
+                reports.append(run(request, progress))
+        except (BudgetError, ExactnessError) as error:
+            failed.append(error)
+            reports.append(Report.read(request.output / "report.json"))
+    if not (as_json and failed):  # the error is the one JSON document then
+        _show(reports, as_json=as_json)
+    if not as_json:
+        for request in requests:
+            err.print(f"\n[dim]the project is in[/] {escape(str(request.output))}", soft_wrap=True)
+    if failed:
+        raise failed[0]
+
+
+def _show(reports: list[Report], *, as_json: bool) -> None:
+    from tinyflow.report.compare import compare, render_comparison
+    from tinyflow.report.terminal import print_report
+
+    if len(reports) == 1:
+        if as_json:
+            typer.echo(reports[0].to_json(), nl=False)
+        else:
+            print_report(out, reports[0])
+        return
+    comparison = compare(reports)
+    if as_json:
+        print_json(
+            {
+                "reports": [report.model_dump(mode="json", by_alias=True) for report in reports],
+                "comparison": comparison.model_dump(mode="json"),
+            }
+        )
+    else:
+        out.print(render_comparison(comparison))
 
 
 def _project(model: Path | None, calibration: Path | None, test: Path | None) -> Project:
@@ -136,16 +195,6 @@ def _project(model: Path | None, calibration: Path | None, test: Path | None) ->
         if path is not None
     }
     return project.model_copy(update={"data": project.data.model_copy(update=data)})
-
-
-def _show(report: Report, folder: Path, *, as_json: bool) -> None:
-    from tinyflow.report.terminal import print_report
-
-    if as_json:
-        typer.echo(report.to_json(), nl=False)
-        return
-    print_report(out, report)
-    err.print(f"\n[dim]the project is in[/] {escape(str(folder))}", soft_wrap=True)
 
 
 command.__name__ = "build"
