@@ -25,6 +25,8 @@ from tinyflow.frontend.calibration import (
 from tinyflow.frontend.tflite_file import is_tflite, read_tflite
 from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph, Tensor
+from tinyflow.ir.movement import index_extent
+from tinyflow.ir.operators import TensorId
 from tinyflow.ir.types import DType
 from tinyflow.progress import Progress
 from tinyflow.project import PruneTable
@@ -186,7 +188,7 @@ def device_inputs(
     random = np.random.default_rng(0)
     vectors = real[:count]
     while len(vectors) < count:
-        vectors.append(tuple(_random_input(random, tensor) for tensor in tensors))
+        vectors.append(tuple(_random_input(random, graph, index) for index in graph.inputs))
     return vectors, test
 
 
@@ -202,7 +204,12 @@ def _quantised_samples(tensors: Sequence[Tensor], data: Dataset) -> list[tuple[A
     return [tuple(array[index] for array in arrays) for index in range(len(data))]
 
 
-def _random_input(random: np.random.Generator, tensor: Tensor) -> Array:
+def _random_input(random: np.random.Generator, graph: Graph, index: TensorId) -> Array:
+    """Any value of the type; indices are in range, for others are errors, not results."""
+    tensor = graph.tensors[index]
+    extent = index_extent(graph, index)
+    if extent is not None:
+        return random.integers(0, extent, tensor.shape, tensor.dtype.numpy)
     if tensor.dtype is DType.FLOAT32:
         return random.uniform(-1.0, 1.0, tensor.shape).astype(np.float32)
     limits = np.iinfo(tensor.dtype.value)

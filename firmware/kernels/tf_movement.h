@@ -45,4 +45,22 @@ typedef struct {
 /* The inverse of tf_take: reads in order, writes by offsets. Input and output do not overlap. */
 void tf_put(const tf_put_params *params, const int32_t *offsets, const void *input, void *output);
 
+/* What tf_gather, and the model, return where an index lies outside of the input. */
+#define TF_INDEX_ERROR 1
+
+typedef struct {
+    size_t batches;
+    size_t outer;
+    size_t extent; /* of the dimension that the indices count along */
+    size_t count;  /* indices of one batch */
+    size_t run;    /* bytes that one index stands for */
+} tf_gather_params;
+
+/*
+ * For each of input [batches][outer][extent][run] the runs at indices [batches][count], checked;
+ * to output [batches][outer][count][run]. Input and output do not overlap.
+ */
+int tf_gather(const tf_gather_params *params, const int32_t *indices, const void *input,
+              void *output);
+
 #endif

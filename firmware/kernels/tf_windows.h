@@ -95,6 +95,28 @@ void tf_reduce_extreme_s8(const tf_reduction *loops, tf_extreme extreme, const i
 /* Index of the first maximum or minimum of input [outer][count][inner], to [outer][inner]. */
 void tf_arg_extreme_s8(const int8_t *input, int32_t *output, size_t outer, size_t count,
                        size_t inner, tf_extreme extreme);
+void tf_arg_extreme_s8_s64(const int8_t *input, int64_t *output, size_t outer, size_t count,
+                           size_t inner, tf_extreme extreme);
+
+/*
+ * The index among count elements, inner apart. The complement turns the order round, so that a
+ * minimum is a maximum of complements.
+ */
+static inline size_t tf_find_extreme_s8(const int8_t *element, size_t count, size_t inner,
+                                        tf_extreme extreme)
+{
+    int32_t best = *element ^ extreme;
+    size_t found = 0;
+    for (size_t i = 1; i < count; ++i) {
+        element += inner;
+        const int32_t value = *element ^ extreme;
+        if (value > best) {
+            best = value;
+            found = i;
+        }
+    }
+    return found;
+}
 
 /* One dimension: index i of the output lies at i * scale + offset, in 1/1024 of an element. */
 typedef struct {

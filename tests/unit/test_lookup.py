@@ -54,6 +54,12 @@ def check(
 
 
 @settings(deadline=None)
+@given(quantizations(), quantizations(2.0**-29))
+def test_relu_n1_to_1(source: Quantization, output: Quantization) -> None:
+    check("RELU_N1_TO_1", lookup.relu_n1_to_1, source, output)
+
+
+@settings(deadline=None)
 @given(quantizations(2.0**-60, 2.0**60))
 def test_logistic(source: Quantization) -> None:
     check("LOGISTIC", lookup.logistic, source, Quantization((1 / 256,), (-128,)))
@@ -131,6 +137,12 @@ def test_ratios_are_of_double_precision(kind: str) -> None:
             check(kind, lookup.leaky_relu, source, output, alpha=1.0)
         else:
             check(kind, lookup.relu if kind == "RELU" else lookup.absolute, source, output)
+
+
+def test_the_ratio_of_relu_n1_to_1_is_of_single_precision() -> None:
+    for pair in ties():  # as fine as this, nothing of interest is clamped
+        source, output = (Quantization((q.scale / 128,), q.zero_points) for q in pair)
+        check("RELU_N1_TO_1", lookup.relu_n1_to_1, source, output)
 
 
 @pytest.mark.parametrize("scale", [1.3195079565048218, 2.491058111190796])

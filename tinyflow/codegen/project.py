@@ -19,6 +19,7 @@ _C_TYPES = {
     "uint8": "TF_UINT8",
     "int16": "TF_INT16",
     "int32": "TF_INT32",
+    "int64": "TF_INT64",
     "float32": "TF_FLOAT32",
 }
 

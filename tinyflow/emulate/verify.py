@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyflow.boards import Board
-from tinyflow.emulate.oracle import ORACLE_NAME, Oracle
+from tinyflow.emulate.oracle import Oracle
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.errors import DeviceError
@@ -127,7 +127,7 @@ def verify_firmware(
         for found, due in zip(device, reference, strict=True)
     ]
     return Verification(
-        oracle=ORACLE_NAME,
+        oracle=oracle.name,
         vectors=len(vectors),
         compared_bytes=sum(len(due) for _, due in pairs),
         mismatches=sum(_differing(found, due) for found, due in pairs),

@@ -21,6 +21,7 @@ from tinyflow.ir.elementwise import (
     NotEqual,
     Prelu,
     Select,
+    SelectV1,
     SquaredDifference,
     Sub,
 )
@@ -88,12 +89,15 @@ def _comparison(kind: type[Comparison]) -> Read:
     return read
 
 
-def _select(at: OperatorReader) -> Operator:
-    _boolean(at, at.input(0))
-    operands(at, 1, 2)
-    at.int8(at.output)
-    _one_quantization(at, at.input(1), at.input(2))
-    return Select(at.name, at.input(0), at.input(1), at.input(2), at.output)
+def _select(kind: type[Select]) -> Read:
+    def read(at: OperatorReader) -> Operator:
+        _boolean(at, at.input(0))
+        operands(at, 1, 2)
+        at.int8(at.output)
+        _one_quantization(at, at.input(1), at.input(2))
+        return kind(at.name, at.input(0), at.input(1), at.input(2), at.output)
+
+    return read
 
 
 def _boolean(at: OperatorReader, index: int) -> None:
@@ -113,7 +117,8 @@ READERS: dict[str, Read] = {
     "MUL": arithmetic(Mul, schema.MulOptionsT),
     "NOT_EQUAL": _comparison(NotEqual),
     "PRELU": _plain(Prelu),
-    "SELECT_V2": _select,
+    "SELECT": _select(SelectV1),
+    "SELECT_V2": _select(Select),
     "SQUARED_DIFFERENCE": _plain(SquaredDifference),
     "SUB": arithmetic(Sub, schema.SubOptionsT),
 }

@@ -28,6 +28,7 @@ from tinyflow.ir.movement import (
     SplitV,
     Squeeze,
     StridedSlice,
+    Tile,
     Transpose,
     Unpack,
 )
@@ -38,6 +39,9 @@ from tinyflow.ir.types import DType
 _ANY = (DType.INT8, DType.INT16, DType.INT32)
 _QUANTISED = (DType.INT8, DType.INT16)
 _BYTES = (DType.INT8,)
+_EVERY = (DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.INT64, DType.BOOL)
+#: The types that have no quantisation of their own.
+_PLAIN = (DType.INT32, DType.INT64, DType.BOOL)
 
 #: The most tensors that TFLM concatenates at once.
 _MAX_SOURCES = 10
@@ -65,7 +69,7 @@ def _moved(
             raise at.refuse(f"tensor {tensor.name!r} is {tensor.dtype.value}, expected {allowed}")
         if tensor.dtype is not at.tensors[first].dtype:
             raise at.refuse("its tensors have different types")
-        if tensor.dtype is not DType.INT32:
+        if tensor.dtype not in _PLAIN:
             at.per_tensor(index)
         if tensor.dtype is DType.INT16 and tensor.q.zero_point:
             raise at.refuse(f"tensor {tensor.name!r} is int16 with a zero point other than 0")
@@ -229,10 +233,10 @@ def _pad_v2(at: OperatorReader) -> Operator:
     source = _unary(at, _BYTES)
     _rank(at, source, 4)
     value = at.tensors[at.input(2)]
-    if value.data is None or value.elements != 1 or value.dtype is not DType.INT8:
-        raise at.refuse(f"the value {value.name!r} is not a constant scalar of int8")
+    if value.elements != 1 or value.dtype is not DType.INT8:
+        raise at.refuse(f"the value {value.name!r} is not one element of int8")
     at.same_quantization(at.input(2), source)
-    return PadV2(at.name, source, at.output, _pairs(at, 1), int(value.data.ravel()[0]))
+    return PadV2(at.name, source, at.output, _pairs(at, 1), at.input(2))
 
 
 def _mirror_pad(at: OperatorReader) -> Operator:
@@ -246,12 +250,18 @@ def _mirror_pad(at: OperatorReader) -> Operator:
 def _gather(at: OperatorReader) -> Operator:
     options = at.options(schema.GatherOptionsT)
     source = _unary(at, _BYTES)
-    at.integers(1)
-    if options.batchDims:
-        raise at.refuse(f"{options.batchDims} batch dimensions, expected none")
-    rank = _rank(at, source, 5)
-    axis = _axis(int(options.axis), rank)
-    return Gather(at.name, source, at.output, at.input(1), axis)
+    indices = at.tensors[at.input(1)]
+    if indices.dtype is not DType.INT32:
+        raise at.refuse(f"the indices {indices.name!r} are {indices.dtype.value}, expected int32")
+    axis = _axis(int(options.axis), _rank(at, source, 5))
+    batch_dims = _axis(int(options.batchDims), len(indices.shape))
+    return Gather(at.name, source, at.output, at.input(1), axis, batch_dims)
+
+
+def _tile(at: OperatorReader) -> Operator:
+    source = _unary(at, _EVERY)
+    _rank(at, source, 5)
+    return Tile(at.name, source, at.output, tuple(at.integers(1)))
 
 
 def _broadcast_to(at: OperatorReader) -> Operator:
@@ -335,6 +345,7 @@ READERS: dict[str, Read] = {
     "SPLIT_V": _split_v,
     "SQUEEZE": _squeeze,
     "STRIDED_SLICE": _strided_slice,
+    "TILE": _tile,
     "TRANSPOSE": _transpose,
     "UNPACK": _unpack,
 }

@@ -21,6 +21,7 @@ from tinyflow.ir.tables import (
     LogSoftmax,
     Relu,
     Relu6,
+    ReluN1To1,
     Rsqrt,
     Tanh,
 )
@@ -87,6 +88,13 @@ def _relu6(at: OperatorReader) -> Operator:
     return Relu6(at.name, at.input(0), at.output)
 
 
+def _relu_n1_to_1(at: OperatorReader) -> Operator:
+    _near_scales(at)
+    if at.tensors[at.output].q.scale < 1 / _LARGEST_RATIO:
+        raise at.refuse("the output's scale is below 2^-30")
+    return ReluN1To1(at.name, at.input(0), at.output)
+
+
 def _leaky_relu(at: OperatorReader) -> Operator:
     options = at.options(schema.LeakyReluOptionsT)
     source, output = _quantizations(at)
@@ -144,6 +152,7 @@ READERS: dict[str, Read] = {
     "LOG_SOFTMAX": _log_softmax,
     "RELU": _scaled(Relu),
     "RELU6": _relu6,
+    "RELU_N1_TO_1": _relu_n1_to_1,
     "RSQRT": _rsqrt,
     "TANH": _tanh,
 }

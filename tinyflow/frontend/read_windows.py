@@ -84,8 +84,8 @@ def _arg_extreme(kind: type[ArgExtreme]) -> Callable[[OperatorReader], Operator]
     def read(at: OperatorReader) -> Operator:
         at.int8(at.input(0))
         output = at.tensors[at.output]
-        if output.dtype is not DType.INT32:
-            raise at.refuse(f"the output is {output.dtype.value}, expected int32")
+        if output.dtype not in (DType.INT32, DType.INT64):
+            raise at.refuse(f"the output is {output.dtype.value}, expected int32 or int64")
         if len(_axes(at)) != 1:
             raise at.refuse(f"{len(_axes(at))} axes, expected 1")
         return kind(at.name, at.input(0), at.output, _axes(at)[0])

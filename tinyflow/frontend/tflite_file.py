@@ -6,7 +6,9 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
 
 from tinyflow.errors import InputError
 
@@ -91,6 +93,17 @@ def text(value: bytes | str | None) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else value.decode("utf-8", errors="replace")
+
+
+def unpack_int4(data: NDArray[np.uint8], elements: int) -> NDArray[np.int8]:
+    """Signed values of four bits as a `.tflite` packs them, two to a byte, the low one first.
+
+    Args:
+        data: bytes [ceil(elements / 2)].
+        elements: how many there are; of an odd number the last byte's high half is not used.
+    """
+    halves = np.stack([data & 15, data >> 4], axis=-1).ravel()[:elements]
+    return ((halves ^ 8).astype(np.int8) - np.int8(8)).astype(np.int8)
 
 
 _BUILTIN_NAMES: dict[int, str] = {

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.frontend.operator_reader import QUANTISE_HINT, OperatorReader, indices
 from tinyflow.frontend.read_movement import SEVERAL_OUTPUTS
-from tinyflow.frontend.tflite_file import operator_name, parse_tflite, text
+from tinyflow.frontend.tflite_file import operator_name, parse_tflite, text, unpack_int4
 from tinyflow.frontend.tflite_operators import IMPORTERS
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Dequantize, Operator, Quantize
@@ -21,10 +21,12 @@ from tinyflow.ir.types import DType
 from tinyflow.ir.verify import verify
 
 _DTYPES: dict[int, DType] = {
+    schema.TensorType.INT4: DType.INT4,
     schema.TensorType.INT8: DType.INT8,
     schema.TensorType.UINT8: DType.UINT8,
     schema.TensorType.INT16: DType.INT16,
     schema.TensorType.INT32: DType.INT32,
+    schema.TensorType.INT64: DType.INT64,
     schema.TensorType.FLOAT32: DType.FLOAT32,
     schema.TensorType.BOOL: DType.BOOL,
 }
@@ -111,7 +113,10 @@ class _Importer:
         if raw.sparsity is not None:
             raise UnsupportedError(f"{self.path}: tensor {name!r} is stored sparse")
         shape = tuple(indices(raw.shape))
-        return Tensor(name, shape, dtype, self._quantization(raw), self._data(raw, shape, dtype))
+        data = self._data(raw, shape, dtype)
+        if dtype is DType.INT64 and data is not None:
+            raise UnsupportedError(f"{self.path}: the constant {name!r} is int64")
+        return Tensor(name, shape, dtype, self._quantization(raw), data)
 
     def _data(self, raw: Any, shape: tuple[int, ...], dtype: DType) -> NDArray[np.generic] | None:
         try:
@@ -121,12 +126,15 @@ class _Importer:
         if buffer.data is None or len(buffer.data) == 0:
             return None
         content = np.asarray(buffer.data, dtype=np.uint8).tobytes()
-        expected = int(np.prod(shape, dtype=object)) * dtype.itemsize
+        elements = int(np.prod(shape, dtype=object))
+        expected = (elements + 1) // 2 if dtype is DType.INT4 else elements * dtype.itemsize
         if len(content) != expected:
             raise InputError(
                 f"{self.path}: tensor {text(raw.name)!r} has {len(content)} bytes of data for "
                 f"{expected}; the file is damaged"
             )
+        if dtype is DType.INT4:
+            return unpack_int4(np.frombuffer(content, np.uint8), elements).reshape(shape)
         return np.frombuffer(content, dtype=dtype.numpy).reshape(shape)
 
     def _quantization(self, raw: Any) -> Quantization | None:
@@ -161,9 +169,9 @@ class _Importer:
                     raise UnsupportedError(
                         f"{self.path}: the model's {what} {tensor.name!r} is a constant"
                     )
-                if tensor.dtype is DType.BOOL:
+                if tensor.dtype in (DType.BOOL, DType.INT4):
                     raise UnsupportedError(
-                        f"{self.path}: the model's {what} {tensor.name!r} is bool"
+                        f"{self.path}: the model's {what} {tensor.name!r} is {tensor.dtype.value}"
                     )
                 quantization = tensor.quantization
                 if quantization is not None and len(quantization.scales) != 1:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyflow.ir.checks import Rule, fail
+from tinyflow.ir.checks import Rule, expect, fail
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator, TensorId
 from tinyflow.ir.types import Activation
@@ -137,6 +137,13 @@ class Select(Operator):
     output: TensorId
 
 
+@dataclass(frozen=True)
+class SelectV1(Select):
+    """`left` or `right`, of one shape; the condition is of that shape, or of leading dimensions."""
+
+    kind = "SELECT"
+
+
 def broadcast(graph: Graph, op: Operator) -> None:
     """The operands have shapes that agree, and the output the shape they give together."""
     shapes = [graph.tensors[index].shape for index in op.inputs()]
@@ -157,5 +164,17 @@ def _significant(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape
 
 
+def _select(graph: Graph, op: Select) -> None:
+    if not isinstance(op, SelectV1):
+        broadcast(graph, op)
+        return
+    shape = graph.tensors[op.left].shape
+    expect(op, "the second value", graph.tensors[op.right].shape, shape)
+    expect(op, "the output", graph.tensors[op.output].shape, shape)
+    condition = graph.tensors[op.condition].shape
+    if condition not in (shape, shape[:1], ()):
+        raise fail(op, f"a condition of the shape {list(condition)} for {list(shape)}")
+
+
 #: What must hold of each, see `verify`.
-RULES: dict[type[Operator], Rule] = {Binary: broadcast, Prelu: broadcast, Select: broadcast}
+RULES: dict[type[Operator], Rule] = {Binary: broadcast, Prelu: broadcast, Select: _select}

@@ -120,11 +120,12 @@ class ExpandDims(Reshape):
 
 @dataclass(frozen=True)
 class PadV2(Pad):
-    """Pad with `value`."""
+    """Pad with the one element of `value`, which may be constant."""
 
     kind = "PADV2"
+    input_fields = ("input", "value")
 
-    value: int
+    value: TensorId
 
 
 @dataclass(frozen=True)
@@ -138,13 +139,26 @@ class MirrorPad(Pad):
 
 @dataclass(frozen=True)
 class Gather(Unary):
-    """The elements of dimension `axis` at constant indices."""
+    """The elements of dimension `axis` at indices, which may be constant.
+
+    The first `batch_dims` dimensions belong to input and indices alike.
+    """
 
     kind = "GATHER"
     input_fields = ("input", "indices")
 
     indices: TensorId
     axis: int
+    batch_dims: int
+
+
+@dataclass(frozen=True)
+class Tile(Unary):
+    """The input repeated `multiples` times along each dimension."""
+
+    kind = "TILE"
+
+    multiples: Shape
 
 
 @dataclass(frozen=True)
@@ -215,6 +229,16 @@ def height_by_width(shape: Shape) -> tuple[int, int, int, int]:
     """Batch, height, width and channels of a tensor of rank 4, or of rank 3 without width."""
     batch, height, *width, channels = shape
     return batch, height, *(width or [1]), channels  # type: ignore[return-value]
+
+
+def index_extent(graph: Graph, tensor: TensorId) -> int | None:
+    """Where a tensor holds indices, how many there are to choose from; else None."""
+    extents = [
+        graph.tensors[op.input].shape[op.axis]
+        for op in graph.operators
+        if isinstance(op, Gather) and op.indices == tensor
+    ]
+    return min(extents, default=None)
 
 
 def _axis(operator: Operator, axis: int, rank: int) -> None:
@@ -318,9 +342,23 @@ def _mirror_pad(graph: Graph, op: MirrorPad) -> None:
 def _gather(graph: Graph, op: Gather) -> None:
     shape, indices = graph.tensors[op.input].shape, graph.tensors[op.indices]
     _axis(op, op.axis, len(shape))
-    if indices.values.min() < 0 or indices.values.max() >= shape[op.axis]:
+    if not 0 <= op.batch_dims <= min(op.axis, len(indices.shape)):
+        raise fail(op, f"{op.batch_dims} batch dimensions before axis {op.axis}")
+    batches, rest = indices.shape[: op.batch_dims], indices.shape[op.batch_dims :]
+    expect(op, "the batch of indices", batches, shape[: op.batch_dims])
+    if indices.is_constant and not 0 <= indices.values.min() <= indices.values.max() < (
+        shape[op.axis]
+    ):
         raise fail(op, f"an index outside of {shape[op.axis]}")
-    due = shape[: op.axis] + indices.shape + shape[op.axis + 1 :]
+    due = shape[: op.axis] + rest + shape[op.axis + 1 :]
+    expect(op, "the output", graph.tensors[op.output].shape, due)
+
+
+def _tile(graph: Graph, op: Tile) -> None:
+    shape = graph.tensors[op.input].shape
+    if len(op.multiples) != len(shape):
+        raise fail(op, f"multiples {list(op.multiples)} of a tensor of rank {len(shape)}")
+    due = tuple(extent * times for extent, times in zip(shape, op.multiples, strict=True))
     expect(op, "the output", graph.tensors[op.output].shape, due)
 
 
@@ -404,6 +442,7 @@ RULES: dict[type[Operator], Rule] = {
     Split: _split,
     SplitV: _split_v,
     Squeeze: _squeeze,
+    Tile: _tile,
     Transpose: _transpose,
     Unpack: _unpack,
 }

@@ -53,6 +53,13 @@ class Relu6(Function):
 
 
 @dataclass(frozen=True)
+class ReluN1To1(Function):
+    """min(max(x, -1), 1)."""
+
+    kind = "RELU_N1_TO_1"
+
+
+@dataclass(frozen=True)
 class LeakyRelu(Function):
     """x, or alpha * x where x is negative."""
 

@@ -9,24 +9,29 @@ from numpy.typing import DTypeLike
 
 
 class DType(Enum):
-    """An element type; the value is its name in reports and in the report's JSON."""
+    """An element type; the value is its name in reports and in the report's JSON.
 
+    INT4 is a type of constant weights alone, which the graph holds one to a byte, as int8.
+    """
+
+    INT4 = "int4"
     INT8 = "int8"
     UINT8 = "uint8"
     INT16 = "int16"
     INT32 = "int32"
+    INT64 = "int64"
     FLOAT32 = "float32"
     BOOL = "bool"
 
     @property
     def numpy(self) -> DTypeLike:
         """The NumPy type."""
-        return np.dtype(self.value)
+        return np.dtype(np.int8 if self is DType.INT4 else self.value)
 
     @property
     def itemsize(self) -> int:
         """Bytes of one element."""
-        return int(np.dtype(self.value).itemsize)
+        return int(np.dtype(self.numpy).itemsize)
 
     @property
     def c_type(self) -> str:
@@ -36,6 +41,8 @@ class DType(Enum):
                 return "float"
             case DType.BOOL:
                 return "uint8_t"
+            case DType.INT4:
+                return "int8_t"
             case _:
                 return f"{self.value}_t"
 

@@ -78,14 +78,14 @@ class ArgExtreme(Unary):
 
 @dataclass(frozen=True)
 class ArgMax(ArgExtreme):
-    """Index of the maximum, int32."""
+    """Index of the maximum, int32 or int64."""
 
     kind = "ARG_MAX"
 
 
 @dataclass(frozen=True)
 class ArgMin(ArgExtreme):
-    """Index of the minimum, int32."""
+    """Index of the minimum, int32 or int64."""
 
     kind = "ARG_MIN"
 

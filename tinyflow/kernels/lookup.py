@@ -12,7 +12,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyflow.ir.quantization import FixedPoint, Quantization, quantize_multiplier
+from tinyflow.ir.quantization import (
+    FixedPoint,
+    Quantization,
+    quantize_multiplier,
+    round_half_away,
+)
 from tinyflow.kernels import fixed_point as fp
 
 Table = NDArray[np.int8]
@@ -123,6 +128,22 @@ def relu6(source: Quantization, output: Quantization) -> Table:
     nearest = math.floor(sixes + 0.5) if math.isfinite(sixes) else sixes
     six = fp.clamp(fp.truncate(nearest + source.zero_point))
     return _tabulate(lambda value: six if value > six else max(value, source.zero_point))
+
+
+def relu_n1_to_1(source: Quantization, output: Quantization) -> Table:
+    """min(max(x, -1), 1); TFLM has no such kernel (`Relu1Eval` and `QuantizedReluX` of LiteRT).
+
+    LiteRT's wheel divides the scales in single precision, unlike TFLM's.
+    """
+    point = quantize_multiplier(float(np.float32(source.scale) / np.float32(output.scale)))
+    one = round_half_away(float(np.float32(1.0) / np.float32(output.scale)))
+    low, high = max(-128, output.zero_point - one), min(127, output.zero_point + one)
+
+    def evaluate(value: int) -> int:
+        scaled = fp.multiply(value - source.zero_point, point.multiplier, point.shift)
+        return min(max(fp.wrap(output.zero_point + scaled), low), high)
+
+    return _tabulate(evaluate)
 
 
 def leaky_relu(source: Quantization, output: Quantization, alpha: float) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from tinyflow.ir.elementwise import (
     NotEqual,
     Prelu,
     Select,
+    SelectV1,
     SquaredDifference,
     Sub,
 )
@@ -77,13 +79,25 @@ def loops(
     }
 
 
-def _kernel(op: Operator, graph: Graph, function: str, template: str, **context: object) -> Kernel:
-    """A kernel on the operands' broadcast; constant operands go to flash."""
+def _kernel(
+    op: Operator,
+    graph: Graph,
+    function: str,
+    template: str,
+    *,
+    shapes: Sequence[tuple[int, ...]] = (),
+    **context: object,
+) -> Kernel:
+    """A kernel on the operands' broadcast; constant operands go to flash.
+
+    `shapes` are the operands' where they are not aligned at the last dimension.
+    """
     output = output_of(graph, op)
     fields = [(field, graph.tensors[getattr(op, field)]) for field in op.input_fields]
+    shapes = shapes or [tensor.shape for _, tensor in fields]
     shape = output.shape
-    for _, tensor in fields:  # a rank above the output's has leading dimensions of 1 only
-        shape = (1,) * (len(tensor.shape) - len(shape)) + shape
+    for each in shapes:  # a rank above the output's has leading dimensions of 1 only
+        shape = (1,) * (len(each) - len(shape)) + shape
     return Kernel(
         operator=op,
         function=function,
@@ -91,7 +105,7 @@ def _kernel(op: Operator, graph: Graph, function: str, template: str, **context:
         template=f"portable/{template}.c.j2",
         context={
             "function": function,
-            "loops": loops(op, shape, *(tensor.shape for _, tensor in fields)),
+            "loops": loops(op, shape, *shapes),
             **dict(fields),
             "output": output,
             **context,
@@ -221,6 +235,16 @@ def select_s8(op: Select, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel 
     return _kernel(op, graph, "tf_select_s8", "select_s8")
 
 
+def select_v1_s8(op: SelectV1, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """SELECT: int8 values of one shape and quantisation; the condition is bool, of that shape, a
+    vector along the first dimension or a scalar. Any operand may be constant.
+    """
+    values = output_of(graph, op).shape
+    condition = graph.tensors[op.condition].shape
+    first = condition + (1,) * (len(values) - len(condition))
+    return _kernel(op, graph, "tf_select_s8", "select_s8", shapes=(first, values, values))
+
+
 def _operands(op: Operator, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
     left, right = (graph.tensors[index] for index in op.inputs())
     return left, right, output_of(graph, op)
@@ -243,5 +267,6 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     SquaredDifference: (squared_difference_s8,),
     Prelu: (prelu_s8,),
     Select: (select_s8,),
+    SelectV1: (select_v1_s8,),
     **{kind: (_comparison(kind.kind),) for kind in _COMPARISONS},
 }

@@ -39,6 +39,7 @@ from tinyflow.ir.movement import (
     SplitV,
     Squeeze,
     StridedSlice,
+    Tile,
     Transpose,
     Unpack,
     height_by_width,
@@ -230,15 +231,18 @@ def expand_dims(op: ExpandDims, graph: Graph, board: Board, cmsis: CmsisNN) -> K
 
 
 def pad_v2(op: PadV2, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """PADV2: int8, up to 4 dimensions, with a constant of the input's scale and zero point."""
+    """PADV2: int8, up to 4 dimensions, with a value of the input's scale and zero point, constant
+    or computed.
+    """
     missing = 4 - len(op.paddings)
+    value = graph.tensors[op.value]
     return Kernel(
         op,
         "tf_pad_s8",
         "tinyflow",
         "portable/pad_s8.c.j2",
         {
-            "value": op.value,
+            "value": value.values.item() if value.is_constant else None,
             "shape": (1,) * missing + graph.tensors[op.input].shape,
             "pads": ((0, 0),) * missing + op.paddings,
         },
@@ -296,11 +300,53 @@ def mirror_pad(op: MirrorPad, graph: Graph, board: Board, cmsis: CmsisNN) -> Ker
 
 
 def gather(op: Gather, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """GATHER: int8, up to 5 dimensions, constant indices along any axis; no batch dimensions."""
+    """GATHER: int8, up to 5 dimensions, along any axis."""
+    if op.batch_dims or not graph.tensors[op.indices].is_constant:
+        return None
     _bounded(op, graph)
     indices = [np.arange(extent) for extent in graph.tensors[op.input].shape]
     indices[op.axis] = graph.tensors[op.indices].values.ravel().astype(np.int64)
     return _take(op, graph, indices)
+
+
+def gather_computed(op: Gather, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """GATHER: int8, up to 5 dimensions; indices of int32 may be computed, and have batch
+    dimensions. The model returns an error where an index is not of the input.
+    """
+    shape, indices = graph.tensors[op.input].shape, graph.tensors[op.indices]
+    constants = (
+        (Constant("indices", "int32_t", indices.values, f"indices {list(indices.shape)}"),)
+        if indices.is_constant
+        else ()
+    )
+    return Kernel(
+        op,
+        "tf_gather",
+        "tinyflow",
+        "portable/gather.c.j2",
+        {
+            "batches": math.prod(shape[: op.batch_dims]),
+            "outer": math.prod(shape[op.batch_dims : op.axis]),
+            "extent": shape[op.axis],
+            "count": math.prod(indices.shape[op.batch_dims :]),
+            "run": math.prod(shape[op.axis + 1 :]) * graph.tensors[op.input].dtype.itemsize,
+        },
+        constants,
+        header="tf_movement.h",
+    )
+
+
+def tile(op: Tile, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """TILE: int8, uint8, int16, int32, int64 or bool, up to 5 dimensions, constant multiples."""
+    source = _memory(graph.tensors[op.input])
+    longer = [(extent, times) for extent, times in zip(source.shape, op.multiples, strict=True)]
+    dimensions = sum((extent > 1) + (times > 1) for extent, times in longer)
+    if dimensions <= RANK:
+        apart = source.reshape([extent for each in source.shape for extent in (1, each)])
+        shape = [extent for each, times in longer for extent in (times, each)]
+        return _rearranged(op, graph, source, np.broadcast_to(apart, shape))
+    _bounded(op, graph)
+    return _take(op, graph, [np.tile(np.arange(extent), times) for extent, times in longer])
 
 
 def resize_nearest_neighbor(
@@ -372,7 +418,7 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     Concatenation: (join,),
     DepthToSpace: (depth_to_space,),
     ExpandDims: (expand_dims,),
-    Gather: (gather,),
+    Gather: (gather, gather_computed),
     MirrorPad: (mirror_pad,),
     Pack: (join,),
     PadV2: (pad_v2,),
@@ -385,6 +431,7 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     SplitV: (cut,),
     Squeeze: (squeeze,),
     StridedSlice: (strided,),
+    Tile: (tile,),
     Transpose: (transpose,),
     Unpack: (cut,),
 }

@@ -20,6 +20,7 @@ from tinyflow.ir.tables import (
     LogSoftmax,
     Relu,
     Relu6,
+    ReluN1To1,
     Rsqrt,
     Tanh,
 )
@@ -54,6 +55,11 @@ def relu(op: Relu, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
 def relu6(op: Relu6, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """RELU6: int8, not requantised to the output's scale as in the reference, by a table."""
     return _lookup(op, graph, lookup.relu6(*_quantizations(op, graph)))
+
+
+def relu_n1_to_1(op: ReluN1To1, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """RELU_N1_TO_1: int8, by a table."""
+    return _lookup(op, graph, lookup.relu_n1_to_1(*_quantizations(op, graph)))
 
 
 def leaky_relu(op: LeakyRelu, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
@@ -143,6 +149,7 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     Logistic: (logistic,),
     Relu: (relu,),
     Relu6: (relu6,),
+    ReluN1To1: (relu_n1_to_1,),
     Rsqrt: (rsqrt,),
     Tanh: (tanh,),
 }

@@ -12,7 +12,7 @@ from tinyflow.errors import UnsupportedError
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Conv2D, FullyConnected, Mean, Operator, TensorId
 from tinyflow.ir.quantization import activation_range, quantize_multiplier
-from tinyflow.ir.types import Activation
+from tinyflow.ir.types import Activation, DType
 from tinyflow.ir.windows import (
     ArgExtreme,
     ArgMax,
@@ -246,7 +246,7 @@ def reduce_extreme_s8(op: Reduction, graph: Graph, board: Board, cmsis: CmsisNN)
 
 
 def arg_extreme_s8(op: ArgExtreme, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """ARG_MAX and ARG_MIN: int8 to int32, along any one dimension."""
+    """ARG_MAX and ARG_MIN: int8 to int32 or int64, along any one dimension."""
     shape = graph.tensors[op.input].shape
     context = {
         "outer": math.prod(shape[: op.axis]),
@@ -254,7 +254,8 @@ def arg_extreme_s8(op: ArgExtreme, graph: Graph, board: Board, cmsis: CmsisNN) -
         "inner": math.prod(shape[op.axis + 1 :]),
         "minimum": isinstance(op, ArgMin),
     }
-    return _kernel(op, "arg_extreme_s8", context)
+    wide = output_of(graph, op).dtype is DType.INT64
+    return _kernel(op, "arg_extreme_s8_s64" if wide else "arg_extreme_s8", context)
 
 
 # ----------------------------------------------------------------------------- resizing
