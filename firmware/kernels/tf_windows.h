@@ -13,7 +13,7 @@ typedef struct {
     int32_t input[4];
     int32_t output[4];
     int32_t kernel[3]; /* height, width and input channels of a filter */
-    int32_t filters_per_group;
+    int32_t filters_per_group; /* of a depthwise convolution, output channels of an input's */
     int32_t stride[2];
     int32_t dilation[2];
     int32_t padding[2]; /* above and left */
@@ -29,6 +29,24 @@ typedef struct {
 
 /* Convolution; filters_per_group filters see the kernel[2] channels of their group. */
 void tf_grouped_conv_s8(const tf_window_params *params, const int8_t *input, int8_t *output);
+
+/*
+ * The same with weights of four bits, in the same order, two to a byte, the low one first; the
+ * weights of the parameters are not used. A fully connected layer is a convolution of 1x1.
+ */
+void tf_conv_s4(const tf_window_params *params, const uint8_t *weights, const int8_t *input,
+                int8_t *output);
+
+/* Depthwise with weights of four bits, HWC: kernel[2] is the output's channels. */
+void tf_depthwise_conv_s4(const tf_window_params *params, const uint8_t *weights,
+                          const int8_t *input, int8_t *output);
+
+/* Element `index` of packed values of four bits. */
+static inline int32_t tf_unpack_s4(const uint8_t *packed, size_t index)
+{
+    const int32_t bits = (packed[index / 2u] >> (index % 2u * 4u)) & 15;
+    return (bits ^ 8) - 8;
+}
 
 /*
  * Transposed convolution; stride and padding are those of the convolution from output to input.

@@ -161,7 +161,11 @@ def _prelu_cases() -> dict[str, Case]:
 
 
 def _select(
-    kind: str, shapes: tuple[Shape, Shape, Shape, Shape], constants: str, quantised: Quantised
+    kind: str,
+    shapes: tuple[Shape, Shape, Shape, Shape],
+    constants: str,
+    quantised: Quantised,
+    select: str = "SELECT_V2",
 ) -> Case:
     """A comparison of the first two operands, and by it the third or the fourth.
 
@@ -176,22 +180,24 @@ def _select(
             for i, shape in enumerate(shapes)
         ]
         condition = b.tensor(np.broadcast_shapes(*shapes[:2]), "bool")
-        y = b.tensor(np.broadcast_shapes(*shapes), scale=values[0], zero_point=values[1])
+        due = shapes[2] if select == "SELECT" else np.broadcast_shapes(*shapes)
+        y = b.tensor(due, scale=values[0], zero_point=values[1])
         b.operator(kind, [left, right], [condition])
-        b.operator("SELECT_V2", [condition, yes, no], [y])
+        b.operator(select, [condition, yes, no], [y])
         return [x for i, x in enumerate(operands) if constants[i] != "c"], [y]
 
     return case
 
 
-def _mask(shape: Shape, left: Shape, right: Shape) -> Case:
-    """SELECT_V2 by a constant condition."""
+def _mask(shape: Shape, left: Shape, right: Shape, select: str = "SELECT_V2") -> Case:
+    """A selection by a constant condition."""
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
         condition = b.tensor(shape, "bool", data=rng.integers(0, 2, shape))
         operands = [_operand(b, rng, each, (0.05, 3), False) for each in (left, right)]
-        y = b.tensor(np.broadcast_shapes(shape, left, right), scale=0.05, zero_point=3)
-        b.operator("SELECT_V2", [condition, *operands], [y])
+        due = left if select == "SELECT" else np.broadcast_shapes(shape, left, right)
+        y = b.tensor(due, scale=0.05, zero_point=3)
+        b.operator(select, [condition, *operands], [y])
         return operands, [y]
 
     return case
@@ -226,6 +232,31 @@ def _comparisons() -> dict[str, Case]:
     }
 
 
+def _select_v1() -> dict[str, Case]:
+    """Conditions of the values' shape, of their first dimension, and of none."""
+    scales = ((0.05, 5), (0.06, -9))
+    conditions: tuple[tuple[str, Shape, Shape, str], ...] = (
+        ("same", (2, 5, 4), (2, 5, 4), "...."),
+        ("constants", (2, 5, 4), (2, 5, 4), ".cc."),
+        ("first", (5,), (5, 3, 4), "...."),
+        ("square", (4,), (4, 4), ".c.c"),
+        ("vector", (9,), (9,), "..c."),
+        ("scalar", (), (3, 7), "...."),
+        ("rank_6", (2,), (2, 1, 3, 1, 2, 3), "...."),
+    )
+    return {
+        **{
+            f"select_{name}": _select(
+                "GREATER", (condition, condition, shape, shape), constants, scales, "SELECT"
+            )
+            for name, condition, shape, constants in conditions
+        },
+        "select_mask": _mask((3, 4), (3, 4), (3, 4), "SELECT"),
+        "select_first_mask": _mask((6,), (6, 4), (6, 4), "SELECT"),
+        "select_scalar_mask": _mask((), (3, 4), (3, 4), "SELECT"),
+    }
+
+
 CASES: dict[str, Case] = {
     **_arithmetic("MUL"),
     **_arithmetic("SUB"),
@@ -239,6 +270,7 @@ CASES: dict[str, Case] = {
         for kind in ("MUL", "SQUARED_DIFFERENCE", "PRELU")
     },
     **_comparisons(),
+    **_select_v1(),
     "select_v2_mask": _mask((4, 1, 6), (3, 4, 5, 6), (5, 1)),
     "select_v2_scalar_mask": _mask((), (3, 4), (3, 4)),
     "select_v2_rank_5": _mask((2, 1, 3, 1, 2), (1, 4, 3, 2, 1), (2, 1, 1, 2, 2)),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.conformance.driver import Case
-from tests.support.tflite_builder import TfliteBuilder
+from tests.support.tflite_builder import TENSOR_TYPES, TfliteBuilder
 
 #: Adds an operator that reads the first tensor and writes the others.
 Adds = Callable[[TfliteBuilder, list[int], list[int]], None]
@@ -27,7 +27,7 @@ class _Edge:
     def __call__(self, shape: Sequence[int], data: Any = None) -> int:
         if self.dtype == "int32":
             return self.builder.tensor(shape, self.dtype, data=data)
-        point = self.zero_point if self.dtype == "int8" else 0
+        point = {"int8": self.zero_point, "uint8": self.zero_point + 128}.get(self.dtype, 0)
         return self.builder.tensor(shape, self.dtype, self.scale, point, data=data)
 
     def values(self, shape: Sequence[int]) -> int:
@@ -178,19 +178,86 @@ def mirror_pad(shape: Sequence[int], pads: Sequence[tuple[int, int]], mode: int)
     return _unary("MIRROR_PAD", shape, _padded(shape, pads), pads, mode=mode)
 
 
-def pad_v2(shape: Sequence[int], pads: Sequence[tuple[int, int]]) -> Case:
+def pad_v2(
+    shape: Sequence[int], pads: Sequence[tuple[int, int]], *, computed: bool = False
+) -> Case:
     def case(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
         edge = _Edge(b, rng, "int8")
-        source, value, result = edge(shape), edge.values(()), edge(_padded(shape, pads))
+        source, result = edge(shape), edge(_padded(shape, pads))
+        value = edge((1,)) if computed else edge.values(())
         b.operator("PADV2", [source, _constant(b, pads), value], [result])
-        return [source], [result]
+        return [source, value] if computed else [source], [result]
 
     return case
 
 
-def gather(shape: Sequence[int], indices: Any, axis: int) -> Case:
-    result = np.take(np.empty(shape), np.asarray(indices), axis).shape
-    return _unary("GATHER", shape, result, indices, axis=axis)
+def gather(shape: Sequence[int], indices: Any, axis: int, batch: int = 0) -> Case:
+    place = axis % len(shape)
+    result = (*shape[:place], *np.shape(indices)[batch:], *shape[place + 1 :])
+    return _unary("GATHER", shape, result, indices, axis=axis, batchDims=batch)
+
+
+def gather_computed(
+    shape: Sequence[int], indices: Sequence[int], axis: int, batch: int = 0
+) -> Case:
+    """GATHER at indices of that shape, an input of the model."""
+    place = axis % len(shape)
+    result = (*shape[:place], *indices[batch:], *shape[place + 1 :])
+
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+        edge = _Edge(b, rng, "int8")
+        source, chosen, found = edge(shape), b.tensor(indices, "int32"), edge(result)
+        b.operator("GATHER", [source, chosen], [found], axis=axis, batchDims=batch)
+        return [source, chosen], [found]
+
+    return case
+
+
+def best_row(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+    """The rows of a table at the places of maxima."""
+    scores, rows = _Edge(b, rng, "int8"), _Edge(b, rng, "int8")
+    source, table, found = scores((3, 7)), rows((7, 5)), rows((3, 5))
+    places = b.tensor((3,), "int32")
+    b.operator("ARG_MAX", [source, _constant(b, 1)], [places])
+    b.operator("GATHER", [table, places], [found])
+    return [source, table], [found]
+
+
+def tile(shape: Sequence[int], multiples: Sequence[int], dtype: str = "int8") -> Case:
+    result = np.multiply(shape, multiples).tolist()
+    return _unary("TILE", shape, result, multiples, dtype=dtype)
+
+
+def tile_of_bool(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+    """A condition repeated before it selects."""
+    edge = _Edge(b, rng, "int8")
+    left, right, yes, result = edge((3, 1)), edge((3, 1)), edge((3, 4)), edge((3, 4))
+    condition, tiled = b.tensor((3, 1), "bool"), b.tensor((3, 4), "bool")
+    b.operator("GREATER", [left, right], [condition])
+    b.operator("TILE", [condition, _constant(b, (1, 4))], [tiled])
+    b.operator("SELECT_V2", [tiled, yes, edge.values(())], [result])
+    return [left, right, yes], [result]
+
+
+def tile_of_int64(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+    edge = _Edge(b, rng, "int8")
+    source, places, tiled = edge((2, 9)), b.tensor((2,), "int64"), b.tensor((6,), "int64")
+    b.operator("ARG_MAX", [source, _constant(b, 1)], [places], outputType=TENSOR_TYPES["int64"])
+    b.operator("TILE", [places, _constant(b, (3,))], [tiled])
+    return [source], [tiled]
+
+
+def upsampled(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+    """Nearest neighbours as RESHAPE and TILE make them, between operators of TFLM."""
+    edge = _Edge(b, rng, "int8")
+    source, apart, tiled = edge((1, 3, 2, 4)), edge((1, 3, 1, 2, 4)), edge((1, 3, 2, 2, 4))
+    joined, turned, result = edge((1, 6, 2, 4)), edge((1, 6, 4, 2)), edge((1, 6, 8, 2))
+    b.operator("RESHAPE", [source, _constant(b, (1, 3, 1, 2, 4))], [apart])
+    b.operator("TILE", [apart, _constant(b, (1, 1, 2, 1, 1))], [tiled])
+    b.operator("RESHAPE", [tiled, _constant(b, (1, 6, 2, 4))], [joined])
+    b.operator("TRANSPOSE", [joined, _constant(b, (0, 1, 3, 2))], [turned])
+    b.operator("TILE", [turned, _constant(b, (1, 1, 2, 1))], [result])
+    return [source], [result, joined]
 
 
 def broadcast_to(shape: Sequence[int], result: Sequence[int], dtype: str = "int8") -> Case:
@@ -379,6 +446,7 @@ CASES: dict[str, Case] = {
     "padv2, everywhere": pad_v2((2, 1, 3, 2), ((1, 0), (1, 1), (0, 2), (1, 2))),
     "padv2, vector": pad_v2((5,), ((2, 3),)),
     "padv2, nothing": pad_v2((2, 3), ((0, 0), (0, 0))),
+    "padv2, computed": pad_v2((1, 4, 5, 3), ((0, 0), (1, 2), (3, 0), (0, 1)), computed=True),
     "mirror pad, reflect": mirror_pad((1, 5, 4, 3), ((0, 0), (2, 1), (3, 3), (0, 0)), 0),
     "mirror pad, symmetric": mirror_pad((1, 5, 4, 3), ((0, 0), (2, 5), (4, 0), (0, 0)), 1),
     "mirror pad, everywhere": mirror_pad((2, 3, 2, 3), ((1, 0), (0, 2), (1, 1), (2, 2)), 0),
@@ -389,6 +457,31 @@ CASES: dict[str, Case] = {
     "gather, channels": gather((1, 3, 2, 6), [5, 1, 0], -1),
     "gather, matrix of indices": gather((2, 5, 3), [[0, 4], [3, 3]], 1),
     "gather, one": gather((2, 5, 3), 3, 1),
+    "gather, batch dimension": gather((2, 5, 3), [[4, 0, 4], [1, 2, 3]], 1, batch=1),
+    "gather, computed": gather_computed((5, 4), (6,), 0),
+    "gather, computed, middle": gather_computed((2, 5, 3), (2, 2), 1),
+    "gather, computed, last": gather_computed((3, 2, 6), (4,), -1),
+    "gather, computed, one": gather_computed((5, 4), (), 0),
+    "gather, computed, batch": gather_computed((2, 3, 5, 4), (2, 6), 2, batch=1),
+    "gather, computed, two batch dimensions": gather_computed((2, 3, 5), (2, 3, 2), -1, batch=-1),
+    "gather, computed, rank 5": gather_computed((2, 1, 3, 2, 2), (2, 2), 2, batch=1),
+    "gather, best row": best_row,
+    # TILE
+    "tile, vector": tile((5,), (3,)),
+    "tile, rows": tile((2, 3), (2, 1)),
+    "tile, columns": tile((2, 3), (1, 4)),
+    "tile, both": tile((2, 3), (3, 2)),
+    "tile, nothing": tile((2, 3), (1, 1)),
+    "tile, image": tile((1, 3, 2, 4), (1, 2, 2, 1)),
+    "tile, everywhere": tile((2, 3, 2, 2), (2, 2, 3, 2)),
+    "tile, rank 5": tile((2, 1, 2, 3, 2), (2, 3, 1, 2, 2)),
+    "tile, uint8": tile((2, 3), (2, 2), "uint8"),
+    "tile, int16": tile((2, 3), (2, 2), "int16"),
+    "tile, int32": tile((2, 3), (2, 2), "int32"),
+    "tile, int32 everywhere": tile((2, 2, 3), (2, 3, 2), "int32"),
+    "tile, bool": tile_of_bool,
+    "tile, int64": tile_of_int64,
+    "tile, upsampled": upsampled,
     # BROADCAST_TO
     "broadcast to, rows": broadcast_to((1, 4), (3, 4)),
     "broadcast to, columns": broadcast_to((3, 1), (3, 5)),

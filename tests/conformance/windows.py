@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tests.conformance.driver import Case
-from tests.support.tflite_builder import TfliteBuilder
+from tests.support.tflite_builder import TENSOR_TYPES, TfliteBuilder
 
 SAME, VALID = 0, 1
 NONE, RELU, RELU_N1_TO_1, RELU6 = 0, 1, 2, 3
@@ -146,15 +146,17 @@ def reduction(
     return case
 
 
-def arg_extreme(kind: str, shape: Shape, axis: int, *, scalar: bool = False) -> Case:
+def arg_extreme(
+    kind: str, shape: Shape, axis: int, *, scalar: bool = False, dtype: str = "int32"
+) -> Case:
     place = axis % len(shape)
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
         del rng
         x = b.tensor(shape, scale=0.05, zero_point=3)
         named = b.tensor(() if scalar else (1,), "int32", data=[axis])
-        y = b.tensor(shape[:place] + shape[place + 1 :], "int32")
-        b.operator(kind, [x, named], [y])
+        y = b.tensor(shape[:place] + shape[place + 1 :], dtype)
+        b.operator(kind, [x, named], [y], outputType=TENSOR_TYPES[dtype])
         return [x], [y]
 
     return case
@@ -320,6 +322,10 @@ CASES: dict[str, Case] = {
     "arg_max_ties": arg_extreme("ARG_MAX", (2, 600), 1),
     "arg_max_one": arg_extreme("ARG_MAX", (3, 1, 2), 1),
     "arg_max_image": arg_extreme("ARG_MAX", (1, 4, 5, 3), 3),
+    "arg_max_int64": arg_extreme("ARG_MAX", (1, 10), -1, dtype="int64"),
+    "arg_max_int64_middle": arg_extreme("ARG_MAX", (3, 7, 2), 1, dtype="int64"),
+    "arg_max_int64_one": arg_extreme("ARG_MAX", (10,), 0, dtype="int64"),
+    "arg_min_int64": arg_extreme("ARG_MIN", (5, 300), 1, dtype="int64"),
     "arg_min": arg_extreme("ARG_MIN", (1, 10), -1),
     "arg_min_first": arg_extreme("ARG_MIN", (9,), 0),
     "arg_min_middle": arg_extreme("ARG_MIN", (2, 3, 4, 5), -2, scalar=True),

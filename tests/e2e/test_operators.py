@@ -84,6 +84,7 @@ def depthwise(
     dilation: tuple[int, int] = (1, 1),
     padding: int = SAME,
     activation: int = RELU6,
+    bias: bool = True,
 ) -> bytes:
     rng = np.random.default_rng(2)
     cout = channels * multiplier
@@ -95,13 +96,13 @@ def depthwise(
         data=_weights(rng, (1, *kernel, cout)),
         axis=3,
     )
-    bias = b.tensor((cout,), "int32", data=rng.integers(-3000, 3000, cout))
+    biases = b.tensor((cout,), "int32", data=rng.integers(-3000, 3000, cout)) if bias else -1
     y = b.tensor(
         (1, *_output(size, kernel, stride, dilation, padding), cout), scale=0.04, zero_point=-20
     )
     b.operator(
         "DEPTHWISE_CONV_2D",
-        [x, w, bias],
+        [x, w, biases],
         [y],
         strideH=stride[0],
         strideW=stride[1],
@@ -244,6 +245,7 @@ CASES: dict[str, Callable[[], bytes]] = {
     "depthwise_dilated_valid": lambda: depthwise(dilation=(2, 1), padding=VALID),
     "depthwise_multiplier": lambda: depthwise(channels=3, multiplier=4, stride=(1, 2)),
     "depthwise_one_channel": lambda: depthwise(channels=1, multiplier=8, kernel=(4, 4)),
+    "depthwise_no_bias": lambda: depthwise(bias=False, activation=RELU_N1_TO_1),
     "fully_connected": fully_connected,
     "fully_connected_per_tensor": lambda: fully_connected(per_channel=False),
     "fully_connected_batches": lambda: fully_connected(batches=3, bias=False),

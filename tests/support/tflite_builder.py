@@ -9,7 +9,9 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-_TYPES = {
+#: The schema's codes of element types, by NumPy's names.
+TENSOR_TYPES = {
+    "int4": schema.TensorType.INT4,
     "int8": schema.TensorType.INT8,
     "uint8": schema.TensorType.UINT8,
     "int16": schema.TensorType.INT16,
@@ -50,7 +52,7 @@ class TfliteBuilder:
         tensor = schema.TensorT()
         tensor.name = name or f"tensor_{len(self.subgraph.tensors)}"
         tensor.shape = np.array(shape, np.int32)
-        tensor.type = _TYPES[dtype]
+        tensor.type = TENSOR_TYPES[dtype]
         tensor.buffer = 0
         if scale is not None:
             scales = [scale] if isinstance(scale, float) else list(scale)
@@ -60,7 +62,8 @@ class TfliteBuilder:
             tensor.quantization.quantizedDimension = axis
         if data is not None:
             buffer = schema.BufferT()
-            buffer.data = np.frombuffer(np.asarray(data, dtype).tobytes(), np.uint8)
+            content = _packed(data) if dtype == "int4" else np.asarray(data, dtype).tobytes()
+            buffer.data = np.frombuffer(content, np.uint8)
             tensor.buffer = len(self.model.buffers)
             self.model.buffers.append(buffer)
         self.subgraph.tensors.append(tensor)
@@ -95,6 +98,13 @@ class TfliteBuilder:
         builder = flatbuffers.Builder(1024)
         builder.Finish(self.model.Pack(builder), file_identifier=b"TFL3")
         return bytes(builder.Output())
+
+
+def _packed(values: Any) -> bytes:
+    """Values of four bits, two to a byte, the low one first."""
+    bits = [int(value) & 15 for value in np.ravel(values)]
+    bits += [0] * (len(bits) % 2)
+    return bytes(low | high << 4 for low, high in zip(bits[0::2], bits[1::2], strict=True))
 
 
 def _options_name(kind: str) -> str | None:

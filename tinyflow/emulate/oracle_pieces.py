@@ -72,6 +72,7 @@ def cut(content: bytes) -> Pieces:
     """
     model = _parse(content)
     widened = _widen(model)
+    changed = _leave_out_absent_biases(model) or widened
     graph = model.subgraphs[0]
     operators = list(graph.operators or [])
     inputs, outputs = _indices(graph.inputs), _indices(graph.outputs)
@@ -79,7 +80,7 @@ def cut(content: bytes) -> Pieces:
     if "litert" not in owners:
         written = frozenset(index for op in operators for index in _indices(op.outputs))
         kinds = tuple(_kind(model, operator) for operator in operators)
-        whole = _pack(model) if widened else content
+        whole = _pack(model) if changed else content
         piece = Piece("tflm", kinds, whole, inputs, outputs, written)
         return Pieces((piece,), inputs, outputs, widened)
     if len(model.subgraphs) > 1 or any(_kind(model, op) in _STATEFUL for op in operators):
@@ -133,6 +134,20 @@ def _widen(model: Any) -> bool:
         tensor.type, tensor.buffer = schema.TensorType.INT8, len(model.buffers)
         model.buffers.append(buffer)
         found = True
+    return found
+
+
+def _leave_out_absent_biases(model: Any) -> bool:
+    """Take the -1 of an absent bias off DEPTHWISE_CONV_2D; whether there were any.
+
+    The wheel's kernel looks for a bias by the number of inputs, and ends the process.
+    """
+    found = False
+    for operator in model.subgraphs[0].operators or []:
+        inputs = _indices(operator.inputs)
+        if _kind(model, operator) == "DEPTHWISE_CONV_2D" and inputs[2:] == (-1,):
+            operator.inputs = np.array(inputs[:2], np.int32)
+            found = True
     return found
 
 

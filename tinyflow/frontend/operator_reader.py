@@ -112,16 +112,17 @@ class OperatorReader:
         if tensor.quantization is None or len(tensor.quantization.scales) != 1:
             raise self.refuse(f"tensor {tensor.name!r} is not quantised per tensor")
 
-    def weights(self, index: int, axis: int) -> None:
-        """Check constant int8 weights with zero points of 0, per tensor or along `axis`."""
+    def weights(self, index: int, axis: int, types: tuple[DType, ...] = (DType.INT8,)) -> None:
+        """Check constant weights with zero points of 0, per tensor or along `axis`."""
         tensor = self.tensors[index]
         if tensor.dtype is DType.FLOAT32:
             self.int8(index)
         if tensor.data is None:
             raise self.refuse(f"the weights {tensor.name!r} are computed, expected a constant")
-        if tensor.dtype is not DType.INT8 or tensor.quantization is None:
+        if tensor.dtype not in types or tensor.quantization is None:
+            allowed = " or ".join(dtype.value for dtype in types)
             raise self.refuse(
-                f"the weights {tensor.name!r} are {tensor.dtype.value}, expected int8"
+                f"the weights {tensor.name!r} are {tensor.dtype.value}, expected {allowed}"
             )
         if any(tensor.quantization.zero_points):
             raise self.refuse(f"the weights {tensor.name!r} have a zero point other than 0")

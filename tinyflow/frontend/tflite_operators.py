@@ -30,11 +30,13 @@ from tinyflow.ir.operators import (
 )
 from tinyflow.ir.types import DType
 
+_WEIGHTS = (DType.INT8, DType.INT4)
+
 
 def _conv_2d(at: OperatorReader) -> Operator:
     options = at.options(schema.Conv2DOptionsT)
     at.int8(at.input(0), at.output)
-    at.weights(at.input(1), axis=0)
+    at.weights(at.input(1), axis=0, types=_WEIGHTS)
     at.image(at.input(0), at.input(1))
     channels, shape = at.tensors[at.input(0)].shape[-1], at.tensors[at.input(1)].shape
     filters, depth = shape[0], shape[-1]
@@ -57,7 +59,7 @@ def _conv_2d(at: OperatorReader) -> Operator:
 def _depthwise_conv_2d(at: OperatorReader) -> Operator:
     options = at.options(schema.DepthwiseConv2DOptionsT)
     at.int8(at.input(0), at.output)
-    at.weights(at.input(1), axis=3)
+    at.weights(at.input(1), axis=3, types=_WEIGHTS)
     at.image(at.input(0), at.input(1))
     channels = at.tensors[at.input(0)].shape[-1]
     return DepthwiseConv2D(
@@ -76,7 +78,7 @@ def _fully_connected(at: OperatorReader) -> Operator:
     options = at.options(schema.FullyConnectedOptionsT)
     at.int8(at.input(0), at.output)
     if at.tensors[at.input(1)].is_constant:
-        at.weights(at.input(1), axis=0)
+        at.weights(at.input(1), axis=0, types=_WEIGHTS)
     else:
         at.int8(at.input(1))
     if options.weightsFormat != 0:

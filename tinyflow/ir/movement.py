@@ -346,8 +346,9 @@ def _gather(graph: Graph, op: Gather) -> None:
         raise fail(op, f"{op.batch_dims} batch dimensions before axis {op.axis}")
     batches, rest = indices.shape[: op.batch_dims], indices.shape[op.batch_dims :]
     expect(op, "the batch of indices", batches, shape[: op.batch_dims])
-    if indices.is_constant and not 0 <= indices.values.min() <= indices.values.max() < (
-        shape[op.axis]
+    if (
+        indices.is_constant
+        and not 0 <= indices.values.min() <= indices.values.max() < (shape[op.axis])
     ):
         raise fail(op, f"an index outside of {shape[op.axis]}")
     due = shape[: op.axis] + rest + shape[op.axis + 1 :]

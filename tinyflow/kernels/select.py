@@ -24,6 +24,7 @@ from tinyflow.kernels.base import Kernel, Maker
 from tinyflow.kernels.cmsis_nn import convolution, elementwise, fully_connected, pooling
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.portable import elementwise as portable_elementwise
+from tinyflow.kernels.portable import int4 as portable_int4
 from tinyflow.kernels.portable import kernels as portable
 from tinyflow.kernels.portable import movement as portable_movement
 from tinyflow.kernels.portable import tables as portable_tables
@@ -34,10 +35,11 @@ from tinyflow.kernels.portable import windows as portable_windows
 KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     Add: (elementwise.elementwise_add_s8, portable.add_s8, portable_elementwise.add_s8),
     AveragePool2D: (pooling.pool_s8,),
-    Conv2D: (convolution.convolve_s8, portable_windows.grouped_conv_s8),
-    DepthwiseConv2D: (convolution.depthwise_conv_s8,),
+    Conv2D: (portable_int4.conv_s4, convolution.convolve_s8, portable_windows.grouped_conv_s8),
+    DepthwiseConv2D: (portable_int4.depthwise_conv_s4, convolution.depthwise_conv_s8),
     Dequantize: (portable.dequantize,),
     FullyConnected: (
+        portable_int4.fully_connected_s4,
         fully_connected.fully_connected_s8,
         portable_windows.computed_fully_connected_s8,
     ),
