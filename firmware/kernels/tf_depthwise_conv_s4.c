@@ -30,17 +30,20 @@ static int32_t accumulate(const tf_window_params *params, const uint8_t *weights
 void tf_depthwise_conv_s4(const tf_window_params *params, const uint8_t *weights,
                           const int8_t *input, int8_t *output)
 {
-    for (int32_t y = 0; y < params->output[1]; ++y) {
-        for (int32_t x = 0; x < params->output[2]; ++x) {
-            for (int32_t i = 0; i < params->output[3]; ++i) {
-                const int32_t sum = accumulate(params, weights, input, i,
-                                               y * params->stride[0] - params->padding[0],
-                                               x * params->stride[1] - params->padding[1]);
-                const int32_t result =
-                    tf_requantize(sum + params->bias[i], params->multiplier[i], params->shift[i])
-                    + params->output_offset;
-                *output++ = (int8_t)tf_clamp(result, params->minimum, params->maximum);
+    for (int32_t batch = 0; batch < params->output[0]; ++batch) {
+        for (int32_t y = 0; y < params->output[1]; ++y) {
+            for (int32_t x = 0; x < params->output[2]; ++x) {
+                for (int32_t i = 0; i < params->output[3]; ++i) {
+                    const int32_t sum = accumulate(params, weights, input, i,
+                                                   y * params->stride[0] - params->padding[0],
+                                                   x * params->stride[1] - params->padding[1]);
+                    const int32_t result =
+                        tf_requantize(sum + params->bias[i], params->multiplier[i], params->shift[i])
+                        + params->output_offset;
+                    *output++ = (int8_t)tf_clamp(result, params->minimum, params->maximum);
+                }
             }
         }
+        input += params->input[1] * params->input[2] * params->input[3];
     }
 }

@@ -54,6 +54,7 @@ def conv(
     stride: Pair = (1, 1),
     dilation: Pair = (1, 1),
     padding: int = SAME,
+    batch: int = 1,
     bias: bool = True,
     per_channel: bool = True,
     activation: int = NONE,
@@ -63,10 +64,10 @@ def conv(
     due = _size(size, kernel, stride, dilation, padding)
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
-        x = b.tensor((1, *size, channels * groups), scale=0.05, zero_point=zero_points[0])
+        x = b.tensor((batch, *size, channels * groups), scale=0.05, zero_point=zero_points[0])
         shape = (filters, *kernel, channels)
         w = _weights(b, rng, shape, per_channel=per_channel, scale=scale)
-        y = b.tensor((1, *due, filters), scale=0.3, zero_point=zero_points[1])
+        y = b.tensor((batch, *due, filters), scale=0.3, zero_point=zero_points[1])
         b.operator(
             "CONV_2D",
             [x, w, _bias(b, rng, filters) if bias else -1],
@@ -92,6 +93,7 @@ def depthwise(
     stride: Pair = (1, 1),
     dilation: Pair = (1, 1),
     padding: int = SAME,
+    batch: int = 1,
     bias: bool = True,
     per_channel: bool = True,
     activation: int = NONE,
@@ -101,10 +103,10 @@ def depthwise(
     filters = channels * multiplier
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
-        x = b.tensor((1, *size, channels), scale=0.05, zero_point=zero_points[0])
+        x = b.tensor((batch, *size, channels), scale=0.05, zero_point=zero_points[0])
         shape = (1, *kernel, filters)
         w = _weights(b, rng, shape, per_channel=per_channel, scale=0.1, axis=3)
-        y = b.tensor((1, *due, filters), scale=0.1, zero_point=zero_points[1])
+        y = b.tensor((batch, *due, filters), scale=0.1, zero_point=zero_points[1])
         b.operator(
             "DEPTHWISE_CONV_2D",
             [x, w, _bias(b, rng, filters) if bias else -1],
@@ -160,6 +162,7 @@ CASES: dict[str, Case] = {
     "conv_int4_pointwise": conv(kernel=(1, 1), channels=8, filters=6),
     "conv_int4_odd": conv(kernel=(1, 3), channels=3, filters=3, size=(1, 12)),
     "conv_int4_groups": conv(groups=3, channels=3, filters=6),
+    "conv_int4_batch": conv(batch=2, channels=3),
     "conv_int4_edge": conv(zero_points=(-128, 127), channels=4),
     "conv_int4_other_edge": conv(zero_points=(127, -128)),
     "conv_int4_saturates": conv(scale=20.0),
@@ -168,6 +171,7 @@ CASES: dict[str, Case] = {
     "depthwise_int4_multiplier": depthwise(channels=3, multiplier=3, stride=(1, 2)),
     "depthwise_int4_dilated_valid": depthwise(dilation=(2, 1), padding=VALID, bias=False),
     "depthwise_int4_one": depthwise(channels=1, kernel=(5, 4), activation=RELU_N1_TO_1),
+    "depthwise_int4_batch": depthwise(batch=3, padding=VALID),
     "depthwise_int4_edge": depthwise(zero_points=(-128, 127), channels=4, stride=(2, 2)),
     "fully_connected_int4": fully_connected((1, 16), 10),
     "fully_connected_int4_odd": fully_connected((1, 37), 11, activation=RELU),

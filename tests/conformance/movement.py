@@ -174,6 +174,10 @@ def _padded(shape: Sequence[int], pads: Sequence[tuple[int, int]]) -> list[int]:
     return [extent + sum(pair) for extent, pair in zip(shape, pads, strict=True)]
 
 
+def pad(shape: Sequence[int], pads: Sequence[tuple[int, int]]) -> Case:
+    return _unary("PAD", shape, _padded(shape, pads), pads)
+
+
 def mirror_pad(shape: Sequence[int], pads: Sequence[tuple[int, int]], mode: int) -> Case:
     return _unary("MIRROR_PAD", shape, _padded(shape, pads), pads, mode=mode)
 
@@ -359,6 +363,7 @@ CASES: dict[str, Case] = {
     "concatenation, one input": concatenation((3, 5), axis=1),
     "concatenation, ten vectors": concatenation(*[(size,) for size in range(1, 11)], axis=0),
     "concatenation, rank 5": concatenation((1, 2, 3, 2, 3), (1, 2, 1, 2, 3), axis=2),
+    "concatenation, rank 6": concatenation((1, 2, 1, 2, 1, 2), (1, 2, 1, 3, 1, 2), axis=3),
     "concatenation, constants": concatenation(
         (1, 1, 6), (1, 4, 6), (1, 2, 6), axis=1, constants=(0, 2)
     ),
@@ -441,12 +446,23 @@ CASES: dict[str, Case] = {
     "expand dims, first": _unary("EXPAND_DIMS", (3, 5), (1, 3, 5), 0),
     "expand dims, last": _unary("EXPAND_DIMS", (3, 5), (3, 5, 1), -1),
     "expand dims, int16": _unary("EXPAND_DIMS", (3, 5), (3, 1, 5), 1, dtype="int16"),
-    # PADV2, MIRROR_PAD
+    "reshape": _unary("RESHAPE", (2, 3, 4), (1, 6, 4), (1, 6, -1)),
+    "reshape, int16": _unary("RESHAPE", (2, 3), (3, 2), (3, 2), dtype="int16"),
+    "reshape, int32": _unary("RESHAPE", (2, 3), (6,), (6,), dtype="int32"),
+    # PADV2, PAD, MIRROR_PAD
     "padv2, image": pad_v2((1, 4, 5, 3), ((0, 0), (1, 2), (3, 0), (0, 0))),
     "padv2, everywhere": pad_v2((2, 1, 3, 2), ((1, 0), (1, 1), (0, 2), (1, 2))),
     "padv2, vector": pad_v2((5,), ((2, 3),)),
     "padv2, nothing": pad_v2((2, 3), ((0, 0), (0, 0))),
     "padv2, computed": pad_v2((1, 4, 5, 3), ((0, 0), (1, 2), (3, 0), (0, 1)), computed=True),
+    "padv2, rank 5": pad_v2((2, 3, 1, 2, 4), ((0, 1), (0, 0), (1, 1), (0, 0), (2, 0))),
+    "pad, vector": pad((5,), ((2, 3),)),
+    "pad, matrix": pad((3, 5), ((1, 0), (2, 1))),
+    "pad, everywhere": pad((2, 1, 3, 2), ((1, 0), (1, 1), (0, 2), (1, 2))),
+    "pad, rank 5": pad((2, 1, 3, 2, 2), ((0, 1), (1, 1), (0, 0), (0, 2), (1, 0))),
+    "pad, rank 5, unpadded batch": pad((2, 2, 1, 2, 3), ((0, 0), (0, 0), (2, 1), (0, 1), (0, 2))),
+    "mirror pad, rank 3": mirror_pad((2, 4, 3), ((0, 1), (3, 2), (2, 0)), 0),
+    "mirror pad, rank 5": mirror_pad((2, 3, 1, 2, 3), ((1, 0), (2, 2), (0, 0), (0, 1), (1, 2)), 0),
     "mirror pad, reflect": mirror_pad((1, 5, 4, 3), ((0, 0), (2, 1), (3, 3), (0, 0)), 0),
     "mirror pad, symmetric": mirror_pad((1, 5, 4, 3), ((0, 0), (2, 5), (4, 0), (0, 0)), 1),
     "mirror pad, everywhere": mirror_pad((2, 3, 2, 3), ((1, 0), (0, 2), (1, 1), (2, 2)), 0),
@@ -494,6 +510,7 @@ CASES: dict[str, Case] = {
     "space to depth, 3": space_to_depth((2, 3, 6, 1), 3),
     "space to depth, 1": space_to_depth((1, 2, 3, 2), 1),
     "depth to space, 2": depth_to_space((1, 2, 3, 12), 2),
+    "depth to space, 1": depth_to_space((1, 2, 3, 2), 1),
     "depth to space, 3": depth_to_space((2, 1, 2, 9), 3),
     # SPACE_TO_BATCH_ND, BATCH_TO_SPACE_ND
     "space to batch, image": space_to_batch((1, 4, 6, 3), (2, 3), ((0, 0), (0, 0))),

@@ -84,6 +84,7 @@ def grouped_conv(
     stride: Pair = (1, 1),
     dilation: Pair = (1, 1),
     padding: int = SAME,
+    batch: int = 1,
     bias: bool = True,
     per_channel: bool = True,
     activation: int = NONE,
@@ -94,9 +95,9 @@ def grouped_conv(
     due = [-(-(e - r) // s) for e, r, s in zip(size, reach, stride, strict=True)]
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
-        x = b.tensor((1, *size, groups * depth), scale=0.05, zero_point=zero_points[0])
+        x = b.tensor((batch, *size, groups * depth), scale=0.05, zero_point=zero_points[0])
         w = _weights(b, rng, (filters, *kernel, depth), per_channel=per_channel, scale=scale)
-        y = b.tensor((1, *due, filters), scale=0.08, zero_point=zero_points[1])
+        y = b.tensor((batch, *due, filters), scale=0.08, zero_point=zero_points[1])
         b.operator(
             "CONV_2D",
             [x, w, _bias(b, rng, filters) if bias else -1],
@@ -108,6 +109,86 @@ def grouped_conv(
             padding=padding,
             fusedActivationFunction=activation,
         )
+        return [x], [y]
+
+    return case
+
+
+def depthwise(
+    *,
+    batch: int = 1,
+    channels: int = 4,
+    multiplier: int = 1,
+    dilation: Pair = (1, 1),
+    padding: int = SAME,
+    activation: int = NONE,
+) -> Case:
+    size, kernel, filters = (6, 7), (3, 2), channels * multiplier
+    reach = [(k - 1) * d * (padding == VALID) for k, d in zip(kernel, dilation, strict=True)]
+    due = [extent - r for extent, r in zip(size, reach, strict=True)]
+
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        x = b.tensor((batch, *size, channels), scale=0.05, zero_point=7)
+        scales = rng.uniform(0.002, 0.02, filters).tolist()
+        data = rng.integers(-127, 128, (1, *kernel, filters))
+        w = b.tensor((1, *kernel, filters), scale=scales, data=data, axis=3)
+        y = b.tensor((batch, *due, filters), scale=0.04, zero_point=-20)
+        b.operator(
+            "DEPTHWISE_CONV_2D",
+            [x, w, _bias(b, rng, filters)],
+            [y],
+            strideH=1,
+            strideW=1,
+            dilationHFactor=dilation[0],
+            dilationWFactor=dilation[1],
+            depthMultiplier=multiplier,
+            padding=padding,
+            fusedActivationFunction=activation,
+        )
+        return [x], [y]
+
+    return case
+
+
+def pool(
+    kind: str,
+    *,
+    batch: int = 1,
+    kernel: Pair = (2, 3),
+    stride: Pair = (1, 2),
+    padding: int = SAME,
+    activation: int = NONE,
+) -> Case:
+    size = (6, 7)
+    reach = [(k - 1) * (padding == VALID) for k in kernel]
+    due = [-(-(extent - r) // s) for extent, r, s in zip(size, reach, stride, strict=True)]
+
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        del rng
+        x = b.tensor((batch, *size, 5), scale=0.05, zero_point=-4)
+        y = b.tensor((batch, *due, 5), scale=0.05, zero_point=-4)
+        b.operator(
+            kind,
+            [x],
+            [y],
+            filterHeight=kernel[0],
+            filterWidth=kernel[1],
+            strideH=stride[0],
+            strideW=stride[1],
+            padding=padding,
+            fusedActivationFunction=activation,
+        )
+        return [x], [y]
+
+    return case
+
+
+def softmax(shape: Shape) -> Case:
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        del rng
+        x = b.tensor(shape, scale=0.07, zero_point=30)
+        y = b.tensor(shape, scale=1 / 256, zero_point=-128)
+        b.operator("SOFTMAX", [x], [y], beta=0.5)
         return [x], [y]
 
     return case
@@ -255,6 +336,17 @@ def computed_weights(
     return case
 
 
+def _pools(kind: str) -> dict[str, Case]:
+    name = kind.lower()
+    return {
+        name: pool(kind),
+        f"{name}_relu_valid": pool(kind, activation=RELU, padding=VALID),
+        f"{name}_relu_n1_to_1": pool(kind, activation=RELU_N1_TO_1, stride=(2, 1)),
+        f"{name}_relu6": pool(kind, activation=RELU6, kernel=(5, 1), stride=(3, 3)),
+        f"{name}_batch": pool(kind, batch=3, padding=VALID),
+    }
+
+
 def _reductions(kind: str) -> dict[str, Case]:
     name = kind.lower()
     return {
@@ -312,6 +404,18 @@ CASES: dict[str, Case] = {
     "grouped_conv_other_edge": grouped_conv(zero_points=(127, -128)),
     "grouped_conv_saturates": grouped_conv(scale=3.0),
     "grouped_conv_vanishes": grouped_conv(scale=1e-9),
+    "conv_batch": grouped_conv(groups=1, depth=5, batch=2),
+    "conv_pointwise_batch": grouped_conv(groups=1, depth=5, batch=3, kernel=(1, 1)),
+    "conv_row_batch": grouped_conv(groups=1, depth=4, batch=2, size=(1, 9), kernel=(1, 3)),
+    "grouped_conv_batch": grouped_conv(batch=2, stride=(2, 1), padding=VALID),
+    "depthwise_batch": depthwise(batch=2, activation=RELU6),
+    "depthwise_dilated_batch": depthwise(batch=3, dilation=(1, 2), padding=VALID),
+    "depthwise_multiplier_batch": depthwise(batch=2, channels=3, multiplier=2, activation=RELU),
+    "depthwise_relu_n1_to_1": depthwise(activation=RELU_N1_TO_1, dilation=(2, 2)),
+    **_pools("AVERAGE_POOL_2D"),
+    **_pools("MAX_POOL_2D"),
+    "softmax_rank_1": softmax((11,)),
+    "softmax_rank_4": softmax((1, 2, 3, 5)),
     **_reductions("SUM"),
     **_reductions("MEAN"),
     **_reductions("REDUCE_MAX"),

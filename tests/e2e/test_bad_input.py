@@ -155,14 +155,13 @@ def conv(
     depth: int = 4,
     computed: bool = False,
     weight_zero: int = 0,
-    batch: int = 1,
 ) -> tuple[int, int]:
     quantised: dict[str, Any] = {} if dtype == "float32" else {"scale": 0.1}
     kind = dtype if dtype == "float32" else "int8"
-    x = b.tensor((batch, 4, 4, channels), dtype, **quantised)
+    x = b.tensor((1, 4, 4, channels), dtype, **quantised)
     data = None if computed else np.ones((4, 1, 1, depth), kind)
     w = b.tensor((4, 1, 1, depth), kind, data=data, zero_point=weight_zero, **quantised)
-    y = b.tensor((batch, 4, 4, 4), dtype, name="conv_1", **quantised)
+    y = b.tensor((1, 4, 4, 4), dtype, name="conv_1", **quantised)
     b.operator("CONV_2D", [x, w, -1], [y], **CONV)
     return x, y
 
@@ -294,7 +293,6 @@ MODELS: dict[str, tuple[int, Callable[[TfliteBuilder], tuple[int, int]], tuple[s
     "int16": (4, lambda b: conv(b, dtype="int16"), ("'tensor_0' is int16, expected int8",)),
     "computed weights": (4, lambda b: conv(b, computed=True), ("the weights 'tensor_1' are",)),
     "weight zero point": (4, lambda b: conv(b, weight_zero=3), ("zero point other than 0",)),
-    "batch": (4, lambda b: conv(b, batch=2), ("'conv_1': batch 2, expected 1", "static batch")),
     "variable": (4, variable, ("tensor 'tensor_0' is a variable",)),
     "strings": (4, strings, ("tensor 'tensor_0' has the type string",)),
     "constant operands": (4, constant_operands, ("ADD layer 'sum': every operand is a constant",)),

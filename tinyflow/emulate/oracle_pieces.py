@@ -196,8 +196,13 @@ def _piece(model: Any, library: Library, start: int, stop: int) -> Piece:
     part.buffers = [
         buffer if index in used else schema.BufferT() for index, buffer in enumerate(model.buffers)
     ]
+    # An interpreter looks up the kernels of all codes that a file lists, used or not.
+    codes = _unique(operator.opcodeIndex for operator in operators)
+    part.operatorCodes = [model.operatorCodes[code] for code in codes]
     part.subgraphs = [copy.copy(graph)]
-    part.subgraphs[0].operators = operators
+    part.subgraphs[0].operators = [copy.copy(operator) for operator in operators]
+    for operator in part.subgraphs[0].operators:
+        operator.opcodeIndex = codes.index(operator.opcodeIndex)
     part.subgraphs[0].inputs = np.array(inputs, np.int32)
     part.subgraphs[0].outputs = np.array(outputs, np.int32)
     kinds = tuple(_kind(model, operator) for operator in operators)

@@ -32,7 +32,7 @@ from tinyflow.ir.movement import (
     Transpose,
     Unpack,
 )
-from tinyflow.ir.operators import Operator
+from tinyflow.ir.operators import Operator, Reshape
 from tinyflow.ir.types import DType
 
 #: The types that TFLM moves, by operator: all of them, none of 32 bits, int8 alone.
@@ -213,6 +213,10 @@ def _transpose(at: OperatorReader) -> Operator:
     return Transpose(at.name, source, at.output, tuple(at.integers(1)))
 
 
+def _reshape(at: OperatorReader) -> Operator:
+    return Reshape(at.name, _unary(at, _EVERY), at.output)
+
+
 def _squeeze(at: OperatorReader) -> Operator:
     options = at.options(schema.SqueezeOptionsT)
     source = _unary(at, _ANY)
@@ -231,7 +235,7 @@ def _expand_dims(at: OperatorReader) -> Operator:
 
 def _pad_v2(at: OperatorReader) -> Operator:
     source = _unary(at, _BYTES)
-    _rank(at, source, 4)
+    _rank(at, source, 5)
     value = at.tensors[at.input(2)]
     if value.elements != 1 or value.dtype is not DType.INT8:
         raise at.refuse(f"the value {value.name!r} is not one element of int8")
@@ -336,6 +340,7 @@ READERS: dict[str, Read] = {
     "MIRROR_PAD": _mirror_pad,
     "PACK": _pack,
     "PADV2": _pad_v2,
+    "RESHAPE": _reshape,
     "RESIZE_NEAREST_NEIGHBOR": _resize_nearest_neighbor,
     "REVERSE_V2": _reverse,
     "SLICE": _slice,

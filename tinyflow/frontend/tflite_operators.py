@@ -25,7 +25,6 @@ from tinyflow.ir.operators import (
     Operator,
     Pad,
     Quantize,
-    Reshape,
     Softmax,
 )
 from tinyflow.ir.types import DType
@@ -120,12 +119,6 @@ def _mean(at: OperatorReader) -> Operator:
     return Mean(at.name, at.input(0), at.output, axes)
 
 
-def _reshape(at: OperatorReader) -> Operator:
-    at.int8(at.input(0), at.output)
-    at.same_quantization(at.input(0), at.output)
-    return Reshape(at.name, at.input(0), at.output)
-
-
 def _softmax(at: OperatorReader) -> Operator:
     options = at.options(schema.SoftmaxOptionsT)
     at.int8(at.input(0), at.output)
@@ -181,7 +174,6 @@ IMPORTERS: dict[str, Read] = {
     "MEAN": _mean,
     "PAD": _pad,
     "QUANTIZE": _quantize,
-    "RESHAPE": _reshape,
     "SOFTMAX": _softmax,
     **read_elementwise.READERS,
     **read_tables.READERS,

@@ -76,6 +76,16 @@ def nhwc(tensor: Tensor) -> tuple[int, int, int, int]:
     return batch, height, width, channels
 
 
+def images(source: Tensor, output: Tensor) -> dict[str, int]:
+    """For functions that serve one image: how many there are, and their elements."""
+    count = nhwc(source)[0]
+    return {
+        "count": count,
+        "input": source.elements // count,
+        "output": output.elements // count,
+    }
+
+
 def output_of(graph: Graph, operator: Operator) -> Tensor:
     """The one tensor that the operator writes."""
     (index,) = operator.outputs()

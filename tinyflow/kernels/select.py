@@ -66,13 +66,6 @@ def select_kernels(graph: Graph, board: Board, cmsis: CmsisNN) -> tuple[Kernel, 
 
 
 def _select(operator: Operator, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel:
-    batch = next(iter(operator.inputs()))
-    shape = graph.tensors[batch].shape
-    if isinstance(operator, Conv2D | DepthwiseConv2D | AveragePool2D | MaxPool2D) and shape[0] != 1:
-        raise UnsupportedError(
-            f"{operator.kind} layer {operator.name!r}: batch {shape[0]}, expected 1",
-            hint="Convert the model with a static batch of 1.",
-        )
     for make in KERNELS[type(operator)]:
         kernel = make(operator, graph, board, cmsis)
         if kernel is not None:

@@ -6,7 +6,7 @@ from tinyflow.boards import DSP_CORES, Board
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Conv2D, DepthwiseConv2D
 from tinyflow.ir.quantization import activation_range
-from tinyflow.kernels.base import Constant, Kernel, bias_constant, nhwc, output_of
+from tinyflow.kernels.base import Constant, Kernel, bias_constant, images, nhwc, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.scaling import accumulator_multipliers
 
@@ -15,7 +15,7 @@ GROUPS = "arm_nn_mat_mult_kernel_row_offset_s8_s16"
 
 
 def convolve_s8(op: Conv2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """CONV_2D: int8, any stride, padding and dilation, batch 1."""
+    """CONV_2D: int8, any stride, padding and dilation."""
     source, weights, output = (
         graph.tensors[op.input],
         graph.tensors[op.weights],
@@ -43,6 +43,7 @@ def convolve_s8(op: Conv2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kerne
             "output": output,
             "pads": (pad_h, pad_w),
             "range": activation_range(op.activation, output.q),
+            "images": images(source, output),
             "input_dims": nhwc(source),
             "filter_dims": (filters, kernel_h, kernel_w, depth),
             "output_dims": nhwc(output),
@@ -63,7 +64,7 @@ def convolve_s8(op: Conv2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kerne
 def depthwise_conv_s8(
     op: DepthwiseConv2D, graph: Graph, board: Board, cmsis: CmsisNN
 ) -> Kernel | None:
-    """DEPTHWISE_CONV_2D: int8, any stride, padding, dilation and multiplier, batch 1."""
+    """DEPTHWISE_CONV_2D: int8, any stride, padding, dilation and multiplier."""
     source, weights, output = (
         graph.tensors[op.input],
         graph.tensors[op.weights],
@@ -87,6 +88,7 @@ def depthwise_conv_s8(
             "output": output,
             "pads": (pad_h, pad_w),
             "range": activation_range(op.activation, output.q),
+            "images": images(source, output),
             "input_dims": nhwc(source),
             "filter_dims": (1, kernel_h, kernel_w, filters),
             "output_dims": nhwc(output),

@@ -70,7 +70,7 @@ def softmax_context(op: Softmax, graph: Graph) -> dict[str, object]:
 
 
 def pad_s8(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """PAD: int8, up to four dimensions."""
+    """PAD: int8, up to 4 dimensions."""
     source = graph.tensors[op.input]
     if not cmsis.has("arm_pad_s8") or len(source.shape) > 4:
         return None

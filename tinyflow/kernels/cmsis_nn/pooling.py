@@ -6,12 +6,12 @@ from tinyflow.boards import DSP_CORES, Board
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import AveragePool2D, Pool2D
 from tinyflow.ir.quantization import activation_range
-from tinyflow.kernels.base import Kernel, nhwc, output_of
+from tinyflow.kernels.base import Kernel, images, nhwc, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 
 
 def pool_s8(op: Pool2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """AVERAGE_POOL_2D and MAX_POOL_2D: int8, any window, stride and padding, batch 1."""
+    """AVERAGE_POOL_2D and MAX_POOL_2D: int8, any window, stride and padding."""
     source, output = graph.tensors[op.input], output_of(graph, op)
     batch, height, width, channels = nhwc(source)
     average = isinstance(op, AveragePool2D)
@@ -26,6 +26,7 @@ def pool_s8(op: Pool2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | 
             "function": function,
             "pads": op.window.pads((height, width), op.kernel),
             "range": activation_range(op.activation, output.q),
+            "images": images(source, output),
             "input_dims": (batch, height, width, channels),
             "filter_dims": (1, *op.kernel, 1),
             "output_dims": nhwc(output),

@@ -22,7 +22,7 @@ from tinyflow.kernels.scaling import accumulator_multipliers
 
 def conv_s4(op: Conv2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """CONV_2D: int8 with weights of int4, per tensor or per channel, any stride, padding, dilation
-    and groups, batch 1.
+    and groups.
     """
     weights = graph.tensors[op.weights]
     if weights.dtype is not DType.INT4:
@@ -44,7 +44,7 @@ def depthwise_conv_s4(
     op: DepthwiseConv2D, graph: Graph, board: Board, cmsis: CmsisNN
 ) -> Kernel | None:
     """DEPTHWISE_CONV_2D: int8 with weights of int4, per tensor or per channel, any stride, padding,
-    dilation and multiplier, batch 1.
+    dilation and multiplier.
     """
     weights = graph.tensors[op.weights]
     if weights.dtype is not DType.INT4:

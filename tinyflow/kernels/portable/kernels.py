@@ -44,12 +44,14 @@ def mean_s8(op: Mean, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | No
     )
 
 
+#: Dimensions of tf_pad_s8.
+_PAD_RANK = 4
+
+
 def pad_s8(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """PAD: int8, up to four dimensions."""
+    """PAD: int8, up to 4 dimensions, or 5 where one after the first is not padded."""
     source = graph.tensors[op.input]
-    if len(source.shape) > 4:
-        raise UnsupportedError(f"PAD layer {op.name!r}: rank {len(source.shape)}, at most 4")
-    missing = 4 - len(source.shape)
+    shape, pads = four_dimensions(op, source.shape)
     return Kernel(
         op,
         "tf_pad_s8",
@@ -57,10 +59,33 @@ def pad_s8(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None
         "portable/pad_s8.c.j2",
         {
             "value": source.q.zero_point,
-            "shape": (1,) * missing + source.shape,
-            "pads": ((0, 0),) * missing + op.paddings,
+            "shape": shape,
+            "pads": pads,
         },
     )
+
+
+def four_dimensions(
+    op: Pad, shape: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+    """Shape and paddings of tf_pad_s8: what is not padded is one with the dimension before it.
+
+    Raises:
+        UnsupportedError: more dimensions are left than the kernel has.
+    """
+    merged: list[tuple[int, tuple[int, int]]] = []
+    for extent, (before, after) in zip(shape, op.paddings, strict=True):
+        if merged and before == after == 0:
+            outer, pads = merged.pop()
+            merged.append((outer * extent, (pads[0] * extent, pads[1] * extent)))
+        else:
+            merged.append((extent, (before, after)))
+    if len(merged) > _PAD_RANK:
+        raise UnsupportedError(
+            f"{op.kind} layer {op.name!r}: {len(merged)} padded dimensions, at most {_PAD_RANK}"
+        )
+    merged = [(1, (0, 0))] * (_PAD_RANK - len(merged)) + merged
+    return tuple(extent for extent, _ in merged), tuple(pads for _, pads in merged)
 
 
 def softmax_s8(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
@@ -111,5 +136,8 @@ def dequantize(op: Dequantize, graph: Graph, board: Board, cmsis: CmsisNN) -> Ke
 
 
 def reshape(op: Reshape, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """RESHAPE: no code; the output is the input's memory."""
+    """RESHAPE: int8, uint8, int16, int32, int64 or bool.
+
+    No code, the output is the input's memory.
+    """
     return Kernel(op, "none", "none", "", aliases_input=True)

@@ -48,6 +48,7 @@ from tinyflow.ir.operators import Operator, Unary
 from tinyflow.ir.quantization import round_half_away
 from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.portable.kernels import four_dimensions
 
 #: Dimensions of tf_move, tf_take and tf_put, TF_MOVEMENT_RANK in C.
 RANK = 5
@@ -231,10 +232,10 @@ def expand_dims(op: ExpandDims, graph: Graph, board: Board, cmsis: CmsisNN) -> K
 
 
 def pad_v2(op: PadV2, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """PADV2: int8, up to 4 dimensions, with a value of the input's scale and zero point, constant
-    or computed.
+    """PADV2: int8, up to 4 dimensions, or 5 where one after the first is not padded, with a value
+    of the input's scale and zero point, constant or computed.
     """
-    missing = 4 - len(op.paddings)
+    shape, pads = four_dimensions(op, graph.tensors[op.input].shape)
     value = graph.tensors[op.value]
     return Kernel(
         op,
@@ -243,8 +244,8 @@ def pad_v2(op: PadV2, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | No
         "portable/pad_s8.c.j2",
         {
             "value": value.values.item() if value.is_constant else None,
-            "shape": (1,) * missing + graph.tensors[op.input].shape,
-            "pads": ((0, 0),) * missing + op.paddings,
+            "shape": shape,
+            "pads": pads,
         },
     )
 
