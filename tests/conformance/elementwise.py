@@ -274,5 +274,6 @@ CASES: dict[str, Case] = {
     "select_v2_mask": _mask((4, 1, 6), (3, 4, 5, 6), (5, 1)),
     "select_v2_scalar_mask": _mask((), (3, 4), (3, 4)),
     "select_v2_rank_5": _mask((2, 1, 3, 1, 2), (1, 4, 3, 2, 1), (2, 1, 1, 2, 2)),
+    "select_v2_vector": _mask((9,), (9,), (9,)),
     "select_v2_one": _mask((1,), (1,), (1, 1)),
 }

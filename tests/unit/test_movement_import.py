@@ -12,17 +12,24 @@ from tests.conformance.driver import Case
 from tests.conformance.movement import (
     concatenation,
     gather,
+    gather_computed,
+    pad,
+    pad_v2,
     resize,
     reverse,
     space_to_batch,
     split,
     strided_slice,
+    tile,
     transpose,
     unpack,
 )
-from tests.support.tflite_builder import TfliteBuilder
+from tests.support.tflite_builder import TENSOR_TYPES, TfliteBuilder
+from tinyflow.boards import load_board
 from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.frontend.tflite_import import import_model
+from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
+from tinyflow.kernels.select import select_kernels
 
 Change = Callable[[TfliteBuilder], None]
 
@@ -55,6 +62,20 @@ def _values(tensor: int, *values: int) -> Change:
     return change
 
 
+def _type(tensor: int, dtype: str) -> Change:
+    """Another type, and for a constant as many zeros of it."""
+
+    def change(builder: TfliteBuilder) -> None:
+        changed = builder.subgraph.tensors[tensor]
+        changed.type = TENSOR_TYPES[dtype]
+        if changed.buffer:
+            count = int(np.prod(changed.shape))
+            buffer = builder.model.buffers[changed.buffer]
+            buffer.data = np.zeros(count * np.dtype(dtype).itemsize, np.uint8)
+
+    return change
+
+
 def _other_scale(builder: TfliteBuilder) -> None:
     builder.subgraph.tensors[0].quantization.scale = np.array([0.7], np.float32)
 
@@ -72,7 +93,10 @@ _SLICED = strided_slice((4, 5), (0, 1), (4, 5), (1, 1))
         (_SLICED, _option(newAxisMask=2), "a new axis"),
         (_SLICED, _values(4, 1, 0), "a stride of 0"),
         (unpack((2, 3), 0), _option(num=3), "2 outputs where its options say 3"),
-        (gather((3, 2), [0], 0), _option(batchDims=1), "batch dimensions"),
+        (gather_computed((3, 2), (4,), 0), _type(1, "int64"), "indices 'tensor_1' are int64"),
+        (gather_computed((3, 2), (4,), 0), _type(1, "int16"), "expected int32"),
+        (pad_v2((5,), ((2, 3),)), _type(1, "int32"), "not one element of int8"),
+        (tile((2, 3), (2, 2)), _type(2, "int64"), "the constant 'tensor_2' is int64"),
         (reverse((2, 3, 4), (0, 1)), _values(2, 0, 2**31 - 1), "not neighbours"),
         (resize((1, 2, 2, 1), (4, 4)), _values(2, 4, 5), "another size"),
     ],
@@ -90,6 +114,12 @@ def test_unsupported(case: Case, change: Change, words: str) -> None:
         (_SLICED, _values(3, 9, 4), "the output has the shape"),
         (transpose((2, 2), (1, 0)), _values(2, 1, 1), "the order"),
         (gather((3, 2), [0, 1], 0), _values(2, 0, 3), "an index outside of 3"),
+        (gather((3, 2), [0, 1], 0), _values(2, -1, 0), "an index outside of 3"),
+        (gather((3, 2), [0, 1], 0), _option(batchDims=1), "1 batch dimensions before axis 0"),
+        (gather_computed((2, 3), (2, 4), 1), _option(batchDims=3), "3 batch dimensions"),
+        (gather_computed((3, 4, 2), (2, 4), 1), _option(batchDims=1), "the batch of indices"),
+        (tile((2, 3), (2, 2)), _values(2, 2, 3), "the output has the shape"),
+        (tile((2, 3), (2, 2)), _values(2, -2, -2), "the output has the shape"),
     ],
 )
 def test_damaged(case: Case, change: Change, words: str) -> None:
@@ -113,3 +143,11 @@ def test_only_some_operators_write_several_tensors() -> None:
     builder.operator("RESHAPE", [source], [first, second])
     with pytest.raises(InputError, match="RESHAPE with 2 outputs"):
         _import(builder, [source], [first])
+
+
+def test_too_many_padded_dimensions() -> None:
+    builder = TfliteBuilder()
+    inputs, outputs = pad((1,) * 5, ((1, 0),) * 5)(builder, np.random.default_rng(0))
+    graph = import_model(builder.build(inputs, outputs), Path("model.tflite"), name="model")
+    with pytest.raises(UnsupportedError, match="PAD layer 'tensor_1': 5 padded dimensions, at"):
+        select_kernels(graph, load_board("stm32l4r5"), find_cmsis_nn())

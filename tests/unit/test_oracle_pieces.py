@@ -1,0 +1,179 @@
+"""Who computes what: models cut where operators of TFLM and of LiteRT meet."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from tests.conformance import int4
+from tests.conformance.driver import Case
+from tests.conformance.movement import gather_computed
+from tests.support.small_model import small_model
+from tests.support.tflite_builder import TfliteBuilder
+from tinyflow.emulate.litert import LitertReference
+from tinyflow.emulate.oracle import Oracle
+from tinyflow.emulate.oracle_pieces import cut
+from tinyflow.errors import InputError, UnsupportedError
+from tinyflow.frontend.tflite_file import unpack_int4
+
+
+def mixed() -> bytes:
+    """y = tile(a + b), and z = y + y: TFLM, LiteRT, TFLM; tensors 0 to 4, all scales 1."""
+    b = TfliteBuilder()
+    left, right, total = (b.tensor((1, 3), scale=1.0) for _ in range(3))
+    tiled, twice = (b.tensor((2, 3), scale=1.0) for _ in range(2))
+    b.operator("ADD", [left, right], [total])
+    b.operator("TILE", [total, b.tensor((2,), "int32", data=(2, 1))], [tiled])
+    b.operator("ADD", [tiled, tiled], [twice])
+    return b.build([left, right], [tiled, twice])
+
+
+A = np.array([[1, -2, 100]], np.int8)
+B = np.array([[5, -7, 30]], np.int8)
+SUM = np.array([[6, -9, 127]], np.int8)
+TILED = np.concatenate([SUM, SUM])
+
+
+def test_a_model_of_tflm_alone_is_one_piece_and_left_as_it_is() -> None:
+    content = small_model()
+    (piece,) = cut(content).pieces
+    assert (piece.library, piece.content) == ("tflm", content)
+    assert Oracle(content).name == "TensorFlow Lite Micro reference kernels (tflite-micro)"
+
+
+def test_pieces_run_in_order_and_hand_tensors_on() -> None:
+    pieces = cut(mixed()).pieces
+    assert [(piece.library, piece.kinds) for piece in pieces] == [
+        ("tflm", ("ADD",)),
+        ("litert", ("TILE",)),
+        ("tflm", ("ADD",)),
+    ]
+    assert [(piece.inputs, piece.outputs) for piece in pieces] == [
+        ((0, 1), (2,)),
+        ((2,), (3,)),
+        ((3,), (4,)),
+    ]
+    oracle = Oracle(mixed())
+    for _ in range(2):
+        tiled, twice = oracle.run(A, B)
+        np.testing.assert_array_equal(tiled, TILED)
+        np.testing.assert_array_equal(twice, np.clip(2 * TILED.astype(int), -128, 127))
+    assert oracle.name == (
+        "TensorFlow Lite Micro reference kernels (tflite-micro) and "
+        "LiteRT reference kernels (ai-edge-litert) for TILE"
+    )
+
+
+def test_every_tensor_is_kept_whichever_piece_writes_it() -> None:
+    oracle = Oracle(mixed(), keep_tensors=True)
+    oracle.run(A, B)
+    for index, due in ((0, A), (2, SUM), (3, TILED)):
+        np.testing.assert_array_equal(oracle.tensor(index), due)
+
+
+def test_an_interpreter_is_kept_from_run_to_run() -> None:
+    oracle = Oracle(mixed())
+    before = [reference for _, reference in oracle._pieces]
+    oracle.run(A, B)
+    oracle.run(B, A)
+    assert [reference for _, reference in oracle._pieces] == before
+
+
+def test_what_shares_state_is_not_cut() -> None:
+    b = TfliteBuilder()
+    source, tiled = b.tensor((1, 2), scale=1.0), b.tensor((1, 4), scale=1.0)
+    handle = b.tensor((), "int32")
+    b.operator("VAR_HANDLE", [], [handle])
+    b.operator("TILE", [source, b.tensor((2,), "int32", data=(1, 2))], [tiled])
+    with pytest.raises(UnsupportedError, match="TILE beside subgraphs or variables"):
+        cut(b.build([source], [tiled]))
+
+
+def test_an_index_out_of_range_is_an_error() -> None:
+    content, _ = built(gather_computed((5, 4), (2,), 0))
+    oracle = Oracle(content)
+    rows = np.zeros((5, 4), np.int8)
+    oracle.run(rows, np.array([0, 4], np.int32))
+    for index in (-1, 5, -(2**31), 2**31 - 1):
+        with pytest.raises(InputError, match="the oracle refuses an input"):
+            oracle.run(rows, np.array([0, index], np.int32))
+
+
+def built(case: Case) -> tuple[bytes, tuple[int, ...]]:
+    builder = TfliteBuilder()
+    inputs, outputs = case(builder, np.random.default_rng(5))
+    return builder.build(inputs, outputs), tuple(builder.subgraph.tensors[inputs[0]].shape)
+
+
+def test_four_bits_are_unpacked_low_half_first() -> None:
+    packed = np.array([0x10, 0x87, 0xF9], np.uint8)
+    np.testing.assert_array_equal(unpack_int4(packed, 6), [0, 1, 7, -8, -7, -1])
+    np.testing.assert_array_equal(unpack_int4(packed, 5), [0, 1, 7, -8, -7])
+
+
+def directly(content: bytes, sample: np.ndarray) -> np.ndarray:
+    """TFLM on the file as it is, with its weights of four bits."""
+    from tflite_micro import runtime
+
+    interpreter = runtime.Interpreter.from_bytes(content)
+    interpreter.set_input(sample, 0)
+    interpreter.invoke()
+    return np.asarray(interpreter.get_output(0))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name in int4.CASES
+        if "fully_connected" not in name or name.endswith("per_tensor")
+        if name != "depthwise_int4_dilated_valid"  # without a bias, which the wheel does not bear
+    ],
+)
+def test_widened_weights_are_what_tflm_computes_with_four_bits(name: str) -> None:
+    content, shape = built(int4.CASES[name])
+    oracle = Oracle(content)
+    assert oracle.name.endswith("int4 weights widened to int8")
+    rng = np.random.default_rng(7)
+    for _ in range(8):
+        sample = rng.integers(-128, 128, shape, np.int8)
+        np.testing.assert_array_equal(oracle.run(sample)[0], directly(content, sample))
+
+
+@pytest.mark.parametrize("name", [n for n in int4.CASES if n.startswith("fully_connected")])
+def test_litert_is_one_step_off_at_most(name: str) -> None:
+    # It rounds once where TFLM rounds twice.
+    content, shape = built(int4.CASES[name])
+    oracle, litert = Oracle(content), LitertReference(content)
+    rng = np.random.default_rng(7)
+    for _ in range(8):
+        sample = rng.integers(-128, 128, shape, np.int8)
+        difference = oracle.run(sample)[0].astype(int) - litert.run([sample])[0]
+        assert np.abs(difference).max() <= 1
+
+
+def test_four_bits_that_are_no_whole_constant() -> None:
+    content, _ = built(int4.CASES["fully_connected_int4"])
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    builder = TfliteBuilder()
+    builder.model, builder.subgraph = model, model.subgraphs[0]
+    index = next(t.buffer for t in builder.subgraph.tensors if t.type == schema.TensorType.INT4)
+    model.buffers[index].data = model.buffers[index].data[:-1]
+    with pytest.raises(InputError, match="int4 that is not a whole constant"):
+        Oracle(builder.build(model.subgraphs[0].inputs, model.subgraphs[0].outputs))
+
+
+def test_a_depthwise_convolution_without_bias_does_not_end_the_process() -> None:
+    script = (
+        "import numpy as np; from tests.e2e.test_operators import depthwise; "
+        "from tinyflow.emulate.oracle import Oracle; "
+        "print(Oracle(depthwise(bias=False)).run(np.zeros((1, 9, 8, 6), np.int8))[0].shape)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "(1, 9, 8, 6)"
