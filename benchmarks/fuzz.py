@@ -25,6 +25,7 @@ from tests.conformance.driver import model_of
 from tests.conformance.test_conformance import GROUPS
 from tests.fuzz.compile import compile_file
 from tests.fuzz.mutate import raw, structured
+from tests.support.mixed_model import mixed_model
 from tests.support.small_model import small_model
 
 SECONDS_PER_FILE = 10
@@ -43,6 +44,7 @@ def main() -> int:
 
     contents = [
         small_model(),
+        mixed_model(),
         *(model_of(group) for group in GROUPS.values()),
         *(path.read_bytes() for path in options.models),
     ]

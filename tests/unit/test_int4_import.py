@@ -36,7 +36,7 @@ def test_weights_are_held_unpacked_and_stored_packed(name: str) -> None:
     graph = imported(builder.build(builder.subgraph.inputs, builder.subgraph.outputs))
     (weights,) = (tensor for tensor in graph.tensors if tensor.dtype is DType.INT4)
     assert weights.values.dtype == np.int8
-    assert set(weights.values.ravel().tolist()) == set(range(-8, 8))
+    assert (weights.values.min(), weights.values.max()) == (-8, 7)
     (kernel,) = select_kernels(graph, load_board("stm32l4r5"), find_cmsis_nn())
     packed = next(constant for constant in kernel.constants if constant.suffix == "weights")
     assert packed.size == (weights.elements + 1) // 2

@@ -21,10 +21,10 @@ from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.frontend.tflite_file import unpack_int4
 
 
-def mixed() -> bytes:
+def mixed(name: str | None = None) -> bytes:
     """y = tile(a + b), and z = y + y: TFLM, LiteRT, TFLM; tensors 0 to 4, all scales 1."""
     b = TfliteBuilder()
-    left, right, total = (b.tensor((1, 3), scale=1.0) for _ in range(3))
+    left, right, total = (b.tensor((1, 3), scale=1.0, name=name) for _ in range(3))
     tiled, twice = (b.tensor((2, 3), scale=1.0) for _ in range(2))
     b.operator("ADD", [left, right], [total])
     b.operator("TILE", [total, b.tensor((2,), "int32", data=(2, 1))], [tiled])
@@ -73,6 +73,14 @@ def test_every_tensor_is_kept_whichever_piece_writes_it() -> None:
     oracle.run(A, B)
     for index, due in ((0, A), (2, SUM), (3, TILED)):
         np.testing.assert_array_equal(oracle.tensor(index), due)
+
+
+def test_a_name_that_is_no_text_is_no_matter() -> None:
+    content = mixed("damaged")
+    assert content.count(b"damaged") == 3
+    np.testing.assert_array_equal(
+        Oracle(content.replace(b"damaged", b"\xff\xfe\xff\xfe\xff\xfe\xff")).run(A, B)[0], TILED
+    )
 
 
 def test_an_interpreter_is_kept_from_run_to_run() -> None:

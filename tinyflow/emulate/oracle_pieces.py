@@ -200,6 +200,10 @@ def _piece(model: Any, library: Library, start: int, stop: int) -> Piece:
     codes = _unique(operator.opcodeIndex for operator in operators)
     part.operatorCodes = [model.operatorCodes[code] for code in codes]
     part.subgraphs = [copy.copy(graph)]
+    # Names come from an untrusted file, and LiteRT fails where one is not UTF-8.
+    part.subgraphs[0].tensors = [copy.copy(tensor) for tensor in graph.tensors]
+    for index, tensor in enumerate(part.subgraphs[0].tensors):
+        tensor.name = str(index)
     part.subgraphs[0].operators = [copy.copy(operator) for operator in operators]
     for operator in part.subgraphs[0].operators:
         operator.opcodeIndex = codes.index(operator.opcodeIndex)
