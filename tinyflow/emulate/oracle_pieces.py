@@ -24,7 +24,7 @@ from tinyflow.frontend.tflite_file import unpack_int4
 Library = Literal["tflm", "litert"]
 
 #: Operators that TFLM has no kernel for.
-_LACKING = frozenset({"GELU", "RELU_N1_TO_1", "SELECT", "TILE"})
+LACKING = frozenset({"GELU", "RELU_N1_TO_1", "SELECT", "TILE"})
 #: Operators of state that is shared between operators, which no cut may part.
 _STATEFUL = frozenset({"ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE"})
 
@@ -84,7 +84,7 @@ def cut(content: bytes) -> Pieces:
         piece = Piece("tflm", kinds, whole, inputs, outputs, written)
         return Pieces((piece,), inputs, outputs, widened)
     if len(model.subgraphs) > 1 or any(_kind(model, op) in _STATEFUL for op in operators):
-        lacking = sorted({_kind(model, op) for op in operators} & _LACKING)
+        lacking = sorted({_kind(model, op) for op in operators} & LACKING)
         raise UnsupportedError(
             f"the oracle cannot run this model: {', '.join(lacking)} beside subgraphs or variables"
         )
@@ -155,7 +155,7 @@ def _library(model: Any, operator: Any) -> Library:
     """Whose kernel computes an operator."""
     kind = _kind(model, operator)
     tensors = model.subgraphs[0].tensors
-    if kind in _LACKING:
+    if kind in LACKING:
         return "litert"
     if kind in ("ARG_MAX", "ARG_MIN"):  # TFLM gives int32 only
         is_wide = tensors[operator.outputs[0]].type == schema.TensorType.INT64
