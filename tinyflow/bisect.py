@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class LayerDifference:
-    """One layer's outputs on the device against the oracle's.
+    """One layer's outputs and states on the device against the oracle's.
 
     Attributes:
         elements: compared.
@@ -45,6 +45,9 @@ class LayerDifference:
 def bisect_layers(built: Built, board: Board, sample: Sequence[Array]) -> list[LayerDifference]:
     """Compare every layer's outputs for one sample, in the order the layers run.
 
+    What a layer keeps for the next inference is compared, too. Device and oracle begin with the
+    state as it is after a reset.
+
     A layer after the first that differs is compared on what the device gave it, not on what the
     oracle would have: only the first difference names a culprit.
 
@@ -59,14 +62,21 @@ def bisect_layers(built: Built, board: Board, sample: Sequence[Array]) -> list[L
     """
     plan = _read_plan(built)
     image = read_image(built.elf)
-    arena = image.symbol(plan.arena).address
+    memories = {"arena": image.symbol(plan.arena).address}
+    if plan.state is not None:
+        memories["state"] = image.symbol(plan.state).address
     found: list[list[Array]] = []
     with Simulator(image, board) as simulator:
         client = HarnessClient(simulator)
         check_identity(client, built)
 
         def read_layer(layer: PlannedLayer) -> None:
-            found.append([_read(simulator, arena, tensor) for tensor in layer.outputs])
+            found.append(
+                [
+                    _read(simulator, memories[tensor.memory] + tensor.offset, tensor)
+                    for tensor in _written(layer)
+                ]
+            )
 
         def on_enter(index: int) -> None:
             # When a layer is entered, the one before it is done and its outputs are alive.
@@ -79,7 +89,7 @@ def bisect_layers(built: Built, board: Board, sample: Sequence[Array]) -> list[L
     oracle = Oracle((built.folder / "model.tflite").read_bytes(), keep_tensors=True)
     oracle.run(*sample)
     return [
-        _compare(index, layer, outputs, [oracle.tensor(tensor.index) for tensor in layer.outputs])
+        _compare(index, layer, outputs, [oracle.tensor(t.index) for t in _written(layer)])
         for index, (layer, outputs) in enumerate(zip(plan.layers, found, strict=True))
     ]
 
@@ -92,10 +102,14 @@ def _read_plan(built: Built) -> PlanFile:
         raise InputError(f"{path}: missing or damaged", hint="Build it again.") from error
 
 
-def _read(simulator: Simulator, arena: int, tensor: PlannedTensor) -> Array:
+def _written(layer: PlannedLayer) -> list[PlannedTensor]:
+    return [*layer.outputs, *layer.states]
+
+
+def _read(simulator: Simulator, address: int, tensor: PlannedTensor) -> Array:
     dtype = np.dtype(tensor.dtype)
     size = int(np.prod(tensor.shape, dtype=np.int64)) * dtype.itemsize
-    content = simulator.read_memory(arena + tensor.offset, size)
+    content = simulator.read_memory(address, size)
     return np.frombuffer(content, dtype).reshape(tensor.shape)
 
 

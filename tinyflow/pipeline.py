@@ -100,9 +100,10 @@ def check_fit(code: ModelCode, plan: MemoryPlan, board: Board) -> None:
     Raises:
         FitError: says which memory is too small and by how much.
     """
+    ram = plan.arena_size + plan.state_size + board.stack_size
     needs = (
         (board.flash, code.weight_bytes, "the weights"),
-        (board.ram, plan.arena_size + board.stack_size, "the arena and the stack"),
+        (board.ram, ram, f"the arena, {'the state ' if plan.state_size else ''}and the stack"),
     )
     for region, bytes_needed, what in needs:
         if bytes_needed > region.size:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import flatbuffers
@@ -19,12 +20,16 @@ TENSOR_TYPES = {
     "int64": schema.TensorType.INT64,
     "float32": schema.TensorType.FLOAT32,
     "bool": schema.TensorType.BOOL,
+    "resource": schema.TensorType.RESOURCE,
 }
 _NO_OPTIONS = {"QUANTIZE", "DEQUANTIZE", "PAD"}
 
 
 class TfliteBuilder:
-    """One subgraph; tensors and operators are added in order, and named by index."""
+    """Tensors and operators are added in order, and named by index.
+
+    They go to the main subgraph, or inside a `further_subgraph` block to that one.
+    """
 
     def __init__(self) -> None:
         self.model = schema.ModelT()
@@ -32,10 +37,18 @@ class TfliteBuilder:
         self.model.description = "test"
         self.model.operatorCodes = []
         self.model.buffers = [schema.BufferT()]
-        self.subgraph = schema.SubGraphT()
-        self.subgraph.tensors = []
-        self.subgraph.operators = []
+        self.subgraph = _empty_subgraph()
         self.model.subgraphs = [self.subgraph]
+
+    @contextmanager
+    def further_subgraph(self) -> Iterator[int]:
+        """A subgraph without inputs and outputs, by its index."""
+        main, self.subgraph = self.subgraph, _empty_subgraph()
+        self.model.subgraphs.append(self.subgraph)
+        try:
+            yield len(self.model.subgraphs) - 1
+        finally:
+            self.subgraph = main
 
     def tensor(
         self,
@@ -47,6 +60,7 @@ class TfliteBuilder:
         data: Any = None,
         axis: int = 0,
         name: str | None = None,
+        variable: bool = False,
     ) -> int:
         """Add a tensor; a constant where data is given, quantised where a scale is."""
         tensor = schema.TensorT()
@@ -54,6 +68,7 @@ class TfliteBuilder:
         tensor.shape = np.array(shape, np.int32)
         tensor.type = TENSOR_TYPES[dtype]
         tensor.buffer = 0
+        tensor.isVariable = variable
         if scale is not None:
             scales = [scale] if isinstance(scale, float) else list(scale)
             tensor.quantization = schema.QuantizationParametersT()
@@ -70,7 +85,13 @@ class TfliteBuilder:
         return len(self.subgraph.tensors) - 1
 
     def operator(
-        self, kind: str, inputs: Sequence[int], outputs: Sequence[int], **options: Any
+        self,
+        kind: str,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        *,
+        intermediates: Sequence[int] = (),
+        **options: Any,
     ) -> None:
         """Add an operator of TFLite's name, its options by their names in the schema."""
         code = schema.OperatorCodeT()
@@ -82,6 +103,8 @@ class TfliteBuilder:
         operator.opcodeIndex = len(self.model.operatorCodes) - 1
         operator.inputs = np.array(inputs, np.int32)
         operator.outputs = np.array(outputs, np.int32)
+        if intermediates:
+            operator.intermediates = np.array(intermediates, np.int32)
         table = _options_name(kind)
         if table is not None:
             operator.builtinOptionsType = getattr(schema.BuiltinOptions, table)
@@ -107,6 +130,15 @@ def _packed(values: Any) -> bytes:
     return bytes(low | high << 4 for low, high in zip(bits[0::2], bits[1::2], strict=True))
 
 
+def _empty_subgraph() -> Any:
+    subgraph = schema.SubGraphT()
+    subgraph.tensors = []
+    subgraph.operators = []
+    subgraph.inputs = np.zeros(0, np.int32)
+    subgraph.outputs = np.zeros(0, np.int32)
+    return subgraph
+
+
 def _options_name(kind: str) -> str | None:
     special = {
         "CONV_2D": "Conv2DOptions",
@@ -119,6 +151,8 @@ def _options_name(kind: str) -> str | None:
         "REDUCE_MAX": "ReducerOptions",
         "REDUCE_MIN": "ReducerOptions",
         "BATCH_MATMUL": "BatchMatMulOptions",
+        "SVDF": "SVDFOptions",
+        "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTMOptions",
     }
     if kind in _NO_OPTIONS:
         return None

@@ -83,7 +83,10 @@ def generate_model(
     arrays = [array for index, layer in enumerate(layers) for array in _arrays(index, layer)]
     common = {"name": name, "NAME": name.upper(), "version": __version__}
     model = _model_context(graph, plan, layers, sha256)
+    initial = list(_initial_states(graph, plan))
+    arrays += initial
     total = sum(kernel_constant.size for k in kernels for kernel_constant in k.constants)
+    total += sum(array["length"] for array in initial)
 
     files: dict[str, str | bytes] = {
         f"{name}.h": render("model/model.h.j2", **common, model=model),
@@ -128,7 +131,9 @@ def _model_context(
         "layer_count": len(layers),
         "arena_size": plan.arena_size,
         "lower_bound": plan.lower_bound,
-        "has_state": False,
+        "has_state": bool(plan.states),
+        "state_size": plan.state_size,
+        "states": [_state_context(graph, plan, index) for index in plan.states],
         "arena_map": [
             {
                 "offset": plan.tensors[index],
@@ -170,7 +175,9 @@ def _layer_context(graph: Graph, plan: MemoryPlan, index: int, layer: Layer) -> 
     pointers: dict[str, Any] = {}
     for field in (*operator.input_fields, operator.output_field):
         found = [
-            _pointer(graph, plan, index) if index in plan.tensors else arrays.get(field, "NULL")
+            arrays.get(field, "NULL")
+            if graph.tensors[index].is_constant
+            else _pointer(graph, plan, index)
             for index in operator.tensors(field)
         ]
         several = isinstance(getattr(operator, field), tuple)
@@ -197,10 +204,51 @@ def _layer_context(graph: Graph, plan: MemoryPlan, index: int, layer: Layer) -> 
 
 def _pointer(graph: Graph, plan: MemoryPlan, index: TensorId) -> str:
     tensor = graph.tensors[index]
-    element = f"&{graph.name}_arena[{plan.tensors[index]}]"
+    if tensor.is_state:
+        element = f"&{graph.name}_state[{plan.states[index]}]"
+    else:
+        element = f"&{graph.name}_arena[{plan.tensors[index]}]"
     if tensor.dtype is DType.INT8:
         return element
     return f"({tensor.dtype.c_type} *)(void *){element}"
+
+
+def _state_context(graph: Graph, plan: MemoryPlan, index: TensorId) -> dict[str, Any]:
+    """How a state is placed and reset: all bytes to one value, or to an array's."""
+    tensor = graph.tensors[index]
+    return {
+        "offset": plan.states[index],
+        "size": tensor.size,
+        "title": layer_title(tensor.name),
+        "fill": _fill(tensor),
+        "initial": _initial_name(graph, plan, index),
+    }
+
+
+def _fill(tensor: Tensor) -> int | None:
+    """The value of every byte of a state's initial value, None where they differ."""
+    assert tensor.initial is not None
+    content = tensor.initial.tobytes()
+    return content[0] if content == content[:1] * len(content) else None
+
+
+def _initial_name(graph: Graph, plan: MemoryPlan, index: TensorId) -> str:
+    return f"{graph.name}_state_{list(plan.states).index(index):02d}_initial"
+
+
+def _initial_states(graph: Graph, plan: MemoryPlan) -> Iterator[dict[str, Any]]:
+    """The initial values that are not one byte repeated, as arrays in flash."""
+    for index in plan.states:
+        tensor = graph.tensors[index]
+        if _fill(tensor) is None:
+            assert tensor.initial is not None
+            yield {
+                "name": _initial_name(graph, plan, index),
+                "c_type": "uint8_t",
+                "length": tensor.size,
+                "comment": f"The state at {plan.states[index]} after a reset, its bytes",
+                "body": _literals(np.frombuffer(tensor.initial.tobytes(), np.uint8)),
+            }
 
 
 def _shapes(graph: Graph, kernel: Kernel) -> str:
@@ -227,8 +275,7 @@ def _arrays(index: int, layer: Layer) -> Iterator[dict[str, Any]]:
             "name": _array_name(layer, constant.suffix),
             "c_type": constant.c_type,
             "length": constant.values.size,
-            "layer": index,
-            "comment": constant.comment,
+            "comment": f"Layer {index}, {constant.comment}",
             "body": _literals(constant.values),
         }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +34,27 @@ class OperatorReader:
     """One operator of the file, and the checks that the reading functions share."""
 
     def __init__(
-        self, raw: Any, kind: str, subgraph: Any, tensors: Sequence[Tensor], path: Path
+        self,
+        raw: Any,
+        kind: str,
+        subgraph: Any,
+        tensors: Sequence[Tensor],
+        path: Path,
+        handles: Mapping[int, int] | None = None,
     ) -> None:
         self.operator = raw
         self.kind = kind
         self.subgraph = subgraph
         self.tensors = tensors
         self.path = path
+        #: The variables that handles of the file stand for.
+        self.handles = handles or {}
 
     @property
     def name(self) -> str:
-        """The layer's name: that of the tensor it writes."""
-        return self.tensors[self.output].name
+        """The layer's name: that of the tensor it writes, or of the variable it assigns."""
+        written = indices(self.operator.outputs) or indices(self.operator.inputs)
+        return self.tensors[written[0]].name
 
     @property
     def output(self) -> int:
@@ -65,6 +74,13 @@ class OperatorReader:
         if position >= len(inputs) or inputs[position] == -1:
             return None
         return inputs[position]
+
+    def variable(self, position: int) -> int:
+        """The variable whose handle is read at that position."""
+        index = self.input(position)
+        if index not in self.handles:
+            raise self.refuse(f"the operand {self.tensors[index].name!r} is not a variable")
+        return self.handles[index]
 
     def options(self, kind: type[Any]) -> Any:
         """Its options, which must be of that table of the schema."""
@@ -96,8 +112,11 @@ class OperatorReader:
 
     def computed(self, index: int) -> None:
         """Check that an operand is an activation."""
-        if self.tensors[index].is_constant:
-            raise self.refuse(f"the operand {self.tensors[index].name!r} is a constant")
+        tensor = self.tensors[index]
+        if tensor.is_constant:
+            raise self.refuse(f"the operand {tensor.name!r} is a constant")
+        if tensor.is_state:
+            raise self.refuse(f"the operand {tensor.name!r} is a variable (model state)")
 
     def image(self, *indices: int) -> None:
         """Check that tensors have four dimensions."""

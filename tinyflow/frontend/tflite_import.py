@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ from numpy.typing import NDArray
 from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.frontend.operator_reader import QUANTISE_HINT, OperatorReader, indices
 from tinyflow.frontend.read_movement import SEVERAL_OUTPUTS
+from tinyflow.frontend.resources import RESOURCE_OPERATORS, Resources, read_resources
 from tinyflow.frontend.tflite_file import operator_name, parse_tflite, text, unpack_int4
 from tinyflow.frontend.tflite_operators import IMPORTERS
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Dequantize, Operator, Quantize
 from tinyflow.ir.quantization import Quantization
+from tinyflow.ir.state import AssignVariable, ReadVariable
 from tinyflow.ir.types import DType
-from tinyflow.ir.verify import verify
+from tinyflow.ir.verify import MAX_ELEMENTS, verify
 
 _DTYPES: dict[int, DType] = {
     schema.TensorType.INT4: DType.INT4,
@@ -48,12 +51,7 @@ def import_model(content: bytes, path: Path, *, name: str) -> Graph:
         UnsupportedError: an operator, type or attribute is not compiled; the message names the
             operator and the layer.
     """
-    model = parse_tflite(content, path)
-    if len(model.subgraphs) > 1:
-        raise UnsupportedError(
-            f"{path}: {len(model.subgraphs)} subgraphs (control flow), expected 1"
-        )
-    return _Importer(model, path).graph(name)
+    return _Importer(parse_tflite(content, path), path).graph(name)
 
 
 class _Importer:
@@ -64,6 +62,7 @@ class _Importer:
         self.path = path
         self.subgraph = model.subgraphs[0]
         self.tensors: list[Tensor] = []
+        self.resources = Resources({}, {})
 
     def graph(self, name: str) -> Graph:
         inputs = indices(self.subgraph.inputs)
@@ -71,13 +70,24 @@ class _Importer:
         if not inputs or not outputs or not self.subgraph.tensors:
             raise InputError(f"{self.path}: the model has no input or no output")
         self._check_range(inputs + outputs, "the model's inputs and outputs")
-        for raw in self.subgraph.tensors:
-            self._check_static(raw)
+        intermediates = self._intermediates()
+        for index, raw in enumerate(self.subgraph.tensors):
+            if index not in intermediates:
+                self._check_static(raw)
         self._refuse_unknown_operators()
-        self.tensors = [self._tensor(raw) for raw in self.subgraph.tensors]
+        self.resources = read_resources(self.model, self.path, self._static_tensor)
+        self.tensors = [
+            self._variable_of(index) or self._tensor(raw)
+            for index, raw in enumerate(self.subgraph.tensors)
+        ]
         self._check_edges(inputs, outputs)
-        operators = [self._operator(raw) for raw in self.subgraph.operators or []]
+        operators = [
+            self._operator(raw)
+            for raw in self.subgraph.operators or []
+            if operator_name(self.model, raw, self.path) not in RESOURCE_OPERATORS
+        ]
         self._refuse_float(operators)
+        self._check_states(operators)
         graph = Graph(name, tuple(self.tensors), tuple(operators), tuple(inputs), tuple(outputs))
         try:
             verify(graph)
@@ -86,6 +96,19 @@ class _Importer:
         return graph
 
     # ------------------------------------------------------------------ tensors
+
+    def _intermediates(self) -> set[int]:
+        """Tensors that only carry the quantisation of values inside of an operator."""
+        operators = self.subgraph.operators or []
+        touched = {index for raw in operators for index in indices(raw.inputs)}
+        touched |= {index for raw in operators for index in indices(raw.outputs)}
+        touched |= {*indices(self.subgraph.inputs), *indices(self.subgraph.outputs)}
+        return {index for raw in operators for index in indices(raw.intermediates)} - touched
+
+    def _variable_of(self, handle: int) -> Tensor | None:
+        """The variable that a tensor is a handle of."""
+        first = self.resources.handles.get(handle)
+        return None if first is None else self.resources.variables[first]
 
     def _check_static(self, raw: Any) -> None:
         shape = indices(raw.shape)
@@ -100,6 +123,10 @@ class _Importer:
                 hint="Convert the model with a static batch of 1 and fixed sizes.",
             )
 
+    def _static_tensor(self, raw: Any) -> Tensor:
+        self._check_static(raw)
+        return self._tensor(raw)
+
     def _tensor(self, raw: Any) -> Tensor:
         name = text(raw.name)
         dtype = _DTYPES.get(raw.type)
@@ -108,15 +135,33 @@ class _Importer:
                 f"{self.path}: tensor {name!r} has the type {_DTYPE_NAMES.get(raw.type, raw.type)}",
                 hint="tinyflow compiles int8 models with int8, uint8 or float32 at the edges.",
             )
-        if raw.isVariable:
-            raise UnsupportedError(f"{self.path}: tensor {name!r} is a variable (model state)")
         if raw.sparsity is not None:
             raise UnsupportedError(f"{self.path}: tensor {name!r} is stored sparse")
         shape = tuple(indices(raw.shape))
-        data = self._data(raw, shape, dtype)
+        data, quantization = self._data(raw, shape, dtype), self._quantization(raw)
         if dtype is DType.INT64 and data is not None:
             raise UnsupportedError(f"{self.path}: the constant {name!r} is int64")
-        return Tensor(name, shape, dtype, self._quantization(raw), data)
+        if not raw.isVariable:
+            return Tensor(name, shape, dtype, quantization, data)
+        if data is not None:
+            raise UnsupportedError(f"{self.path}: the variable tensor {name!r} has data")
+        # As `ResetTensorData` of TFLM: int8 to its zero point, the other types to zero.
+        value = 0
+        if dtype is DType.INT8 and quantization is not None:
+            value = quantization.zero_points[0]
+        self._check_size(name, shape)
+        return Tensor(
+            name,
+            shape,
+            dtype,
+            quantization,
+            initial=np.full(shape, value, np.int64).astype(dtype.numpy),
+        )
+
+    def _check_size(self, name: str, shape: tuple[int, ...]) -> None:
+        """Check a size before memory is taken for it."""
+        if math.prod(shape) > MAX_ELEMENTS:
+            raise InputError(f"{self.path}: tensor {name!r} of shape {list(shape)} is too large")
 
     def _data(self, raw: Any, shape: tuple[int, ...], dtype: DType) -> NDArray[np.generic] | None:
         try:
@@ -169,6 +214,10 @@ class _Importer:
                     raise UnsupportedError(
                         f"{self.path}: the model's {what} {tensor.name!r} is a constant"
                     )
+                if tensor.is_state:
+                    raise UnsupportedError(
+                        f"{self.path}: the model's {what} {tensor.name!r} is a variable"
+                    )
                 if tensor.dtype in (DType.BOOL, DType.INT4):
                     raise UnsupportedError(
                         f"{self.path}: the model's {what} {tensor.name!r} is {tensor.dtype.value}"
@@ -184,26 +233,44 @@ class _Importer:
     def _refuse_unknown_operators(self) -> None:
         for raw in self.subgraph.operators or []:
             kind = operator_name(self.model, raw, self.path)
-            if kind not in IMPORTERS:
+            if kind not in IMPORTERS and kind not in RESOURCE_OPERATORS:
                 outputs = indices(raw.outputs)
                 self._check_range(outputs, f"{kind} outputs")
                 layer = text(self.subgraph.tensors[outputs[0]].name) if outputs else "?"
                 raise UnsupportedError(
                     f"{self.path}: the operator {kind} of layer {layer!r} is not supported",
-                    hint="Supported: " + ", ".join(sorted(IMPORTERS)) + ".",
+                    hint="Supported: "
+                    + ", ".join(sorted(RESOURCE_OPERATORS.union(IMPORTERS)))
+                    + ".",
                 )
 
     def _refuse_float(self, operators: list[Operator]) -> None:
         """Float may stand at the model's edges only: QUANTIZE's input, DEQUANTIZE's output."""
         for operator in operators:
             touched = [*operator.inputs(), *operator.outputs()]
-            allowed = isinstance(operator, Quantize | Dequantize)
+            allowed = isinstance(operator, Quantize | Dequantize | ReadVariable | AssignVariable)
             if not allowed and any(self.tensors[i].dtype is DType.FLOAT32 for i in touched):
                 raise InputError(
                     f"{self.path}: {operator.kind} layer {operator.name!r} computes in float32: "
                     "the model is not fully quantised",
                     hint=QUANTISE_HINT,
                 )
+
+    def _check_states(self, operators: list[Operator]) -> None:
+        """A variable tensor belongs to one operator, which reads it as its state."""
+        owned: set[int] = set()
+        for operator in operators:
+            if isinstance(operator, ReadVariable | AssignVariable):
+                continue
+            states = list(operator.states())
+            for index in [*operator.inputs(), *operator.outputs()]:
+                tensor = self.tensors[index]
+                if tensor.is_state and (index in owned or index not in states):
+                    raise UnsupportedError(
+                        f"{self.path}: {operator.kind} layer {operator.name!r}: the variable "
+                        f"{tensor.name!r} is not the state of this layer alone"
+                    )
+            owned.update(states)
 
     def _operator(self, raw: Any) -> Operator:
         kind = operator_name(self.model, raw, self.path)
@@ -212,6 +279,10 @@ class _Importer:
             f"{kind} operands",
         )
         count = len(indices(raw.outputs))
-        if count < 1 or (count > 1 and kind not in SEVERAL_OUTPUTS):
+        if (count < 1 and kind != "ASSIGN_VARIABLE") or (count > 1 and kind not in SEVERAL_OUTPUTS):
             raise InputError(f"{self.path}: {kind} with {count} outputs")
-        return IMPORTERS[kind](OperatorReader(raw, kind, self.subgraph, self.tensors, self.path))
+        return IMPORTERS[kind](
+            OperatorReader(
+                raw, kind, self.subgraph, self.tensors, self.path, self.resources.handles
+            )
+        )

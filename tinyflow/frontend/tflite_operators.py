@@ -11,7 +11,13 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tinyflow.errors import InputError
-from tinyflow.frontend import read_elementwise, read_movement, read_tables, read_windows
+from tinyflow.frontend import (
+    read_elementwise,
+    read_movement,
+    read_state,
+    read_tables,
+    read_windows,
+)
 from tinyflow.frontend.operator_reader import QUANTISE_HINT, OperatorReader, Read, indices
 from tinyflow.ir.operators import (
     Add,
@@ -179,4 +185,5 @@ IMPORTERS: dict[str, Read] = {
     **read_tables.READERS,
     **read_movement.READERS,
     **read_windows.READERS,
+    **read_state.READERS,
 }

@@ -16,13 +16,17 @@ from tinyflow.ir.types import DType
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """A value of static shape; a constant where `data` is given."""
+    """A value of static shape; a constant where `data` is given, a state where `initial` is.
+
+    A state keeps its value between invocations; `initial` is the one it is reset to.
+    """
 
     name: str
     shape: tuple[int, ...]
     dtype: DType
     quantization: Quantization | None = None
     data: NDArray[np.generic] | None = field(default=None, repr=False)
+    initial: NDArray[np.generic] | None = field(default=None, repr=False)
 
     @property
     def elements(self) -> int:
@@ -38,6 +42,11 @@ class Tensor:
     def is_constant(self) -> bool:
         """Whether the value is known at build time."""
         return self.data is not None
+
+    @property
+    def is_state(self) -> bool:
+        """Whether the value is kept between invocations."""
+        return self.initial is not None
 
     @property
     def q(self) -> Quantization:
@@ -69,3 +78,14 @@ class Graph:
     def output_tensors(self) -> Iterator[Tensor]:
         """The model's outputs, in order."""
         return (self.tensors[index] for index in self.outputs)
+
+    def used(self) -> frozenset[TensorId]:
+        """The tensors that are an input or output of the model or of an operator."""
+        edges = {*self.inputs, *self.outputs}
+        return frozenset(edges).union(
+            *([*operator.inputs(), *operator.outputs()] for operator in self.operators)
+        )
+
+    def states(self) -> list[TensorId]:
+        """The states that are used, in order."""
+        return sorted(index for index in self.used() if self.tensors[index].is_state)

@@ -25,6 +25,8 @@ class Operator:
     input_fields: ClassVar[tuple[str, ...]] = ("input",)
     #: The field that names the tensor written, or the tensors as a tuple.
     output_field: ClassVar[str] = "output"
+    #: Of the input fields, those that name states, which the operator also rewrites.
+    state_fields: ClassVar[tuple[str, ...]] = ()
 
     name: str
 
@@ -36,6 +38,11 @@ class Operator:
     def outputs(self) -> Iterator[TensorId]:
         """The tensors written."""
         yield from self.tensors(self.output_field)
+
+    def states(self) -> Iterator[TensorId]:
+        """The states that are read and rewritten."""
+        for field in self.state_fields:
+            yield from self.tensors(field)
 
     def tensors(self, field: str) -> tuple[TensorId, ...]:
         """The tensors that a field names."""

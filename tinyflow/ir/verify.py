@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinyflow.errors import InputError
-from tinyflow.ir import elementwise, movement, tables, windows
+from tinyflow.ir import elementwise, movement, state, tables, windows
 from tinyflow.ir.checks import Rule, expect, fail, rank_of
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import (
@@ -34,8 +34,8 @@ def verify(graph: Graph) -> None:
         InputError: names the operator, the layer and the rule that is broken.
     """
     _check_dataflow(graph)
-    for tensor in graph.tensors:
-        _check_tensor(tensor)
+    for index in sorted(graph.used()):
+        _check_tensor(graph.tensors[index])
     for operator in graph.operators:
         for kind, rule in _RULES.items():
             if isinstance(operator, kind):
@@ -44,7 +44,7 @@ def verify(graph: Graph) -> None:
 
 def _check_dataflow(graph: Graph) -> None:
     known = set(graph.inputs) | {
-        index for index, tensor in enumerate(graph.tensors) if tensor.is_constant
+        index for index, tensor in enumerate(graph.tensors) if tensor.is_constant or tensor.is_state
     }
     for operator in graph.operators:
         for index in operator.inputs():
@@ -52,7 +52,7 @@ def _check_dataflow(graph: Graph) -> None:
                 name = graph.tensors[index].name
                 raise fail(operator, f"reads {name!r}, which nothing before it writes")
         for index in operator.outputs():
-            if index in known:
+            if index in known and not isinstance(operator, state.AssignVariable):
                 raise fail(operator, f"writes {graph.tensors[index].name!r} a second time")
             known.add(index)
     for index in graph.outputs:
@@ -65,8 +65,11 @@ def _check_tensor(tensor: Tensor) -> None:
         raise InputError(f"tensor {tensor.name!r} has the shape {list(tensor.shape)}: not static")
     if tensor.elements > MAX_ELEMENTS:
         raise InputError(f"tensor {tensor.name!r} of shape {list(tensor.shape)} is too large")
-    if tensor.data is not None and tensor.data.shape != tensor.shape:
-        raise InputError(f"tensor {tensor.name!r}: data of another shape than {list(tensor.shape)}")
+    for data in (tensor.data, tensor.initial):
+        if data is not None and data.shape != tensor.shape:
+            raise InputError(
+                f"tensor {tensor.name!r}: data of another shape than {list(tensor.shape)}"
+            )
     quantization = tensor.quantization
     if quantization is None:
         return
@@ -173,4 +176,5 @@ _RULES: dict[type[Operator], Rule] = {
     **tables.RULES,
     **movement.RULES,
     **windows.RULES,
+    **state.RULES,
 }

@@ -27,6 +27,7 @@ from tinyflow.kernels.portable import elementwise as portable_elementwise
 from tinyflow.kernels.portable import int4 as portable_int4
 from tinyflow.kernels.portable import kernels as portable
 from tinyflow.kernels.portable import movement as portable_movement
+from tinyflow.kernels.portable import state as portable_state
 from tinyflow.kernels.portable import tables as portable_tables
 from tinyflow.kernels.portable import windows as portable_windows
 
@@ -53,6 +54,7 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     **portable_tables.KERNELS,
     **portable_movement.KERNELS,
     **portable_windows.KERNELS,
+    **portable_state.KERNELS,
 }
 
 

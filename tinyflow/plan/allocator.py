@@ -53,7 +53,7 @@ def allocate(blocks: Sequence[Block]) -> Allocation:
         order = sorted(range(len(blocks)), key=lambda index: (key(blocks[index]), index))
         offsets = _place(blocks, order)
         size = max(
-            (offset + _aligned(block.size) for offset, block in zip(offsets, blocks, strict=True)),
+            (offset + aligned(block.size) for offset, block in zip(offsets, blocks, strict=True)),
             default=0,
         )
         if best is None or size < best.size:
@@ -67,7 +67,7 @@ def lower_bound(blocks: Sequence[Block]) -> int:
     steps = {block.first for block in blocks}
     return max(
         (
-            sum(_aligned(block.size) for block in blocks if block.first <= step <= block.last)
+            sum(aligned(block.size) for block in blocks if block.first <= step <= block.last)
             for step in steps
         ),
         default=0,
@@ -80,13 +80,13 @@ def _place(blocks: Sequence[Block], order: Sequence[int]) -> list[int]:
     for index in order:
         block = blocks[index]
         neighbours = sorted(
-            (offsets[other], offsets[other] + _aligned(blocks[other].size))
+            (offsets[other], offsets[other] + aligned(blocks[other].size))
             for other in placed
             if blocks[other].overlaps(block)
         )
         offset = 0
         for start, end in neighbours:
-            if start - offset >= _aligned(block.size):
+            if start - offset >= aligned(block.size):
                 break
             offset = max(offset, end)
         offsets[index] = offset
@@ -94,5 +94,6 @@ def _place(blocks: Sequence[Block], order: Sequence[int]) -> list[int]:
     return offsets
 
 
-def _aligned(size: int) -> int:
+def aligned(size: int) -> int:
+    """A size rounded up to where the next block may start."""
     return -(-size // ALIGNMENT) * ALIGNMENT

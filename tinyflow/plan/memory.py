@@ -8,19 +8,21 @@ from dataclasses import dataclass
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import TensorId
 from tinyflow.kernels.base import Kernel
-from tinyflow.plan.allocator import Block, allocate
+from tinyflow.plan.allocator import Block, aligned, allocate
 
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """Offsets in bytes from the start of the arena.
+    """Offsets in bytes from the start of the arena, and of the memory of the state.
 
     Attributes:
         kernels: in execution order.
-        tensors: offset of each tensor that is not constant.
+        tensors: offset of each tensor that is neither constant nor a state.
         scratch: offset of each kernel's scratch, None where it needs none.
         arena_size: bytes.
         lower_bound: bytes that no plan of this order without in-place kernels can go below.
+        states: offset of each state in the memory that is kept between inferences.
+        state_size: bytes of that memory.
     """
 
     kernels: tuple[Kernel, ...]
@@ -28,10 +30,12 @@ class MemoryPlan:
     scratch: tuple[int | None, ...]
     arena_size: int
     lower_bound: int
+    states: Mapping[TensorId, int]
+    state_size: int
 
 
 def plan_memory(graph: Graph, kernels: Sequence[Kernel]) -> MemoryPlan:
-    """Place every activation and scratch buffer of the graph in one arena."""
+    """Place every activation and scratch buffer of the graph in one arena, and its states."""
     storage = _storage(graph, kernels)
     blocks, owners = _activation_blocks(graph, kernels, storage)
     scratch_index: list[int | None] = []
@@ -40,6 +44,7 @@ def plan_memory(graph: Graph, kernels: Sequence[Kernel]) -> MemoryPlan:
         if kernel.scratch:
             blocks.append(Block(f"scratch of {kernel.operator.name}", kernel.scratch, step, step))
     allocation = allocate(blocks)
+    states, state_size = _states(graph)
     return MemoryPlan(
         kernels=tuple(kernels),
         tensors={tensor: allocation.offsets[owners[root]] for tensor, root in storage.items()},
@@ -48,7 +53,19 @@ def plan_memory(graph: Graph, kernels: Sequence[Kernel]) -> MemoryPlan:
         ),
         arena_size=max(allocation.size, 1),
         lower_bound=allocation.lower_bound,
+        states=states,
+        state_size=state_size,
     )
+
+
+def _states(graph: Graph) -> tuple[dict[TensorId, int], int]:
+    """The states one after another: all of them live for ever."""
+    offsets: dict[TensorId, int] = {}
+    end = 0
+    for index in graph.states():
+        offsets[index] = end
+        end += aligned(graph.tensors[index].size)
+    return offsets, end
 
 
 def _storage(graph: Graph, kernels: Sequence[Kernel]) -> dict[TensorId, TensorId]:
@@ -57,6 +74,8 @@ def _storage(graph: Graph, kernels: Sequence[Kernel]) -> dict[TensorId, TensorId
     for kernel in kernels:
         source = next(iter(kernel.operator.inputs()))
         for output in kernel.operator.outputs():
+            if graph.tensors[output].is_state:
+                continue
             storage[output] = storage[source] if kernel.aliases_input else output
     return storage
 

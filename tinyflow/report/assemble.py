@@ -124,12 +124,13 @@ def _latency(instructions: int, board: Board) -> LatencySection:
 
 def _memory(board: Board, model: str, image: Image, stack_peak: int) -> MemorySection:
     """RAM and flash as the linked image has them, and the stack as it was measured."""
-    arena = image.arena_bytes(model)
+    arena, state = image.arena_bytes(model), image.state_bytes(model)
     return MemorySection(
         ram=RamSection(
             arena=arena,
+            state=state,
             data=image.data_bytes,
-            bss=image.bss_bytes - arena,
+            bss=image.bss_bytes - arena - state,
             stack=stack_peak,
             total=image.data_bytes + image.bss_bytes + stack_peak,
             available=board.ram.size,

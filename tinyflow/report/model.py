@@ -54,9 +54,13 @@ class LatencySection(_Section):
 
 
 class RamSection(_Section):
-    """Bytes of RAM: `bss` is without the arena, `stack` the measured peak."""
+    """Bytes of RAM: `bss` is without the arena and the state, `stack` the measured peak.
+
+    `state` is what the model keeps from one inference to the next.
+    """
 
     arena: int
+    state: int = 0
     data: int
     bss: int
     stack: int

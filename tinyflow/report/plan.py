@@ -1,14 +1,17 @@
-"""`plan.json`: where each layer's outputs lie in the arena, for tools that look into memory."""
+"""`plan.json`: where each layer's outputs and states lie, for tools that look into memory."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from tinyflow.codegen.model import ModelCode
 from tinyflow.codegen.names import layer_title
 from tinyflow.ir.graph import Graph
+from tinyflow.ir.operators import Operator, TensorId
+from tinyflow.ir.state import AssignVariable
 from tinyflow.plan.memory import MemoryPlan
 
 
@@ -17,29 +20,36 @@ class _Section(BaseModel):
 
 
 class PlannedTensor(_Section):
-    """A tensor: its index in the `.tflite`, and its offset in bytes from the arena's start."""
+    """A tensor: its index in the `.tflite`, and its offset in bytes from its memory's start.
+
+    A variable that is assigned has the index of the tensor that gives the value.
+    """
 
     index: int
     name: str
     dtype: str
     shape: tuple[int, ...]
     offset: int
+    memory: Literal["arena", "state"] = "arena"
 
 
 class PlannedLayer(_Section):
-    """A layer that runs code, and what it writes."""
+    """A layer that runs code, and what it writes: its outputs, and the states that it keeps."""
 
     function: str
     name: str
     operator: str
     kernel: str
     outputs: tuple[PlannedTensor, ...]
+    states: tuple[PlannedTensor, ...] = ()
 
 
 class PlanFile(_Section):
-    """The arena's symbol, and the layers in order."""
+    """The symbols of the arena and of the state, None without one, and the layers in order."""
 
     arena: str
+    state: str | None = None
+    state_bytes: int = 0
     layers: tuple[PlannedLayer, ...]
 
     @staticmethod
@@ -52,6 +62,8 @@ def describe_plan(graph: Graph, plan: MemoryPlan, code: ModelCode) -> PlanFile:
     """The plan of a generated model."""
     return PlanFile(
         arena=f"{code.name}_arena",
+        state=f"{code.name}_state" if plan.states else None,
+        state_bytes=plan.state_size,
         layers=tuple(
             PlannedLayer(
                 function=layer.function,
@@ -59,16 +71,30 @@ def describe_plan(graph: Graph, plan: MemoryPlan, code: ModelCode) -> PlanFile:
                 operator=layer.kernel.operator.kind,
                 kernel=layer.kernel.function,
                 outputs=tuple(
-                    PlannedTensor(
-                        index=index,
-                        name=layer_title(graph.tensors[index].name),
-                        dtype=graph.tensors[index].dtype.value,
-                        shape=graph.tensors[index].shape,
-                        offset=plan.tensors[index],
-                    )
+                    _tensor(graph, plan, index, _known_as(layer.kernel.operator, index))
                     for index in layer.kernel.operator.outputs()
+                ),
+                states=tuple(
+                    _tensor(graph, plan, index, index) for index in layer.kernel.operator.states()
                 ),
             )
             for layer in code.layers
         ),
+    )
+
+
+def _known_as(operator: Operator, output: TensorId) -> TensorId:
+    """The tensor of the file that holds what an operator writes."""
+    return operator.input if isinstance(operator, AssignVariable) else output
+
+
+def _tensor(graph: Graph, plan: MemoryPlan, place: TensorId, index: TensorId) -> PlannedTensor:
+    tensor = graph.tensors[place]
+    return PlannedTensor(
+        index=index,
+        name=layer_title(tensor.name),
+        dtype=tensor.dtype.value,
+        shape=tensor.shape,
+        offset=plan.states[place] if tensor.is_state else plan.tensors[place],
+        memory="state" if tensor.is_state else "arena",
     )

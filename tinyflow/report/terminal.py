@@ -48,6 +48,7 @@ def _summary(report: Report) -> Table:
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
     latency, ram, flash = report.latency, report.memory.ram, report.memory.flash
+    state = f"state {ram.state:,}, " if ram.state else ""
     table.add_row("", "")
     table.add_row(
         "latency",
@@ -58,7 +59,7 @@ def _summary(report: Report) -> Table:
     table.add_row(
         "RAM",
         f"{ram.total:,} of {ram.available:,} bytes ({ram.total / ram.available:.1%}): arena "
-        f"{ram.arena:,}, stack {ram.stack:,}, data {ram.data:,}, bss {ram.bss:,}",
+        f"{ram.arena:,}, {state}stack {ram.stack:,}, data {ram.data:,}, bss {ram.bss:,}",
     )
     table.add_row(
         "flash",

@@ -71,6 +71,13 @@ class Image:
         """The size of the arena of the model of that C name; it is part of `bss_bytes`."""
         return self.symbol(f"{model}_arena").size
 
+    def state_bytes(self, model: str) -> int:
+        """The size of the state of the model of that C name, 0 where it has none; in `bss_bytes`."""
+        try:
+            return self.symbol(f"{model}_state").size
+        except KeyError:
+            return 0
+
     def symbol(self, name: str) -> Symbol:
         """The symbol of that name, the lowest where file-local ones share it.
 
