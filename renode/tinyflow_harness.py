@@ -16,7 +16,7 @@ from pathlib import Path
 
 from robot.api import logger
 
-INFO, WRITE_INPUT, INVOKE, READ_OUTPUT, STATS = 1, 2, 3, 4, 5
+INFO, WRITE_INPUT, INVOKE, READ_OUTPUT, STATS, RESET = 1, 2, 3, 4, 5, 6
 REPLY, ERROR = 0x80, 0xFF
 TYPES = ("int8", "uint8", "int16", "int32", "float32")
 REPLY_TIMEOUT_S = 30.0
@@ -84,10 +84,14 @@ class tinyflow_harness:  # noqa: N801 - Robot Framework wants the module's name
         logger.info("\n".join(lines), also_console=True)
 
     def device_stats(self):
-        """Arena and stack in bytes, cycles of the last inference, inferences since start."""
-        names = ("arena_bytes", "stack_peak", "stack_size", "last_cycles", "inferences")
-        values = struct.unpack("<5I", self._request(STATS))
+        """Arena and stack in bytes, inferences since start, cycles and status of the last one."""
+        names = ("arena_bytes", "stack_peak", "stack_size", "last_cycles", "inferences", "status")
+        values = struct.unpack("<5Ii", self._request(STATS))
         return {name: values[index] for index, name in enumerate(names)}
+
+    def reset_model(self):
+        """Set the model's state, if it has one, to what it is before the first vector."""
+        self._request(RESET)
 
     def run_test_vector(self, folder, index):
         """Run one vector of a build's `vectors` folder; every output must be as expected.
@@ -228,8 +232,8 @@ def _parse_info(payload):
         }
 
     version, max_payload = take("HH")
-    if version != 1:
-        raise AssertionError(f"the firmware speaks version {version} of the protocol, not 1")
+    if version != 2:
+        raise AssertionError(f"the firmware speaks version {version} of the protocol, not 2")
     info = {"max_payload": max_payload, "model": text(), "board": text()}
     digest, arena_bytes, clock_hz, layers, inputs, outputs = take("8sIIHBB")
     info.update(digest=digest.hex(), arena_bytes=arena_bytes, clock_hz=clock_hz, layers=layers)

@@ -45,9 +45,13 @@ def run_inputs(
     *,
     target: str,
     outputs: Sequence[Path] = (),
+    reset_each: bool = False,
     on_line: Callable[[str], None] = lambda line: None,
 ) -> RunResult:
     """Run the samples of some .npy files, and write the outputs where asked.
+
+    The state of a model that has one is reset before the first sample and kept from each to the
+    next; with `reset_each` it is reset before every one.
 
     Raises:
         InputError: a file is missing or of the wrong shape, or the target is unknown.
@@ -64,10 +68,13 @@ def run_inputs(
         client = HarnessClient(device)
         check_identity(client, built)
         samples = list(zip(*columns, strict=True))
+        client.reset()
         with _counting(device, built):
             found.append(client.run(*samples[0]))
         cycles = client.stats().last_cycles
         for index, sample in enumerate(samples[1:], start=2):
+            if reset_each:
+                client.reset()
             found.append(client.run(*sample))
             on_line(f"{index}/{len(samples)} inferences")
         stack_peak = client.stats().stack_peak

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from tinyflow.codegen.names import c_identifier, model_name
 from tinyflow.codegen.project import HarnessTensor, ModelHarness, write_project
 from tinyflow.codegen.render import write_folder, write_if_changed
 from tinyflow.emulate.verify import Verification, verify_firmware
-from tinyflow.errors import BudgetError, ExactnessError, FitError
+from tinyflow.errors import BudgetError, ExactnessError, FitError, UnsupportedError
 from tinyflow.frontend.accuracy import accuracy, int8_predictions
 from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph, Tensor
@@ -205,6 +206,7 @@ def emulate(
             layers=[layer.function for layer in code.layers],
             vectors=vectors,
             samples=test,
+            stateful=code.stateful,
             on_progress=lambda done, total: progress.line(f"{done}/{total} inferences"),
         )
         verification.save(folder)
@@ -218,13 +220,17 @@ def measure_accuracy(quantised: Quantised, verification: Verification) -> Accura
     if test is None or test.labels is None or verification.sample_outputs is None:
         return None
     labels = test.labels
-    host = int8_predictions(quantised.tflite, test.inputs)[0]
+    stacked = verification.sample_outputs  # (samples, batch, ...)
+    device = stacked.reshape(-1, *stacked.shape[2:])
+    host = None
+    with suppress(UnsupportedError):
+        host = int8_predictions(quantised.tflite, test.inputs)[0]
     return AccuracySection(
         float=None
         if quantised.float_outputs is None
         else 100 * accuracy(quantised.float_outputs, labels),
-        int8=100 * accuracy(host, labels),
-        device=100 * accuracy(verification.sample_outputs.reshape(host.shape), labels),
+        int8=None if host is None else 100 * accuracy(host, labels),
+        device=100 * accuracy(device, labels),
         samples=len(test),
     )
 

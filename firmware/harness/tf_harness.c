@@ -9,7 +9,7 @@
 #include "tf_crc32.h"
 #include "tf_mcu.h"
 
-enum { PROTOCOL_VERSION = 1 };
+enum { PROTOCOL_VERSION = 2 };
 enum { SYNC_0 = 0x54, SYNC_1 = 0x46 };
 enum {
     COMMAND_INFO = 1,
@@ -32,6 +32,7 @@ typedef struct {
 static const tf_model_t *model;
 static request_t request;
 static uint32_t frame_crc; /* running, of the frame being read or written */
+static int32_t last_status;
 static uint32_t last_cycles;
 static uint32_t inferences;
 
@@ -228,11 +229,11 @@ static uint8_t invoke(void) {
         return ERROR_LENGTH;
     }
     const uint32_t start = tf_mcu_cycles();
-    const int status = model->invoke();
+    last_status = model->invoke();
     last_cycles = tf_mcu_cycles() - start;
     ++inferences;
     begin_answer(8);
-    put_u32((uint32_t)status);
+    put_u32((uint32_t)last_status);
     put_u32(last_cycles);
     end_reply();
     return ERROR_NONE;
@@ -259,12 +260,13 @@ static uint8_t stats(void) {
     if (request.length != 0u) {
         return ERROR_LENGTH;
     }
-    begin_answer(20);
+    begin_answer(24);
     put_u32(model->arena_bytes);
     put_u32(tf_stack_peak());
     put_u32(tf_stack_size());
     put_u32(last_cycles);
     put_u32(inferences);
+    put_u32((uint32_t)last_status);
     end_reply();
     return ERROR_NONE;
 }

@@ -293,7 +293,7 @@ MODELS: dict[str, tuple[int, Callable[[TfliteBuilder], tuple[int, int]], tuple[s
     "int16": (4, lambda b: conv(b, dtype="int16"), ("'tensor_0' is int16, expected int8",)),
     "computed weights": (4, lambda b: conv(b, computed=True), ("the weights 'tensor_1' are",)),
     "weight zero point": (4, lambda b: conv(b, weight_zero=3), ("zero point other than 0",)),
-    "variable": (4, variable, ("tensor 'tensor_0' is a variable",)),
+    "variable": (4, variable, ("the model's input 'tensor_0' is a variable",)),
     "strings": (4, strings, ("tensor 'tensor_0' has the type string",)),
     "constant operands": (4, constant_operands, ("ADD layer 'sum': every operand is a constant",)),
     "add scales": (4, add_scales, ("ADD layer 'sum': the scales give the multiplier 1907.3",)),

@@ -106,7 +106,7 @@ def read_output(offset: int, count: int, index: int = 0) -> bytes:
 
 
 def test_info(talk: Talk) -> None:
-    expected = struct.pack("<HH", 1, MAX_PAYLOAD) + b"\x01m\x04host" + bytes(range(1, 9))
+    expected = struct.pack("<HH", 2, MAX_PAYLOAD) + b"\x01m\x04host" + bytes(range(1, 9))
     expected += struct.pack("<IIHBB", 1600, 64_000_000, 5, 1, 1)
     expected += struct.pack("<BBIfi3I", 0, 3, INPUT_BYTES, 0.1, -3, 1, 10, 100)
     expected += struct.pack("<BBIfi", 1, 0, OUTPUT_BYTES, 2.0, 9)
@@ -123,7 +123,7 @@ def test_an_inference(talk: Talk) -> None:
         + reply(2)
         + reply(3, struct.pack("<iI", -7, 1000))
         + reply(4, outputs)
-        + reply(5, struct.pack("<5I", 1600, 777, 4096, 1000, 1))
+        + reply(5, struct.pack("<5Ii", 1600, 777, 4096, 1000, 1, -7))
     )
 
 

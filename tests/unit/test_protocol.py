@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyflow.emulate.frames import ERROR, OVERHEAD, REPLY, Frame, FrameDecoder, encode
-from tinyflow.emulate.protocol import ATTEMPTS, Command, HarnessClient
+from tinyflow.emulate.protocol import (
+    ATTEMPTS,
+    Command,
+    HarnessClient,
+    InvokeResult,
+    NotRunError,
+)
 from tinyflow.emulate.target import Target
 from tinyflow.errors import DeviceError, InputError
 
@@ -28,7 +34,7 @@ def info_payload(outputs: int = 1) -> bytes:
     def tensor(dtype: int, shape: tuple[int, ...], size: int) -> bytes:
         return struct.pack(f"<BBIfi{len(shape)}I", dtype, len(shape), size, 0.5, -3, *shape)
 
-    head = struct.pack("<HH", 1, MAX_PAYLOAD) + b"\x05model\x05board" + bytes(range(8))
+    head = struct.pack("<HH", 2, MAX_PAYLOAD) + b"\x05model\x05board" + bytes(range(8))
     return (
         head
         + struct.pack("<IIHBB", 1000, 64_000_000, 3, 1, outputs)
@@ -46,6 +52,8 @@ class FakeDevice(Target):
     corrupt_requests: set[int] = field(default_factory=set)
     info: bytes = field(default_factory=info_payload)
     status: int = 0
+    inferences: int = 0
+    deaf_commands: set[int] = field(default_factory=set)
     name = "fake"
 
     def __post_init__(self) -> None:
@@ -54,7 +62,6 @@ class FakeDevice(Target):
         self.input = bytearray(40)
         self.output = bytes(48)
         self.requests: list[Frame] = []
-        self.inferences = 0
 
     def write(self, data: bytes) -> None:
         self._decoder.feed(data)
@@ -74,7 +81,7 @@ class FakeDevice(Target):
     def _serve(self, request: Frame) -> None:
         number = len(self.requests)
         self.requests.append(request)
-        if number in self.deaf_to:
+        if number in self.deaf_to or request.command in self.deaf_commands:
             return
         if number in self.corrupt_requests:
             reply = Frame(ERROR, request.sequence ^ 0x10, b"\x01")
@@ -104,7 +111,9 @@ class FakeDevice(Target):
                 _, offset, count = struct.unpack("<BIH", request.payload)
                 return self.output[offset : offset + count] or b"error 4"
             case Command.STATS:
-                return struct.pack("<5I", 1000, 200, 4096, 77, self.inferences)
+                return struct.pack(
+                    "<5Ii", 1000, 200, 4096, 77, self.inferences & 0xFFFFFFFF, self.status
+                )
         return b""
 
 
@@ -182,7 +191,7 @@ def test_run_writes_in_pieces_and_reads_the_right_type_and_shape() -> None:
     assert [len(write.payload) for write in writes] == [32, 18]
 
 
-@pytest.mark.parametrize("request_number", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("request_number", range(6))
 @pytest.mark.parametrize("fault", ["silent", "corrupt", "bad reply", "garbage", "half a reply"])
 def test_run_survives_one_fault_anywhere(request_number: int, fault: str) -> None:
     device = FakeDevice()
@@ -199,16 +208,51 @@ def test_run_survives_one_fault_anywhere(request_number: int, fault: str) -> Non
             device.damage = {request_number: encode(Frame(0x81, 1, bytes(20)))[:15]}
     (output,) = HarnessClient(device).run(INPUT)
     np.testing.assert_array_equal(output, OUTPUT)
+    assert device.inferences == 1  # a second one would step a model's state twice
 
 
-def test_a_lost_invoke_is_not_repeated_without_its_inputs() -> None:
-    device = FakeDevice()
+@pytest.mark.parametrize("inferences", [0, 5, 0xFFFFFFFF])
+def test_an_invoke_whose_reply_is_lost_is_not_repeated(inferences: int) -> None:
+    device = FakeDevice(status=-3, inferences=inferences)
     client = HarnessClient(device)
     client.write_input(0, INPUT)
-    device.damage = {len(device.requests): b""}  # it runs, but the reply is lost
-    with pytest.raises(DeviceError, match="no answer to INVOKE"):
+    device.damage = {len(device.requests) + 1: b""}  # it runs, but the reply is lost
+    assert client.invoke() == InvokeResult(-3, 77)
+    assert device.inferences == inferences + 1
+
+
+def test_an_invoke_that_was_not_heard_says_so_and_is_run_again_with_its_inputs() -> None:
+    device = FakeDevice()
+    client = HarnessClient(device)
+    client.run(INPUT)
+    device.deaf_to = {len(device.requests)}
+    with pytest.raises(NotRunError, match="no answer to INVOKE"):
         client.invoke()
     assert device.inferences == 1
+    device.deaf_to = {len(device.requests) + 2}  # after two writes
+    (output,) = client.run(INPUT)
+    np.testing.assert_array_equal(output, OUTPUT)
+    assert device.inferences == 2
+
+
+def test_an_invoke_that_is_never_heard_is_given_up() -> None:
+    device = FakeDevice()
+    client = HarnessClient(device)
+    client.run(INPUT)
+    device.deaf_commands = {Command.INVOKE}
+    with pytest.raises(DeviceError, match=r"no answer to INVOKE \(3 attempts\)"):
+        client.run(INPUT)
+    assert device.inferences == 1
+
+
+def test_a_device_that_restarted_during_an_inference_is_an_error() -> None:
+    device = FakeDevice(inferences=3)
+    client = HarnessClient(device)
+    client.run(INPUT)
+    device.deaf_to = {len(device.requests) + 2}
+    device.inferences = 0
+    with pytest.raises(DeviceError, match="0 inferences where it should have run 5: it has rest"):
+        client.run(INPUT)
 
 
 def test_a_silent_device_is_given_up_after_three_attempts() -> None:

@@ -34,6 +34,14 @@ def command(
         str,
         typer.Option(help="simulator, renode, or serial:PORT for a board that was flashed."),
     ] = "simulator",
+    reset_each: Annotated[
+        bool,
+        typer.Option(
+            "--reset-each",
+            help="Reset the model's state before every sample. Without it the samples are one "
+            "sequence, which begins after a reset.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run inputs through the firmware: in the simulator, in Renode, or on a board.
@@ -55,6 +63,7 @@ def command(
             inputs,
             target=target,
             outputs=outputs or [],
+            reset_each=reset_each,
             on_line=progress.line,
         )
     if as_json:

@@ -49,6 +49,7 @@ class ModelCode:
         layers: those that run code, in order.
         sha256: of the `.tflite`, in hex.
         weight_bytes: bytes of all constant arrays.
+        stateful: whether it keeps a state from one inference to the next.
     """
 
     name: str
@@ -56,6 +57,7 @@ class ModelCode:
     layers: tuple[Layer, ...]
     sha256: str
     weight_bytes: int
+    stateful: bool
 
 
 def generate_model(
@@ -112,7 +114,7 @@ def generate_model(
         if any(path.startswith(folder + "/") for path in files)
     ]
     files["library.json"] = render("model/library.json.j2", **common, flags=json.dumps(flags))
-    return ModelCode(name, files, layers, sha256, total)
+    return ModelCode(name, files, layers, sha256, total, bool(plan.states))
 
 
 def _layers(graph: Graph, plan: MemoryPlan) -> Iterator[Layer]:

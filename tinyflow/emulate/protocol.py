@@ -23,7 +23,7 @@ from tinyflow.emulate.frames import (
 from tinyflow.emulate.target import Target
 from tinyflow.errors import DeviceError, InputError
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 #: A request is sent this often before the device is given up.
 ATTEMPTS = 3
@@ -63,8 +63,12 @@ _ERROR_MEANINGS = {
 _RETRY_CODES = (b"\x01", b"\x02")
 
 
-class SilentDeviceError(DeviceError):
-    """The device did not answer; it may or may not have acted."""
+class UnansweredError(DeviceError):
+    """The device gave no answer that can be used; it may or may not have acted."""
+
+
+class NotRunError(DeviceError):
+    """The device has not run the inference; it may have lost the inputs."""
 
 
 @dataclass(frozen=True)
@@ -104,13 +108,14 @@ class InvokeResult:
 
 @dataclass(frozen=True)
 class DeviceStats:
-    """Memory in bytes and counters since start."""
+    """Memory in bytes and counters since start; `last_` is of the last inference."""
 
     arena_bytes: int
     stack_peak: int
     stack_size: int
     last_cycles: int
     inferences: int
+    last_status: int
 
 
 class HarnessClient:
@@ -121,6 +126,8 @@ class HarnessClient:
         self._decoder = FrameDecoder()
         self._sequence = 0
         self._info: DeviceInfo | None = None
+        #: Those the device has run, None before that matters.
+        self._inferences: int | None = None
 
     def info(self) -> DeviceInfo:
         """What the device says of its model; asked once, then remembered.
@@ -156,17 +163,40 @@ class HarnessClient:
             self._request(Command.WRITE_INPUT, head + data[offset : offset + step])
 
     def invoke(self) -> InvokeResult:
-        """Run one inference. Write every input again before the next one.
+        """Run one inference, exactly once. Write every input again before the next one.
+
+        An inference changes the inputs and the model's state, so the request is not repeated
+        when its answer is lost: the device's count of inferences then says whether it has run.
 
         Raises:
-            DeviceError: the device failed. When it gave no answer the inference may have run
-                and overwritten its inputs, so the request is not repeated here; `run` writes
-                the inputs and tries again.
+            NotRunError: the device has not run it; the state is as before. `run` writes the
+                inputs and tries again.
+            DeviceError: the device failed, or has restarted.
         """
-        payload = self._request(Command.INVOKE, timeout_s=INVOKE_TIMEOUT_S, repeat_silent=False)
+        before = self.stats().inferences if self._inferences is None else self._inferences
+        self._inferences = before
+        try:
+            payload = self._request(Command.INVOKE, timeout_s=INVOKE_TIMEOUT_S, attempts=1)
+        except UnansweredError as error:
+            return self._unanswered(before, error)
         if len(payload) != 8:
             raise self._garbled(Command.INVOKE, payload)
+        self._inferences = _following(before)
         return InvokeResult(*struct.unpack("<iI", payload))
+
+    def _unanswered(self, before: int, error: DeviceError) -> InvokeResult:
+        """The result of an inference whose answer is lost, if it has run."""
+        self._flush()
+        stats = self.stats()
+        if stats.inferences == before:
+            raise NotRunError(error.message, hint=error.hint) from error
+        if stats.inferences != _following(before):
+            raise DeviceError(
+                f"{self._target.name}: the device has run {stats.inferences} inferences where it "
+                f"should have run {_following(before)}: it has restarted, or is not used alone"
+            ) from error
+        self._inferences = stats.inferences
+        return InvokeResult(stats.last_status, stats.last_cycles)
 
     def read_output(self, index: int) -> npt.NDArray[Any]:
         """The output in the model's type and shape.
@@ -186,18 +216,18 @@ class HarnessClient:
         return np.frombuffer(data, dtype=tensor.dtype).reshape(tensor.shape).copy()
 
     def stats(self) -> DeviceStats:
-        """Arena, stack and inference counters.
+        """Arena and stack, the count of inferences, and how the last one went.
 
         Raises:
             DeviceError: the device failed.
         """
         payload = self._request(Command.STATS)
-        if len(payload) != 20:
+        if len(payload) != 24:
             raise self._garbled(Command.STATS, payload)
-        return DeviceStats(*struct.unpack("<5I", payload))
+        return DeviceStats(*struct.unpack("<5Ii", payload))
 
     def reset(self) -> None:
-        """Run the model's `init` again.
+        """Run the model's `init` again, which resets its state.
 
         Raises:
             DeviceError: the device failed.
@@ -230,10 +260,10 @@ class HarnessClient:
                 self.write_input(index, array)
             try:
                 return self.invoke()
-            except SilentDeviceError:
+            except NotRunError as error:
                 if attempt == ATTEMPTS - 1:
+                    error.message += f" ({ATTEMPTS} attempts)"
                     raise
-                self._flush()
         raise AssertionError("unreachable")
 
     def _tensor(self, kind: str, index: int) -> TensorInfo:
@@ -251,35 +281,33 @@ class HarnessClient:
         payload: bytes = b"",
         *,
         timeout_s: float = REPLY_TIMEOUT_S,
-        repeat_silent: bool = True,
+        attempts: int = ATTEMPTS,
     ) -> bytes:
-        problem: DeviceError | None = None
-        for attempt in range(ATTEMPTS):
+        problem: UnansweredError | None = None
+        for attempt in range(attempts):
             if attempt:
                 self._flush()
             self._sequence = (self._sequence + 1) & 0xFF
             self._target.write(encode(Frame(command, self._sequence, payload)))
             reply = self._receive(command, timeout_s)
             if reply is None:
-                problem = SilentDeviceError(
+                problem = UnansweredError(
                     f"{self._target.name}: no answer to {command.name}",
                     hint="Is this firmware built by tinyflow, and does the board's UART reach "
                     "this port at the board's speed?",
                 )
-                if not repeat_silent:
-                    raise problem
                 continue
             if reply.command != ERROR:
                 return reply.payload
             code = reply.payload[0] if reply.payload else 0
             meaning = _ERROR_MEANINGS.get(code, "an unknown error")
-            problem = DeviceError(
-                f"{self._target.name}: {command.name} was answered with error {code}: {meaning}"
-            )
+            said = f"{self._target.name}: {command.name} was answered with error {code}: {meaning}"
             if reply.payload[:1] not in _RETRY_CODES:
-                raise problem
+                raise DeviceError(said)
+            problem = UnansweredError(said)
         assert problem is not None
-        problem.message += f" ({ATTEMPTS} attempts)"
+        if attempts > 1:
+            problem.message += f" ({attempts} attempts)"
         raise problem
 
     def _receive(self, command: Command, timeout_s: float) -> Frame | None:
@@ -313,6 +341,11 @@ class HarnessClient:
             hint=f"This tinyflow speaks version {PROTOCOL_VERSION} of the harness protocol; "
             "build the firmware again.",
         )
+
+
+def _following(inferences: int) -> int:
+    """The device's count after one more inference; it has 32 bits."""
+    return (inferences + 1) & 0xFFFFFFFF
 
 
 def _describe(dtype: np.dtype[Any], shape: tuple[int, ...]) -> str:

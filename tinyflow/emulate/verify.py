@@ -82,9 +82,14 @@ def verify_firmware(
     layers: Sequence[str],
     vectors: Sequence[tuple[Array, ...]],
     samples: Sequence[tuple[Array, ...]],
+    stateful: bool,
     on_progress: Callable[[int, int], None],
 ) -> Verification:
     """Run vectors and samples through the image.
+
+    The vectors are one sequence, on the device as in the oracle: both begin with the state as it
+    is after a reset and keep it from vector to vector. The samples have nothing to do with each
+    other: each begins after a reset.
 
     Args:
         image: the ELF that would be flashed.
@@ -94,6 +99,7 @@ def verify_firmware(
         layers: the symbols of the layers' functions, in order.
         vectors: inputs to be compared with the oracle, each one array per model input.
         samples: further inputs whose first output is kept.
+        stateful: whether the model has a state.
         on_progress: told how many inferences are done, of how many.
 
     Raises:
@@ -101,9 +107,9 @@ def verify_firmware(
     """
     oracle = Oracle(tflite)
     ratio = CYCLES_PER_INSTRUCTION[board.core]
-    # Vectors that begin the samples run once.
+    # Vectors that begin the samples run once, where they do not depend on what came before.
     shared = min(len(vectors), len(samples))
-    repeated = all(vectors[index] is samples[index] for index in range(shared))
+    repeated = not stateful and all(vectors[i] is samples[i] for i in range(shared))
     rest = samples[shared:] if repeated else samples
     total = len(vectors) + len(rest)
     with Simulator(image, board, cycles_per_instruction=ratio) as simulator:
@@ -115,6 +121,8 @@ def verify_firmware(
             on_progress(len(outputs), total)
         kept = [output[0] for output in outputs[:shared]] if repeated else []
         for done, sample in enumerate(rest, start=len(vectors) + 1):
+            if stateful:
+                client.reset()
             kept.append(client.run(*sample)[0])
             on_progress(done, total)
         stack_peak = client.stats().stack_peak

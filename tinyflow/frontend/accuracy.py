@@ -7,13 +7,14 @@ of exactness.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tinyflow.errors import InputError
+from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.frontend.calibration import Array
 
 
@@ -40,7 +41,7 @@ def dequantize_array(values: Array, scale: float, zero_point: int) -> npt.NDArra
 
 
 def int8_predictions(tflite: bytes, samples: Sequence[Array]) -> tuple[Array, ...]:
-    """Run samples through a quantised .tflite.
+    """Run samples through a quantised .tflite; its state is reset before each.
 
     Args:
         tflite: the file's content; inputs of batch one.
@@ -52,13 +53,10 @@ def int8_predictions(tflite: bytes, samples: Sequence[Array]) -> tuple[Array, ..
 
     Raises:
         InputError: the number or shapes of the samples are not the model's inputs'.
+        UnsupportedError: LiteRT cannot run the model.
     """
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    interpreter = Interpreter(
-        model_content=tflite, experimental_op_resolver_type=OpResolverType.BUILTIN_REF
-    )
-    interpreter.allocate_tensors()
+    interpreter = _interpreter(tflite)
+    has_resources = _has_resources(tflite)
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     wanted = [tuple(int(size) for size in detail["shape"][1:]) for detail in inputs]
     found = [array.shape[1:] for array in samples]
@@ -67,9 +65,13 @@ def int8_predictions(tflite: bytes, samples: Sequence[Array]) -> tuple[Array, ..
     fed = [_to_input(array, detail) for array, detail in zip(samples, inputs, strict=True)]
     results: list[list[Array]] = [[] for _ in outputs]
     for index in range(len(samples[0])):
+        if has_resources:  # a reset leaves resource variables as they are
+            interpreter = _interpreter(tflite)
+        interpreter.reset_all_variables()
         for array, detail in zip(fed, inputs, strict=True):
             interpreter.set_tensor(detail["index"], array[index : index + 1])
-        interpreter.invoke()
+        with _refusals():
+            interpreter.invoke()
         for collected, detail in zip(results, outputs, strict=True):
             collected.append(_from_output(interpreter.get_tensor(detail["index"]), detail))
     return tuple(np.concatenate(collected) for collected in results)
@@ -102,6 +104,34 @@ def accuracy(outputs: Array, labels: Array) -> float:
             "one class index per sample is needed"
         )
     return float(np.mean(predicted == labels))
+
+
+def _interpreter(tflite: bytes) -> Any:
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter = Interpreter(
+        model_content=tflite, experimental_op_resolver_type=OpResolverType.BUILTIN_REF
+    )
+    with _refusals():
+        interpreter.allocate_tensors()
+    return interpreter
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise UnsupportedError(f"LiteRT cannot run this model: {error}") from error
+
+
+def _has_resources(tflite: bytes) -> bool:
+    """Whether the model has resource variables."""
+    from ai_edge_litert.schema_py_generated import BuiltinOperator, Model
+
+    model = Model.GetRootAs(tflite)
+    codes = (model.OperatorCodes(index) for index in range(model.OperatorCodesLength()))
+    return any(code.BuiltinCode() == BuiltinOperator.VAR_HANDLE for code in codes)
 
 
 def _to_input(array: Array, detail: dict[str, Any]) -> Array:

@@ -94,10 +94,13 @@ class ExactSection(_Section):
 
 
 class AccuracySection(_Section):
-    """Top-1 accuracy in percent; `float` is None where the model came as a `.tflite`."""
+    """Top-1 accuracy in percent; `float` is None where the model came as a `.tflite`.
+
+    `int8` is that of the int8 model in LiteRT, None where LiteRT cannot run it.
+    """
 
     float_: float | None = Field(alias="float")
-    int8: float
+    int8: float | None
     device: float
     samples: int
 

@@ -72,7 +72,7 @@ class Image:
         return self.symbol(f"{model}_arena").size
 
     def state_bytes(self, model: str) -> int:
-        """The size of the state of the model of that C name, 0 where it has none; in `bss_bytes`."""
+        """The size of the state of the model of that C name, 0 without one; part of `bss_bytes`."""
         try:
             return self.symbol(f"{model}_state").size
         except KeyError:

@@ -184,9 +184,10 @@ def _folded(
     operand: Tensor, weights: Tensor, bias: NDArray[np.generic] | None
 ) -> NDArray[np.int32]:
     """The bias less what the operand's zero point adds to each sum; wraps as the sum does."""
-    sums = weights.values.astype(np.int64).sum(axis=1)
+    sums: NDArray[np.int64] = weights.values.astype(np.int64).sum(axis=1)
     added = np.zeros_like(sums) if bias is None else bias.astype(np.int64)
-    return (added - operand.q.zero_point * sums).astype(np.int32)
+    folded: NDArray[np.int32] = (added - operand.q.zero_point * sums).astype(np.int32)
+    return folded
 
 
 def _cell_clip(op: SequenceLstm, cell: Tensor) -> int:
