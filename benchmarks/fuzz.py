@@ -27,6 +27,7 @@ from tests.fuzz.compile import compile_file
 from tests.fuzz.mutate import raw, structured
 from tests.support.mixed_model import mixed_model
 from tests.support.small_model import small_model
+from tests.support.stateful_model import stateful_model
 
 SECONDS_PER_FILE = 10
 BYTES = 4 << 30
@@ -45,6 +46,7 @@ def main() -> int:
     contents = [
         small_model(),
         mixed_model(),
+        stateful_model(),
         *(model_of(group) for group in GROUPS.values()),
         *(path.read_bytes() for path in options.models),
     ]

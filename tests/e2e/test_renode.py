@@ -14,6 +14,7 @@ import pytest
 import tinyflow
 from tests.support.fake_model import PLUS_ONE, write_fake_model
 from tests.support.small_model import small_model
+from tests.support.stateful_model import stateful_model
 from tinyflow.boards import board_ids, load_board
 from tinyflow.emulate import open_target, renode
 from tinyflow.emulate.hil import run_hil_tests
@@ -106,6 +107,14 @@ def test_the_suite_of_a_build_passes(board_id: str, tmp_path: Path) -> None:
     assert any(line.startswith(what) for line in lines)
     if board_id == "stm32f746":
         _fails_when_the_build_is_another(folder, report.latency.instructions)
+
+
+def test_the_suite_of_a_model_with_a_state_passes(tmp_path: Path) -> None:
+    model = tmp_path / "stream.tflite"
+    model.write_bytes(stateful_model())
+    tinyflow.build(model, board="stm32f407", output=tmp_path / "build")
+    result = run_hil_tests(tmp_path / "build")
+    assert [test.status for test in result.tests] == ["PASS"] * 5
 
 
 def _fails_when_the_build_is_another(folder: Path, instructions: int) -> None:

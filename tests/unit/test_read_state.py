@@ -252,6 +252,15 @@ def test_the_last_of_several_initial_values_counts() -> None:
     assert np.all(model.graph().tensors[state].initial == 5)
 
 
+def test_variables_may_have_no_container() -> None:
+    model = Variables()
+    for name in ("one", "two"):
+        handle = model.handle(name, None)
+        model.read(handle)
+        model.assign(handle)
+    assert len(model.graph().states()) == 2
+
+
 def _never_assigned(model: Variables) -> None:
     model.read(model.handle())
 
@@ -304,6 +313,20 @@ def _two_containers(model: Variables) -> None:
     model.read(handle)
 
 
+def _one_name_in_two_containers(model: Variables) -> None:
+    for container in ("one", "two"):
+        handle = model.handle("kept", container)
+        model.assign(handle)
+        model.read(handle)
+
+
+def _elements_inside(model: Variables) -> None:
+    handle = model.handle()
+    model.assign(handle)
+    model.read(handle)
+    model.b.subgraph.operators[-1].intermediates = np.array([model.x], np.int32)
+
+
 def _no_name(model: Variables) -> None:
     handle = model.handle(None)
     model.assign(handle)
@@ -347,6 +370,8 @@ def _while(model: Variables) -> None:
         (_assigns_computed, "CALL_ONCE assigns the computed 'tensor_1'"),
         (_two_shapes, r"the variable 'kept' is int8 \[1, 2, 3\] and int8 \[3"),
         (_two_containers, "some variables have a container and some have none"),
+        (_one_name_in_two_containers, "the variable 'kept' is in several containers"),
+        (_elements_inside, "the intermediate tensor 'tensor_0' has elements"),
         (_no_name, "VAR_HANDLE without the name of a variable"),
         (_no_handle, "READ_VARIABLE without a VAR_HANDLE"),
         (_handle_as_operand, r"is a variable \(model state\)"),

@@ -86,10 +86,7 @@ class _Resources:
                     "CALL_ONCE (control flow is not supported)"
                 )
         keys = [self._keys(index) for index in range(len(self.model.subgraphs))]
-        if len({container is None for found in keys for container, _ in found.values()}) > 1:
-            raise UnsupportedError(
-                f"{self.path}: some variables have a container and some have none"
-            )
+        self._check_names({key for found in keys for key in found.values()})
         values = [list(self._values(index, found)) for index, found in enumerate(keys)]
         self._check_order(keys[0], values)
         constants = {value.key: value.tensor.values for index in called for value in values[index]}
@@ -124,7 +121,10 @@ class _Resources:
 
     def _operators(self, subgraph: int) -> Iterator[tuple[str, Any]]:
         for raw in self.model.subgraphs[subgraph].operators or []:
-            yield operator_name(self.model, raw, self.path), raw
+            kind = operator_name(self.model, raw, self.path)
+            if subgraph and indices(raw.intermediates):
+                raise UnsupportedError(f"{self.path}: {kind} with intermediate tensors")
+            yield kind, raw
 
     def _keys(self, subgraph: int) -> dict[int, _Key]:
         """The variable that each handle of a subgraph names."""
@@ -167,6 +167,19 @@ class _Resources:
                     f"{self.path}: CALL_ONCE assigns the computed {tensor.name!r} to a variable"
                 )
             yield _Value(keys[handle], tensor, kind == "ASSIGN_VARIABLE")
+
+    def _check_names(self, keys: set[_Key]) -> None:
+        """The oracle counts variables by their shared names, and compares no container with none."""
+        if len({container is None for container, _ in keys}) > 1:
+            raise UnsupportedError(
+                f"{self.path}: some variables have a container and some have none"
+            )
+        names = [name for _, name in keys]
+        for name in names:
+            if names.count(name) > 1:
+                raise UnsupportedError(
+                    f"{self.path}: the variable {name!r} is in several containers"
+                )
 
     def _check_order(self, keys: Mapping[int, _Key], values: list[list[_Value]]) -> None:
         """A variable must not be read or assigned before CALL_ONCE gives it its first value."""

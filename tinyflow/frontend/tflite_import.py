@@ -98,12 +98,20 @@ class _Importer:
     # ------------------------------------------------------------------ tensors
 
     def _intermediates(self) -> set[int]:
-        """Tensors that only carry the quantisation of values inside of an operator."""
-        operators = self.subgraph.operators or []
-        touched = {index for raw in operators for index in indices(raw.inputs)}
-        touched |= {index for raw in operators for index in indices(raw.outputs)}
-        touched |= {*indices(self.subgraph.inputs), *indices(self.subgraph.outputs)}
-        return {index for raw in operators for index in indices(raw.intermediates)} - touched
+        """Tensors that only carry the quantisation of values inside of an operator.
+
+        They have no elements, so that none of them can be an operand, too.
+        """
+        found = {
+            index for raw in self.subgraph.operators or [] for index in indices(raw.intermediates)
+        }
+        self._check_range(list(found), "intermediate values of an operator")
+        for raw in (self.subgraph.tensors[index] for index in found):
+            if 0 not in indices(raw.shape):
+                raise UnsupportedError(
+                    f"{self.path}: the intermediate tensor {text(raw.name)!r} has elements"
+                )
+        return found
 
     def _variable_of(self, handle: int) -> Tensor | None:
         """The variable that a tensor is a handle of."""
