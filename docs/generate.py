@@ -274,9 +274,10 @@ Which kernel runs depends on the copy of CMSIS-NN at hand; the report names it f
 `arm_` functions are CMSIS-NN's; `tf_` functions are tinyflow's own portable C, used for what the
 copy lacks. The copy of CMSIS-NN {bundled} is the part of it that PyPI's `bakenn` carries.
 
-VAR_HANDLE and CALL_ONCE are accepted, too, and become no code: variables are known by their container
-and shared name, and a subgraph that CALL_ONCE runs may assign constants to them. Other subgraphs (IF,
-WHILE) are refused. docs/generated-c.md says how a model with a state is used.
+VAR_HANDLE and CALL_ONCE are accepted, too, and become no code: variables are known by their
+container and shared name, and a subgraph that CALL_ONCE runs may assign constants to them. Other
+subgraphs (IF, WHILE) are refused. See
+[models with a state](generated-c.md#models-with-a-state).
 
 """
 

@@ -42,7 +42,13 @@ class LayerDifference:
     largest: float
 
 
-def bisect_layers(built: Built, board: Board, sample: Sequence[Array]) -> list[LayerDifference]:
+def bisect_layers(
+    built: Built,
+    board: Board,
+    sample: Sequence[Array],
+    *,
+    before: Sequence[Sequence[Array]] = (),
+) -> list[LayerDifference]:
     """Compare every layer's outputs for one sample, in the order the layers run.
 
     What a layer keeps for the next inference is compared, too. Device and oracle begin with the
@@ -55,6 +61,7 @@ def bisect_layers(built: Built, board: Board, sample: Sequence[Array]) -> list[L
         built: the build.
         board: the board it was built for.
         sample: one array for each input, of the model's exact shape and type.
+        before: samples that are run first, for the state that they leave.
 
     Raises:
         InputError: the build has no plan, or the sample does not fit the model.
@@ -83,10 +90,14 @@ def bisect_layers(built: Built, board: Board, sample: Sequence[Array]) -> list[L
             if index > 0 and len(found) == index - 1:
                 read_layer(plan.layers[index - 1])
 
+        for earlier in before:
+            client.run(*earlier)
         with simulator.watch([layer.function for layer in plan.layers], on_enter):
             client.run(*sample)
         read_layer(plan.layers[-1])
     oracle = Oracle((built.folder / "model.tflite").read_bytes(), keep_tensors=True)
+    for earlier in before:
+        oracle.run(*earlier)
     oracle.run(*sample)
     return [
         _compare(index, layer, outputs, [oracle.tensor(t.index) for t in _written(layer)])

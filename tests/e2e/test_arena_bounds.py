@@ -1,7 +1,7 @@
 """No kernel writes outside of its output and its scratch.
 
-The arena is laid out with guard bytes around every tensor and every scratch buffer; after an
-inference they must be as they were.
+The arena is laid out with guard bytes around every tensor and every scratch buffer, and the memory
+of the state with guard bytes behind every state; after an inference they must be as they were.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from tinyflow.boards import load_board
 from tinyflow.built import read_build
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
-from tinyflow.plan.allocator import ALIGNMENT, Allocation, Block
+from tinyflow.plan.allocator import ALIGNMENT, Allocation, Block, aligned
+from tinyflow.report.plan import PlanFile
 from tinyflow.toolchain.elf import read_image
 
 pytestmark = pytest.mark.skipif(
@@ -57,6 +58,7 @@ def _check_guards(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         return Allocation(tuple(start for start, _ in spans), offset, offset)
 
     monkeypatch.setattr("tinyflow.plan.memory.allocate", spread)
+    monkeypatch.setattr("tinyflow.plan.memory.aligned", lambda size: aligned(size) + GUARD)
     model = tmp_path / "net.tflite"
     model.write_bytes(content)
     tinyflow.build(model, board="stm32l4r5", output=tmp_path / "build", vectors=2)
@@ -66,6 +68,8 @@ def _check_guards(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for start, size in spans:
         guards[start : start + size] = False
     assert guards.sum() >= GUARD * (len(spans) + 1)
+    plan = PlanFile.read(tmp_path / "build" / "plan.json")
+    state = None if plan.state is None else image.symbol(plan.state)
 
     with Simulator(image, load_board("stm32l4r5")) as simulator:
         client = HarnessClient(simulator)
@@ -75,7 +79,28 @@ def _check_guards(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             for index, tensor in enumerate(client.info().inputs)
         ]
         simulator.write_memory(arena.address, bytes([PATTERN]) * arena.size)
+        if state is not None:
+            simulator.write_memory(state.address, bytes([PATTERN]) * state.size)
         client.run(*inputs)
         memory = np.frombuffer(simulator.read_memory(arena.address, arena.size), np.uint8)
+        if state is not None:
+            kept = np.frombuffer(simulator.read_memory(state.address, state.size), np.uint8)
+            _check_state_guards(plan, kept)
     touched = np.flatnonzero(guards & (memory != PATTERN))
     assert touched.size == 0, f"bytes {touched[:8]} of the arena, buffers at {spans}"
+
+
+def _check_state_guards(plan: PlanFile, memory: np.ndarray) -> None:
+    guards = np.ones(memory.size, bool)
+    tensors = [
+        tensor
+        for layer in plan.layers
+        for tensor in (*layer.outputs, *layer.states)
+        if tensor.memory == "state"
+    ]
+    for tensor in tensors:
+        size = int(np.prod(tensor.shape)) * np.dtype(tensor.dtype).itemsize
+        guards[tensor.offset : tensor.offset + size] = False
+    assert guards.sum() >= GUARD * len({tensor.offset for tensor in tensors}) > 0
+    touched = np.flatnonzero(guards & (memory != PATTERN))
+    assert touched.size == 0, f"bytes {touched[:8]} of the state"

@@ -124,6 +124,29 @@ def test_bisect_compares_outputs_and_states(build: Path, tinyflow: CommandLine) 
     assert elements["UNIDIRECTIONAL_SEQUENCE_LSTM"] == (FRAMES + 2) * UNITS
 
 
+def test_bisect_in_the_middle_of_a_sequence(
+    build: Path, tinyflow: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("bisect", build, "--inputs", build / "vectors" / "input_0.npy", "--sample", 3)
+    assert tinyflow(*arguments).code == 0
+    monkeypatch.setattr(HarnessClient, "run", _run_after_a_reset)
+    assert tinyflow(*arguments).code == 8  # the oracle has gone on, the device has not
+
+
+def _run_after_a_reset(client: HarnessClient, *inputs: np.ndarray) -> None:
+    client.reset()
+    client.write_input(0, inputs[0])
+    client.invoke()
+
+
+def test_bisect_of_a_sample_that_is_not_there(build: Path, tinyflow: CommandLine) -> None:
+    tinyflow.refused(
+        3,
+        *("bisect", build, "--inputs", build / "vectors" / "input_0.npy", "--sample", "20"),
+        says=("there is no sample 20: the files hold 20",),
+    )
+
+
 def test_bisect_finds_a_wrong_state(
     build: Path, tmp_path: Path, tinyflow: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

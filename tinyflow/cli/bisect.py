@@ -14,15 +14,24 @@ from tinyflow.boards import load_board
 from tinyflow.built import read_build
 from tinyflow.cli.console import ConsoleProgress, out, print_json
 from tinyflow.cli.options import BuildFolder, Json
-from tinyflow.errors import ExactnessError
+from tinyflow.errors import ExactnessError, InputError
 
 
 def command(
     build: BuildFolder,
     inputs: Annotated[
         list[Path],
-        typer.Option(help="An .npy for each input of the model; the first sample of it is used."),
+        typer.Option(help="An .npy for each input of the model; one sample of it is compared."),
     ],
+    sample: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Which sample, counted from 0. The ones before it are run first, for the state "
+            "of a model that keeps one.",
+        ),
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Compare every layer on the emulated device with the oracle, and name the first that differs.
@@ -33,10 +42,14 @@ def command(
     from tinyflow.device import read_samples
 
     built = read_build(build)
-    sample = [column[0] for column in read_samples(built, inputs)]
+    samples = list(zip(*read_samples(built, inputs), strict=True))
+    if sample >= len(samples):
+        raise InputError(f"there is no sample {sample}: the files hold {len(samples)}")
     with ConsoleProgress() as progress:
         progress.stage("run layer by layer")
-        layers = bisect_layers(built, load_board(built.report.board.id), sample)
+        layers = bisect_layers(
+            built, load_board(built.report.board.id), samples[sample], before=samples[:sample]
+        )
     first = next((layer for layer in layers if layer.differing), None)
     if as_json:
         print_json(

@@ -169,7 +169,7 @@ class _Resources:
             yield _Value(keys[handle], tensor, kind == "ASSIGN_VARIABLE")
 
     def _check_names(self, keys: set[_Key]) -> None:
-        """The oracle counts variables by their shared names, and compares no container with none."""
+        """The oracle counts variables by shared names, and cannot compare a container to none."""
         if len({container is None for container, _ in keys}) > 1:
             raise UnsupportedError(
                 f"{self.path}: some variables have a container and some have none"

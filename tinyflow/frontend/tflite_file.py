@@ -43,7 +43,7 @@ def is_tflite(path: Path) -> bool:
 
 
 def parse_tflite(content: bytes, path: Path) -> Any:
-    """The object tree (`ModelT`) of a TFLite flatbuffer with one subgraph.
+    """The object tree (`ModelT`) of a TFLite flatbuffer.
 
     Raises:
         InputError: the file is truncated or damaged, or has no subgraph.
