@@ -28,14 +28,20 @@ _GATES = ("input", "forget", "cell", "output")
 
 
 def read_variable(op: ReadVariable, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """READ_VARIABLE: any type; a copy, which later assignments do not change."""
+    """READ_VARIABLE: int8, uint8, int16, int32, float32 or bool, any shape.
+
+    A copy, which later assignments do not change.
+    """
     return _copy(op, graph.tensors[op.input])
 
 
 def assign_variable(
     op: AssignVariable, graph: Graph, board: Board, cmsis: CmsisNN
 ) -> Kernel | None:
-    """ASSIGN_VARIABLE: any type, of a computed value or a constant."""
+    """ASSIGN_VARIABLE: int8, uint8, int16, int32, float32 or bool, any shape.
+
+    The value may be computed or a constant.
+    """
     source = graph.tensors[op.input]
     constants: tuple[Constant, ...] = ()
     if source.is_constant:
