@@ -56,7 +56,7 @@ def expected(values: np.ndarray) -> np.ndarray:
 def test_info_describes_the_model(client: HarnessClient, firmware: Firmware) -> None:
     info = client.info()
     board, _ = firmware
-    assert (info.protocol_version, info.model, info.board) == (1, "plus_one", board.id)
+    assert (info.protocol_version, info.model, info.board) == (2, "plus_one", board.id)
     assert info.digest == bytes(range(8))
     assert (info.clock_hz, info.layers) == (board.clock_hz, PLUS_ONE.layer_count)
     assert info.arena_bytes == PLUS_ONE.arena_bytes

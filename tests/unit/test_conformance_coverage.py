@@ -73,6 +73,8 @@ _ATTRIBUTES: dict[tuple[str, str], set[Any]] = {
     ("MIRROR_PAD", "mode"): {schema.MirrorPadMode.REFLECT, schema.MirrorPadMode.SYMMETRIC},
     ("SOFTMAX", "beta"): {0.5, 1.0, 2.0},
     ("SPACE_TO_DEPTH", "blockSize"): {1, 2, 3},
+    ("SVDF", "rank"): {1, 2, 3},
+    ("UNIDIRECTIONAL_SEQUENCE_LSTM", "timeMajor"): _BOTH,
 }
 
 #: Ranks of the first tensor written of which each must have a case.
@@ -101,6 +103,7 @@ _TYPES: dict[tuple[str, int], set[str]] = {
     ("DEPTHWISE_CONV_2D", 1): {"INT4", "INT8"},
     ("FULLY_CONNECTED", 1): {"INT4", "INT8"},
     ("RESHAPE", 0): {"INT8", "INT16", "INT32"},
+    ("SVDF", 4): {"INT8", "INT16"},
     ("TILE", 0): {"INT8", "UINT8", "INT16", "INT32", "INT64", "BOOL"},
 }
 

@@ -185,3 +185,19 @@ def test_a_depthwise_convolution_without_bias_does_not_end_the_process() -> None
         [sys.executable, "-c", script], check=True, capture_output=True, text=True
     )
     assert done.stdout.strip() == "(1, 9, 8, 6)"
+
+
+def test_a_state_is_kept_and_read_in_whatever_piece_it_is() -> None:
+    b = TfliteBuilder()
+    x, y = (b.tensor((1, 2), scale=0.5) for _ in range(2))
+    b.operator("RELU_N1_TO_1", [x], [y])
+    feature = b.tensor((1, 2), scale=0.5, data=[[1, 1]])
+    time = b.tensor((1, 3), scale=0.5, data=[[1, 1, 1]])
+    bias = b.tensor((1,), "int32", scale=0.25, data=[0])
+    state = b.tensor((1, 3), scale=0.5, variable=True)
+    z = b.tensor((1, 1), scale=0.25)
+    b.operator("SVDF", [y, feature, time, bias, state], [z], rank=1)
+    oracle = Oracle(b.build([x], [z]), keep_tensors=True)
+    sums = [int(oracle.run(np.full((1, 2), value, np.int8))[0][0, 0]) for value in (2, 1, 0, 0)]
+    assert sums == [2, 3, 3, 1]
+    assert oracle.tensor(state).tolist() == [[1, 0, 0]]

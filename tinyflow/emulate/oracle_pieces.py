@@ -42,7 +42,7 @@ class Piece:
         kinds: TFLite's names of its operators.
         content: the `.tflite` file's bytes.
         inputs, outputs: the tensors of the whole model that its inputs and outputs are.
-        written: every tensor that it computes.
+        written: every tensor that it computes, the states that it keeps among them.
     """
 
     library: Library
@@ -210,7 +210,8 @@ def _piece(model: Any, library: Library, start: int, stop: int) -> Piece:
     part.subgraphs[0].inputs = np.array(inputs, np.int32)
     part.subgraphs[0].outputs = np.array(outputs, np.int32)
     kinds = tuple(_kind(model, operator) for operator in operators)
-    return Piece(library, kinds, _pack(part), inputs, outputs, frozenset(written))
+    states = (index for index in read if graph.tensors[index].isVariable)
+    return Piece(library, kinds, _pack(part), inputs, outputs, frozenset({*written, *states}))
 
 
 def _unique(values: Iterator[int]) -> tuple[int, ...]:

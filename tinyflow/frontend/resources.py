@@ -20,6 +20,7 @@ from tinyflow.frontend.operator_reader import indices
 from tinyflow.frontend.tflite_file import operator_name, text
 from tinyflow.ir.graph import Tensor
 from tinyflow.ir.quantization import Quantization
+from tinyflow.ir.types import DType
 from tinyflow.ir.verify import MAX_ELEMENTS
 
 #: Operators that are gone after the import: they name and initialise variables.
@@ -216,6 +217,8 @@ class _Resources:
                     f"{self.path}: the variable {name!r} is {like.dtype.value} {list(like.shape)} "
                     f"and {value.tensor.dtype.value} {list(value.tensor.shape)}"
                 )
+        if like.dtype is DType.INT4:
+            raise UnsupportedError(f"{self.path}: the variable {name!r} is int4")
         if like.elements > MAX_ELEMENTS:
             raise InputError(f"{self.path}: the variable {name!r} of {like.shape} is too large")
         initial = _filled(like) if constant is None else constant
