@@ -64,6 +64,19 @@ def count_inference(
     return count(trace, board, [image.symbol(layer).address for layer in layers])
 
 
+def model_inference(
+    image: Image,
+    board: Board,
+    *,
+    entry: str,
+    layers: Sequence[str],
+    sample: Sequence[npt.NDArray[Any]],
+) -> Timing:
+    """The modelled timing of one inference; arguments and errors are `count_inference`'s."""
+    counts = count_inference(image, board, entry=entry, layers=layers, sample=sample)
+    return predict(counts, board)
+
+
 def _disturbed(what: str) -> DeviceError:
     return DeviceError(
         f"{what} gives another result while its loads are traced",

@@ -7,8 +7,12 @@ are rounded to whole ones section by section, half upwards, so layers and overhe
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from tinyflow.boards import Board
 from tinyflow.timing.cores import pipeline_of
@@ -60,6 +64,9 @@ class SectionTiming:
         return self.split.cycles
 
 
+_SECTIONS = TypeAdapter(list[SectionTiming])
+
+
 @dataclass(frozen=True)
 class Timing:
     """One inference on a board, or one call of a function.
@@ -99,6 +106,15 @@ class Timing:
         """Cycles divided by instructions."""
         return self.cycles / max(1, self.instructions)
 
+    def save(self, path: Path) -> None:
+        """Write to a file what `load` reads."""
+        path.write_bytes(_SECTIONS.dump_json([self.overhead, *self.layers]))
+
+    @staticmethod
+    def load(path: Path, board: Board) -> Timing:
+        """Read what `save` wrote, for the same board."""
+        return timing_of(_SECTIONS.validate_json(path.read_bytes()), board)
+
     def milliseconds(self, cycles: int) -> float:
         """So many cycles at the board's clock."""
         return 1e3 * cycles / self.clock_hz
@@ -118,11 +134,16 @@ def predict(counts: InferenceCounts, board: Board) -> Timing:
         board: the board.
     """
     prices = _Prices(counts, board)
+    return timing_of([prices.section(section) for section in counts.sections], board)
+
+
+def timing_of(sections: Sequence[SectionTiming], board: Board) -> Timing:
+    """The timing made of an overhead and layers."""
     current = board.run_current
     return Timing(
         clock_hz=board.clock_hz,
-        overhead=prices.section(counts.overhead),
-        layers=tuple(prices.section(layer) for layer in counts.layers),
+        overhead=sections[0],
+        layers=tuple(sections[1:]),
         error=error_bar(board),
         power_mw=None if current is None else current.ma * current.volts,
     )
