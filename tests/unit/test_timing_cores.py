@@ -83,7 +83,7 @@ M4 = [
     ("ldr r0, [r1]; str r2, [r3, #4]", [1, 1]),
     ("ldr r0, [r1]; str r0, [r3, #4]", [1, 1]),  # the value is forwarded
     ("ldr r0, [r1]; str r2, [r0, #4]", [2, 1]),
-    ("ldr r0, [r1]; str r2, [r3, r4]", [2, 2]),  # register offset
+    ("ldr r0, [r1]; str r2, [r3, r4]", [1, 2]),  # register offset
     # stores
     ("str r0, [r1, #4]; adds r0, #1", [1, 1]),
     ("str r0, [r1, r2]; adds r0, #1", [2, 1]),

@@ -7,7 +7,7 @@ Sources, cited in the tables:
 
 - Cortex-M0+ Technical Reference Manual (Arm DDI 0484), section 3.3, table 3.1
 - Cortex-M3 Technical Reference Manual (Arm 100165), sections 3.3.1 and 3.3.2
-- Cortex-M4 Technical Reference Manual (Arm 100166), sections 3.3.1, 3.3.3 and 7.2.3
+- Cortex-M4 Technical Reference Manual (Arm 100166), sections 3.3.1, 3.3.2 and 7.2.3
 - The Cortex-M33's manual (Arm 100230) has no such table.
 
 Where a manual gives a range (P, the refill of the pipeline, is 1 to 3; a division is 2 to 12), the
@@ -30,8 +30,8 @@ class Table:
 
     Attributes:
         load: a load that nothing overlaps.
-        pipelined: a load followed by another, or by a store with an immediate offset, that does
-            not need its result for an address: such loads overlap and only the last pays `load`.
+        pipelined: a load followed by another load or a store that does not need its result for
+            an address: they overlap, and of loads in a row only the last pays `load`.
         store: a store with an immediate offset.
         store_register_offset: a store whose offset is a register.
         store_then_load: a load right behind a single store.
@@ -76,7 +76,7 @@ def _cycles(rule: Rule | None) -> int:
 
 
 _M4 = "Arm 100166, 3.3.1"
-_M4_PAIRS = "Arm 100166, 3.3.3"
+_M4_PAIRS = "Arm 100166, 3.3.2"
 _M4_FLOAT = "Arm 100166, 7.2.3"
 _REFILL = "3.3.1, P of 1 to 3; the figure is from measured programs"
 
@@ -84,8 +84,7 @@ CORTEX_M4 = Table(
     load=Rule(1, "LDR and its kin that nothing overlaps", _M4),
     pipelined=Rule(
         0,
-        "a load followed by a load, or by a store with immediate offset, whose address does not "
-        "need the result",
+        "a load followed by a load or a store whose address does not need the result",
         _M4_PAIRS,
     ),
     store=Rule(0, "STR with immediate offset: the write buffer takes it", _M4_PAIRS),
@@ -116,8 +115,7 @@ CORTEX_M3 = Table(
     load=Rule(1, "LDR and its kin that nothing overlaps", _M3),
     pipelined=Rule(
         0,
-        "a load followed by a load, or by a store with immediate offset, whose address does not "
-        "need the result",
+        "a load followed by a load or a store whose address does not need the result",
         _M3_PAIRS,
     ),
     store=Rule(0, "STR with immediate offset: the write buffer takes it", _M3_PAIRS),
@@ -285,4 +283,4 @@ def _overlaps(load: Instruction, following: Instruction) -> bool:
         return False
     if following.kind is Kind.LOAD:
         return not following.loads_pc
-    return following.kind is Kind.STORE and not following.register_offset
+    return following.kind is Kind.STORE
