@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tinyflow.boards import CacheGeometry
-from tinyflow.timing.caches import mispredictions, misses
+from tinyflow.timing.caches import mispredictions, misses, run_misses
 
 
 def missed(lines: list[int], *, count: int, ways: int) -> list[int]:
@@ -53,6 +55,23 @@ def test_against_a_list(lines: list[int], shape: tuple[int, int]) -> None:
         held.append(line)
         del held[:-ways]
     assert missed(lines, count=count, ways=ways) == expected
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 9), max_size=6), min_size=1, max_size=5),
+    st.lists(st.integers(0, 4), max_size=30),
+    st.sampled_from([(1, 1), (4, 1), (4, 2), (4, 4), (6, 3)]),
+)
+def test_runs_miss_what_their_lines_miss(
+    lines: list[list[int]], order: list[int], shape: tuple[int, int]
+) -> None:
+    cache = CacheGeometry(line_bytes=32, lines=shape[0], ways=shape[1])
+    order = [run % len(lines) for run in order]
+    found = run_misses(np.array(order, np.int64), lines, cache)
+    flat = misses(np.array([line for run in order for line in lines[run]], np.int64), cache)
+    bounds = np.cumsum([0, *(len(lines[run]) for run in order)])
+    expected = [int(flat[start:end].sum()) for start, end in pairwise(bounds)]
+    assert found.tolist() == expected
 
 
 def test_lines_must_fill_the_ways() -> None:

@@ -37,8 +37,6 @@ class Trace:
 
     Attributes:
         events: uint32 (events,), addresses of blocks and, with bit 31 set, of accesses.
-        sizes: by address of a block, its bytes.
-        instructions: how many were executed, predicated-off ones included.
         codes: by address of a block, its machine code.
     """
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinyflow.boards import Board, CacheGeometry, MemoryTiming
 from tinyflow.emulate.trace import Trace, Watched
-from tinyflow.timing.caches import Bools, Ints, mispredictions, misses
+from tinyflow.timing.caches import Bools, Ints, mispredictions, misses, run_misses
 from tinyflow.timing.cores import pipeline_of
 from tinyflow.timing.instructions import Instruction, Kind, decode
 
@@ -189,15 +189,15 @@ class _Counter:
         if cache is None or not timing.cycles(timing.fetch):
             return
         flash = self._board.flash
-        in_flash = (self._addresses >= flash.origin) & (self._addresses < flash.origin + flash.size)
-        first = self._addresses // cache.line_bytes
-        last = np.array([code[-1].end - 1 for code in self._code]) // cache.line_bytes
-        spans = np.where(in_flash, last - first + 1, 0)
-        lengths = spans[self._ids]
-        positions = np.repeat(np.arange(len(self._ids)), lengths)
-        within = np.arange(len(positions)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        lines = first[self._ids[positions]] + within
-        for section, block, number in self._tally(positions[misses(lines, cache)]):
+        size = cache.line_bytes
+        lines = [
+            range(address // size, (code[-1].end - 1) // size + 1)
+            if flash.origin <= address < flash.origin + flash.size
+            else range(0)
+            for address, code in zip(self._addresses.tolist(), self._code, strict=True)
+        ]
+        missed = run_misses(self._ids, lines, cache)
+        for section, block, number in self._tally(np.repeat(np.arange(len(missed)), missed)):
             section.fetch_misses[block] = number
 
     def _count_accesses(self, timing: MemoryTiming) -> None:
