@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.conformance.driver import model_of
 from tests.conformance.test_conformance import FAMILIES
 from tests.e2e.test_operators import CASES
-from tinyflow.boards import board_ids, load_board
+from tinyflow.boards import CacheGeometry, board_ids, load_board
 from tinyflow.cli.app import app
 from tinyflow.emulate.oracle_pieces import LACKING
 from tinyflow.errors import exit_codes
@@ -41,6 +41,10 @@ from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
 from tinyflow.kernels.select import select_kernels
 from tinyflow.project import Project
 from tinyflow.report.model import Report
+from tinyflow.timing.cores import PIPELINES
+from tinyflow.timing.dual_issue import CONFLICTS
+from tinyflow.timing.pipeline import Pipeline
+from tinyflow.timing.validation import BOARD_BARS, CORE_BARS, NO_MEMORY_BAR, POINTS
 
 ROOT = Path(__file__).resolve().parents[1]
 _MARKED = re.compile(
@@ -175,6 +179,82 @@ def _section_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
         if isinstance(part, type) and issubclass(part, BaseModel):
             return part, typing.get_origin(annotation) is tuple
     return None, False
+
+
+# ------------------------------------------------------------------------------- timing
+
+
+def _validation() -> str:
+    def rows() -> Iterator[tuple[str, ...]]:
+        for point in POINTS:
+            errors = ", ".join(f"{error:+.1f}" for error in point.errors_percent)
+            yield (
+                point.board,
+                point.conditions,
+                point.code,
+                point.source,
+                f"{errors} ({point.note})" if point.note else errors,
+                "yes" if point.fitted else "no",
+            )
+
+    return _table(("part", "at", "code", "measured by", "error, %", "fitted here"), rows())
+
+
+def _error_bars() -> str:
+    def rows() -> Iterator[tuple[str, ...]]:
+        named = [(f"`{board}`", bar) for board, bar in BOARD_BARS.items()]
+        others = [(f"another {core}", bar) for core, bar in CORE_BARS.items()]
+        for name, bar in [*named, *others, ("no `timing` in the file", NO_MEMORY_BAR)]:
+            yield name, f"±{bar.percent} %", bar.basis
+
+    return _table(("board", "bar", "because"), rows())
+
+
+def _core_rules() -> str:
+    def tables() -> Iterator[str]:
+        for core in ("cortex-m0plus", "cortex-m3", "cortex-m4"):
+            yield f"**{core}**: one cycle an instruction, and\n\n" + _table(
+                ("cycles", "for", "source"), _rules(PIPELINES[core])
+            )
+        yield (
+            "**cortex-m7**: latencies and needs in half cycles, then blocking cycles\n\n"
+            + _table(("", "for", "source"), _rules(PIPELINES["cortex-m7"]))
+        )
+        yield "**cortex-m7**: two instructions are not issued together when\n\n" + _table(
+            ("", "source"), ((conflict.meaning, conflict.source) for conflict in CONFLICTS)
+        )
+
+    return "\n".join(tables())
+
+
+def _rules(pipeline: Pipeline) -> Iterator[tuple[str, ...]]:
+    for rule in pipeline.rules():
+        yield f"{rule.cycles:+d}", rule.meaning, rule.source
+
+
+def _memories() -> str:
+    def rows() -> Iterator[tuple[str, ...]]:
+        for board in map(load_board, board_ids()):
+            timing = board.timing
+            if timing is None:
+                continue
+            for what, access in (("code", timing.fetch), ("flash data", timing.flash_data)):
+                cost = f"{timing.cycles(access)} a {'miss' if access.cache else 'read'}"
+                yield f"`{board.id}`", what, _geometry(access.cache), cost, access.source
+            for bank in timing.ram:
+                cost = (
+                    f"{bank.miss_cycles} a miss" if bank.cached else f"{bank.burst_cycles} a burst"
+                )
+                yield f"`{board.id}`", bank.name, "", cost, bank.source
+
+    return _table(("board", "what", "cache", "cycles", "source"), rows())
+
+
+def _geometry(cache: CacheGeometry | None) -> str:
+    if cache is None:
+        return "none"
+    ways = "fully associative" if cache.sets == 1 else f"{cache.ways} ways"
+    return f"{cache.lines} x {cache.line_bytes} bytes, {ways}"
 
 
 # ------------------------------------------------------------------------------ commands
@@ -351,10 +431,14 @@ def _examples() -> tuple[Graph, ...]:
 BLOCKS: dict[str, Callable[[], str]] = {
     "boards": _boards,
     "commands": _commands,
+    "core-rules": _core_rules,
+    "error-bars": _error_bars,
     "exit-codes": _exit_codes,
+    "memories": _memories,
     "project": _project,
     "report": _report,
     "usage": _usage,
+    "validation": _validation,
 }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -63,6 +64,84 @@ class Uart(_Strict):
     description: str = ""
 
 
+class CacheGeometry(_Strict):
+    """A cache or buffer with least-recently-used replacement; one set if `ways` is `lines`."""
+
+    line_bytes: int = Field(gt=0)
+    lines: int = Field(gt=0)
+    ways: int = Field(gt=0)
+
+    @property
+    def sets(self) -> int:
+        """Lines divided by ways."""
+        return self.lines // self.ways
+
+    @model_validator(mode="after")
+    def _divides(self) -> Self:
+        if self.lines % self.ways:
+            raise ValueError(f"{self.lines} lines cannot be shared out among {self.ways} ways")
+        return self
+
+
+class AccessTiming(_Strict):
+    """What one way of reaching the flash costs: each miss of its cache, or each access.
+
+    `cycles` is beyond the cycle of the access itself; the flash's wait states unless given.
+    """
+
+    cache: CacheGeometry | None = None
+    cycles: Decimal | None = Field(default=None, ge=0)
+    source: str
+
+
+class RamBank(_Strict):
+    """A part of the RAM that is not as fast as the core.
+
+    `burst_cycles` are added to each run of loads in code that reads the bank. A `cached` bank is
+    reached through the data cache, where a miss costs `miss_cycles`.
+    """
+
+    name: str
+    origin: Address
+    size: int = Field(gt=0)
+    burst_cycles: Decimal = Field(default=Decimal(0), ge=0)
+    cached: bool = False
+    miss_cycles: Decimal = Field(default=Decimal(0), ge=0)
+    source: str
+
+
+class RunCurrent(_Strict):
+    """The typical supply current while the core runs from flash at the board's clock."""
+
+    ma: Decimal = Field(gt=0)
+    volts: Decimal = Field(gt=0)
+    source: str
+
+
+class MemoryTiming(_Strict):
+    """How long the memories make the core wait, at the board's clock."""
+
+    wait_states: int = Field(ge=0)
+    source: str
+    fetch: AccessTiming
+    flash_data: AccessTiming
+    ram: tuple[RamBank, ...] = ()
+    #: Cycles of a Cortex-M0+'s MULS: 1, or 32 with the small multiplier.
+    multiply_cycles: Literal[1, 32] = 1
+
+    def cycles(self, access: AccessTiming) -> Decimal:
+        """What a miss, or an uncached access, costs."""
+        return Decimal(self.wait_states) if access.cycles is None else access.cycles
+
+    @model_validator(mode="after")
+    def _fetches_lines(self) -> Self:
+        if self.fetch.cache is None:
+            raise ValueError("fetch.cache is missing: a prefetch buffer is one of a single line")
+        if self.flash_data.cache is None and any(bank.cached for bank in self.ram):
+            raise ValueError("a cached RAM bank needs flash_data.cache")
+        return self
+
+
 class Renode(_Strict):
     """What Renode needs: the platform description under `renode/` and its UART's name."""
 
@@ -103,6 +182,8 @@ class Board(_Strict):
     peripherals: tuple[PeripheralInstance, ...]
     defines: dict[str, int | str] = Field(default_factory=dict)
     stack_size: int = Field(default=4096, gt=0)
+    timing: MemoryTiming | None = None
+    run_current: RunCurrent | None = None
     renode: Renode
     upload: Upload
     manual: str

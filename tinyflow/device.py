@@ -64,7 +64,9 @@ def run_inputs(
             raise InputError(f"{path}: the folder {path.parent} does not exist")
     columns = read_samples(built, inputs)
     found: list[list[Array]] = []
-    with open_target(target, built.elf, board) as device:
+    latency = built.report.latency
+    ratio = latency.cycles / latency.instructions
+    with open_target(target, built.elf, board, cycles_per_instruction=ratio) as device:
         client = HarnessClient(device)
         check_identity(client, built)
         samples = list(zip(*columns, strict=True))

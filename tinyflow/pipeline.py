@@ -21,7 +21,13 @@ from tinyflow.codegen.names import c_identifier, model_name
 from tinyflow.codegen.project import HarnessTensor, ModelHarness, write_project
 from tinyflow.codegen.render import write_folder, write_if_changed
 from tinyflow.emulate.verify import Verification, verify_firmware
-from tinyflow.errors import BudgetError, ExactnessError, FitError, UnsupportedError
+from tinyflow.errors import (
+    BudgetError,
+    DeviceError,
+    ExactnessError,
+    FitError,
+    UnsupportedError,
+)
 from tinyflow.frontend.accuracy import accuracy, int8_predictions
 from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph, Tensor
@@ -36,6 +42,8 @@ from tinyflow.report.model import AccuracySection, Report
 from tinyflow.report.plan import describe_plan
 from tinyflow.report.renode import write_renode
 from tinyflow.request import Array, BuildRequest
+from tinyflow.timing.measure import model_inference
+from tinyflow.timing.model import Timing
 from tinyflow.toolchain.compiler import compiler_identity
 from tinyflow.toolchain.elf import Image, read_image
 from tinyflow.toolchain.platformio import build_project, elf_path, require_platformio
@@ -74,6 +82,7 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
         verification = emulate(
             request, image, code, quantised.tflite, vectors, test, cache, progress
         )
+        timing = model_timing(request, image, code, vectors[0], verification, cache, progress)
         report = assemble_report(
             request.board,
             graph,
@@ -81,6 +90,7 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
             cmsis,
             image,
             verification,
+            timing,
             source=request.model.name.encode("utf-8", "replace").decode("utf-8"),
             accuracy=measure_accuracy(quantised, verification),
             prune=quantised.prune,
@@ -212,6 +222,43 @@ def emulate(
         verification.save(folder)
 
     return Verification.load(cache.fetch(key.key(), make))
+
+
+def model_timing(
+    request: BuildRequest,
+    image: Image,
+    code: ModelCode,
+    vector: tuple[Array, ...],
+    verification: Verification,
+    cache: Cache,
+    progress: Progress,
+) -> Timing:
+    """Trace one more inference of the first vector, and model its cycles.
+
+    Raises:
+        DeviceError: the traced inference is not the one that was verified.
+    """
+    board = request.board
+    key = ContentHash("timed", __version__, board.model_dump_json(), image.path, *vector).key()
+
+    def make(folder: Path) -> None:
+        progress.stage(f"model cycles on {board.id}")
+        timing = model_inference(
+            image,
+            board,
+            entry=f"{code.name}_invoke",
+            layers=[layer.function for layer in code.layers],
+            sample=vector,
+        )
+        timing.save(folder / "timing.json")
+
+    timing = Timing.load(cache.fetch(key, make) / "timing.json", board)
+    if [layer.instructions for layer in timing.layers] != verification.layer_instructions:
+        raise DeviceError(
+            "the traced inference executed other instructions than the verified one",
+            hint="This is a bug in tinyflow; please report it with the model.",
+        )
+    return timing
 
 
 def measure_accuracy(quantised: Quantised, verification: Verification) -> AccuracySection | None:

@@ -56,8 +56,8 @@ def test_operators(tinyflow: CommandLine) -> None:
     assert {service["operator"] for service in listed} == set(IMPORTERS)
     assert all(service["types"] or service["attributes"] for service in listed)
     convolution = tinyflow("operators", "conv_2d", "--json").json
-    assert [service["library"] for service in convolution] == ["CMSIS-NN", "tinyflow"]
-    assert convolution[0]["types"] == "int8"
+    assert {service["library"] for service in convolution} == {"CMSIS-NN", "tinyflow"}
+    assert {"int8"} <= {service["types"] for service in convolution}
     table = tinyflow("operators", "SOFTMAX").out
     assert "SOFTMAX" in table and "ADD" not in table
     tinyflow.refused(3, "operators", "FOO", says=("FOO", "tinyflow operators"))

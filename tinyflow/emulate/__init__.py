@@ -7,7 +7,6 @@ from pathlib import Path
 from tinyflow.boards import Board
 from tinyflow.emulate.target import Target
 from tinyflow.errors import InputError
-from tinyflow.timing.estimate import CYCLES_PER_INSTRUCTION
 from tinyflow.toolchain.elf import Image
 
 __all__ = ["Target", "open_target"]
@@ -15,13 +14,16 @@ __all__ = ["Target", "open_target"]
 _SERIAL = "serial:"
 
 
-def open_target(spec: str, elf: Path | Image, board: Board) -> Target:
+def open_target(
+    spec: str, elf: Path | Image, board: Board, *, cycles_per_instruction: float = 1.0
+) -> Target:
     """Open what a user names: `simulator`, `renode` or `serial:PORT`.
 
     Args:
         spec: The target's name.
         elf: The firmware; a serial board must have been programmed with it.
         board: The board it was built for.
+        cycles_per_instruction: What the counter of an emulated core runs by.
 
     Raises:
         InputError: there is no such target, port or image.
@@ -30,12 +32,11 @@ def open_target(spec: str, elf: Path | Image, board: Board) -> Target:
     if spec == "simulator":
         from tinyflow.emulate.simulator import Simulator
 
-        ratio = CYCLES_PER_INSTRUCTION[board.core]
-        return Simulator(elf, board, cycles_per_instruction=ratio)
+        return Simulator(elf, board, cycles_per_instruction=cycles_per_instruction)
     if spec == "renode":
         from tinyflow.emulate.renode import Renode
 
-        renode: Target = Renode(elf, board)
+        renode: Target = Renode(elf, board, cycles_per_instruction=cycles_per_instruction)
         return renode
     if spec.startswith(_SERIAL) and len(spec) > len(_SERIAL):
         from tinyflow.emulate.serial_board import SerialBoard

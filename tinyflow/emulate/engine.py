@@ -8,7 +8,9 @@ What was found of Unicorn 2.1.4, and is relied on or worked around here:
   that the abandoned access has had no side effect. A stop from another thread can hit any
   access, so only one that ends emulation for good comes from there.
 - I/O callbacks (`uc_mmio_map`) leave the IT state alone. A UC_HOOK_MEM_* hook on valid accesses
-  would not: it leaves stale IT bits behind a predicated load or store, so none is used.
+  does not: it leaves stale IT bits behind a predicated load or store, and the next block runs
+  under that condition. `hook_accesses` is for runs whose results nobody trusts unchecked, and its
+  callback must call `clear_it_state` where an IT block may have been the cause.
 - A block hook is called before a pending stop is looked at, so the block a stop falls on may
   have been counted although it, or its end, has not run (`Recorder.interrupted`).
 - A hook is compiled into blocks as they are translated: adding or removing one calls for a
@@ -24,7 +26,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import unicorn
@@ -38,6 +40,8 @@ IoRead = Callable[[int, int], int]
 IoWrite = Callable[[int, int, int], None]
 #: What Unicorn calls before a block or an instruction: engine, address, size, unused.
 RawCallback = Callable[[int, int, int, int], None]
+#: What Unicorn calls for a load or store: engine, kind, address, size, value, unused.
+AccessCallback = Callable[[int, int, int, int, int, int], None]
 
 _MODELS: dict[Core, int] = {
     "cortex-m0plus": arm.UC_CPU_ARM_CORTEX_M0,
@@ -78,6 +82,17 @@ _WRITE_TYPE = ctypes.CFUNCTYPE(
 _BLOCK_TYPE = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p
 )
+_ACCESS_TYPE = ctypes.CFUNCTYPE(
+    None,
+    ctypes.c_void_p,
+    ctypes.c_int,
+    ctypes.c_uint64,
+    ctypes.c_int,
+    ctypes.c_int64,
+    ctypes.c_void_p,
+)
+#: Where XPSR holds the state of an IT block.
+_IT_BITS = 0x0600FC00
 
 #: How often the watchdog looks at the clock, seconds.
 _WATCHDOG_PERIOD_S = 0.25
@@ -243,10 +258,20 @@ class Engine:
         """The link register, as it is."""
         return int(self._uc.reg_read(arm.UC_ARM_REG_LR))
 
+    @lr.setter
+    def lr(self, address: int) -> None:
+        self._uc.reg_write(arm.UC_ARM_REG_LR, address)
+
     @property
     def r0(self) -> int:
-        """The first argument of a function, at its entry."""
+        """The first argument of a function, at its entry; its result, behind it."""
         return int(self._uc.reg_read(arm.UC_ARM_REG_R0))
+
+    def set_arguments(self, values: Sequence[int]) -> None:
+        """Put up to four words into r0 to r3."""
+        names = (arm.UC_ARM_REG_R0, arm.UC_ARM_REG_R1, arm.UC_ARM_REG_R2, arm.UC_ARM_REG_R3)
+        for name, value in zip(names[: len(values)], values, strict=True):
+            self._uc.reg_write(name, value & 0xFFFFFFFF)
 
     # ---- running ----
 
@@ -287,8 +312,30 @@ class Engine:
         """
         return self._hook(unicorn.UC_HOOK_CODE, callback)
 
+    def hook_accesses(
+        self, first: int, last: int, callback: AccessCallback, *, writes: bool
+    ) -> Callable[[], None]:
+        """Call `callback`, which must not raise, at loads (and stores) of [first, last].
+
+        Returns the function that ends it. See the head of this file for what it may break.
+        """
+        kind = unicorn.UC_HOOK_MEM_READ | (unicorn.UC_HOOK_MEM_WRITE if writes else 0)
+        return self._add_hook(kind, _ACCESS_TYPE(callback), first, last)
+
+    def clear_it_state(self) -> None:
+        """In a callback of `hook_accesses`: drop the IT state that Unicorn left behind."""
+        handle, value = self._uc._uch, ctypes.c_uint32()
+        uclib.uc_reg_read(handle, arm.UC_ARM_REG_XPSR, ctypes.byref(value))
+        if value.value & _IT_BITS:
+            value.value &= ~_IT_BITS
+            uclib.uc_reg_write(handle, arm.UC_ARM_REG_XPSR, ctypes.byref(value))
+
     def _hook(self, kind: int, callback: RawCallback) -> Callable[[], None]:
-        pointer = _BLOCK_TYPE(callback)
+        return self._add_hook(kind, _BLOCK_TYPE(callback), 1, 0)  # an empty range: everywhere
+
+    def _add_hook(
+        self, kind: int, pointer: ctypes._CFunctionType, first: int, last: int
+    ) -> Callable[[], None]:
         self._kept.append(pointer)
         handle = ctypes.c_size_t()
         status = uclib.uc_hook_add(
@@ -297,8 +344,8 @@ class Engine:
             kind,
             ctypes.cast(pointer, ctypes.c_void_p),
             None,
-            ctypes.c_uint64(1),
-            ctypes.c_uint64(0),
+            ctypes.c_uint64(first),
+            ctypes.c_uint64(last),
         )
         if status != unicorn.UC_ERR_OK:
             raise unicorn.UcError(status)

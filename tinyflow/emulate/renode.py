@@ -22,7 +22,6 @@ from tinyflow.codegen.renode import platform_description, render_script
 from tinyflow.emulate.frames import Frame, FrameDecoder, encode
 from tinyflow.emulate.target import Target
 from tinyflow.errors import DeviceError, RenodeMissingError
-from tinyflow.timing.estimate import CYCLES_PER_INSTRUCTION
 from tinyflow.toolchain.elf import Image, read_image
 
 #: A folder that holds Renode, or the program itself.
@@ -83,6 +82,7 @@ class Renode(Target):
     Args:
         elf: The firmware image.
         board: Its board.
+        cycles_per_instruction: What virtual time and CYCCNT follow.
         startup_timeout_s: Seconds Renode may take to start.
 
     Raises:
@@ -95,7 +95,12 @@ class Renode(Target):
     name = "renode"
 
     def __init__(
-        self, elf: Path | Image, board: Board, *, startup_timeout_s: float = STARTUP_TIMEOUT_S
+        self,
+        elf: Path | Image,
+        board: Board,
+        *,
+        cycles_per_instruction: float = 1.0,
+        startup_timeout_s: float = STARTUP_TIMEOUT_S,
     ) -> None:
         program = find_renode()
         image = read_image(elf) if isinstance(elf, Path) else elf
@@ -103,7 +108,7 @@ class Renode(Target):
         self._folder = Path(tempfile.mkdtemp(prefix="tinyflow-renode-"))
         self._connection: socket.socket | None = None
         port = _free_port()
-        self._write_script(image.path, board, port)
+        self._write_script(image.path, board, port, cycles_per_instruction)
         self._process = self._start(program)
         self._end = weakref.finalize(self, _end, self._process, self._folder)
         try:
@@ -146,12 +151,12 @@ class Renode(Target):
 
     # ---- starting ----
 
-    def _write_script(self, elf: Path, board: Board, port: int) -> None:
+    def _write_script(self, elf: Path, board: Board, port: int, ratio: float) -> None:
         script = render_script(
             board,
             name="tinyflow",
             elf="firmware.elf",
-            cycles_per_instruction=CYCLES_PER_INSTRUCTION[board.core],
+            cycles_per_instruction=ratio,
             port=port,
         )
         (self._folder / "tinyflow.resc").write_text(script, encoding="utf-8")

@@ -22,6 +22,7 @@ from tinyflow.emulate.peripherals.base import Clocks, FixedClocks
 from tinyflow.emulate.peripherals.core import Dwt, SystemControl
 from tinyflow.emulate.peripherals.uart import Uart
 from tinyflow.emulate.target import Target
+from tinyflow.emulate.trace import Tracer, Watched
 from tinyflow.errors import DeviceError, InputError
 from tinyflow.toolchain.elf import Image, read_image
 
@@ -148,6 +149,25 @@ class Simulator(Target):
             self._recorder = None
             recorder.detach()
             recorder.fill(measurement)
+
+    @contextmanager
+    def trace(self, entry: str, watched: Sequence[Watched] = ()) -> Iterator[Tracer]:
+        """Record the blocks and loads of each call of `entry` made inside the block.
+
+        Hooks on loads may change what the firmware does: compare outputs with a run without.
+
+        Args:
+            entry: Name of the function to trace.
+            watched: Memory whose loads are recorded too.
+
+        Raises:
+            InputError: the image has no function of that name.
+        """
+        tracer = Tracer(self._engine, self._function(entry), watched)
+        try:
+            yield tracer
+        finally:
+            tracer.detach()
 
     @contextmanager
     def watch(self, functions: Sequence[str], on_enter: Callable[[int], None]) -> Iterator[None]:

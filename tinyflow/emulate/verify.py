@@ -16,7 +16,6 @@ from tinyflow.emulate.oracle import Oracle
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.errors import DeviceError
-from tinyflow.timing.estimate import CYCLES_PER_INSTRUCTION
 from tinyflow.toolchain.elf import Image
 
 Array = npt.NDArray[Any]
@@ -106,13 +105,12 @@ def verify_firmware(
         DeviceError: the firmware faulted or went silent.
     """
     oracle = Oracle(tflite)
-    ratio = CYCLES_PER_INSTRUCTION[board.core]
     # Vectors that begin the samples run once, where they do not depend on what came before.
     shared = min(len(vectors), len(samples))
     repeated = not stateful and all(vectors[i] is samples[i] for i in range(shared))
     rest = samples[shared:] if repeated else samples
     total = len(vectors) + len(rest)
-    with Simulator(image, board, cycles_per_instruction=ratio) as simulator:
+    with Simulator(image, board) as simulator:
         client = HarnessClient(simulator)
         with simulator.measure(entry, layers) as measurement:
             outputs = [client.run(*vectors[0])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from tinyflow import __version__
@@ -16,6 +17,7 @@ from tinyflow.report.model import (
     AccuracySection,
     BoardSection,
     BudgetItem,
+    EnergySection,
     ExactSection,
     FlashSection,
     KernelsSection,
@@ -23,12 +25,14 @@ from tinyflow.report.model import (
     LayerSection,
     MemorySection,
     ModelSection,
+    OverheadSection,
     PruneSection,
     RamSection,
     Report,
+    SplitSection,
     TensorSection,
 )
-from tinyflow.timing.estimate import estimate
+from tinyflow.timing.model import Split, Timing
 from tinyflow.toolchain.elf import Image
 
 
@@ -39,6 +43,7 @@ def assemble_report(
     cmsis: CmsisNN,
     image: Image,
     verification: Verification,
+    timing: Timing,
     *,
     source: str,
     accuracy: AccuracySection | None,
@@ -47,7 +52,7 @@ def assemble_report(
     folder: Path,
 ) -> Report:
     """The report of a finished build in `folder`."""
-    latency = _latency(verification.instructions, board)
+    latency = _latency(timing, board)
     memory = _memory(board, code.name, image, verification.stack_peak)
     return Report(
         tinyflow=__version__,
@@ -78,11 +83,13 @@ def assemble_report(
                 operator=layer.kernel.operator.kind,
                 kernel=layer.kernel.function,
                 macs=layer.kernel.macs,
-                instructions=instructions,
+                instructions=timed.instructions,
+                cycles=timed.cycles,
+                ms=timing.milliseconds(timed.cycles),
+                energy_uj=timing.microjoules(timed.cycles),
+                split=_split(timed.split),
             )
-            for layer, instructions in zip(
-                code.layers, verification.layer_instructions, strict=True
-            )
+            for layer, timed in zip(code.layers, timing.layers, strict=True)
         ),
         kernels=KernelsSection(cmsis_nn=cmsis.version, origin=cmsis.origin),
         budget=_budget(budget, latency, memory, accuracy),
@@ -110,15 +117,34 @@ def _tensor(tensor: Tensor) -> TensorSection:
     )
 
 
-def _latency(instructions: int, board: Board) -> LatencySection:
-    estimated = estimate(instructions, board)
+def _latency(timing: Timing, board: Board) -> LatencySection:
     return LatencySection(
-        instructions=instructions,
-        cycles=estimated.cycles,
-        ms=estimated.milliseconds,
-        estimated=True,
-        cycles_per_instruction=estimated.cycles_per_instruction,
-        error_percent=estimated.error_percent,
+        instructions=timing.instructions,
+        cycles=timing.cycles,
+        ms=timing.milliseconds(timing.cycles),
+        cycles_per_instruction=timing.cycles_per_instruction,
+        error_percent=timing.error.percent,
+        error_basis=timing.error.basis,
+        split=_split(timing.split),
+        overhead=OverheadSection(
+            instructions=timing.overhead.instructions,
+            cycles=timing.overhead.cycles,
+            split=_split(timing.overhead.split),
+        ),
+        energy=_energy(timing, board),
+    )
+
+
+def _split(split: Split) -> SplitSection:
+    return SplitSection(**asdict(split))
+
+
+def _energy(timing: Timing, board: Board) -> EnergySection | None:
+    energy = timing.microjoules(timing.cycles)
+    if energy is None or timing.power_mw is None or board.run_current is None:
+        return None
+    return EnergySection(
+        uj=energy, power_mw=float(timing.power_mw), source=board.run_current.source
     )
 
 

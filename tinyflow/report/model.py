@@ -42,15 +42,47 @@ class BoardSection(_Section):
     clock_hz: int
 
 
+class SplitSection(_Section):
+    """Cycles by cause: the pipeline, branches, waits for flash data, for code, and for RAM."""
+
+    core: int
+    branch: int
+    flash_data: int
+    fetch: int
+    ram: int
+
+
+class OverheadSection(_Section):
+    """What runs before the first layer."""
+
+    instructions: int
+    cycles: int
+    split: SplitSection
+
+
+class EnergySection(_Section):
+    """Energy of one inference at the data sheet's typical run current, given in `source`."""
+
+    uj: float
+    power_mw: float
+    source: str
+
+
 class LatencySection(_Section):
-    """One inference: instructions are counted, cycles and ms follow from them."""
+    """One inference: instructions are counted; cycles are modelled, to `error_percent` either way.
+
+    `cycles` is the sum of those of all layers and of the overhead.
+    """
 
     instructions: int
     cycles: int
     ms: float
-    estimated: bool
     cycles_per_instruction: float
     error_percent: int
+    error_basis: str
+    split: SplitSection
+    overhead: OverheadSection
+    energy: EnergySection | None
 
 
 class RamSection(_Section):
@@ -106,13 +138,17 @@ class AccuracySection(_Section):
 
 
 class LayerSection(_Section):
-    """One layer that runs code."""
+    """One layer that runs code; `energy_uj` is None where the run current is not known."""
 
     name: str
     operator: str
     kernel: str
     macs: int
     instructions: int
+    cycles: int
+    ms: float
+    energy_uj: float | None
+    split: SplitSection
 
 
 class KernelsSection(_Section):

@@ -6,7 +6,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tinyflow.report.model import LayerSection, Report
+from tinyflow.report.model import LatencySection, LayerSection, Report
 
 
 def render_report(report: Report) -> RenderableType:
@@ -24,9 +24,9 @@ def _layers(report: Report) -> Table:
     table.add_column("layer", overflow="ellipsis", max_width=36, no_wrap=True)
     table.add_column("operator", no_wrap=True)
     table.add_column("kernel", style="dim", no_wrap=True, overflow="ellipsis")
-    for column in ("MACs", "instructions", "share"):
+    for column in ("MACs", "cycles", "share"):
         table.add_column(column, justify="right", no_wrap=True)
-    total = max(1, report.latency.instructions)
+    total = max(1, report.latency.cycles)
     for layer in report.layers:
         table.add_row(*_layer_cells(layer, total))
     return table
@@ -38,9 +38,27 @@ def _layer_cells(layer: LayerSection, total: int) -> tuple[str | Text, ...]:
         layer.operator,
         layer.kernel,
         f"{layer.macs:,}" if layer.macs else "-",
-        f"{layer.instructions:,}",
-        f"{layer.instructions / total:.1%}",
+        f"{layer.cycles:,}",
+        f"{layer.cycles / total:.1%}",
     )
+
+
+#: What each part of the split is called.
+_CAUSES = {
+    "core": "pipeline",
+    "branch": "branches",
+    "flash_data": "flash data",
+    "fetch": "fetching code",
+    "ram": "RAM",
+}
+
+
+def _shares(latency: LatencySection) -> str:
+    """What the cycles go to, the largest first, what takes none left out."""
+    parts = latency.split.model_dump()
+    shares = sorted(parts.items(), key=lambda part: -part[1])
+    total = max(1, latency.cycles)
+    return ", ".join(f"{_CAUSES[name]} {cycles / total:.1%}" for name, cycles in shares if cycles)
 
 
 def _summary(report: Report) -> Table:
@@ -52,10 +70,18 @@ def _summary(report: Report) -> Table:
     table.add_row("", "")
     table.add_row(
         "latency",
-        f"{latency.ms:.2f} ms ±{latency.error_percent} %, estimated: {latency.instructions:,} "
-        f"instructions counted x {latency.cycles_per_instruction} = {latency.cycles:,} cycles "
-        f"at {report.board.clock_hz / 1e6:g} MHz",
+        f"{latency.ms:.2f} ms ±{latency.error_percent} %, modelled: {latency.cycles:,} cycles at "
+        f"{report.board.clock_hz / 1e6:g} MHz, {latency.cycles_per_instruction:.2f} for each of "
+        f"{latency.instructions:,} instructions counted",
     )
+    table.add_row("cycles", _shares(latency))
+    if latency.energy is not None:
+        energy = latency.energy
+        table.add_row(
+            "energy",
+            f"{energy.uj:,.0f} µJ ±{latency.error_percent} % at {energy.power_mw:.0f} mW, the part "
+            "alone, from data sheet, typical",
+        )
     table.add_row(
         "RAM",
         f"{ram.total:,} of {ram.available:,} bytes ({ram.total / ram.available:.1%}): arena "

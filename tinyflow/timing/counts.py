@@ -1,0 +1,230 @@
+"""What one inference made the pipeline and the memories do, counted from its trace.
+
+Everything here is an exact integer and the same on every machine. Caches and predictor start
+empty: it is the first inference after reset that is counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tinyflow.boards import Board, CacheGeometry, MemoryTiming
+from tinyflow.emulate.trace import Trace, Watched
+from tinyflow.timing.caches import Bools, Ints, mispredictions, misses, run_misses
+from tinyflow.timing.cores import pipeline_of
+from tinyflow.timing.instructions import Instruction, Kind, decode
+
+
+@dataclass
+class Counts:
+    """What happened in one layer, or outside all of them. Blocks are named by their address.
+
+    Attributes:
+        edges: by (block before, block), how often one followed the other. The first edge comes
+            from a block of another section, or from 0 where nothing was before.
+        mispredicted: by block, how often the branch at its end was mispredicted.
+        fetch_misses: by block, lines of code that had to be read from flash.
+        flash_reads: by block, reads of flash data that were not served by a cache.
+        ram_misses: by (block, position of the bank in the board's list), lines of cached RAM.
+        ram_visits: by (block, bank), executions of the block that read the slow bank.
+    """
+
+    edges: Counter[tuple[int, int]] = field(default_factory=Counter)
+    mispredicted: Counter[int] = field(default_factory=Counter)
+    fetch_misses: Counter[int] = field(default_factory=Counter)
+    flash_reads: Counter[int] = field(default_factory=Counter)
+    ram_misses: Counter[tuple[int, int]] = field(default_factory=Counter)
+    ram_visits: Counter[tuple[int, int]] = field(default_factory=Counter)
+
+    @property
+    def executions(self) -> Counter[int]:
+        """How often each block ran."""
+        found: Counter[int] = Counter()
+        for (_, block), count in self.edges.items():
+            found[block] += count
+        return found
+
+
+@dataclass(frozen=True)
+class InferenceCounts:
+    """The counts of every section, and the code they speak of.
+
+    Attributes:
+        overhead: before the first layer.
+        layers: from each layer's entry to the next one's.
+        blocks: by address, the instructions of every block that ran.
+    """
+
+    overhead: Counts
+    layers: tuple[Counts, ...]
+    blocks: dict[int, tuple[Instruction, ...]]
+
+    @property
+    def sections(self) -> tuple[Counts, ...]:
+        """Overhead, then the layers."""
+        return (self.overhead, *self.layers)
+
+    def instructions(self, section: Counts) -> int:
+        """Executed instructions, predicated-off ones included."""
+        return sum(count * len(self.blocks[block]) for block, count in section.executions.items())
+
+
+def watched(board: Board) -> list[Watched]:
+    """The memory whose accesses `count` needs to see."""
+    timing = board.timing
+    if timing is None:
+        return []
+    spans = []
+    if timing.flash_data.cache is not None or timing.cycles(timing.flash_data):
+        flash = board.flash
+        spans.append(Watched(flash.origin, flash.origin + flash.size - 1))
+    spans += [
+        Watched(bank.origin, bank.origin + bank.size - 1, writes=bank.cached)
+        for bank in timing.ram
+        if bank.cached or bank.burst_cycles
+    ]
+    return spans
+
+
+def count(trace: Trace, board: Board, layers: Sequence[int]) -> InferenceCounts:
+    """Count what a trace holds.
+
+    Args:
+        trace: made while `watched(board)` was watched.
+        board: whose core and memories are meant.
+        layers: addresses of the layers' functions, each the beginning of a section.
+    """
+    return _Counter(trace, board, layers).counts()
+
+
+class _Counter:
+    """One trace, its blocks numbered from 0 by address."""
+
+    def __init__(self, trace: Trace, board: Board, layers: Sequence[int]) -> None:
+        self._board = board
+        self._trace = trace
+        self._addresses, self._ids = np.unique(trace.blocks, return_inverse=True)
+        self._addresses = self._addresses.astype(np.int64)
+        self._code = [decode(trace.codes[int(a)], int(a)) for a in self._addresses]
+        self._sections = self._section_of_each_block(layers)
+        self._result = InferenceCounts(
+            Counts(),
+            tuple(Counts() for _ in layers),
+            {int(a): code for a, code in zip(self._addresses, self._code, strict=True)},
+        )
+
+    def counts(self) -> InferenceCounts:
+        self._count_edges()
+        if pipeline_of(self._board).mispredict:
+            self._count_mispredictions()
+        if self._board.timing is not None:
+            self._count_fetches(self._board.timing)
+            self._count_accesses(self._board.timing)
+        return self._result
+
+    def _section_of_each_block(self, layers: Sequence[int]) -> Ints:
+        """0 for overhead, 1 and more for the layers, in force until the next one is entered."""
+        number = np.zeros(len(self._addresses), np.int64)
+        for index, address in enumerate(layers, start=1):
+            number[self._addresses == address] = index
+        entered = number[self._ids]
+        last = np.maximum.accumulate(np.where(entered > 0, np.arange(len(entered)), -1))
+        sections: Ints = np.where(last >= 0, entered[last], 0)
+        return sections
+
+    def _tally(self, positions: Ints) -> list[tuple[Counts, int, int]]:
+        """(section, address, count) of the blocks at those positions of the trace."""
+        size = len(self._addresses)
+        keys, counts = np.unique(
+            self._sections[positions] * size + self._ids[positions], return_counts=True
+        )
+        return [
+            (self._result.sections[key // size], int(self._addresses[key % size]), number)
+            for key, number in zip(keys.tolist(), counts.tolist(), strict=True)
+        ]
+
+    # ---- the pipeline ----
+
+    def _count_edges(self) -> None:
+        size = len(self._addresses) + 1  # 0 stands for nothing before
+        before = np.concatenate(([0], self._ids[:-1] + 1))
+        keys, counts = np.unique(
+            (self._sections * size + before) * size + self._ids, return_counts=True
+        )
+        names = np.concatenate(([0], self._addresses)).tolist()
+        for key, number in zip(keys.tolist(), counts.tolist(), strict=True):
+            pair, block = divmod(key, size)
+            section, previous = divmod(pair, size)
+            edge = (names[previous], names[block + 1])
+            self._result.sections[section].edges[edge] = number
+
+    def _count_mispredictions(self) -> None:
+        ends = np.array([code[-1].end for code in self._code], np.int64)
+        following = np.append(self._addresses[self._ids[1:]], 0)
+        taken = following != ends[self._ids]
+        wrong = np.zeros(len(self._ids), np.bool_)
+        # Several blocks may end in one branch: it is entered from different places.
+        branches: dict[int, Instruction] = {code[-1].address: code[-1] for code in self._code}
+        number_of = {address: index for index, address in enumerate(branches)}
+        numbers = np.array([number_of[code[-1].address] for code in self._code])[self._ids]
+        order = np.argsort(numbers, kind="stable")
+        bounds = np.searchsorted(numbers[order], np.arange(len(branches) + 1))
+        for index, branch in enumerate(branches.values()):
+            runs = order[bounds[index] : bounds[index + 1]]
+            if branch.kind is Kind.TABLE_BRANCH:
+                wrong[runs] = True
+            elif branch.kind is Kind.BRANCH and branch.conditional:
+                wrong[runs] = mispredictions(taken[runs])
+        for section, block, number in self._tally(np.flatnonzero(wrong)):
+            section.mispredicted[block] = number
+
+    # ---- the memories ----
+
+    def _count_fetches(self, timing: MemoryTiming) -> None:
+        cache = timing.fetch.cache
+        if cache is None or not timing.cycles(timing.fetch):
+            return
+        flash = self._board.flash
+        size = cache.line_bytes
+        lines = [
+            range(address // size, (code[-1].end - 1) // size + 1)
+            if flash.origin <= address < flash.origin + flash.size
+            else range(0)
+            for address, code in zip(self._addresses.tolist(), self._code, strict=True)
+        ]
+        missed = run_misses(self._ids, lines, cache)
+        for section, block, number in self._tally(np.repeat(np.arange(len(missed)), missed)):
+            section.fetch_misses[block] = number
+
+    def _count_accesses(self, timing: MemoryTiming) -> None:
+        accesses = self._trace.accesses.astype(np.int64)
+        positions = self._trace.access_blocks
+        flash = self._board.flash
+        banks = np.full(len(accesses), -1)
+        for index, bank in enumerate(timing.ram):
+            banks[(accesses >= bank.origin) & (accesses < bank.origin + bank.size)] = index
+        in_flash = (accesses >= flash.origin) & (accesses < flash.origin + flash.size)
+        cached = in_flash | np.isin(banks, [i for i, b in enumerate(timing.ram) if b.cached])
+        costly = _missed(accesses, cached, timing.flash_data.cache)
+        for section, block, number in self._tally(positions[in_flash & costly]):
+            section.flash_reads[block] = number
+        for index, bank in enumerate(timing.ram):
+            if bank.cached:
+                for section, block, number in self._tally(positions[(banks == index) & costly]):
+                    section.ram_misses[block, index] = number
+            if bank.burst_cycles:
+                for section, block, number in self._tally(np.unique(positions[banks == index])):
+                    section.ram_visits[block, index] = number
+
+
+def _missed(accesses: Ints, cached: Bools, cache: CacheGeometry | None) -> Bools:
+    """Which of the cached accesses miss; all of them where there is no cache."""
+    if cache is None:
+        return cached
+    found = np.zeros(len(accesses), np.bool_)
+    found[cached] = misses(accesses[cached] // cache.line_bytes, cache)
+    return found

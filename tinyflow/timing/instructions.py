@@ -1,0 +1,332 @@
+"""Thumb instructions as the core models need them: what each does to the pipeline, and to whom.
+
+Capstone decodes; this module adds what it leaves out (accumulators that are read, registers that a
+multiple load writes, write-back) and sorts mnemonics into the classes that the manuals time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+import capstone
+from capstone import arm
+
+from tinyflow.emulate.measurement import thumb_instructions
+
+#: Stands among registers for the condition flags.
+FLAGS = arm.ARM_REG_CPSR
+PC = arm.ARM_REG_PC
+SP = arm.ARM_REG_SP
+#: The general-purpose registers, SP and LR included.
+GENERAL = frozenset({*range(arm.ARM_REG_R0, arm.ARM_REG_R12 + 1), arm.ARM_REG_LR, SP})
+
+
+class Kind(Enum):
+    """What the manuals time alike."""
+
+    ALU = auto()
+    SHIFT = auto()
+    DSP = auto()
+    MULTIPLY = auto()
+    MULTIPLY_ACCUMULATE = auto()
+    MULTIPLY_LONG = auto()
+    MULTIPLY_ACCUMULATE_LONG = auto()
+    DIVIDE = auto()
+    LOAD = auto()
+    STORE = auto()
+    LOAD_MULTIPLE = auto()
+    STORE_MULTIPLE = auto()
+    FLOAT = auto()
+    FLOAT_MOVE = auto()
+    FLOAT_MULTIPLY_ACCUMULATE = auto()
+    FLOAT_DIVIDE = auto()
+    BRANCH = auto()
+    BRANCH_REGISTER = auto()
+    TABLE_BRANCH = auto()
+    IT = auto()
+    NOP = auto()
+    SYSTEM = auto()
+    UNKNOWN = auto()
+
+
+MULTIPLIES = frozenset(
+    {
+        Kind.MULTIPLY,
+        Kind.MULTIPLY_ACCUMULATE,
+        Kind.MULTIPLY_LONG,
+        Kind.MULTIPLY_ACCUMULATE_LONG,
+    }
+)
+BRANCHES = frozenset({Kind.BRANCH, Kind.BRANCH_REGISTER, Kind.TABLE_BRANCH})
+FLOATS = frozenset({Kind.FLOAT, Kind.FLOAT_MOVE, Kind.FLOAT_MULTIPLY_ACCUMULATE, Kind.FLOAT_DIVIDE})
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One decoded instruction. Registers are capstone's numbers.
+
+    Attributes:
+        address: where it is.
+        size: 2 or 4 bytes.
+        text: in assembly, for people.
+        name: the mnemonic without condition, flag-setting `s` and width.
+        kind: its class.
+        conditional: it may be skipped: a conditional branch, or in an IT block.
+        reads, writes: registers; FLAGS among them.
+        address_registers: of them, those that form a memory address.
+        register_offset: a load or store whose offset is a register.
+        displacement: the immediate offset of a load or store; None where there is none.
+        writeback: a load or store that updates its base.
+        transfers: words that a load or store moves, 0 for other kinds.
+        narrow: a load of a byte or halfword.
+        shifted: the register that is shifted on its way into the ALU; 0 for none.
+        accumulators: registers that a multiply-accumulate adds to.
+        links: a call.
+    """
+
+    address: int
+    size: int
+    text: str
+    name: str
+    kind: Kind
+    conditional: bool = False
+    reads: frozenset[int] = frozenset()
+    writes: frozenset[int] = frozenset()
+    address_registers: frozenset[int] = frozenset()
+    register_offset: bool = False
+    displacement: int | None = None
+    writeback: bool = False
+    transfers: int = 0
+    narrow: bool = False
+    shifted: int = 0
+    accumulators: frozenset[int] = frozenset()
+    links: bool = False
+
+    @property
+    def end(self) -> int:
+        """The address after it."""
+        return self.address + self.size
+
+    @property
+    def loads_pc(self) -> bool:
+        """POP {pc}, LDR pc: a branch by way of memory."""
+        return PC in self.writes and self.kind in (Kind.LOAD, Kind.LOAD_MULTIPLE)
+
+    @property
+    def ends_block(self) -> bool:
+        """Control may go elsewhere after it."""
+        return self.kind in BRANCHES or PC in self.writes
+
+    @property
+    def literal(self) -> bool:
+        """A load relative to the PC."""
+        return PC in self.address_registers
+
+
+# ---- the mnemonics of each class ----
+
+_CONDITIONS = tuple("eq ne hs lo mi pl vs vc hi ls ge lt gt le".split())
+_LOADS = frozenset("ldr ldrb ldrh ldrsb ldrsh ldrt ldrex ldrexb ldrexh lda ldab ldah vldr".split())
+_NARROW = frozenset("ldrb ldrh ldrsb ldrsh ldrexb ldrexh ldab ldah".split())
+_STORES = frozenset("str strb strh strt strex strexb strexh stl stlb stlh vstr".split())
+_SHIFTS = frozenset("lsl lsr asr ror rrx".split())
+_LONG = frozenset("smull umull".split())
+_LONG_ACCUMULATE = frozenset(
+    "smlal umlal umaal smlalbb smlalbt smlaltb smlaltt smlald smlaldx smlsld smlsldx".split()
+)
+_ACCUMULATE = frozenset(
+    "mla mls smmla smmlar smmls smmlsr smlad smladx smlsd smlsdx "
+    "smlabb smlabt smlatb smlatt smlawb smlawt".split()
+)
+_MULTIPLY = frozenset(
+    "mul smmul smmulr smuad smuadx smusd smusdx smulbb smulbt smultb smultt smulwb smulwt".split()
+)
+_DSP = frozenset(
+    "uxtb uxth sxtb sxth uxtb16 sxtb16 uxtab uxtah sxtab sxtah uxtab16 sxtab16 ubfx sbfx bfi bfc "
+    "pkhbt pkhtb rev rev16 revsh rbit clz ssat usat ssat16 usat16 qadd qsub qdadd qdsub sel usad8 "
+    "usada8".split()
+    + [
+        prefix + operation + width
+        for prefix in ("s", "q", "sh", "u", "uq", "uh")
+        for operation, width in (
+            ("add", "8"), ("add", "16"), ("sub", "8"), ("sub", "16"), ("asx", ""), ("sax", ""),
+        )
+    ]
+)  # fmt: skip
+_SYSTEM = frozenset("mrs msr dsb dmb isb cps cpsie cpsid svc bkpt wfi wfe sev clrex".split())
+_NOPS = frozenset({"nop", "yield"})
+_FLOAT_ACCUMULATE = frozenset("vmla vmls vnmla vnmls vfma vfms vfnma vfnms".split())
+_FLOAT_DIVIDE = frozenset({"vdiv", "vsqrt"})
+#: An `s` at the end of these does not set flags.
+_KEEP_S = frozenset("mls mrs vmrs smmls vmls vfms vnmls vfnms".split())
+#: The destination is also a source.
+_INTO = frozenset({"bfi", "movt"})
+
+_TABLE: dict[Kind, frozenset[str]] = {
+    Kind.LOAD: _LOADS,
+    Kind.STORE: _STORES,
+    Kind.SHIFT: _SHIFTS,
+    Kind.DSP: _DSP,
+    Kind.MULTIPLY: _MULTIPLY,
+    Kind.MULTIPLY_ACCUMULATE: _ACCUMULATE,
+    Kind.MULTIPLY_LONG: _LONG,
+    Kind.MULTIPLY_ACCUMULATE_LONG: _LONG_ACCUMULATE,
+    Kind.DIVIDE: frozenset({"sdiv", "udiv"}),
+    Kind.LOAD_MULTIPLE: frozenset("ldrd pop vpop ldm ldmdb vldmia vldmdb".split()),
+    Kind.STORE_MULTIPLE: frozenset("strd push vpush stm stmdb vstmia vstmdb".split()),
+    Kind.BRANCH: frozenset("b bl cbz cbnz".split()),
+    Kind.BRANCH_REGISTER: frozenset({"bx", "blx"}),
+    Kind.TABLE_BRANCH: frozenset({"tbb", "tbh"}),
+    Kind.FLOAT_MULTIPLY_ACCUMULATE: _FLOAT_ACCUMULATE,
+    Kind.FLOAT_DIVIDE: _FLOAT_DIVIDE,
+    Kind.FLOAT_MOVE: frozenset({"vmov", "vmrs", "vmsr"}),
+    Kind.NOP: _NOPS,
+    Kind.SYSTEM: _SYSTEM,
+}
+_KINDS = {name: kind for kind, names in _TABLE.items() for name in names}
+
+_DECODER = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
+_DECODER.detail = True
+
+
+def decode(code: bytes, address: int) -> tuple[Instruction, ...]:
+    """The instructions of a straight run of code.
+
+    What capstone does not know becomes an instruction of kind UNKNOWN, of the size its first
+    halfword tells, so that the count agrees with the simulator's.
+    """
+    found: list[Instruction] = []
+    offset = 0
+    while offset < len(code):
+        for decoded in _DECODER.disasm(code[offset:], address + offset):
+            found.append(_typed(decoded))
+            offset += decoded.size
+        if offset < len(code):
+            size = 4 if thumb_instructions(code[offset : offset + 4]) == 1 else 2
+            raw = int.from_bytes(code[offset : offset + 2], "little")
+            text = f".inst {raw:#06x}"
+            found.append(Instruction(address + offset, size, text, ".inst", Kind.UNKNOWN))
+            offset += size
+    return tuple(found)
+
+
+def _typed(decoded: capstone.CsInsn) -> Instruction:
+    conditional = decoded.cc not in (arm.ARM_CC_AL, arm.ARM_CC_INVALID)
+    name = _base_name(decoded, conditional)
+    operands = [operand.reg for operand in decoded.operands if operand.type == arm.ARM_OP_REG]
+    memory = [operand.mem for operand in decoded.operands if operand.type == arm.ARM_OP_MEM]
+    kind = _kind(name)
+    double = kind in (Kind.LOAD, Kind.STORE) and name[0] == "v" and _is_double(decoded, operands)
+    if double:
+        kind = Kind.LOAD_MULTIPLE if kind is Kind.LOAD else Kind.STORE_MULTIPLE
+    reads, writes = _registers(decoded, name, kind, operands)
+    if conditional and kind is not Kind.IT:
+        reads = reads | {FLAGS}
+    if decoded.update_flags or name in ("cmp", "cmn", "tst", "teq"):
+        writes = writes | {FLAGS}
+    shifted = [
+        operand.reg
+        for operand in decoded.operands
+        if operand.type == arm.ARM_OP_REG and operand.shift.type and kind is not Kind.SHIFT
+    ]
+    addresses = frozenset(
+        register for place in memory for register in (place.base, place.index) if register
+    )
+    if kind in (Kind.LOAD_MULTIPLE, Kind.STORE_MULTIPLE) and not memory:
+        addresses = frozenset({SP if name in _STACK else operands[0]})
+    return Instruction(
+        address=decoded.address,
+        size=decoded.size,
+        text=f"{decoded.mnemonic} {decoded.op_str}".strip(),
+        name=name,
+        kind=kind,
+        conditional=(conditional and kind is not Kind.IT) or name in ("cbz", "cbnz"),
+        reads=reads,
+        writes=writes,
+        address_registers=addresses,
+        register_offset=any(place.index for place in memory),
+        displacement=memory[0].disp if memory and not memory[0].index else None,
+        writeback=bool(decoded.writeback) or name in _STACK,
+        transfers=_transfers(decoded, name, kind, operands, double=double),
+        narrow=name in _NARROW,
+        shifted=shifted[0] if shifted else 0,
+        accumulators=_accumulators(kind, operands),
+        links=name in ("bl", "blx"),
+    )
+
+
+_STACK = frozenset({"push", "pop", "vpush", "vpop"})
+
+
+def _base_name(decoded: capstone.CsInsn, conditional: bool) -> str:
+    name = str(decoded.mnemonic).split(".", maxsplit=1)[0]
+    if conditional and not name.startswith("it") and name.endswith(_CONDITIONS):
+        name = name[:-2]
+    if decoded.update_flags and name.endswith("s") and name not in _KEEP_S:
+        name = name[:-1]
+    return name
+
+
+def _kind(name: str) -> Kind:
+    if name.startswith("it") and set(name[2:]) <= {"t", "e"}:
+        return Kind.IT
+    known = _KINDS.get(name)
+    if known is not None:
+        return known
+    return Kind.FLOAT if name.startswith("v") else Kind.ALU
+
+
+def _is_double(decoded: capstone.CsInsn, operands: Sequence[int]) -> bool:
+    return bool(operands) and str(decoded.reg_name(operands[0])).startswith("d")
+
+
+def _registers(
+    decoded: capstone.CsInsn, name: str, kind: Kind, operands: Sequence[int]
+) -> tuple[frozenset[int], frozenset[int]]:
+    read, written = map(frozenset, decoded.regs_access())
+    if kind is Kind.DSP:
+        read = read | frozenset(operands[1:])
+    if name in _INTO:
+        read = read | {operands[0]}
+    if kind is Kind.MULTIPLY_ACCUMULATE_LONG:
+        read = read | frozenset(operands[:2])
+    if kind is Kind.TABLE_BRANCH:
+        written = written | {PC}
+    if kind in (Kind.LOAD_MULTIPLE, Kind.STORE_MULTIPLE):
+        moved = _list(name, operands) if name not in ("ldrd", "strd") else frozenset()
+        if kind is Kind.LOAD_MULTIPLE:
+            written = written | moved
+        else:
+            read, written = read | moved, written - moved
+        if decoded.writeback or name in _STACK:
+            written = written | {SP if name in _STACK else operands[0]}
+    return read, written
+
+
+def _list(name: str, operands: Sequence[int]) -> frozenset[int]:
+    """The registers of a multiple load's or store's list."""
+    has_base = name not in _STACK and name not in ("ldrd", "strd", "vldr", "vstr")
+    return frozenset(operands[1:] if has_base else operands)
+
+
+def _transfers(
+    decoded: capstone.CsInsn, name: str, kind: Kind, operands: Sequence[int], *, double: bool
+) -> int:
+    if kind in (Kind.LOAD, Kind.STORE):
+        return 1
+    if kind not in (Kind.LOAD_MULTIPLE, Kind.STORE_MULTIPLE):
+        return 0
+    if double or name in ("ldrd", "strd"):
+        return 2
+    moved = _list(name, operands)
+    return sum(2 if str(decoded.reg_name(register)).startswith("d") else 1 for register in moved)
+
+
+def _accumulators(kind: Kind, operands: Sequence[int]) -> frozenset[int]:
+    if kind is Kind.MULTIPLY_ACCUMULATE:
+        return frozenset(operands[-1:])
+    if kind is Kind.MULTIPLY_ACCUMULATE_LONG:
+        return frozenset(operands[:2])
+    return frozenset()

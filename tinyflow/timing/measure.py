@@ -1,0 +1,226 @@
+"""Traces what is to be timed: an inference of a build's image, or a function of one's own.
+
+A trace hooks loads, and Unicorn does not keep such hooks harmless by itself. So each of these runs
+twice, with and without, and the results must be the same.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from tinyflow.boards import Board
+from tinyflow.codegen.render import render
+from tinyflow.emulate.engine import CpuFault, Engine
+from tinyflow.emulate.protocol import HarnessClient
+from tinyflow.emulate.simulator import Simulator
+from tinyflow.emulate.trace import Trace, Tracer, Watched
+from tinyflow.errors import BuildError, DeviceError, InputError, ToolMissingError
+from tinyflow.timing.counts import InferenceCounts, count, watched
+from tinyflow.timing.model import Timing, predict
+from tinyflow.toolchain.compiler import COMPILER
+from tinyflow.toolchain.elf import Image, read_image
+
+#: Symbol of the place that a measured function returns to, and what RAM holds before.
+_RETURN, _RAM_FILL = "tf_return", b"\xa5"
+#: CPU time that one call of `call_function` may take, seconds.
+_LIMIT_S = 60.0
+
+
+def count_inference(
+    image: Image,
+    board: Board,
+    *,
+    entry: str,
+    layers: Sequence[str],
+    sample: Sequence[npt.NDArray[Any]],
+) -> InferenceCounts:
+    """Count what one inference does, as `predict` needs it.
+
+    Args:
+        image: a build's firmware.
+        board: the board it was built for.
+        entry: the symbol of the model's `invoke`.
+        layers: the symbols of the layers' functions, in order.
+        sample: one array for each input of the model.
+
+    Raises:
+        DeviceError: the firmware faulted, or gave other outputs under the trace.
+    """
+    with Simulator(image, board) as simulator:
+        client = HarnessClient(simulator)
+        expected = client.run(*sample)
+        with simulator.trace(entry, watched(board)) as tracer:
+            found = client.run(*sample)
+        trace = tracer.trace()
+    if any(one.tobytes() != other.tobytes() for one, other in zip(expected, found, strict=True)):
+        raise _disturbed(entry)
+    return count(trace, board, [image.symbol(layer).address for layer in layers])
+
+
+def model_inference(
+    image: Image,
+    board: Board,
+    *,
+    entry: str,
+    layers: Sequence[str],
+    sample: Sequence[npt.NDArray[Any]],
+) -> Timing:
+    """The modelled timing of one inference; arguments and errors are `count_inference`'s."""
+    counts = count_inference(image, board, entry=entry, layers=layers, sample=sample)
+    return predict(counts, board)
+
+
+def _disturbed(what: str) -> DeviceError:
+    return DeviceError(
+        f"{what} gives another result while its loads are traced",
+        hint="This is a bug in tinyflow; please report it with the model.",
+    )
+
+
+# ---- functions of one's own ----
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function's call: its registers r0 to r3, and what lies in memory before.
+
+    `memory` gives the content of objects by their symbol.
+    """
+
+    entry: str
+    arguments: tuple[int, ...] = ()
+    memory: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MeasuredCall:
+    """What a call did.
+
+    Attributes:
+        timing: its modelled timing: one section, the overhead.
+        counts: what the timing was made from.
+        result: r0 at its return.
+        memory: content of the objects that were asked for, by symbol.
+    """
+
+    timing: Timing
+    counts: InferenceCounts
+    result: int
+    memory: dict[str, bytes]
+
+
+def measure_code(
+    sources: Mapping[str, str],
+    board: Board,
+    call: Call,
+    *,
+    flags: Sequence[str] = ("-O2",),
+    read: Sequence[str] = (),
+) -> MeasuredCall:
+    """Compile a few files for a board, call one function, and model its cycles.
+
+    Code and constants lie in the board's flash, data and stack in its RAM. Nothing of the board
+    but core and memory is there. To try many functions, build one image with `compile_code` and
+    `call_function` it again and again.
+
+    Args:
+        sources: texts by file name; `.c` is C11, `.S` assembly.
+        board: the board.
+        call: the function and its arguments.
+        flags: further options for the compiler.
+        read: symbols of objects whose content is wanted afterwards.
+
+    Raises:
+        ToolMissingError: the cross-compiler is not on PATH.
+        BuildError: it refused the sources.
+        InputError: there is no such symbol.
+        DeviceError: the code faulted or did not return.
+    """
+    return call_function(compile_code(sources, board, flags=flags), board, call, read=read)
+
+
+def compile_code(
+    sources: Mapping[str, str], board: Board, *, flags: Sequence[str] = ("-O2",)
+) -> Image:
+    """Compile and link files for a board, with no start-up code. See `measure_code`."""
+    with tempfile.TemporaryDirectory(prefix="tinyflow-") as name:
+        folder = Path(name)
+        for file, text in sources.items():
+            (folder / file).write_text(text, encoding="utf-8")
+        script = render("timing/code.ld.j2", board=board, back=_RETURN)
+        (folder / "code.ld").write_text(script, encoding="utf-8")
+        elf = folder / "code.elf"
+        command = [
+            COMPILER, "-mthumb", f"-mcpu={board.core}", f"-mfloat-abi={board.float_abi}",
+            *([f"-mfpu={board.fpu}"] if board.fpu else []),
+            "-std=c11", "-ffreestanding", *flags,
+            "-nostdlib", "-Wl,-Tcode.ld", "-Wl,--no-warn-rwx-segments",
+            *sources, "-lgcc", "-o", elf.name,
+        ]  # fmt: skip
+        try:
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        except FileNotFoundError as error:
+            raise ToolMissingError(f"{COMPILER} is not on PATH") from error
+        if done.returncode:
+            raise BuildError(f"the compiler refused the code:\n{done.stderr.strip()}")
+        return read_image(elf)
+
+
+def call_function(
+    image: Image, board: Board, call: Call, *, read: Sequence[str] = ()
+) -> MeasuredCall:
+    """Call a function of an image that `compile_code` made. See `measure_code`."""
+    expected, wanted, _ = _run(image, board, call, read, None)
+    result, memory, trace = _run(image, board, call, read, watched(board))
+    assert trace is not None
+    if (expected, wanted) != (result, memory):
+        raise _disturbed(call.entry)
+    counts = count(trace, board, [])
+    return MeasuredCall(predict(counts, board), counts, result, memory)
+
+
+def _run(
+    image: Image,
+    board: Board,
+    call: Call,
+    read: Sequence[str],
+    spans: Sequence[Watched] | None,
+) -> tuple[int, dict[str, bytes], Trace | None]:
+    """Run the function once, traced where spans are given."""
+    entry, back = _symbol(image, call.entry)[0], _symbol(image, _RETURN)[0]
+    engine = Engine(board.core)
+    try:
+        for region in board.memory:
+            engine.map_memory(region)
+            if region.kind == "ram":
+                engine.load(region.origin, _RAM_FILL * region.size)
+        for segment in image.segments:
+            engine.load(segment.address, segment.data)
+        for name, content in call.memory.items():
+            engine.load(_symbol(image, name)[0], content)
+        engine.sp, engine.lr, engine.pc = _symbol(image, "tf_stack_top")[0], back | 1, entry
+        engine.set_arguments(call.arguments)
+        tracer = None if spans is None else Tracer(engine, entry, spans)
+        try:
+            engine.run(_LIMIT_S, until=back)
+        except CpuFault as error:
+            raise DeviceError(f"{call.entry}: {error}, at PC {engine.pc:#010x}") from error
+        memory = {name: engine.memory(*_symbol(image, name)) for name in read}
+        return engine.r0, memory, None if tracer is None else tracer.trace()
+    finally:
+        engine.close()
+
+
+def _symbol(image: Image, name: str) -> tuple[int, int]:
+    try:
+        symbol = image.symbol(name)
+    except KeyError as error:
+        raise InputError(f"the code defines no symbol {name}") from error
+    return symbol.address, symbol.size
