@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tinyflow.boards import Board, load_board
 from tinyflow.pipeline import run
 from tinyflow.progress import Progress
-from tinyflow.project import BudgetTable, PruneTable
+from tinyflow.project import Activations, BudgetTable, PruneTable
 from tinyflow.report.model import Report
 from tinyflow.request import BuildRequest, DataSource
 
@@ -26,6 +26,7 @@ def build(
     name: str | None = None,
     training: DataSource | None = None,
     test: DataSource | None = None,
+    activations: Activations = "int8",
     prune: PruneTable | None = None,
     budget: BudgetTable | None = None,
     cmsis_nn: Path | str | None = None,
@@ -36,7 +37,7 @@ def build(
     """Compile a model to firmware, run it in the simulator, and report.
 
     Args:
-        model: a `.keras`, `.h5`, SavedModel folder or int8 `.tflite`, or a Keras model.
+        model: a `.keras`, `.h5`, SavedModel folder or quantised `.tflite`, or a Keras model.
         board: a board's name, see `tinyflow boards`.
         calibration: representative samples: a file, an array (samples, *shape), or a mapping
             from input names to arrays. Needed unless the model is a `.tflite`.
@@ -44,6 +45,7 @@ def build(
         name: name of the C functions; from the file's or the model's name where absent.
         training: samples `x` and labels `y`, for fine-tuning after pruning.
         test: samples `x` and labels `y`, for the accuracy.
+        activations: what a Keras model's activations are quantised to, weights being int8.
         prune: pruning before quantisation.
         budget: limits, see `BudgetTable`.
         cmsis_nn: folder of CMSIS-NN's sources.
@@ -65,6 +67,7 @@ def build(
             calibration=calibration,
             training=training,
             test=test,
+            activations=activations,
             prune=prune or PruneTable(),
             budget=budget or BudgetTable(),
             cmsis_nn=None if cmsis_nn is None else Path(cmsis_nn),

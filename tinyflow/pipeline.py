@@ -28,7 +28,7 @@ from tinyflow.errors import (
     FitError,
     UnsupportedError,
 )
-from tinyflow.frontend.accuracy import accuracy, int8_predictions
+from tinyflow.frontend.accuracy import accuracy, dequantize_array, int8_predictions
 from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.kernels.cmsis_nn.source import LIB_DEPS, CmsisNN, find_cmsis_nn
@@ -92,7 +92,7 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
             verification,
             timing,
             source=request.model.name.encode("utf-8", "replace").decode("utf-8"),
-            accuracy=measure_accuracy(quantised, verification),
+            accuracy=measure_accuracy(graph, quantised, verification),
             prune=quantised.prune,
             budget=request.budget,
             folder=folder,
@@ -261,14 +261,19 @@ def model_timing(
     return timing
 
 
-def measure_accuracy(quantised: Quantised, verification: Verification) -> AccuracySection | None:
-    """Accuracy of the float model, of the int8 model on the host, and of the device."""
+def measure_accuracy(
+    graph: Graph, quantised: Quantised, verification: Verification
+) -> AccuracySection | None:
+    """Accuracy of the float model, of the quantised model on the host, and of the device."""
     test = quantised.test
     if test is None or test.labels is None or verification.sample_outputs is None:
         return None
     labels = test.labels
     stacked = verification.sample_outputs  # (samples, batch, ...)
     device = stacked.reshape(-1, *stacked.shape[2:])
+    quantization = next(graph.output_tensors()).quantization
+    if quantization is not None and device.dtype.kind != "f":
+        device = dequantize_array(device, quantization.scale, quantization.zero_point)
     host = None
     with suppress(UnsupportedError):
         host = int8_predictions(quantised.tflite, test.inputs)[0]

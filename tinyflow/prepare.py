@@ -1,4 +1,4 @@
-"""The first stages: whatever the user gave becomes an int8 .tflite, and inputs for the device."""
+"""The first stages: what the user gave becomes a quantised .tflite and inputs for the device."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tinyflow.request import Array, BuildRequest
 
 @dataclass(frozen=True)
 class Quantised:
-    """An int8 model, and what is known of the float model it came from.
+    """A quantised model, and what is known of the float model it came from.
 
     Attributes:
         tflite: the file's bytes.
@@ -54,12 +54,18 @@ class Quantised:
 
 
 def quantise(request: BuildRequest, cache: Cache, progress: Progress) -> Quantised:
-    """An int8 .tflite from whatever the user gave."""
+    """A quantised .tflite from whatever the user gave."""
     if is_tflite(request.model):
         if request.prune.method != "none":
             raise InputError(
                 f"{request.model}: a .tflite cannot be pruned, only a Keras model can",
                 hint='Give the .keras file, or set method = "none" in [prune].',
+            )
+        if request.activations != "int8":
+            raise InputError(
+                f"{request.model}: a .tflite is quantised already, only a Keras model can be "
+                f"quantised to {request.activations} activations",
+                hint="Give the .keras file, or leave the type of activations out.",
             )
         return _ready_tflite(request)
     return _from_keras(request, cache, progress)
@@ -102,7 +108,7 @@ def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quan
     test = _test_data(request, specs)
     prune = request.prune
     key = ContentHash("quantised", __version__, _keras_versions(), request.model)
-    key.add(prune.model_dump(), *calibration.inputs)
+    key.add(prune.model_dump(), request.activations, *calibration.inputs)
     if prune.method != "none" and training is not None and training.labels is not None:
         key.add("training", *training.inputs, training.labels)
     if test is not None:
@@ -116,11 +122,12 @@ def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quan
             summary = prune_model(model, prune, training, output_path=pruned, on_line=progress.line)
             (folder / "prune.json").write_text(json.dumps(summary.to_json()))
             model = pruned
-        progress.stage("quantise to INT8")
+        progress.stage(f"quantise to {request.activations.upper()}")
         conversion = quantize(
             model,
             calibration,
             output_path=folder / "model.tflite",
+            activations=request.activations,
             samples=test.inputs if test is not None and prune.method == "none" else None,
             on_line=progress.line,
         )

@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tinyflow.errors import InputError
 
 PROJECT_FILE = "tinyflow.toml"
+#: What activations are quantised to; the model's inputs and outputs too.
+Activations = Literal["int8", "int16"]
 
 
 class _Table(BaseModel):
@@ -25,7 +27,7 @@ class _Table(BaseModel):
 class ModelTable(_Table):
     """The model."""
 
-    path: Path = Field(description="A .keras, .h5, SavedModel folder or int8 .tflite.")
+    path: Path = Field(description="A .keras, .h5, SavedModel folder or quantised .tflite.")
     name: str | None = Field(
         default=None,
         description="Name of the C functions; from the file's name if absent.",
@@ -71,8 +73,12 @@ class PruneTable(_Table):
 
 
 class QuantizeTable(_Table):
-    """Quantisation to INT8."""
+    """Quantisation, with int8 weights; Keras models only."""
 
+    activations: Activations = Field(
+        default="int8",
+        description="int8; int16 is more accurate, slower, and takes twice the RAM.",
+    )
     samples: int = Field(default=200, gt=0, description="Calibration samples to use, at most.")
 
 

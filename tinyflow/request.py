@@ -10,7 +10,7 @@ from typing import Any
 import numpy.typing as npt
 
 from tinyflow.boards import Board
-from tinyflow.project import BudgetTable, PruneTable
+from tinyflow.project import Activations, BudgetTable, PruneTable
 
 Array = npt.NDArray[Any]
 #: A data file, or the arrays themselves.
@@ -30,6 +30,7 @@ class BuildRequest:
     test: DataSource | None = None
     test_samples: int | None = None
     calibration_samples: int = 200
+    activations: Activations = "int8"
     prune: PruneTable = field(default_factory=PruneTable)
     budget: BudgetTable = field(default_factory=BudgetTable)
     cmsis_nn: Path | None = None

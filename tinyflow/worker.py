@@ -63,7 +63,7 @@ def require_keras() -> None:
         if importlib.util.find_spec(package) is None:
             raise ToolMissingError(
                 f"{package} is not installed; Keras models cannot be read without it",
-                hint="pip install 'tinyflow[keras]'   (a ready int8 .tflite needs none of it)",
+                hint="pip install 'tinyflow[keras]'   (a ready quantised .tflite needs none of it)",
             )
 
 

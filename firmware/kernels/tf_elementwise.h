@@ -1,6 +1,6 @@
 /*
- * Element-wise operators of two int8 operands, exact with TFLM's reference kernels.
- * Each stands in a file of its own name. Operands are broadcast: see tf_broadcast. The output
+ * Element-wise operators of two int8 or int16 operands, exact with TFLM's reference kernels.
+ * Each stands in a file of its own name; int16 has no offsets. Operands are broadcast: see tf_broadcast. The output
  * holds the elements of the loop nest in order and must not overlap an operand, unless the
  * operand is as large as the output: then it may be the output.
  */
@@ -86,6 +86,8 @@ typedef struct {
 /* left * right */
 void tf_mul_s8(const tf_mul_params *params, const int8_t *left, const int8_t *right,
                int8_t *output);
+void tf_mul_s16(const tf_mul_params *params, const int16_t *left, const int16_t *right,
+                int16_t *output);
 
 typedef struct {
     tf_broadcast loops;
@@ -100,14 +102,20 @@ typedef struct {
 /* left + sign * right */
 void tf_sum_s8(const tf_sum_params *params, const int8_t *left, const int8_t *right,
                int8_t *output);
+void tf_sum_s16(const tf_sum_params *params, const int16_t *left, const int16_t *right,
+                int16_t *output);
 
 /* The larger of two values of one quantisation. */
 void tf_maximum_s8(const tf_broadcast *loops, const int8_t *left, const int8_t *right,
                    int8_t *output);
+void tf_maximum_s16(const tf_broadcast *loops, const int16_t *left, const int16_t *right,
+                    int16_t *output);
 
 /* The smaller of two values of one quantisation. */
 void tf_minimum_s8(const tf_broadcast *loops, const int8_t *left, const int8_t *right,
                    int8_t *output);
+void tf_minimum_s16(const tf_broadcast *loops, const int16_t *left, const int16_t *right,
+                    int16_t *output);
 
 typedef struct {
     tf_broadcast loops;

@@ -78,17 +78,27 @@ void tf_requantize_u8_s8(const tf_requantize_params *params, const uint8_t *inpu
                          size_t elements);
 void tf_requantize_u8_u8(const tf_requantize_params *params, const uint8_t *input, uint8_t *output,
                          size_t elements);
+void tf_requantize_s8_s16(const tf_requantize_params *params, const int8_t *input, int16_t *output,
+                          size_t elements);
+void tf_requantize_s16_s8(const tf_requantize_params *params, const int16_t *input, int8_t *output,
+                          size_t elements);
+void tf_requantize_s16_s16(const tf_requantize_params *params, const int16_t *input,
+                           int16_t *output, size_t elements);
 
 /* round(input / scale) + zero_point, halves away from zero, saturated; NaN gives the zero point. */
 void tf_quantize_f32_s8(const float *input, int8_t *output, size_t elements, float scale,
                         int32_t zero_point);
 void tf_quantize_f32_u8(const float *input, uint8_t *output, size_t elements, float scale,
                         int32_t zero_point);
+void tf_quantize_f32_s16(const float *input, int16_t *output, size_t elements, float scale,
+                         int32_t zero_point);
 
 /* scale * (input - zero_point), rounded once. */
 void tf_dequantize_s8_f32(const int8_t *input, float *output, size_t elements, float scale,
                           int32_t zero_point);
 void tf_dequantize_u8_f32(const uint8_t *input, float *output, size_t elements, float scale,
                           int32_t zero_point);
+void tf_dequantize_s16_f32(const int16_t *input, float *output, size_t elements, float scale,
+                           int32_t zero_point);
 
 #endif

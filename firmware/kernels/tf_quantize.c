@@ -40,3 +40,11 @@ void tf_quantize_f32_u8(const float *input, uint8_t *output, size_t elements, fl
         output[i] = (uint8_t)quantize(input[i], scale, zero_point, 0, UINT8_MAX);
     }
 }
+
+void tf_quantize_f32_s16(const float *input, int16_t *output, size_t elements, float scale,
+                         int32_t zero_point)
+{
+    for (size_t i = 0; i < elements; ++i) {
+        output[i] = (int16_t)quantize(input[i], scale, zero_point, INT16_MIN, INT16_MAX);
+    }
+}

@@ -39,3 +39,27 @@ void tf_requantize_u8_u8(const tf_requantize_params *params, const uint8_t *inpu
         output[i] = (uint8_t)tf_clamp(requantize(params, input[i]), 0, UINT8_MAX);
     }
 }
+
+void tf_requantize_s8_s16(const tf_requantize_params *params, const int8_t *input, int16_t *output,
+                          size_t elements)
+{
+    for (size_t i = 0; i < elements; ++i) {
+        output[i] = (int16_t)tf_clamp(requantize(params, input[i]), INT16_MIN, INT16_MAX);
+    }
+}
+
+void tf_requantize_s16_s8(const tf_requantize_params *params, const int16_t *input, int8_t *output,
+                          size_t elements)
+{
+    for (size_t i = 0; i < elements; ++i) {
+        output[i] = (int8_t)tf_clamp(requantize(params, input[i]), INT8_MIN, INT8_MAX);
+    }
+}
+
+void tf_requantize_s16_s16(const tf_requantize_params *params, const int16_t *input,
+                           int16_t *output, size_t elements)
+{
+    for (size_t i = 0; i < elements; ++i) {
+        output[i] = (int16_t)tf_clamp(requantize(params, input[i]), INT16_MIN, INT16_MAX);
+    }
+}

@@ -1,6 +1,6 @@
 /*
- * Further convolutions, products, resizing and reductions: int8, exact with TFLM's reference
- * kernels. Tensors are NHWC, weights OHWI. Pairs are height and width. None works in-place.
+ * Further convolutions, products, resizing and reductions: int8 and, where named so, int16,
+ * exact with TFLM's reference kernels. Tensors are NHWC, weights OHWI. Pairs are height and width. None works in-place.
  * Each function stands in a file of its own name.
  */
 #ifndef TF_WINDOWS_H
@@ -102,6 +102,7 @@ typedef struct {
 
 /* Sum or mean. */
 void tf_reduce_sum_s8(const tf_reduce_sum_params *params, const int8_t *input, int8_t *output);
+void tf_reduce_sum_s16(const tf_reduce_sum_params *params, const int16_t *input, int16_t *output);
 
 /* Which end of the order is sought. */
 typedef enum { TF_MAXIMUM = 0, TF_MINIMUM = -1 } tf_extreme;

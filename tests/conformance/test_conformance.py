@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance import elementwise, int4, movement, state, tables, windows
+from tests.conformance import elementwise, int4, int16, movement, state, tables, windows
 from tests.conformance.driver import Case, check, groups
 from tests.support.cores import cortex_m0plus
 
@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(
 FAMILIES: dict[str, dict[str, Case]] = {
     "elementwise": elementwise.CASES,
     "int4": int4.CASES,
+    "int16": int16.CASES,
     "movement": movement.CASES,
     "state": state.CASES,
     "tables": tables.CASES,

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import pytest
 import tinyflow
 from tests.support import networks
 from tinyflow.frontend.convert import model_inputs
+from tinyflow.report.model import Report
 
 pytestmark = [
     pytest.mark.skipif(
@@ -36,14 +38,25 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", networks.NAMES)
 def test_network_is_exact(name: str, models: Path, tmp_path: Path) -> None:
-    path = models / f"{name}.keras"
+    _build(models / f"{name}.keras", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["small_cnn", "mobilenet_v2", "unet", "tcn"])
+def test_network_is_exact_on_int16_activations(name: str, models: Path, tmp_path: Path) -> None:
+    report = _build(models / f"{name}.keras", tmp_path, activations="int16")
+    assert {edge.dtype for edge in (*report.model.inputs, *report.model.outputs)} == {"int16"}
+
+
+def _build(path: Path, folder: Path, **options: Any) -> Report:
     rng = np.random.default_rng(3)
     samples = {
         spec.name: rng.normal(size=(24, *spec.shape)).astype(np.float32)
         for spec in model_inputs(path)
     }
+    output = folder / "build"
     report = tinyflow.build(
-        path, board="stm32l4r5", calibration=samples, output=tmp_path / "build", vectors=8
+        path, board="stm32l4r5", calibration=samples, output=output, vectors=8, **options
     )
     assert report.exact.vectors == 8
     assert report.exact.mismatches == 0
+    return report

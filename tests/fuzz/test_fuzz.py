@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance.driver import model_of
+from tests.conformance.int16 import CASES
 from tests.fuzz.compile import compile_file
 from tests.fuzz.mutate import raw, structured
 from tests.support.mixed_model import mixed_model
@@ -16,7 +18,14 @@ from tests.support.small_model import small_model
 from tests.support.stateful_model import stateful_model
 
 
-@pytest.mark.parametrize("model", [small_model, mixed_model, stateful_model])
+def _int16_model() -> bytes:
+    """A layer of each kind on int16 activations."""
+    kinds = ("conv", "depthwise", "fully_connected_int32", "max_pool_same", "mul_channels", "pad")
+    functions = ("softmax", "tanh_plain", "leaky_relu", "mean_plane", "quantize_to_int8")
+    return model_of({name: CASES[f"int16_{name}"] for name in (*kinds, *functions)})
+
+
+@pytest.mark.parametrize("model", [small_model, mixed_model, stateful_model, _int16_model])
 @pytest.mark.parametrize("mutate", [raw, structured])
 def test_a_damaged_model_ends_in_c_or_in_one_clear_error(
     mutate: Callable[[bytes, random.Random], bytes],

@@ -23,6 +23,7 @@ NAMES = (
     "tcn",
     "motion_cnn",
     "autoencoder",
+    "small_cnn",
 )
 
 
@@ -181,6 +182,25 @@ def _autoencoder(keras: Any) -> Any:
     x = layers.Dense(6, activation="tanh")(x)
     x = layers.Dense(24, activation="relu")(x)
     return keras.Model(signal, layers.Dense(64)(x))
+
+
+def _small_cnn(keras: Any) -> Any:
+    """Every operator that the converter gives int16 activations, but for those that move."""
+    layers = keras.layers
+    image = layers.Input((16, 12, 3))
+    x = layers.Conv2D(8, 3, padding="same", activation="relu", bias_initializer="normal")(image)
+    x = layers.DepthwiseConv2D(3, strides=2, padding="same", bias_initializer="normal")(x)
+    x = layers.ReLU(6.0)(x)
+    x = layers.Add()([x, layers.Conv2D(8, 1, bias_initializer="normal")(x)])
+    x = layers.MaxPooling2D(2)(x)
+    gate = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    x = layers.Multiply()([x, layers.Conv2D(8, 1, activation="sigmoid")(gate)])
+    x = layers.Subtract()([x, layers.Conv2D(8, 1, activation="tanh")(x)])
+    x = layers.ZeroPadding2D(1)(x)
+    x = layers.LeakyReLU(0.1)(layers.Concatenate()([x, layers.ReLU()(x)]))
+    x = layers.Flatten()(layers.AveragePooling2D(2)(x))
+    x = layers.Dense(12, activation="relu", bias_initializer="normal")(x)
+    return keras.Model(image, layers.Dense(5, activation="softmax")(x))
 
 
 if __name__ == "__main__":

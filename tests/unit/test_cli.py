@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command_line import CommandLine
+from tests.support.small_model import small_model
 from tinyflow.boards import board_ids
 from tinyflow.cli import boards, console
 from tinyflow.cli.app import app
@@ -57,7 +58,7 @@ def test_operators(tinyflow: CommandLine) -> None:
     assert all(service["types"] or service["attributes"] for service in listed)
     convolution = tinyflow("operators", "conv_2d", "--json").json
     assert {service["library"] for service in convolution} == {"CMSIS-NN", "tinyflow"}
-    assert {"int8"} <= {service["types"] for service in convolution}
+    assert {"int8", "int16"} <= {service["types"] for service in convolution}
     table = tinyflow("operators", "SOFTMAX").out
     assert "SOFTMAX" in table and "ADD" not in table
     tinyflow.refused(3, "operators", "FOO", says=("FOO", "tinyflow operators"))
@@ -145,3 +146,11 @@ def test_a_terminal_that_cannot_show_a_character(
     monkeypatch.setattr(sys, "stderr", stream)
     assert tinyflow("build", "größe.tflite", "--board", "nrf52840").code == 3
     assert b"gr??e.tflite: no such file" in raw.getvalue()
+
+
+def test_a_ready_tflite_is_not_quantised_again(tinyflow: CommandLine, tmp_path: Path) -> None:
+    path = tmp_path / "net.tflite"
+    path.write_bytes(small_model())
+    said = tinyflow("build", str(path), "--board", "stm32l4r5", "--activations", "int16")
+    assert said.code == InputError.exit_code
+    assert "only a Keras model can be quantised to int16 activations" in " ".join(said.err.split())

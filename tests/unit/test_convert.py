@@ -24,6 +24,8 @@ from tinyflow.frontend.calibration import Dataset, load_calibration
 from tinyflow.frontend.convert import model_inputs, quantize
 from tinyflow.frontend.keras_model import load_keras
 from tinyflow.frontend.saved_model import SavedSignature
+from tinyflow.frontend.tflite_import import import_model
+from tinyflow.ir.types import DType
 from tinyflow.project import PruneTable
 from tinyflow.worker import run_worker
 
@@ -98,6 +100,25 @@ def test_int8_in_and_out_with_the_accuracy_of_float(folder: Path, tmp_path: Path
     quantize(path, calibration, output_path=tmp_path / "again.tflite")
     assert (tmp_path / "again.tflite").read_bytes() == content
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["again.tflite", "new"]
+
+
+def test_int16_in_and_out_is_nearer_to_float(folder: Path, tmp_path: Path) -> None:
+    path = folder / "plain.keras"
+    done = quantize(
+        path,
+        load_calibration(SAMPLES, model_inputs(path)),
+        output_path=tmp_path / "model.tflite",
+        activations="int16",
+        samples=(SAMPLES,),
+    )
+    content = done.path.read_bytes()
+    graph = import_model(content, done.path, name="model")
+    for tensor in (*graph.input_tensors(), *graph.output_tensors()):
+        assert tensor.dtype is DType.INT16
+        assert tensor.q.zero_point == 0
+    assert done.float_outputs is not None
+    (outputs,) = int8_predictions(content, (SAMPLES,))
+    np.testing.assert_allclose(outputs, done.float_outputs[0], atol=0.005)
 
 
 def test_several_inputs_stay_in_order(folder: Path, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ _SLICED = strided_slice((4, 5), (0, 1), (4, 5), (1, 1))
         (gather_computed((3, 2), (4,), 0), _type(1, "int64"), "indices 'tensor_1' are int64"),
         (gather_computed((3, 2), (4,), 0), _type(1, "int16"), "expected int32"),
         (pad_v2((5,), ((2, 3),)), _type(2, "int32"), "not one element of int8"),
-        (tile((2, 3), (2, 2)), _type(2, "int64"), "the constant 'tensor_2' is int64"),
+        (tile((2, 3), (2, 2)), _type(2, "int64"), "'tensor_2' is not a constant of int32"),
         (reverse((2, 3, 4), (0, 1)), _values(2, 0, 2**31 - 1), "not neighbours"),
         (resize((1, 2, 2, 1), (4, 4)), _values(2, 4, 5), "another size"),
     ],

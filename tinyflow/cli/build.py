@@ -12,7 +12,7 @@ from tinyflow.boards import Board, load_board
 from tinyflow.cli.console import ConsoleProgress, err, out, print_json
 from tinyflow.cli.options import Json
 from tinyflow.errors import BudgetError, ExactnessError, InputError
-from tinyflow.project import PROJECT_FILE, Project, make_project, read_project
+from tinyflow.project import PROJECT_FILE, Activations, Project, make_project, read_project
 
 if TYPE_CHECKING:
     from tinyflow.report.model import Report
@@ -23,7 +23,7 @@ def command(
     model: Annotated[
         Path | None,
         typer.Argument(
-            help="A .keras, .h5, SavedModel folder or int8 .tflite. Without it, tinyflow.toml "
+            help="A .keras, .h5, SavedModel folder or quantised .tflite. Without it, tinyflow.toml "
             "of this folder says what to build.",
             show_default=False,
         ),
@@ -48,6 +48,13 @@ def command(
         Path | None,
         typer.Option(
             help="Held-out samples x and labels y (.npz): the accuracy is counted on them.",
+            show_default=False,
+        ),
+    ] = None,
+    activations: Annotated[
+        Activations | None,
+        typer.Option(
+            help="What the activations of a Keras model are quantised to. Default: int8.",
             show_default=False,
         ),
     ] = None,
@@ -109,6 +116,7 @@ def command(
             test=project.data.test,
             test_samples=project.data.test_samples,
             calibration_samples=project.quantize.samples,
+            activations=activations or project.quantize.activations,
             prune=project.prune,
             budget=project.budget,
             cmsis_nn=cmsis_nn or project.build.cmsis_nn,

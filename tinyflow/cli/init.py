@@ -21,7 +21,7 @@ from tinyflow.project import PROJECT_FILE, Project
 
 def command(
     model: Annotated[
-        Path, typer.Argument(help="The .keras, .h5, SavedModel folder or int8 .tflite.")
+        Path, typer.Argument(help="The .keras, .h5, SavedModel folder or quantised .tflite.")
     ],
     board: Annotated[
         str, typer.Option(help="The board to build for; `tinyflow boards` lists them.")

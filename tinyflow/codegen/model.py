@@ -22,7 +22,11 @@ from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.plan.memory import MemoryPlan
 from tinyflow.resources import FIRMWARE
 
-_RANGES = {DType.INT8: (-128, 127), DType.UINT8: (0, 255)}
+_RANGES = {
+    DType.INT8: (-128, 127),
+    DType.UINT8: (0, 255),
+    DType.INT16: (-(2**15), 2**15 - 1),
+}
 _VALUES_PER_LINE = 16
 
 
@@ -131,6 +135,7 @@ def _model_context(
         "sha256": sha256,
         "macs": sum(layer.kernel.macs for layer in layers),
         "layer_count": len(layers),
+        "activations": _activations(graph),
         "arena_size": plan.arena_size,
         "lower_bound": plan.lower_bound,
         "has_state": bool(plan.states),
@@ -147,6 +152,12 @@ def _model_context(
         "inputs": [_edge(graph, plan, i, index) for i, index in enumerate(graph.inputs)],
         "outputs": [_edge(graph, plan, i, index) for i, index in enumerate(graph.outputs)],
     }
+
+
+def _activations(graph: Graph) -> str:
+    """The types that layers compute with, the narrower first."""
+    found = {graph.tensors[index].dtype for op in graph.operators for index in op.outputs()}
+    return " and ".join(dtype.value for dtype in (DType.INT8, DType.INT16) if dtype in found)
 
 
 def _edge(graph: Graph, plan: MemoryPlan, position: int, index: TensorId) -> dict[str, Any]:

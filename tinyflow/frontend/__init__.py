@@ -1,1 +1,1 @@
-"""From a Keras model or an int8 .tflite to the IR: loading, conversion, import."""
+"""From a Keras model or a quantised .tflite to the IR: loading, conversion, import."""

@@ -1,8 +1,8 @@
 """The process that holds TensorFlow while a model is read, run in float and quantised.
 
-Started by `convert.py` through `tinyflow.worker`. Job: `model`, `convert`; beside it
-`calibration.npz` and `samples.npz`. Reply: `inputs`; beside it `model.tflite` and
-`float_outputs.npz`.
+Started by `convert.py` through `tinyflow.worker`. Job: `model`, and in `convert` the type of
+activations to convert it to, if at all; beside it `calibration.npz` and `samples.npz`. Reply:
+`inputs`; beside it `model.tflite` and `float_outputs.npz`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
         arrays: dict[str, Any] = {str(index): output for index, output in enumerate(outputs)}
         np.savez(folder / "float_outputs.npz", **arrays)
     if job.get("convert"):
-        content = _convert(model, _arrays(folder / "calibration.npz", model))
+        calibration = _arrays(folder / "calibration.npz", model)
+        content = _convert(model, calibration, job["convert"])
         (folder / "model.tflite").write_bytes(content)
     return {"inputs": [asdict(spec) for spec in model.inputs]}
 
@@ -112,8 +113,13 @@ def _predict(model: _FloatModel, samples: list[Array]) -> list[Array]:
     return [np.concatenate(parts).astype(np.float32) for parts in zip(*batches, strict=True)]
 
 
-def _convert(model: _FloatModel, calibration: list[Array]) -> bytes:
+def _convert(model: _FloatModel, calibration: list[Array], activations: str) -> bytes:
     import tensorflow as tf
+
+    operators = {
+        "int8": tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
+        "int16": tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+    }
 
     used: set[str] = set()
     signature = []
@@ -140,14 +146,15 @@ def _convert(model: _FloatModel, calibration: list[Array]) -> bytes:
         )
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = representative
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.int8
-        converter.inference_output_type = tf.int8
+        converter.target_spec.supported_ops = [operators[activations]]
+        converter.inference_input_type = tf.as_dtype(activations)
+        converter.inference_output_type = tf.as_dtype(activations)
         content: bytes = converter.convert()
     except Exception as error:
         raise ConversionError(
             f"{model.path}: the TFLite converter failed: {_words(error)}",
-            hint="A layer of this model has no int8 TFLite operator, or its graph is not static.",
+            hint=f"A layer of this model has no {activations} TFLite operator, or its graph is not "
+            "static.",
         ) from error
     return content
 

@@ -1,4 +1,4 @@
-"""Keras model to int8 .tflite: the real TFLite converter, in a process of its own."""
+"""Keras model to quantised .tflite: the real TFLite converter, in a process of its own."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 from tinyflow.errors import InputError
 from tinyflow.frontend.calibration import Array, CalibrationData, InputSpec
 from tinyflow.frontend.model_file import ModelKind, input_specs, model_kind, read_config
+from tinyflow.project import Activations
 from tinyflow.worker import OnLine, require_keras, run_worker
 
 _WORKER = "tinyflow.frontend._convert_worker"
@@ -26,7 +27,7 @@ class Conversion:
     """What the converter gave.
 
     Attributes:
-        path: the int8 .tflite.
+        path: the quantised .tflite.
         inputs: the model's inputs, in the .tflite's order.
         float_outputs: the float model's outputs for the evaluation samples, one array
             (samples, *shape) of float32 per output; None when no samples were given.
@@ -62,11 +63,12 @@ def quantize(
     calibration: CalibrationData,
     *,
     output_path: Path,
+    activations: Activations = "int8",
     samples: Sequence[Array] | None = None,
     timeout: float | None = DEFAULT_TIMEOUT,
     on_line: OnLine | None = None,
 ) -> Conversion:
-    """Full int8 post-training quantisation: int8 weights, activations, inputs and outputs.
+    """Full post-training quantisation: int8 weights; activations, inputs and outputs of one type.
 
     The batch is one. Ranges come from running the float model over all calibration samples.
     The result is the same to the byte for the same model and data.
@@ -75,6 +77,7 @@ def quantize(
         model_path: `.keras`, `.h5` or SavedModel folder.
         calibration: at least one sample; see `load_calibration`.
         output_path: the .tflite to write; it appears whole or not at all.
+        activations: the type of activations, inputs and outputs.
         samples: arrays, one per input, to run the float model on as well.
         timeout: seconds before the converter is stopped; None waits for ever.
         on_line: receives lines of progress.
@@ -86,7 +89,7 @@ def quantize(
     """
     with tempfile.TemporaryDirectory(prefix="tinyflow-") as name:
         folder = Path(name)
-        job = {"model": str(model_path.resolve()), "convert": True}
+        job = {"model": str(model_path.resolve()), "convert": activations}
         _save(folder / "calibration.npz", calibration.inputs)
         if samples is not None:
             _save(folder / "samples.npz", samples)

@@ -23,7 +23,7 @@ _CONFIG_LIMIT = 64 << 20
 _ARCHIVE_LIMIT = 2 << 30
 _WEIGHTS = "model.weights.h5"
 
-_FORMS = "A model is a .keras or .h5 file, a SavedModel folder, or an int8 .tflite."
+_FORMS = "A model is a .keras or .h5 file, a SavedModel folder, or a quantised .tflite."
 
 #: Layers that run code, or read files, that the model file names.
 _REFUSED_LAYERS = {
@@ -285,7 +285,7 @@ def _refuse_code(path: Path, config: dict[str, Any]) -> None:
                     raise InputError(
                         f"{path}: the layer {owner!r}: {reason}; refused, and nothing was executed",
                         hint="Use Keras's own layers, or hand over a SavedModel folder "
-                        "(model.export) or an int8 .tflite that you made yourself.",
+                        "(model.export) or a quantised .tflite that you made yourself.",
                     )
             elif "function_type" in value:
                 raise InputError(

@@ -98,17 +98,46 @@ class OperatorReader:
     def int8(self, *indices: int) -> None:
         """Check that activations are int8, quantised per tensor."""
         for index in indices:
-            tensor = self.tensors[index]
-            if tensor.dtype is DType.FLOAT32:
-                raise InputError(
-                    f"{self.path}: {self.kind} layer {self.name!r} computes in float32: "
-                    "the model is not fully quantised",
-                    hint=QUANTISE_HINT,
-                )
-            if tensor.dtype is not DType.INT8:
-                raise self.refuse(f"tensor {tensor.name!r} is {tensor.dtype.value}, expected int8")
+            self.typed(index, DType.INT8)
             self.computed(index)
             self.per_tensor(index)
+
+    def int8_or_int16(self, *indices: int) -> DType:
+        """Check that activations are all int8, or all int16 of zero point 0; gives the type."""
+        dtype = self.typed(indices[0], DType.INT8, DType.INT16)
+        for index in indices:
+            self.computed(index)
+            self.quantised(index, dtype)
+        return dtype
+
+    def quantised(self, index: int, dtype: DType) -> None:
+        """Check that a tensor is of that type and quantised per tensor, int16 by zero point 0."""
+        self.typed(index, dtype)
+        self.per_tensor(index)
+        tensor = self.tensors[index]
+        if dtype is DType.INT16 and tensor.q.zero_point:
+            raise self.refuse(f"tensor {tensor.name!r} is int16 with a zero point other than 0")
+
+    def unit_range(self, index: int) -> None:
+        """Check that an int16 tensor has the scale of functions that stay within -1 and 1."""
+        if self.tensors[index].q.scale != 1 / 32768:
+            raise self.refuse("the output's scale is not 1/32768")
+
+    def typed(self, index: int, *types: DType) -> DType:
+        """Check that a tensor has one of some integer types; gives which."""
+        tensor = self.tensors[index]
+        if tensor.dtype is DType.FLOAT32:
+            raise InputError(
+                f"{self.path}: {self.kind} layer {self.name!r} computes in float32: "
+                "the model is not fully quantised",
+                hint=QUANTISE_HINT,
+            )
+        if tensor.dtype not in types:
+            expected = " or ".join(dtype.value for dtype in types)
+            raise self.refuse(
+                f"tensor {tensor.name!r} is {tensor.dtype.value}, expected {expected}"
+            )
+        return tensor.dtype
 
     def computed(self, index: int) -> None:
         """Check that an operand is an activation."""
@@ -148,13 +177,14 @@ class OperatorReader:
         if tensor.quantization.axis not in (None, axis) and len(tensor.quantization.scales) > 1:
             raise self.refuse(f"the weights {tensor.name!r} are quantised along another dimension")
 
-    def bias(self, position: int) -> int | None:
-        """The bias, which must be a constant of int32; None where it is absent."""
+    def bias(self, position: int, *types: DType) -> int | None:
+        """The bias, a constant of int32 or of the types given; None where it is absent."""
         index = self.optional_input(position)
         if index is not None:
-            tensor = self.tensors[index]
-            if tensor.data is None or tensor.dtype is not DType.INT32:
-                raise self.refuse(f"the bias {tensor.name!r} is not a constant of int32")
+            tensor, expected = self.tensors[index], types or (DType.INT32,)
+            if tensor.data is None or tensor.dtype not in expected:
+                names = " or ".join(dtype.value for dtype in expected)
+                raise self.refuse(f"the bias {tensor.name!r} is not a constant of {names}")
         return index
 
     def activation(self, code: int) -> Activation:

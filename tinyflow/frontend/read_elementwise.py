@@ -31,12 +31,14 @@ from tinyflow.ir.types import DType
 
 def operands(at: OperatorReader, *positions: int) -> None:
     """Check int8 operands quantised per tensor, of which one at least is computed."""
-    found = [at.input(position) for position in positions]
-    for index in found:
-        if at.tensors[index].is_constant and at.tensors[index].dtype is DType.INT8:
-            at.per_tensor(index)
-        else:
-            at.int8(index)
+    _operands(at, DType.INT8, *positions)
+
+
+def _operands(at: OperatorReader, dtype: DType, *positions: int) -> None:
+    for index in (at.input(position) for position in positions):
+        at.quantised(index, dtype)
+        if not at.tensors[index].is_constant:
+            at.computed(index)
     if all(at.tensors[index].is_constant for index in indices(at.operator.inputs)):
         raise at.refuse("every operand is a constant")
 
@@ -46,8 +48,7 @@ def arithmetic(kind: type[Add] | type[Mul] | type[Sub], options: type[Any]) -> R
 
     def read(at: OperatorReader) -> Operator:
         activation = at.options(options).fusedActivationFunction
-        operands(at, 0, 1)
-        at.int8(at.output)
+        _operands(at, at.int8_or_int16(at.output), 0, 1)
         return kind(at.name, at.input(0), at.input(1), at.output, at.activation(activation))
 
     return read
@@ -55,8 +56,7 @@ def arithmetic(kind: type[Add] | type[Mul] | type[Sub], options: type[Any]) -> R
 
 def _extremum(kind: type[Maximum] | type[Minimum]) -> Read:
     def read(at: OperatorReader) -> Operator:
-        operands(at, 0, 1)
-        at.int8(at.output)
+        _operands(at, at.int8_or_int16(at.output), 0, 1)
         _one_quantization(at, at.input(0), at.input(1))
         return kind(at.name, at.input(0), at.input(1), at.output)
 

@@ -25,21 +25,31 @@ from tinyflow.ir.tables import (
     Rsqrt,
     Tanh,
 )
-from tinyflow.ir.types import Activation
+from tinyflow.ir.types import Activation, DType
 
 #: Beyond this the reference's shifts and casts are not defined.
 _LARGEST_RATIO = 2.0**30
+#: Input scales of int16 LOGISTIC and TANH whose multiplier to 1 / (3 * 4096) fits the reference's
+#: 15 bits: below the least it is 0.
+_SIGMOID_SCALES = (2.0**-31 / (3 * 4096), 2.0**15 / (3 * 4096))
 #: Elements of a row up to which the reference's sum of exponentials cannot overflow.
 _LONGEST_LOG_SOFTMAX = 4095
 
 
-def _quantizations(at: OperatorReader) -> tuple[Quantization, Quantization]:
-    at.int8(at.input(0), at.output)
-    source, output = at.tensors[at.input(0)].q, at.tensors[at.output].q
-    for quantization in (source, output):
-        if not -128 <= quantization.zero_point <= 127:
-            raise at.refuse(f"the zero point {quantization.zero_point} is not of int8")
-    return source, output
+def _quantizations(at: OperatorReader, *more: DType) -> tuple[Quantization, Quantization]:
+    """Check that input and output are both int8, or of one further type."""
+    if at.tensors[at.input(0)].dtype in more:
+        at.int8_or_int16(at.input(0), at.output)
+    else:
+        at.int8(at.input(0), at.output)
+    source, output = at.tensors[at.input(0)], at.tensors[at.output]
+    limits = np.iinfo(source.dtype.value)
+    for quantization in (source.q, output.q):
+        if not limits.min <= quantization.zero_point <= limits.max:
+            raise at.refuse(
+                f"the zero point {quantization.zero_point} is not of {source.dtype.value}"
+            )
+    return source.q, output.q
 
 
 def _fixed_output(at: OperatorReader, scale: float, zero_point: int, name: str) -> None:
@@ -49,20 +59,31 @@ def _fixed_output(at: OperatorReader, scale: float, zero_point: int, name: str) 
         raise at.refuse(f"the output's scale is not {name} or its zero point not {zero_point}")
 
 
-def _near_scales(at: OperatorReader) -> None:
+def _near_scales(at: OperatorReader, *more: DType) -> None:
     """Check that the input's scale is not absurdly greater than the output's."""
-    source, output = _quantizations(at)
+    source, output = _quantizations(at, *more)
     if source.scale / output.scale > _LARGEST_RATIO:
         raise at.refuse("the input's scale is more than 2^30 times the output's")
 
 
+def _sigmoid(at: OperatorReader, scale: float, zero_point: int, name: str) -> None:
+    """Check what both sigmoid functions have for int8, `name` being the scale's, or for int16."""
+    if at.tensors[at.output].dtype is not DType.INT16:
+        return _fixed_output(at, scale, zero_point, name)
+    at.int8_or_int16(at.input(0), at.output)
+    at.unit_range(at.output)
+    least, limit = _SIGMOID_SCALES
+    if not least <= at.tensors[at.input(0)].q.scale < limit:
+        raise at.refuse("the input's scale is 8/3 or more, or below 4e-14")
+
+
 def _logistic(at: OperatorReader) -> Operator:
-    _fixed_output(at, 1 / 256, -128, "1/256")
+    _sigmoid(at, 1 / 256, -128, "1/256")
     return Logistic(at.name, at.input(0), at.output)
 
 
 def _tanh(at: OperatorReader) -> Operator:
-    _fixed_output(at, 1 / 128, 0, "1/128")
+    _sigmoid(at, 1 / 128, 0, "1/128")
     return Tanh(at.name, at.input(0), at.output)
 
 
@@ -75,16 +96,16 @@ def _hard_swish(at: OperatorReader) -> Operator:
     return HardSwish(at.name, at.input(0), at.output)
 
 
-def _scaled(kind: type[Function]) -> Read:
+def _scaled(kind: type[Function], *more: DType) -> Read:
     def read(at: OperatorReader) -> Operator:
-        _near_scales(at)
+        _near_scales(at, *more)
         return kind(at.name, at.input(0), at.output)
 
     return read
 
 
 def _relu6(at: OperatorReader) -> Operator:
-    _quantizations(at)
+    _quantizations(at, DType.INT16)
     return Relu6(at.name, at.input(0), at.output)
 
 
@@ -97,8 +118,8 @@ def _relu_n1_to_1(at: OperatorReader) -> Operator:
 
 def _leaky_relu(at: OperatorReader) -> Operator:
     options = at.options(schema.LeakyReluOptionsT)
-    source, output = _quantizations(at)
-    _near_scales(at)
+    source, output = _quantizations(at, DType.INT16)
+    _near_scales(at, DType.INT16)
     alpha = float(np.float32(options.alpha))
     if not math.isfinite(alpha) or abs(alpha) * source.scale / output.scale > _LARGEST_RATIO:
         raise at.refuse(f"alpha is {alpha}")
@@ -150,7 +171,7 @@ READERS: dict[str, Read] = {
     "LEAKY_RELU": _leaky_relu,
     "LOGISTIC": _logistic,
     "LOG_SOFTMAX": _log_softmax,
-    "RELU": _scaled(Relu),
+    "RELU": _scaled(Relu, DType.INT16),
     "RELU6": _relu6,
     "RELU_N1_TO_1": _relu_n1_to_1,
     "RSQRT": _rsqrt,

@@ -25,7 +25,8 @@ from tinyflow.ir.windows import (
 
 def _transpose_conv(at: OperatorReader) -> Operator:
     options = at.options(schema.TransposeConvOptionsT)
-    at.int8(at.input(2), at.output)
+    activations = at.int8_or_int16(at.input(2), at.output)
+    accumulator = DType.INT32 if activations is DType.INT8 else DType.INT64
     at.weights(at.input(1), axis=0)
     at.image(at.input(1), at.input(2), at.output)
     due = at.integers(0)
@@ -35,10 +36,11 @@ def _transpose_conv(at: OperatorReader) -> Operator:
         at.name,
         at.input(2),
         at.input(1),
-        at.bias(3),
+        at.bias(3, accumulator),
         at.output,
         at.window(options),
         at.activation(options.fusedActivationFunction),
+        accumulator=accumulator,
     )
 
 
@@ -67,7 +69,7 @@ def _axes(at: OperatorReader) -> tuple[int, ...]:
 
 
 def _sum(at: OperatorReader) -> Operator:
-    at.int8(at.input(0), at.output)
+    at.int8_or_int16(at.input(0), at.output)
     return Sum(at.name, at.input(0), at.output, _axes(at))
 
 

@@ -1,4 +1,4 @@
-"""Import of an int8 .tflite into the IR: its tensors, and its operators through `IMPORTERS`."""
+"""Import of a quantised .tflite into the IR: its tensors, and its operators through `IMPORTERS`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _DTYPE_NAMES = {
 
 
 def import_model(content: bytes, path: Path, *, name: str) -> Graph:
-    """Read an int8 .tflite into a verified graph called `name`.
+    """Read a quantised .tflite into a verified graph called `name`.
 
     Args:
         content: the file's bytes, as `read_tflite` gives them.
@@ -141,14 +141,13 @@ class _Importer:
         if dtype is None:
             raise UnsupportedError(
                 f"{self.path}: tensor {name!r} has the type {_DTYPE_NAMES.get(raw.type, raw.type)}",
-                hint="tinyflow compiles int8 models with int8, uint8 or float32 at the edges.",
+                hint="tinyflow compiles models of int8 or int16 activations and int8 weights, with "
+                "int8, uint8, int16 or float32 at the edges.",
             )
         if raw.sparsity is not None:
             raise UnsupportedError(f"{self.path}: tensor {name!r} is stored sparse")
         shape = tuple(indices(raw.shape))
         data, quantization = self._data(raw, shape, dtype), self._quantization(raw)
-        if dtype is DType.INT64 and data is not None:
-            raise UnsupportedError(f"{self.path}: the constant {name!r} is int64")
         if not raw.isVariable:
             return Tensor(name, shape, dtype, quantization, data)
         if data is not None:

@@ -5,7 +5,9 @@ One function per operator; `IMPORTERS` is the list of what tinyflow compiles.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -35,13 +37,26 @@ from tinyflow.ir.operators import (
 )
 from tinyflow.ir.types import DType
 
-_WEIGHTS = (DType.INT8, DType.INT4)
+
+def _weight_types(activations: DType) -> tuple[DType, ...]:
+    return (DType.INT8, DType.INT4) if activations is DType.INT8 else (DType.INT8,)
+
+
+def _bias(at: OperatorReader, activations: DType, options: Any) -> tuple[int | None, DType]:
+    """The bias, and the type of sums, which int16 activations take from it or from the options."""
+    if activations is DType.INT8:
+        return at.bias(2), DType.INT32
+    bias = at.bias(2, DType.INT32, DType.INT64)
+    if bias is not None:
+        return bias, at.tensors[bias].dtype
+    narrow = options.quantizedBiasType == schema.TensorType.INT32
+    return None, DType.INT32 if narrow else DType.INT64
 
 
 def _conv_2d(at: OperatorReader) -> Operator:
     options = at.options(schema.Conv2DOptionsT)
-    at.int8(at.input(0), at.output)
-    at.weights(at.input(1), axis=0, types=_WEIGHTS)
+    activations = at.int8_or_int16(at.input(0), at.output)
+    at.weights(at.input(1), axis=0, types=_weight_types(activations))
     at.image(at.input(0), at.input(1))
     channels, shape = at.tensors[at.input(0)].shape[-1], at.tensors[at.input(1)].shape
     filters, depth = shape[0], shape[-1]
@@ -50,58 +65,64 @@ def _conv_2d(at: OperatorReader) -> Operator:
             f"grouped convolution ({channels} input channels, filters of {depth}): "
             f"{filters} filters make no whole groups"
         )
+    bias, accumulator = _bias(at, activations, options)
     return Conv2D(
         at.name,
         at.input(0),
         at.input(1),
-        at.bias(2),
+        bias,
         at.output,
         at.window(options, dilated=True),
         at.activation(options.fusedActivationFunction),
+        accumulator=accumulator,
     )
 
 
 def _depthwise_conv_2d(at: OperatorReader) -> Operator:
     options = at.options(schema.DepthwiseConv2DOptionsT)
-    at.int8(at.input(0), at.output)
-    at.weights(at.input(1), axis=3, types=_WEIGHTS)
+    activations = at.int8_or_int16(at.input(0), at.output)
+    at.weights(at.input(1), axis=3, types=_weight_types(activations))
     at.image(at.input(0), at.input(1))
     channels = at.tensors[at.input(0)].shape[-1]
+    accumulator = DType.INT32 if activations is DType.INT8 else DType.INT64
     return DepthwiseConv2D(
         at.name,
         at.input(0),
         at.input(1),
-        at.bias(2),
+        at.bias(2, accumulator),
         at.output,
         at.window(options, dilated=True),
         at.tensors[at.input(1)].shape[-1] // max(1, channels),
         at.activation(options.fusedActivationFunction),
+        accumulator=accumulator,
     )
 
 
 def _fully_connected(at: OperatorReader) -> Operator:
     options = at.options(schema.FullyConnectedOptionsT)
-    at.int8(at.input(0), at.output)
-    if at.tensors[at.input(1)].is_constant:
-        at.weights(at.input(1), axis=0, types=_WEIGHTS)
+    activations = at.int8_or_int16(at.input(0), at.output)
+    if at.tensors[at.input(1)].is_constant or activations is DType.INT16:
+        at.weights(at.input(1), axis=0, types=_weight_types(activations))
     else:
         at.int8(at.input(1))
     if options.weightsFormat != 0:
         raise at.refuse("shuffled weights")
+    bias, accumulator = _bias(at, activations, options)
     return FullyConnected(
         at.name,
         at.input(0),
         at.input(1),
-        at.bias(2),
+        bias,
         at.output,
         at.activation(options.fusedActivationFunction),
+        accumulator=accumulator,
     )
 
 
 def _pool(kind: type[AveragePool2D] | type[MaxPool2D]) -> Callable[[OperatorReader], Operator]:
     def read(at: OperatorReader) -> Operator:
         options = at.options(schema.Pool2DOptionsT)
-        at.int8(at.input(0), at.output)
+        at.int8_or_int16(at.input(0), at.output)
         at.same_quantization(at.input(0), at.output)
         kernel = (int(options.filterHeight), int(options.filterWidth))
         if min(kernel) < 1:
@@ -119,7 +140,7 @@ def _pool(kind: type[AveragePool2D] | type[MaxPool2D]) -> Callable[[OperatorRead
 
 
 def _mean(at: OperatorReader) -> Operator:
-    at.int8(at.input(0), at.output)
+    at.int8_or_int16(at.input(0), at.output)
     rank = len(at.tensors[at.input(0)].shape)
     axes = tuple(sorted({axis + rank if axis < 0 else axis for axis in at.integers(1)}))
     return Mean(at.name, at.input(0), at.output, axes)
@@ -127,9 +148,11 @@ def _mean(at: OperatorReader) -> Operator:
 
 def _softmax(at: OperatorReader) -> Operator:
     options = at.options(schema.SoftmaxOptionsT)
-    at.int8(at.input(0), at.output)
+    activations = at.int8_or_int16(at.input(0), at.output)
     quantization = at.tensors[at.output].q
-    if (quantization.scale, quantization.zero_point) != (1 / 256, -128):
+    if activations is DType.INT16:
+        at.unit_range(at.output)
+    elif (quantization.scale, quantization.zero_point) != (1 / 256, -128):
         raise at.refuse("the output's scale is not 1/256 or its zero point not -128")
     beta = float(np.float32(options.beta))
     if not 0 < beta < float("inf"):
@@ -138,21 +161,29 @@ def _softmax(at: OperatorReader) -> Operator:
 
 
 def _pad(at: OperatorReader) -> Operator:
-    at.int8(at.input(0), at.output)
+    at.int8_or_int16(at.input(0), at.output)
     at.same_quantization(at.input(0), at.output)
     flat = at.integers(1)
     return Pad(at.name, at.input(0), at.output, tuple(zip(flat[0::2], flat[1::2], strict=False)))
 
 
+_EIGHT_BITS = (DType.INT8, DType.UINT8)
+#: What QUANTIZE turns to what.
+_QUANTIZED = {
+    *itertools.product((DType.FLOAT32, *_EIGHT_BITS), _EIGHT_BITS),
+    *itertools.product((DType.FLOAT32, DType.INT8, DType.INT16), (DType.INT16,)),
+    (DType.INT16, DType.INT8),
+}
+
+
 def _quantize(at: OperatorReader) -> Operator:
     at.computed(at.input(0))
-    at.per_tensor(at.output)
-    source = at.tensors[at.input(0)]
-    allowed = {DType.FLOAT32, DType.INT8, DType.UINT8}
-    if source.dtype not in allowed or at.tensors[at.output].dtype not in {DType.INT8, DType.UINT8}:
-        raise at.refuse(f"from {source.dtype.value} to {at.tensors[at.output].dtype.value}")
+    source, output = at.tensors[at.input(0)], at.tensors[at.output]
+    if (source.dtype, output.dtype) not in _QUANTIZED:
+        raise at.refuse(f"from {source.dtype.value} to {output.dtype.value}")
+    at.quantised(at.output, output.dtype)
     if source.dtype is not DType.FLOAT32:
-        at.per_tensor(at.input(0))
+        at.quantised(at.input(0), source.dtype)
     elif at.input(0) not in indices(at.subgraph.inputs):
         raise at.refuse("float32 inside the model, not at its input")
     return Quantize(at.name, at.input(0), at.output)
@@ -160,9 +191,7 @@ def _quantize(at: OperatorReader) -> Operator:
 
 def _dequantize(at: OperatorReader) -> Operator:
     at.computed(at.input(0))
-    at.per_tensor(at.input(0))
-    if at.tensors[at.input(0)].dtype not in {DType.INT8, DType.UINT8}:
-        raise at.refuse(f"from {at.tensors[at.input(0)].dtype.value}")
+    at.quantised(at.input(0), at.typed(at.input(0), *_EIGHT_BITS, DType.INT16))
     if at.output not in indices(at.subgraph.outputs):
         raise at.refuse("float32 inside the model, not at its output", QUANTISE_HINT)
     return Dequantize(at.name, at.input(0), at.output)

@@ -7,10 +7,10 @@ fully connected OI.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
-from tinyflow.ir.types import Activation, Padding
+from tinyflow.ir.types import Activation, DType, Padding
 
 TensorId = int
 
@@ -94,7 +94,10 @@ class Window:
 
 @dataclass(frozen=True)
 class Weighted(Operator):
-    """What operators with constant weights share; `bias` is None where it is all zeros."""
+    """What operators with constant weights share; `bias` is None where it is all zeros.
+
+    `accumulator` is the type of sums: int32, or int64 where int16 activations ask for it.
+    """
 
     input_fields = ("input", "weights", "bias")
 
@@ -102,6 +105,8 @@ class Weighted(Operator):
     weights: TensorId
     bias: TensorId | None
     output: TensorId
+    _: KW_ONLY
+    accumulator: DType = DType.INT32
 
 
 @dataclass(frozen=True)

@@ -92,3 +92,8 @@ def activation_range(
             return max(low, quantize(0.0)), min(high, quantize(6.0))
         case Activation.RELU_N1_TO_1:
             return max(low, quantize(-1.0)), min(high, quantize(1.0))
+
+
+def int16_range(activation: Activation, quantization: Quantization) -> tuple[int, int]:
+    """The clamp of a fused activation on an int16 output."""
+    return activation_range(activation, quantization, -(1 << 15), (1 << 15) - 1)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tinyflow.kernels.base import Maker
-from tinyflow.kernels.select import KERNELS
+from tinyflow.kernels.select import INT16_KERNELS, KERNELS
 
 _TYPE = r"(?:u?int(?:4|8|16|32|64)|float32|bool)"
 #: The element types that a constraint begins with, as in "int8 or int16 to float32".
@@ -39,7 +39,7 @@ class Service:
 def services() -> tuple[Service, ...]:
     """All of them, by operator; of one operator the kernel preferred first."""
     found = {
-        kind.kind: [_service(kind.kind, maker) for maker in makers]
+        kind.kind: [_service(kind.kind, maker) for maker in (*makers, *INT16_KERNELS.get(kind, ()))]
         for kind, makers in KERNELS.items()
     }
     return tuple(service for name in sorted(found) for service in dict.fromkeys(found[name]))

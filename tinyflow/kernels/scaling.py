@@ -35,10 +35,15 @@ def rescale(source: Tensor, output: Tensor) -> FixedPoint:
 
 
 ADD_LEFT_SHIFT = 20
+ADD_LEFT_SHIFT_INT16 = 15
 
 
 def add_multipliers(
-    operator: Operator, left: Tensor, right: Tensor, output: Tensor
+    operator: Operator,
+    left: Tensor,
+    right: Tensor,
+    output: Tensor,
+    left_shift: int = ADD_LEFT_SHIFT,
 ) -> tuple[FixedPoint, FixedPoint, FixedPoint]:
     """Multipliers of both operands and of the sum or difference (`add_common.cc` of TFLM).
 
@@ -48,7 +53,7 @@ def add_multipliers(
     return (
         fraction(operator, left.q.scale / twice_max),
         fraction(operator, right.q.scale / twice_max),
-        fraction(operator, twice_max / ((1 << ADD_LEFT_SHIFT) * output.q.scale)),
+        fraction(operator, twice_max / ((1 << left_shift) * output.q.scale)),
     )
 
 

@@ -20,11 +20,13 @@ from tinyflow.ir.operators import (
     Reshape,
     Softmax,
 )
+from tinyflow.ir.types import DType
 from tinyflow.kernels.base import Kernel, Maker
 from tinyflow.kernels.cmsis_nn import convolution, elementwise, fully_connected, pooling
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.portable import elementwise as portable_elementwise
 from tinyflow.kernels.portable import int4 as portable_int4
+from tinyflow.kernels.portable import int16 as portable_int16
 from tinyflow.kernels.portable import kernels as portable
 from tinyflow.kernels.portable import movement as portable_movement
 from tinyflow.kernels.portable import state as portable_state
@@ -57,6 +59,14 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     **portable_state.KERNELS,
 }
 
+#: The kernels of operators on int16, where they are others than those of `KERNELS`.
+INT16_KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
+    **portable_elementwise.INT16_KERNELS,
+    **portable_int16.KERNELS,
+    **portable_movement.INT16_KERNELS,
+    **portable_windows.INT16_KERNELS,
+}
+
 
 def select_kernels(graph: Graph, board: Board, cmsis: CmsisNN) -> tuple[Kernel, ...]:
     """A kernel for each operator of the graph, in order.
@@ -67,8 +77,15 @@ def select_kernels(graph: Graph, board: Board, cmsis: CmsisNN) -> tuple[Kernel, 
     return tuple(_select(operator, graph, board, cmsis) for operator in graph.operators)
 
 
+def _makers(operator: Operator, graph: Graph) -> tuple[Maker, ...]:
+    kernels = KERNELS[type(operator)]
+    if graph.tensors[next(iter(operator.outputs()))].dtype is DType.INT16:
+        return INT16_KERNELS.get(type(operator), kernels)
+    return kernels
+
+
 def _select(operator: Operator, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel:
-    for make in KERNELS[type(operator)]:
+    for make in _makers(operator, graph):
         kernel = make(operator, graph, board, cmsis)
         if kernel is not None:
             return kernel

@@ -103,7 +103,7 @@ def _summary(report: Report) -> Table:
     if report.accuracy is not None:
         accuracy = report.accuracy
         shown = "" if accuracy.float_ is None else f"float {accuracy.float_:.2f} %, "
-        shown += "" if accuracy.int8 is None else f"int8 {accuracy.int8:.2f} %, "
+        shown += "" if accuracy.int8 is None else f"quantised {accuracy.int8:.2f} %, "
         table.add_row(
             "accuracy",
             f"{shown}device {accuracy.device:.2f} % ({accuracy.samples:,} samples)",

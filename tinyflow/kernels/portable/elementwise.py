@@ -28,10 +28,11 @@ from tinyflow.ir.elementwise import (
 )
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Add, Operator
-from tinyflow.ir.quantization import FixedPoint, activation_range
+from tinyflow.ir.quantization import FixedPoint, activation_range, int16_range
 from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.scaling import (
+    ADD_LEFT_SHIFT_INT16,
     add_multipliers,
     fraction,
     output_multiplier,
@@ -250,6 +251,42 @@ def _operands(op: Operator, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
     return left, right, output_of(graph, op)
 
 
+def mul_s16(op: Mul, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """MUL: int16, broadcast in up to five loops, one operand may be constant."""
+    left, right, output = _operands(op, graph)
+    return _kernel(
+        op,
+        graph,
+        "tf_mul_s16",
+        "mul_s16",
+        multiplier=output_multiplier(op, left.q.scale * right.q.scale / output.q.scale),
+        range=int16_range(op.activation, output.q),
+    )
+
+
+def sum_s16(op: Add | Sub, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """ADD and SUB: int16, broadcast in up to five loops, one operand may be constant."""
+    left, right, output = _operands(op, graph)
+    return _kernel(
+        op,
+        graph,
+        "tf_sum_s16",
+        "sum_s16",
+        sign=1 if isinstance(op, Add) else -1,
+        multipliers=add_multipliers(op, left, right, output, ADD_LEFT_SHIFT_INT16),
+        range=int16_range(op.activation, output.q),
+    )
+
+
+def extremum_s16(
+    op: Maximum | Minimum, graph: Graph, board: Board, cmsis: CmsisNN
+) -> Kernel | None:
+    """MAXIMUM and MINIMUM: int16 of one scale, broadcast in up to five loops, one operand may be
+    constant.
+    """
+    return _kernel(op, graph, f"tf_{op.kind.lower()}_s16", "extremum_s16")
+
+
 _COMPARISONS: tuple[type[Comparison], ...] = (
     Equal,
     NotEqual,
@@ -269,4 +306,11 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     Select: (select_s8,),
     SelectV1: (select_v1_s8,),
     **{kind: (_comparison(kind.kind),) for kind in _COMPARISONS},
+}
+INT16_KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
+    Add: (sum_s16,),
+    Maximum: (extremum_s16,),
+    Minimum: (extremum_s16,),
+    Mul: (mul_s16,),
+    Sub: (sum_s16,),
 }

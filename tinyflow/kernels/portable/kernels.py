@@ -14,6 +14,9 @@ from tinyflow.kernels.cmsis_nn.elementwise import add_context, same_shapes, soft
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.scaling import mean_multiplier, rescale
 
+#: Of the functions that convert between types.
+_SUFFIXES = {DType.INT8: "s8", DType.UINT8: "u8", DType.INT16: "s16"}
+
 
 def add_s8(op: Add, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """ADD: int8, computed operands of the same shape."""
@@ -96,9 +99,11 @@ def softmax_s8(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kerne
 
 
 def quantize(op: Quantize, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """QUANTIZE: float32, int8 or uint8 to int8 or uint8."""
+    """QUANTIZE: float32, int8, uint8 or int16 to int8, uint8 or int16; not between uint8 and
+    int16, and float32 at the model's inputs only.
+    """
     source, output = graph.tensors[op.input], output_of(graph, op)
-    suffix = "s8" if output.dtype is DType.INT8 else "u8"
+    suffix = _SUFFIXES[output.dtype]
     if source.dtype is DType.FLOAT32:
         return Kernel(
             op,
@@ -107,7 +112,7 @@ def quantize(op: Quantize, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel
             "portable/quantize.c.j2",
             {"function": f"tf_quantize_f32_{suffix}", "source": source, "output": output},
         )
-    function = f"tf_requantize_{'s8' if source.dtype is DType.INT8 else 'u8'}_{suffix}"
+    function = f"tf_requantize_{_SUFFIXES[source.dtype]}_{suffix}"
     return Kernel(
         op,
         function,
@@ -123,9 +128,9 @@ def quantize(op: Quantize, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel
 
 
 def dequantize(op: Dequantize, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """DEQUANTIZE: int8 or uint8 to float32."""
+    """DEQUANTIZE: int8, uint8 or int16 to float32."""
     source, output = graph.tensors[op.input], output_of(graph, op)
-    function = f"tf_dequantize_{'s8' if source.dtype is DType.INT8 else 'u8'}_f32"
+    function = f"tf_dequantize_{_SUFFIXES[source.dtype]}_f32"
     return Kernel(
         op,
         function,

@@ -44,7 +44,7 @@ from tinyflow.ir.movement import (
     Unpack,
     height_by_width,
 )
-from tinyflow.ir.operators import Operator, Unary
+from tinyflow.ir.operators import Operator, Pad, Unary
 from tinyflow.ir.quantization import round_half_away
 from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
@@ -413,6 +413,21 @@ def batch_to_space(op: BatchToSpace, graph: Graph, board: Board, cmsis: CmsisNN)
     return _by_table(op, "tf_take", tables, 1)
 
 
+def pad_s16(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """PAD: int16, up to 5 dimensions."""
+    _bounded(op, graph)
+    source, output = graph.tensors[op.input], output_of(graph, op)
+    if len(source.shape) > RANK:
+        raise UnsupportedError(f"PAD layer {op.name!r}: rank {len(source.shape)}, at most {RANK}")
+    tables = [
+        (np.arange(extent) + before) * step
+        for extent, (before, _), step in zip(
+            source.shape, op.paddings, _memory(output).strides, strict=True
+        )
+    ]
+    return _by_table(op, "tf_put", tables, source.dtype.itemsize, value=0, size=output.size)
+
+
 KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     BatchToSpace: (batch_to_space,),
     BroadcastTo: (broadcast_to,),
@@ -436,3 +451,4 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     Transpose: (transpose,),
     Unpack: (cut,),
 }
+INT16_KERNELS: dict[type[Operator], tuple[Maker, ...]] = {Pad: (pad_s16,)}

@@ -192,6 +192,8 @@ class _Loops:
 
 
 _LOOPS = 3
+#: Elements of int16 whose sum is sure to fit 32 bits.
+_MOST_INT16 = (1 << 16) - 1
 
 
 def _loops(operator: Operator, shape: Sequence[int], axes: Sequence[int]) -> _Loops:
@@ -236,6 +238,33 @@ def sum_s8(op: Sum, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None
 
 def _sum_context(source: Tensor, output: Tensor, loops: _Loops, point: Any) -> dict[str, Any]:
     return {"source": source, "output": output, "loops": loops, "multiplier": point}
+
+
+def mean_s16(op: Mean, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """MEAN: int16, any axes, at most 65535 elements to one."""
+    source, output = graph.tensors[op.input], output_of(graph, op)
+    loops = _int16_loops(op, source)
+    point = mean_multiplier(source, output, loops.count)
+    return _kernel(op, "reduce_sum_s16", _sum_context(source, output, loops, point))
+
+
+def sum_s16(op: Sum, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """SUM: int16, any axes, at most 65535 elements to one."""
+    source, output = graph.tensors[op.input], output_of(graph, op)
+    loops = _int16_loops(op, source)
+    context = _sum_context(source, output, loops, rescale(source, output))
+    return _kernel(op, "reduce_sum_s16", context)
+
+
+def _int16_loops(op: Mean | Sum, source: Tensor) -> _Loops:
+    """Loops whose sums of int16 fit 32 bits."""
+    loops = _loops(op, source.shape, op.axes)
+    if loops.count > _MOST_INT16:
+        raise UnsupportedError(
+            f"{op.kind} layer {op.name!r}: {loops.count} elements of int16 to one, "
+            f"at most {_MOST_INT16}: the reference's sum can overflow"
+        )
+    return loops
 
 
 def reduce_extreme_s8(op: Reduction, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
@@ -299,3 +328,4 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     Sum: (sum_s8,),
     TransposeConv: (transpose_conv_s8,),
 }
+INT16_KERNELS: dict[type[Operator], tuple[Maker, ...]] = {Mean: (mean_s16,), Sum: (sum_s16,)}
