@@ -79,7 +79,10 @@ void tf_requantize_u8_s8(const tf_requantize_params *params, const uint8_t *inpu
 void tf_requantize_u8_u8(const tf_requantize_params *params, const uint8_t *input, uint8_t *output,
                          size_t elements);
 
-/* round(input / scale) + zero_point, halves away from zero, saturated; NaN gives the zero point. */
+/*
+ * round(input / scale) + zero_point, halves away from zero, saturated up to 2^31 steps; beyond, and
+ * for NaN, the result is the reference's on x86, see tf_quantize.c.
+ */
 void tf_quantize_f32_s8(const float *input, int8_t *output, size_t elements, float scale,
                         int32_t zero_point);
 void tf_quantize_f32_u8(const float *input, uint8_t *output, size_t elements, float scale,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance import elementwise, int4, movement, state, tables, windows
+from tests.conformance import elementwise, floats, int4, litert, movement, state, tables, windows
 from tests.conformance.driver import Case, check, groups
 from tests.support.cores import cortex_m0plus
 
@@ -18,7 +18,9 @@ pytestmark = pytest.mark.skipif(
 
 FAMILIES: dict[str, dict[str, Case]] = {
     "elementwise": elementwise.CASES,
+    "floats": floats.CASES,
     "int4": int4.CASES,
+    "litert": litert.CASES,
     "movement": movement.CASES,
     "state": state.CASES,
     "tables": tables.CASES,

@@ -18,7 +18,7 @@ from tinyflow.frontend import (
     read_tables,
     read_windows,
 )
-from tinyflow.frontend.operator_reader import QUANTISE_HINT, OperatorReader, Read, indices
+from tinyflow.frontend.operator_reader import OperatorReader, Read
 from tinyflow.ir.operators import (
     Add,
     AveragePool2D,
@@ -138,8 +138,9 @@ def _softmax(at: OperatorReader) -> Operator:
 
 
 def _pad(at: OperatorReader) -> Operator:
-    at.int8(at.input(0), at.output)
-    at.same_quantization(at.input(0), at.output)
+    read_movement.moved(at, at.input(0), DType.INT8)
+    if len(at.tensors[at.input(0)].shape) > 5:
+        raise at.refuse("more than five dimensions")
     flat = at.integers(1)
     return Pad(at.name, at.input(0), at.output, tuple(zip(flat[0::2], flat[1::2], strict=False)))
 
@@ -153,8 +154,6 @@ def _quantize(at: OperatorReader) -> Operator:
         raise at.refuse(f"from {source.dtype.value} to {at.tensors[at.output].dtype.value}")
     if source.dtype is not DType.FLOAT32:
         at.per_tensor(at.input(0))
-    elif at.input(0) not in indices(at.subgraph.inputs):
-        raise at.refuse("float32 inside the model, not at its input")
     return Quantize(at.name, at.input(0), at.output)
 
 
@@ -163,8 +162,8 @@ def _dequantize(at: OperatorReader) -> Operator:
     at.per_tensor(at.input(0))
     if at.tensors[at.input(0)].dtype not in {DType.INT8, DType.UINT8}:
         raise at.refuse(f"from {at.tensors[at.input(0)].dtype.value}")
-    if at.output not in indices(at.subgraph.outputs):
-        raise at.refuse("float32 inside the model, not at its output", QUANTISE_HINT)
+    if at.tensors[at.output].dtype is not DType.FLOAT32:
+        raise at.refuse(f"to {at.tensors[at.output].dtype.value}")
     return Dequantize(at.name, at.input(0), at.output)
 
 

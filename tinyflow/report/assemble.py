@@ -10,6 +10,7 @@ from tinyflow.codegen.model import ModelCode
 from tinyflow.codegen.names import layer_title
 from tinyflow.emulate.verify import Verification
 from tinyflow.ir.graph import Graph, Tensor
+from tinyflow.ir.plain import is_float
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.project import BudgetTable
 from tinyflow.report.model import (
@@ -75,10 +76,11 @@ def assemble_report(
         layers=tuple(
             LayerSection(
                 name=layer_title(layer.kernel.operator.name),
-                operator=layer.kernel.operator.kind,
+                operator=layer.kernel.operator.title,
                 kernel=layer.kernel.function,
                 macs=layer.kernel.macs,
                 instructions=instructions,
+                float32=is_float(graph, layer.kernel.operator),
             )
             for layer, instructions in zip(
                 code.layers, verification.layer_instructions, strict=True

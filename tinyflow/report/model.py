@@ -106,13 +106,14 @@ class AccuracySection(_Section):
 
 
 class LayerSection(_Section):
-    """One layer that runs code."""
+    """One layer that runs code; `float32` is true where it was left unquantised."""
 
     name: str
     operator: str
     kernel: str
     macs: int
     instructions: int
+    float32: bool = False
 
 
 class KernelsSection(_Section):
