@@ -39,6 +39,7 @@ from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.catalogue import services
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
 from tinyflow.kernels.select import select_kernels
+from tinyflow.passes import optimise
 from tinyflow.project import Project
 from tinyflow.report.model import Report
 
@@ -356,7 +357,7 @@ def _probed(kind: str, copy: CmsisNN) -> Iterator[Kernel]:
     board = load_board("stm32f746")
     for graph in _examples():
         for kernel in select_kernels(graph, board, copy):
-            if kernel.operator.kind == kind:
+            if kernel.operator.title == kind:
                 yield kernel
 
 
@@ -366,7 +367,10 @@ def _examples() -> tuple[Graph, ...]:
     contents = [case() for case in CASES.values()]
     for family in FAMILIES.values():
         contents += [model_of({name: case}) for name, case in family.items()]
-    return tuple(import_model(content, Path("case"), name="case") for content in contents)
+    path = Path("case")
+    return tuple(
+        optimise(import_model(content, path, name="case"), content, path) for content in contents
+    )
 
 
 #: What may stand between markers.

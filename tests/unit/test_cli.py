@@ -58,7 +58,7 @@ def test_operators(tinyflow: CommandLine) -> None:
     assert all(service["types"] or service["attributes"] for service in listed)
     convolution = tinyflow("operators", "conv_2d", "--json").json
     assert {service["library"] for service in convolution} == {"CMSIS-NN", "tinyflow"}
-    assert {service["types"] for service in convolution} == {"int8", "float32"}
+    assert {"int8", "float32"} <= {service["types"] for service in convolution}
     table = tinyflow("operators", "SOFTMAX").out
     assert "SOFTMAX" in table and "ADD" not in table
     tinyflow.refused(3, "operators", "FOO", says=("FOO", "tinyflow operators"))
