@@ -39,6 +39,7 @@ from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.catalogue import Service, services
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
 from tinyflow.kernels.select import select_kernels
+from tinyflow.passes import optimise
 from tinyflow.project import Project
 from tinyflow.report.model import Report
 from tinyflow.timing.cores import PIPELINES
@@ -347,9 +348,13 @@ zero points of 0, quantised per tensor; int8, uint8, int16 and float32 may stand
 inputs and outputs, where QUANTIZE and DEQUANTIZE convert; ARG_MAX and ARG_MIN may give int64.
 
 Every kernel gives the very bytes of the reference kernel of TensorFlow Lite Micro (TFLM) or, where
-TFLM has none, of LiteRT's: {lacking}, and ARG_MAX and ARG_MIN to int64.
+TFLM has none, of LiteRT's: {lacking}, ARG_MAX and ARG_MIN to int64,
+EXP and LOG of int8, SELECT_V2 of int32.
 Weights of int4 are stored two to a byte and give what int8 weights of the same values give.
 [How exactness is proved](architecture.md#how-exactness-is-proved) states the rule.
+
+A converter leaves some operators in float32 inside an int8 model; see
+[Float operators](#float-operators).
 
 Activations that may be fused into an operator: {activations}.
 
@@ -365,6 +370,26 @@ subgraphs (IF, WHILE) are refused. See
 """
 
 
+_FLOAT_TAIL = """
+## Float operators
+
+Where a converter has no int8 form of an operator, it leaves it in float32 between DEQUANTIZE and
+QUANTIZE. If what lies between them is a function of each element of one int8 tensor (any constants
+are the same for all elements), the build replaces it by a table of its 256 values, which the oracle
+computes: no float arithmetic is left on the device, and the report names the layer by the
+operators that the table stands for. COS, LOG and SIN are compiled from float32 in this way alone.
+
+Else the operators run in float32, or int32 where that is said, on every core, with or without an
+FPU, and give the bits of TensorFlow Lite Micro's reference kernels ([how that is
+proved](architecture.md#how-exactness-is-proved)). They are slow on a core without an FPU; the
+report names every layer that computes in float32. A model in which nothing is quantised (no input,
+no output, no operator with weights) is refused.
+
+CAST converts between bool, int8, int16, int32 and float32. The operators that move elements take
+float32 beside the types above; PADV2 does not.
+"""
+
+
 def _operators_page() -> str:
     bundled = find_cmsis_nn(_bundled())
     # What PlatformIO would fetch: a whole copy of the newest version.
@@ -374,16 +399,14 @@ def _operators_page() -> str:
     )
     lacking = ", ".join(sorted(LACKING & {service.operator for service in services()}))
     head = _OPERATORS_HEAD.format(activations=listed, bundled=bundled.version, lacking=lacking)
-    return head + _table(
-        (
-            "operator",
-            "types",
-            "what is compiled",
-            f"with CMSIS-NN {bundled.version} (bakenn)",
-            f"with CMSIS-NN {newest.version}",
-        ),
-        _operator_rows(bundled, newest),
+    heading = (
+        "operator",
+        "types",
+        "what is compiled",
+        f"with CMSIS-NN {bundled.version} (bakenn)",
+        f"with CMSIS-NN {newest.version}",
     )
+    return head + _table(heading, _operator_rows(bundled, newest)) + _FLOAT_TAIL
 
 
 def _bundled() -> Path:
@@ -423,7 +446,7 @@ def _probed(kind: str, copy: CmsisNN) -> Iterator[Kernel]:
     board = load_board("stm32f746")
     for graph in _examples():
         for kernel in select_kernels(graph, board, copy):
-            if kernel.operator.kind == kind:
+            if kernel.operator.title == kind:
                 yield kernel
 
 
@@ -433,7 +456,10 @@ def _examples() -> tuple[Graph, ...]:
     contents = [case() for case in CASES.values()]
     for family in FAMILIES.values():
         contents += [model_of({name: case}) for name, case in family.items()]
-    return tuple(import_model(content, Path("case"), name="case") for content in contents)
+    path = Path("case")
+    return tuple(
+        optimise(import_model(content, path, name="case"), content, path) for content in contents
+    )
 
 
 #: What may stand between markers.

@@ -34,6 +34,7 @@ from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.kernels.cmsis_nn.source import LIB_DEPS, CmsisNN, find_cmsis_nn
 from tinyflow.kernels.select import select_kernels
 from tinyflow.output import check_output, replacing
+from tinyflow.passes import optimise
 from tinyflow.plan.memory import MemoryPlan, plan_memory
 from tinyflow.prepare import Quantised, device_inputs, quantise
 from tinyflow.progress import Progress
@@ -68,7 +69,8 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
     cmsis = find_cmsis_nn(request.cmsis_nn)
 
     quantised = quantise(request, cache, progress)
-    graph = import_model(quantised.tflite, request.model, name=name)
+    imported = import_model(quantised.tflite, request.model, name=name)
+    graph = optimise(imported, quantised.tflite, request.model)
     plan = plan_memory(graph, select_kernels(graph, request.board, cmsis))
     code = generate_model(
         graph, plan, cmsis, quantised.tflite, emit_tflite_array=request.emit_tflite_array

@@ -25,8 +25,8 @@ from tinyflow.frontend.calibration import (
 from tinyflow.frontend.tflite_file import is_tflite, read_tflite
 from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph, Tensor
-from tinyflow.ir.movement import index_extent
 from tinyflow.ir.operators import TensorId
+from tinyflow.ir.plain import index_extent
 from tinyflow.ir.types import DType
 from tinyflow.progress import Progress
 from tinyflow.project import PruneTable
@@ -219,5 +219,7 @@ def _random_input(random: np.random.Generator, graph: Graph, index: TensorId) ->
         return random.integers(0, extent, tensor.shape, tensor.dtype.numpy)
     if tensor.dtype is DType.FLOAT32:
         return random.uniform(-1.0, 1.0, tensor.shape).astype(np.float32)
+    if tensor.dtype is DType.BOOL:
+        return random.integers(0, 2, tensor.shape).astype(np.bool_)
     limits = np.iinfo(tensor.dtype.value)
     return random.integers(limits.min, limits.max, tensor.shape, tensor.dtype.numpy, endpoint=True)

@@ -9,7 +9,15 @@
 #define TF_HARNESS_MAX_PAYLOAD 512u
 
 /* Element types, as the protocol numbers them. */
-enum { TF_INT8 = 0, TF_UINT8 = 1, TF_INT16 = 2, TF_INT32 = 3, TF_FLOAT32 = 4, TF_INT64 = 5 };
+enum {
+    TF_INT8 = 0,
+    TF_UINT8 = 1,
+    TF_INT16 = 2,
+    TF_INT32 = 3,
+    TF_FLOAT32 = 4,
+    TF_INT64 = 5,
+    TF_BOOL = 6, /* a byte, 0 or 1 */
+};
 
 typedef struct {
     uint8_t type;

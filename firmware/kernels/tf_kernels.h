@@ -85,7 +85,10 @@ void tf_requantize_s16_s8(const tf_requantize_params *params, const int16_t *inp
 void tf_requantize_s16_s16(const tf_requantize_params *params, const int16_t *input,
                            int16_t *output, size_t elements);
 
-/* round(input / scale) + zero_point, halves away from zero, saturated; NaN gives the zero point. */
+/*
+ * round(input / scale) + zero_point, halves away from zero, saturated up to 2^31 steps; beyond, and
+ * for NaN, the result is the reference's on x86, see tf_quantize.c.
+ */
 void tf_quantize_f32_s8(const float *input, int8_t *output, size_t elements, float scale,
                         int32_t zero_point);
 void tf_quantize_f32_u8(const float *input, uint8_t *output, size_t elements, float scale,

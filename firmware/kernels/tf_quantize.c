@@ -2,26 +2,23 @@
 #include "tf_kernels.h"
 
 /*
- * Rounds half away from zero and saturates. A scaled value is beyond every zero point's reach at
- * 2^24 already, where floats are whole; so the conversion below never overflows.
+ * Rounds half away from zero, and saturates up to 2^31 steps. What is not below that, and NaN,
+ * becomes INT32_MIN, and the zero point is added with wrap-around: that is what the conversion of
+ * the reference does on the x86 processors that its wheel runs on.
  */
 static int32_t quantize(float value, float scale, int32_t zero_point, int32_t minimum,
                         int32_t maximum)
 {
     const float scaled = value / scale;
-    if (scaled >= 16777216.0f) {
-        return maximum;
+    int32_t steps = INT32_MIN;
+    if (scaled > -8388608.0f && scaled < 8388608.0f) {
+        const int32_t whole = (int32_t)scaled; /* towards zero */
+        const float fraction = scaled - (float)whole; /* exact */
+        steps = whole + (fraction >= 0.5f ? 1 : fraction <= -0.5f ? -1 : 0);
+    } else if (scaled > -2147483648.0f && scaled < 2147483648.0f) {
+        steps = (int32_t)scaled; /* a float so large is whole */
     }
-    if (scaled <= -16777216.0f) {
-        return minimum;
-    }
-    if (!(scaled == scaled)) {
-        return zero_point;
-    }
-    const int32_t whole = (int32_t)scaled; /* towards zero */
-    const float fraction = scaled - (float)whole; /* exact */
-    const int32_t away = fraction >= 0.5f ? 1 : fraction <= -0.5f ? -1 : 0;
-    const int32_t result = whole + away + zero_point;
+    const int32_t result = (int32_t)((uint32_t)steps + (uint32_t)zero_point);
     return result < minimum ? minimum : result > maximum ? maximum : result;
 }
 

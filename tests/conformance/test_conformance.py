@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance import elementwise, int4, int16, movement, state, tables, windows
+from tests.conformance import (
+    elementwise,
+    floats,
+    int4,
+    int16,
+    litert,
+    movement,
+    state,
+    tables,
+    windows,
+)
 from tests.conformance.driver import Case, check, groups
 from tests.support.cores import cortex_m0plus
 
@@ -18,8 +28,10 @@ pytestmark = pytest.mark.skipif(
 
 FAMILIES: dict[str, dict[str, Case]] = {
     "elementwise": elementwise.CASES,
+    "floats": floats.CASES,
     "int4": int4.CASES,
     "int16": int16.CASES,
+    "litert": litert.CASES,
     "movement": movement.CASES,
     "state": state.CASES,
     "tables": tables.CASES,

@@ -174,8 +174,8 @@ def float_inside(b: TfliteBuilder) -> tuple[int, int]:
     x = b.tensor((1, 4), "int8", 0.1)
     real = b.tensor((1, 4), "float32", name="real")
     b.operator("DEQUANTIZE", [x], [real])
-    y = b.tensor((1, 4), "float32", name="soft")
-    b.operator("SOFTMAX", [real], [y], beta=1.0)
+    y = b.tensor((1, 4), "float32", name="wave")
+    b.operator("SIN", [real], [y])
     return x, y
 
 
@@ -193,8 +193,8 @@ def no_shape(b: TfliteBuilder) -> tuple[int, int]:
 
 def unknown_operator(b: TfliteBuilder) -> tuple[int, int]:
     x, y = conv(b)
-    z = b.tensor((1, 4, 4, 4), scale=0.1, name="block/gelu")
-    b.operator("GELU", [y], [z])
+    z = b.tensor((1, 4, 4, 4), scale=0.1, name="block/sign")
+    b.operator("SIGN", [y], [z])
     return x, z
 
 
@@ -240,13 +240,6 @@ def maximum_scales(b: TfliteBuilder) -> tuple[int, int]:
     return x, y
 
 
-def bool_output(b: TfliteBuilder) -> tuple[int, int]:
-    x = b.tensor((1, 4), scale=0.1)
-    y = b.tensor((1, 4), "bool", name="alike")
-    b.operator("EQUAL", [x, x], [y])
-    return x, y
-
-
 def broadcast(b: TfliteBuilder) -> tuple[int, int]:
     x = b.tensor((1, 4), scale=0.1)
     c = b.tensor((1, 3), scale=0.1)
@@ -275,13 +268,13 @@ def huge(b: TfliteBuilder) -> tuple[int, int]:
 
 MODELS: dict[str, tuple[int, Callable[[TfliteBuilder], tuple[int, int]], tuple[str, ...]]] = {
     "float": (3, float_model, ("CONV_2D layer 'conv_1' computes in float32", "calibration data")),
-    "float inside": (4, float_inside, ("DEQUANTIZE layer 'real'", "float32 inside the model")),
+    "float inside": (4, float_inside, ("SIN layer 'wave': in float32", "one int8 tensor")),
     "dynamic shape": (3, dynamic_shape, ("'tensor_0' has the dynamic shape [1, -1, -1, 4]",)),
     "shape of 0": (3, no_shape, ("'tensor_0' has the dynamic shape [1, 0, 4, 4]",)),
     "unknown operator": (
         4,
         unknown_operator,
-        ("the operator GELU of layer 'block/gelu'", "Supported: ABS, ADD, ARG_MAX"),
+        ("the operator SIGN of layer 'block/sign'", "Supported: ABS, ADD, ARG_MAX"),
     ),
     "custom operator": (4, custom_operator, (r"operator CUSTOM 'Evil\x1b[31m[/]' of layer",)),
     "uneven groups": (
@@ -298,7 +291,6 @@ MODELS: dict[str, tuple[int, Callable[[TfliteBuilder], tuple[int, int]], tuple[s
     "constant operands": (4, constant_operands, ("ADD layer 'sum': every operand is a constant",)),
     "add scales": (4, add_scales, ("ADD layer 'sum': the scales give the multiplier 1907.3",)),
     "maximum scales": (4, maximum_scales, ("MAXIMUM layer 'largest': operands and output differ",)),
-    "bool output": (4, bool_output, ("the model's output 'alike' is bool",)),
     "broadcast": (3, broadcast, ("ADD layer 'sum': operands of the shapes [1, 4] and [1, 3]",)),
     "constant output": (4, constant_output, ("the model's output 'tensor_1' is a constant",)),
     "damaged weights": (3, damaged_weights, ("'tensor_1' has 16 bytes of data for 1600",)),

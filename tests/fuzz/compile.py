@@ -11,6 +11,7 @@ from tinyflow.frontend.tflite_file import read_tflite
 from tinyflow.frontend.tflite_import import import_model
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.kernels.select import select_kernels
+from tinyflow.passes import optimise
 from tinyflow.pipeline import check_fit
 from tinyflow.plan.memory import plan_memory
 
@@ -24,7 +25,7 @@ def compile_file(path: Path) -> str:
     """
     try:
         content = read_tflite(path)
-        graph = import_model(content, path, name="fuzzed")
+        graph = optimise(import_model(content, path, name="fuzzed"), content, path)
         cmsis = find_cmsis_nn()
         plan = plan_memory(graph, select_kernels(graph, _BOARD, cmsis))
         check_fit(generate_model(graph, plan, cmsis, content), plan, _BOARD)

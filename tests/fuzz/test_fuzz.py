@@ -14,7 +14,7 @@ from tests.conformance.int16 import CASES
 from tests.fuzz.compile import compile_file
 from tests.fuzz.mutate import raw, structured
 from tests.support.mixed_model import mixed_model
-from tests.support.small_model import small_model
+from tests.support.small_model import float_model, small_model
 from tests.support.stateful_model import stateful_model
 
 
@@ -25,7 +25,9 @@ def _int16_model() -> bytes:
     return model_of({name: CASES[f"int16_{name}"] for name in (*kinds, *functions)})
 
 
-@pytest.mark.parametrize("model", [small_model, mixed_model, stateful_model, _int16_model])
+@pytest.mark.parametrize(
+    "model", [small_model, mixed_model, stateful_model, _int16_model, float_model]
+)
 @pytest.mark.parametrize("mutate", [raw, structured])
 def test_a_damaged_model_ends_in_c_or_in_one_clear_error(
     mutate: Callable[[bytes, random.Random], bytes],

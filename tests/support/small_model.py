@@ -83,3 +83,26 @@ def small_model(rename: Callable[[str], str] = str, *, seed: int = 0) -> bytes:
     classes = activation((1, CLASSES), "classes", 1 / 256, -128)
     b.operator("SOFTMAX", [scores], [classes], beta=1.0)
     return b.build([image], [classes])
+
+
+def float_model() -> bytes:
+    """An int8 `.tflite` with layers left in float32: one a table can stand for, and one not."""
+    b = TfliteBuilder()
+    source = b.tensor((1, 6), scale=0.05, zero_point=3)
+    values = b.tensor((1, 6), "float32")
+    b.operator("DEQUANTIZE", [source], [values])
+    bent = b.tensor((1, 6), "float32", name="bent")
+    b.operator("ELU", [values], [bent])
+    shifted = b.tensor((1, 6), "float32")
+    b.operator("ADD", [bent, b.tensor((), "float32", data=0.5)], [shifted])
+    quantised = b.tensor((1, 6), scale=0.04, zero_point=-20)
+    b.operator("QUANTIZE", [shifted], [quantised])
+    again = b.tensor((1, 6), "float32")
+    b.operator("DEQUANTIZE", [quantised], [again])
+    scaled = b.tensor((1, 6), "float32", name="scaled")
+    b.operator("MUL", [again, b.tensor((6,), "float32", data=np.arange(6))], [scaled])
+    soft = b.tensor((1, 6), "float32", name="soft")
+    b.operator("SOFTMAX", [scaled], [soft], beta=1.0)
+    result = b.tensor((1, 6), scale=1 / 256, zero_point=-128)
+    b.operator("QUANTIZE", [soft], [result])
+    return b.build([source], [result])

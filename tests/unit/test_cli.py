@@ -14,6 +14,7 @@ from tinyflow.boards import board_ids
 from tinyflow.cli import boards, console
 from tinyflow.cli.app import app
 from tinyflow.errors import InputError, TinyflowError, exit_codes
+from tinyflow.frontend.read_plain import PLAIN_KINDS
 from tinyflow.frontend.tflite_operators import IMPORTERS
 
 COMMANDS = "build compare init boards operators run test bisect flash doctor".split()
@@ -54,11 +55,11 @@ def test_version(tinyflow: CommandLine) -> None:
 
 def test_operators(tinyflow: CommandLine) -> None:
     listed = tinyflow("operators", "--json").json
-    assert {service["operator"] for service in listed} == set(IMPORTERS)
+    assert {service["operator"] for service in listed} == {*IMPORTERS, *PLAIN_KINDS}
     assert all(service["types"] or service["attributes"] for service in listed)
     convolution = tinyflow("operators", "conv_2d", "--json").json
     assert {service["library"] for service in convolution} == {"CMSIS-NN", "tinyflow"}
-    assert {"int8", "int16"} <= {service["types"] for service in convolution}
+    assert {"int8", "int16", "float32"} <= {service["types"] for service in convolution}
     table = tinyflow("operators", "SOFTMAX").out
     assert "SOFTMAX" in table and "ADD" not in table
     tinyflow.refused(3, "operators", "FOO", says=("FOO", "tinyflow operators"))

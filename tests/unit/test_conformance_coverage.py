@@ -13,6 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from tests.conformance.driver import model_of
 from tests.conformance.test_conformance import FAMILIES
 from tests.e2e.test_operators import CASES
+from tinyflow.frontend.read_plain import PLAIN_KINDS
 from tinyflow.frontend.tflite_operators import IMPORTERS
 
 _NAMES = {
@@ -133,7 +134,7 @@ def _values(kind: str, read: Callable[[Any, Any], Any]) -> set[Any]:
 
 
 def test_every_operator_has_a_case() -> None:
-    assert set(IMPORTERS) - set(_operators()) == set()
+    assert {*IMPORTERS, *PLAIN_KINDS} - set(_operators()) == set()
 
 
 @pytest.mark.parametrize(("kind", "option"), _ATTRIBUTES)

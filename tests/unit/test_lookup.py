@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -173,3 +174,31 @@ def test_casts_follow_x86() -> None:
 @pytest.mark.parametrize(("value", "exponent", "expected"), [(-3, 1, -2), (3, 1, 2), (-1, 2, 0)])
 def test_halves_go_away_from_zero(value: int, exponent: int, expected: int) -> None:
     assert rounding_shift_right(value, exponent) == expected
+
+
+def litert_table(kind: str, source: Quantization, output: Quantization, **options: Any) -> Any:
+    """As `oracle_table`, of LiteRT's reference kernels: TFLM has no int8 form of the operator."""
+    builder = TfliteBuilder()
+    index = builder.tensor((256,), "int8", source.scale, source.zero_point)
+    result = builder.tensor((256,), "int8", output.scale, output.zero_point)
+    builder.operator(kind, [index], [result], **options)
+    interpreter = Interpreter(
+        model_content=builder.build([index], [result]),
+        experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
+    )
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], BYTES)
+    interpreter.invoke()
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+@settings(deadline=None)
+@given(quantizations(2.0**-14, 2.0**5), quantizations(2.0**-14, 2.0**5))
+def test_what_only_litert_has(source: Quantization, output: Quantization) -> None:
+    np.testing.assert_array_equal(lookup.exp(source, output), litert_table("EXP", source, output))
+    np.testing.assert_array_equal(lookup.log(source, output), litert_table("LOG", source, output))
+    for approximate in (False, True):
+        np.testing.assert_array_equal(
+            lookup.gelu(source, output, approximate=approximate),
+            litert_table("GELU", source, output, approximate=approximate),
+        )

@@ -116,11 +116,20 @@ def test_an_unknown_operator_is_named_with_what_is_supported() -> None:
     b = TfliteBuilder()
     x = b.tensor((1, 4), scale=0.05)
     y = b.tensor((1, 4), scale=0.05, name="wave")
-    b.operator("COS", [x], [y])
+    b.operator("SIGN", [x], [y])
     with pytest.raises(UnsupportedError) as caught:
         _read(b.build([x], [y]))
-    assert "operator COS of layer 'wave'" in caught.value.message
+    assert "operator SIGN of layer 'wave'" in caught.value.message
     assert "CONV_2D" in (caught.value.hint or "")
+
+
+def test_an_operator_that_is_float_only_is_named_with_its_type() -> None:
+    b = TfliteBuilder()
+    x = b.tensor((1, 4), scale=0.05)
+    y = b.tensor((1, 4), scale=0.05, name="wave")
+    b.operator("COS", [x], [y])
+    with pytest.raises(UnsupportedError, match="COS layer 'wave': of int8: only float32"):
+        _read(b.build([x], [y]))
 
 
 def test_an_operator_that_reads_what_nothing_writes() -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tinyflow import __version__
 from tinyflow.codegen.names import layer_title
-from tinyflow.codegen.render import render
+from tinyflow.codegen.render import float_literal, render
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import TensorId
 from tinyflow.ir.types import DType
@@ -124,7 +124,8 @@ def generate_model(
 def _layers(graph: Graph, plan: MemoryPlan) -> Iterator[Layer]:
     running = [kernel for kernel in plan.kernels if not kernel.aliases_input]
     for index, kernel in enumerate(running):
-        yield Layer(f"{graph.name}_layer_{index:02d}_{kernel.operator.kind.lower()}", kernel)
+        title = kernel.operator.title.lower().replace("+", "_")
+        yield Layer(f"{graph.name}_layer_{index:02d}_{title}", kernel)
 
 
 def _model_context(
@@ -207,7 +208,7 @@ def _layer_context(graph: Graph, plan: MemoryPlan, index: int, layer: Layer) -> 
     )
     return {
         "index": index,
-        "kind": operator.kind,
+        "kind": operator.title,
         "title": layer_title(operator.name),
         "function": layer.function,
         "shapes": _shapes(graph, kernel),
@@ -294,20 +295,23 @@ def _arrays(index: int, layer: Layer) -> Iterator[dict[str, Any]]:
 
 
 def _literals(values: NDArray[np.generic]) -> str:
-    flat = values.ravel().tolist()
-    lines = (
-        flat[start : start + _VALUES_PER_LINE] for start in range(0, len(flat), _VALUES_PER_LINE)
-    )
-    # INT32_MIN has no literal of its own type in C.
+    literals = [_literal(value) for value in values.ravel().tolist()]
     return "\n".join(
-        "    " + ", ".join("INT32_MIN" if value == -(2**31) else str(value) for value in line) + ","
-        for line in lines
+        "    " + ", ".join(literals[start : start + _VALUES_PER_LINE]) + ","
+        for start in range(0, len(literals), _VALUES_PER_LINE)
     )
+
+
+def _literal(value: float) -> str:
+    if isinstance(value, float):
+        return float_literal(value)
+    # INT32_MIN has no literal of its own type in C.
+    return "INT32_MIN" if value == -(2**31) else str(int(value))
 
 
 def _portable_sources(kernels: list[Kernel]) -> dict[str, bytes]:
     own = [kernel for kernel in kernels if kernel.library == "tinyflow"]
-    files = {kernel.source for kernel in own} | {kernel.header for kernel in own}
+    files = {file for kernel in own for file in (kernel.source, kernel.header, *kernel.needs)}
     if own:
         files.add("tf_requantize.h")
     return {f"kernels/{file}": (FIRMWARE / "kernels" / file).read_bytes() for file in sorted(files)}

@@ -21,6 +21,7 @@ _C_TYPES = {
     "int32": "TF_INT32",
     "int64": "TF_INT64",
     "float32": "TF_FLOAT32",
+    "bool": "TF_BOOL",
 }
 
 

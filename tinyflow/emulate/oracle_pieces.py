@@ -25,6 +25,14 @@ Library = Literal["tflm", "litert"]
 
 #: Operators that TFLM has no kernel for.
 LACKING = frozenset({"GELU", "RELU_N1_TO_1", "SELECT", "TILE"})
+#: Operators that TFLM has, but not of that type of the second operand (of one, of the only one).
+LACKING_OF = frozenset(
+    {
+        ("EXP", schema.TensorType.INT8),
+        ("LOG", schema.TensorType.INT8),
+        ("SELECT_V2", schema.TensorType.INT32),
+    }
+)
 #: Operators of state that is shared between operators, which no cut may part.
 _STATEFUL = frozenset({"ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE"})
 
@@ -155,7 +163,8 @@ def _library(model: Any, operator: Any) -> Library:
     """Whose kernel computes an operator."""
     kind = _kind(model, operator)
     tensors = model.subgraphs[0].tensors
-    if kind in LACKING:
+    values = {tensors[index].type for index in _indices(operator.inputs)[:2][-1:]}
+    if kind in LACKING or any((kind, dtype) in LACKING_OF for dtype in values):
         return "litert"
     if kind in ("ARG_MAX", "ARG_MIN"):  # TFLM gives int32 only
         is_wide = tensors[operator.outputs[0]].type == schema.TensorType.INT64

@@ -35,13 +35,13 @@ from tinyflow.ir.movement import (
 from tinyflow.ir.operators import Operator, Reshape
 from tinyflow.ir.types import DType
 
-#: The types that TFLM moves, by operator: all of them, none of 32 bits, int8 alone.
+#: The types that TFLM moves beside float32, by operator.
 _ANY = (DType.INT8, DType.INT16, DType.INT32)
 _QUANTISED = (DType.INT8, DType.INT16)
 _BYTES = (DType.INT8,)
 _EVERY = (DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.INT64, DType.BOOL)
 #: The types that have no quantisation of their own.
-_PLAIN = (DType.INT32, DType.INT64, DType.BOOL)
+_PLAIN = (DType.INT32, DType.INT64, DType.FLOAT32, DType.BOOL)
 
 #: The most tensors that TFLM concatenates at once.
 _MAX_SOURCES = 10
@@ -62,9 +62,7 @@ def _moved(
     first = sources[0]
     for index in (*sources, *results):
         tensor = at.tensors[index]
-        if tensor.dtype is DType.FLOAT32:
-            at.int8(index)
-        if tensor.dtype not in types:
+        if tensor.dtype not in (*types, DType.FLOAT32):
             allowed = " or ".join(dtype.value for dtype in types)
             raise at.refuse(f"tensor {tensor.name!r} is {tensor.dtype.value}, expected {allowed}")
         if tensor.dtype is not at.tensors[first].dtype:
@@ -76,8 +74,16 @@ def _moved(
         at.same_quantization(first, index)
         if not constants:
             at.computed(index)
+
+
+def _some_computed(at: OperatorReader, *sources: int) -> None:
     if all(at.tensors[index].is_constant for index in sources):
         raise at.refuse("every operand is a constant")
+
+
+def moved(at: OperatorReader, source: int, *types: DType) -> None:
+    """Check an operator that moves elements of one of these types, or of float32."""
+    _moved(at, [source], [at.output], types)
 
 
 def _unary(at: OperatorReader, types: tuple[DType, ...], position: int = 0) -> int:
@@ -137,6 +143,7 @@ def _sources(at: OperatorReader) -> tuple[int, ...]:
     if not sources:
         raise at.refuse("no inputs")
     _moved(at, sources, [at.output], _ANY, constants=True)
+    _some_computed(at, *sources)
     return tuple(sources)
 
 
@@ -236,6 +243,8 @@ def _expand_dims(at: OperatorReader) -> Operator:
 def _pad_v2(at: OperatorReader) -> Operator:
     source = _unary(at, _BYTES)
     _rank(at, source, 5)
+    if at.tensors[source].dtype is not DType.INT8:
+        raise at.refuse(f"{at.tensors[source].dtype.value}, expected int8")
     value = at.tensors[at.input(2)]
     if value.elements != 1 or value.dtype is not DType.INT8:
         raise at.refuse(f"the value {value.name!r} is not one element of int8")
@@ -253,8 +262,9 @@ def _mirror_pad(at: OperatorReader) -> Operator:
 
 def _gather(at: OperatorReader) -> Operator:
     options = at.options(schema.GatherOptionsT)
-    source = _unary(at, _BYTES)
-    indices = at.tensors[at.input(1)]
+    source, indices = at.input(0), at.tensors[at.input(1)]
+    _moved(at, [source], [at.output], _BYTES, constants=True)
+    _some_computed(at, source, at.input(1))
     if indices.dtype is not DType.INT32:
         raise at.refuse(f"the indices {indices.name!r} are {indices.dtype.value}, expected int32")
     axis = _axis(int(options.axis), _rank(at, source, 5))
@@ -293,7 +303,9 @@ def _batch(kind: type[SpaceToBatch] | type[BatchToSpace]) -> Read:
         block, edges = at.integers(1), _pairs(at, 2)
         if dimensions not in (1, 2) or not len(block) == len(edges) == dimensions:
             raise at.refuse("more than height and width in blocks")
-        if kind is SpaceToBatch and any(map(any, edges)) and at.tensors[source].q.zero_point:
+        quantization = at.tensors[source].quantization
+        zero_point = 0 if quantization is None else quantization.zero_point
+        if kind is SpaceToBatch and any(map(any, edges)) and zero_point:
             raise at.refuse("paddings where the zero point is not 0, which TFLM pads with 0")
         return kind(
             at.name,

@@ -9,6 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tinyflow.frontend.operator_reader import OperatorReader, Read
 from tinyflow.ir.operators import Operator
+from tinyflow.ir.plain import Exp, Gelu, Log
 from tinyflow.ir.quantization import Quantization
 from tinyflow.ir.tables import (
     Abs,
@@ -126,6 +127,12 @@ def _leaky_relu(at: OperatorReader) -> Operator:
     return LeakyRelu(at.name, at.input(0), at.output, alpha)
 
 
+def _gelu(at: OperatorReader) -> Operator:
+    options = at.options(schema.GeluOptionsT)
+    _near_scales(at)
+    return Gelu(at.name, at.input(0), at.output, bool(options.approximate))
+
+
 def _rsqrt(at: OperatorReader) -> Operator:
     source, output = _quantizations(at)
     if source.zero_point != -128:
@@ -166,9 +173,12 @@ def _l2_normalization(at: OperatorReader) -> Operator:
 READERS: dict[str, Read] = {
     "ABS": _scaled(Abs),
     "ELU": _scaled(Elu),
+    "EXP": _scaled(Exp),
+    "GELU": _gelu,
     "HARD_SWISH": _hard_swish,
     "L2_NORMALIZATION": _l2_normalization,
     "LEAKY_RELU": _leaky_relu,
+    "LOG": _scaled(Log),
     "LOGISTIC": _logistic,
     "LOG_SOFTMAX": _log_softmax,
     "RELU": _scaled(Relu, DType.INT16),

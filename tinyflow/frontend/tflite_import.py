@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.frontend.operator_reader import QUANTISE_HINT, OperatorReader, indices
 from tinyflow.frontend.read_movement import SEVERAL_OUTPUTS
+from tinyflow.frontend.read_plain import PLAIN_KINDS, plain_reader
 from tinyflow.frontend.resources import RESOURCE_OPERATORS, Resources, read_resources
 from tinyflow.frontend.tflite_file import operator_name, parse_tflite, text, unpack_int4
 from tinyflow.frontend.tflite_operators import IMPORTERS
 from tinyflow.ir.graph import Graph, Tensor
-from tinyflow.ir.operators import Dequantize, Operator, Quantize
+from tinyflow.ir.operators import Operator, Weighted
+from tinyflow.ir.plain import is_float
 from tinyflow.ir.quantization import Quantization
-from tinyflow.ir.state import AssignVariable, ReadVariable
+from tinyflow.ir.state import AssignVariable, ReadVariable, SequenceLstm, Svdf
 from tinyflow.ir.types import DType
 from tinyflow.ir.verify import MAX_ELEMENTS, verify
 
@@ -36,6 +38,10 @@ _DTYPES: dict[int, DType] = {
 _DTYPE_NAMES = {
     value: name.lower() for name, value in vars(schema.TensorType).items() if isinstance(value, int)
 }
+
+
+#: Every operator that is compiled, on quantised or plain numbers.
+SUPPORTED = frozenset({*IMPORTERS, *PLAIN_KINDS, *RESOURCE_OPERATORS})
 
 
 def import_model(content: bytes, path: Path, *, name: str) -> Graph:
@@ -86,9 +92,9 @@ class _Importer:
             for raw in self.subgraph.operators or []
             if operator_name(self.model, raw, self.path) not in RESOURCE_OPERATORS
         ]
-        self._refuse_float(operators)
         self._check_states(operators)
         graph = Graph(name, tuple(self.tensors), tuple(operators), tuple(inputs), tuple(outputs))
+        self._refuse_float(graph)
         try:
             verify(graph)
         except InputError as error:
@@ -187,7 +193,10 @@ class _Importer:
             )
         if dtype is DType.INT4:
             return unpack_int4(np.frombuffer(content, np.uint8), elements).reshape(shape)
-        return np.frombuffer(content, dtype=dtype.numpy).reshape(shape)
+        data = np.frombuffer(content, dtype=dtype.numpy).reshape(shape)
+        if dtype is DType.FLOAT32 and not np.isfinite(data).all():
+            raise InputError(f"{self.path}: the constant {text(raw.name)!r} holds NaN or infinity")
+        return data
 
     def _quantization(self, raw: Any) -> Quantization | None:
         parameters = raw.quantization
@@ -225,9 +234,9 @@ class _Importer:
                     raise UnsupportedError(
                         f"{self.path}: the model's {what} {tensor.name!r} is a variable"
                     )
-                if tensor.dtype in (DType.BOOL, DType.INT4):
+                if tensor.dtype is DType.INT4:
                     raise UnsupportedError(
-                        f"{self.path}: the model's {what} {tensor.name!r} is {tensor.dtype.value}"
+                        f"{self.path}: the model's {what} {tensor.name!r} is int4"
                     )
                 quantization = tensor.quantization
                 if quantization is not None and len(quantization.scales) != 1:
@@ -240,23 +249,30 @@ class _Importer:
     def _refuse_unknown_operators(self) -> None:
         for raw in self.subgraph.operators or []:
             kind = operator_name(self.model, raw, self.path)
-            if kind not in IMPORTERS and kind not in RESOURCE_OPERATORS:
+            if kind not in SUPPORTED:
                 outputs = indices(raw.outputs)
                 self._check_range(outputs, f"{kind} outputs")
                 layer = text(self.subgraph.tensors[outputs[0]].name) if outputs else "?"
                 raise UnsupportedError(
                     f"{self.path}: the operator {kind} of layer {layer!r} is not supported",
-                    hint="Supported: "
-                    + ", ".join(sorted(RESOURCE_OPERATORS.union(IMPORTERS)))
-                    + ".",
+                    hint="Supported: " + ", ".join(sorted(SUPPORTED)) + ".",
                 )
 
-    def _refuse_float(self, operators: list[Operator]) -> None:
-        """Float may stand at the model's edges only: QUANTIZE's input, DEQUANTIZE's output."""
-        for operator in operators:
-            touched = [*operator.inputs(), *operator.outputs()]
-            allowed = isinstance(operator, Quantize | Dequantize | ReadVariable | AssignVariable)
-            if not allowed and any(self.tensors[i].dtype is DType.FLOAT32 for i in touched):
+    def _refuse_float(self, graph: Graph) -> None:
+        """Refuse a model that nobody quantised; layers left in float32 in a quantised one are fine.
+
+        A model counts as quantised where an input or output is, or where one of its operators
+        with weights is.
+        """
+        edges = (*graph.input_tensors(), *graph.output_tensors())
+        if any(tensor.quantization is not None for tensor in edges):
+            return
+        for operator in graph.operators:
+            weighted = isinstance(operator, Weighted | Svdf | SequenceLstm)
+            if weighted and not is_float(graph, operator):
+                return
+        for operator in graph.operators:
+            if is_float(graph, operator):
                 raise InputError(
                     f"{self.path}: {operator.kind} layer {operator.name!r} computes in float32: "
                     "the model is not fully quantised",
@@ -288,8 +304,13 @@ class _Importer:
         count = len(indices(raw.outputs))
         if (count < 1 and kind != "ASSIGN_VARIABLE") or (count > 1 and kind not in SEVERAL_OUTPUTS):
             raise InputError(f"{self.path}: {kind} with {count} outputs")
-        return IMPORTERS[kind](
-            OperatorReader(
-                raw, kind, self.subgraph, self.tensors, self.path, self.resources.handles
-            )
+        at = OperatorReader(
+            raw, kind, self.subgraph, self.tensors, self.path, self.resources.handles
         )
+        return (plain_reader(at) or IMPORTERS.get(kind, _not_quantised))(at)
+
+
+def _not_quantised(at: OperatorReader) -> Operator:
+    """Refuses an operator that is compiled on plain numbers alone."""
+    shown = ", ".join(dict.fromkeys(at.tensors[i].dtype.value for i in indices(at.operator.inputs)))
+    raise at.refuse(f"of {shown}: only float32 is compiled")

@@ -20,7 +20,7 @@ from tinyflow.frontend import (
     read_tables,
     read_windows,
 )
-from tinyflow.frontend.operator_reader import QUANTISE_HINT, OperatorReader, Read, indices
+from tinyflow.frontend.operator_reader import OperatorReader, Read
 from tinyflow.ir.operators import (
     Add,
     AveragePool2D,
@@ -161,8 +161,10 @@ def _softmax(at: OperatorReader) -> Operator:
 
 
 def _pad(at: OperatorReader) -> Operator:
-    at.int8_or_int16(at.input(0), at.output)
-    at.same_quantization(at.input(0), at.output)
+    source = at.input(0)
+    read_movement.moved(at, source, DType.INT8, DType.INT16)
+    if len(at.tensors[source].shape) > 5:
+        raise at.refuse("more than five dimensions")
     flat = at.integers(1)
     return Pad(at.name, at.input(0), at.output, tuple(zip(flat[0::2], flat[1::2], strict=False)))
 
@@ -184,16 +186,14 @@ def _quantize(at: OperatorReader) -> Operator:
     at.quantised(at.output, output.dtype)
     if source.dtype is not DType.FLOAT32:
         at.quantised(at.input(0), source.dtype)
-    elif at.input(0) not in indices(at.subgraph.inputs):
-        raise at.refuse("float32 inside the model, not at its input")
     return Quantize(at.name, at.input(0), at.output)
 
 
 def _dequantize(at: OperatorReader) -> Operator:
     at.computed(at.input(0))
     at.quantised(at.input(0), at.typed(at.input(0), *_EIGHT_BITS, DType.INT16))
-    if at.output not in indices(at.subgraph.outputs):
-        raise at.refuse("float32 inside the model, not at its output", QUANTISE_HINT)
+    if at.tensors[at.output].dtype is not DType.FLOAT32:
+        raise at.refuse(f"to {at.tensors[at.output].dtype.value}")
     return Dequantize(at.name, at.input(0), at.output)
 
 

@@ -231,16 +231,6 @@ def height_by_width(shape: Shape) -> tuple[int, int, int, int]:
     return batch, height, *(width or [1]), channels  # type: ignore[return-value]
 
 
-def index_extent(graph: Graph, tensor: TensorId) -> int | None:
-    """Where a tensor holds indices, how many there are to choose from; else None."""
-    extents = [
-        graph.tensors[op.input].shape[op.axis]
-        for op in graph.operators
-        if isinstance(op, Gather) and op.indices == tensor
-    ]
-    return min(extents, default=None)
-
-
 def _axis(operator: Operator, axis: int, rank: int) -> None:
     if not 0 <= axis < rank:
         raise fail(operator, f"axis {axis} of a tensor of rank {rank}")

@@ -30,6 +30,11 @@ class Operator:
 
     name: str
 
+    @property
+    def title(self) -> str:
+        """What reports call the operator."""
+        return self.kind
+
     def inputs(self) -> Iterator[TensorId]:
         """The tensors read, constants included."""
         for field in self.input_fields:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinyflow.errors import InputError
-from tinyflow.ir import elementwise, movement, state, tables, windows
+from tinyflow.ir import elementwise, movement, plain, state, tables, windows
 from tinyflow.ir.checks import Rule, expect, fail, rank_of
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import (
@@ -175,6 +175,7 @@ _RULES: dict[type[Operator], Rule] = {
     **elementwise.RULES,
     **tables.RULES,
     **movement.RULES,
+    **plain.RULES,
     **windows.RULES,
     **state.RULES,
 }

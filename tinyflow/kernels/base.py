@@ -47,6 +47,8 @@ class Kernel:
         macs: multiply-accumulates of one inference.
         aliases_input: the output is the input's memory; no code runs.
         header: for tinyflow's own kernels, the header that declares the function.
+        file: its C file without `tf_` and `.c`, where that is not named as the template.
+        needs: further files of `firmware/kernels` that its C needs.
     """
 
     operator: Operator
@@ -59,11 +61,13 @@ class Kernel:
     macs: int = 0
     aliases_input: bool = False
     header: str = "tf_kernels.h"
+    file: str | None = None
+    needs: tuple[str, ...] = ()
 
     @property
     def source(self) -> str:
         """The C file in `firmware/kernels` of one of tinyflow's own: named as its template."""
-        return f"tf_{self.template.rpartition('/')[2].removesuffix('.c.j2')}.c"
+        return f"tf_{self.file or self.template.rpartition('/')[2].removesuffix('.c.j2')}.c"
 
 
 #: Makes the kernel of an operator, or None where it is not legal or not at hand.

@@ -11,7 +11,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from tinyflow.ir.plain import Tabulated
 from tinyflow.kernels.base import Maker
+from tinyflow.kernels.portable.plain import AS_TABLES, OF_INT32, PLAIN_KERNELS
 from tinyflow.kernels.select import INT16_KERNELS, KERNELS
 
 _TYPE = r"(?:u?int(?:4|8|16|32|64)|float32|bool)"
@@ -42,6 +44,14 @@ def services() -> tuple[Service, ...]:
         kind.kind: [_service(kind.kind, maker) for maker in (*makers, *INT16_KERNELS.get(kind, ()))]
         for kind, makers in KERNELS.items()
     }
+    for plain in PLAIN_KERNELS.keys() - {Tabulated}:
+        types = "float32 or int32" if issubclass(plain, OF_INT32) else "float32"
+        service = Service(plain.kind, "tinyflow", types, "where the converter left it so")
+        found.setdefault(plain.kind, []).append(service)
+    for tabulated in AS_TABLES:
+        where = "where a table of one int8 tensor can stand for it"
+        service = Service(tabulated.kind, "tinyflow", "float32", where)
+        found.setdefault(tabulated.kind, []).append(service)
     return tuple(service for name in sorted(found) for service in dict.fromkeys(found[name]))
 
 

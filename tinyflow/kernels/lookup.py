@@ -198,14 +198,67 @@ def rsqrt(source: Quantization, output: Quantization) -> Table:
 
 def elu(source: Quantization, output: Quantization) -> Table:
     """x, or exp(x) - 1 where x < 0, in float32 (`PopulateLookupTable` of `elu.cc`)."""
-    one = np.float32(1.0)
+
+    def evaluate(x: np.float32) -> np.float32:
+        return x if x >= 0 else np.float32(math.exp(x)) - np.float32(1.0)
+
+    return _populate(source, output, evaluate, saturates=False)
+
+
+def exp(source: Quantization, output: Quantization) -> Table:
+    """exp(x) in float32 (LiteRT's `exp.cc`; TFLM has no int8)."""
+
+    def evaluate(x: np.float32) -> np.float32:
+        # Above ln(2^1024) a double overflows, far above what float32 holds.
+        return np.float32(math.exp(min(float(x), 700.0)))
+
+    return _populate(source, output, evaluate)
+
+
+def log(source: Quantization, output: Quantization) -> Table:
+    """The natural logarithm in float32, the least value where x <= 0 (LiteRT's `LogPrepare`)."""
+    least = np.float32(output.scale) * np.float32(-128 - output.zero_point)
+    return _populate(source, output, lambda x: np.float32(math.log(x)) if x > 0 else least)
+
+
+def gelu(source: Quantization, output: Quantization, *, approximate: bool) -> Table:
+    """x times the normal distribution, in float32 (LiteRT's `reference/gelu.h`).
+
+    The approximate form is x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))).
+    """
+    half, one = np.float32(0.5), np.float32(1.0)
+    factor, cubic = np.float32(math.sqrt(2 / math.pi)), np.float32(0.044715)
+    minus_root = np.float32(-math.sqrt(0.5))
+
+    def from_tanh(x: np.float32) -> np.float32:
+        inner = factor * (x + cubic * x * x * x)
+        return half * x * (one + np.float32(math.tanh(inner)))
+
+    def from_erfc(x: np.float32) -> np.float32:
+        return half * x * np.float32(math.erfc(x * minus_root))
+
+    return _populate(source, output, from_tanh if approximate else from_erfc)
+
+
+def _populate(
+    source: Quantization,
+    output: Quantization,
+    function: Callable[[np.float32], np.float32],
+    *,
+    saturates: bool = True,
+) -> Table:
+    """A function in float32, dequantised before and quantised after (`LUTPopulate`).
+
+    What lies beyond int32 differs: TFLM converts it as x86 does, LiteRT saturates.
+    """
+    inverse = np.float32(1.0) / np.float32(output.scale)
 
     @np.errstate(over="ignore", under="ignore", invalid="ignore")
     def evaluate(value: int) -> int:
         x = np.float32(source.scale) * np.float32(value - source.zero_point)
-        result = x if x >= 0 else np.float32(math.exp(x)) - one
-        steps = result * (one / np.float32(output.scale))
+        steps = function(x) * inverse
         nearest = np.copysign(np.floor(np.abs(steps) + np.float64(0.5)), steps)
-        return fp.clamp(fp.truncate(float(np.float32(nearest) + np.float32(output.zero_point))))
+        offset = float(np.float32(nearest) + np.float32(output.zero_point))
+        return fp.clamp(fp.truncate(min(max(offset, -128.0), 127.0) if saturates else offset))
 
     return _tabulate(evaluate)

@@ -20,6 +20,7 @@ from tinyflow.ir.operators import (
     Reshape,
     Softmax,
 )
+from tinyflow.ir.plain import is_plain
 from tinyflow.ir.types import DType
 from tinyflow.kernels.base import Kernel, Maker
 from tinyflow.kernels.cmsis_nn import convolution, elementwise, fully_connected, pooling
@@ -29,6 +30,7 @@ from tinyflow.kernels.portable import int4 as portable_int4
 from tinyflow.kernels.portable import int16 as portable_int16
 from tinyflow.kernels.portable import kernels as portable
 from tinyflow.kernels.portable import movement as portable_movement
+from tinyflow.kernels.portable import plain as portable_plain
 from tinyflow.kernels.portable import state as portable_state
 from tinyflow.kernels.portable import tables as portable_tables
 from tinyflow.kernels.portable import windows as portable_windows
@@ -48,13 +50,14 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     ),
     MaxPool2D: (pooling.pool_s8,),
     Mean: (portable.mean_s8, portable_windows.mean_any_axes_s8),
-    Pad: (elementwise.pad_s8, portable.pad_s8),
+    Pad: (portable_movement.pad_plain, elementwise.pad_s8, portable.pad_s8),
     Quantize: (portable.quantize,),
     Reshape: (portable.reshape,),
     Softmax: (elementwise.softmax_s8, portable.softmax_s8),
     **portable_elementwise.KERNELS,
     **portable_tables.KERNELS,
     **portable_movement.KERNELS,
+    **portable_plain.KERNELS,
     **portable_windows.KERNELS,
     **portable_state.KERNELS,
 }
@@ -78,15 +81,29 @@ def select_kernels(graph: Graph, board: Board, cmsis: CmsisNN) -> tuple[Kernel, 
 
 
 def _makers(operator: Operator, graph: Graph) -> tuple[Maker, ...]:
-    kernels = KERNELS[type(operator)]
+    kernels = KERNELS.get(type(operator), ())
     if graph.tensors[next(iter(operator.outputs()))].dtype is DType.INT16:
         return INT16_KERNELS.get(type(operator), kernels)
     return kernels
 
 
 def _select(operator: Operator, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel:
+    if is_plain(graph, operator):
+        return _select_plain(operator, graph, board, cmsis)
     for make in _makers(operator, graph):
         kernel = make(operator, graph, board, cmsis)
         if kernel is not None:
             return kernel
     raise UnsupportedError(f"{operator.kind} layer {operator.name!r}: no kernel serves it")
+
+
+def _select_plain(operator: Operator, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel:
+    make = portable_plain.PLAIN_KERNELS.get(type(operator))
+    kernel = None if make is None else make(operator, graph, board, cmsis)
+    if kernel is None:
+        raise UnsupportedError(
+            f"{operator.kind} layer {operator.name!r}: in float32 it is compiled only where it is "
+            "a function of one int8 tensor, and given back to int8",
+            hint="Convert the model with full int8 post-training quantisation.",
+        )
+    return kernel

@@ -11,6 +11,7 @@ from tinyflow.codegen.model import ModelCode
 from tinyflow.codegen.names import layer_title
 from tinyflow.emulate.verify import Verification
 from tinyflow.ir.graph import Graph, Tensor
+from tinyflow.ir.plain import is_float
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.project import BudgetTable
 from tinyflow.report.model import (
@@ -80,7 +81,7 @@ def assemble_report(
         layers=tuple(
             LayerSection(
                 name=layer_title(layer.kernel.operator.name),
-                operator=layer.kernel.operator.kind,
+                operator=layer.kernel.operator.title,
                 kernel=layer.kernel.function,
                 macs=layer.kernel.macs,
                 instructions=timed.instructions,
@@ -88,6 +89,7 @@ def assemble_report(
                 ms=timing.milliseconds(timed.cycles),
                 energy_uj=timing.microjoules(timed.cycles),
                 split=_split(timed.split),
+                float32=is_float(graph, layer.kernel.operator),
             )
             for layer, timed in zip(code.layers, timing.layers, strict=True)
         ),

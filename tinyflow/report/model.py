@@ -138,7 +138,11 @@ class AccuracySection(_Section):
 
 
 class LayerSection(_Section):
-    """One layer that runs code; `energy_uj` is None where the run current is not known."""
+    """One layer that runs code.
+
+    `energy_uj` is None where the run current is not known; `float32` is true where the layer was
+    left unquantised.
+    """
 
     name: str
     operator: str
@@ -149,6 +153,7 @@ class LayerSection(_Section):
     ms: float
     energy_uj: float | None
     split: SplitSection
+    float32: bool = False
 
 
 class KernelsSection(_Section):

@@ -68,7 +68,7 @@ def describe_plan(graph: Graph, plan: MemoryPlan, code: ModelCode) -> PlanFile:
             PlannedLayer(
                 function=layer.function,
                 name=layer_title(layer.kernel.operator.name),
-                operator=layer.kernel.operator.kind,
+                operator=layer.kernel.operator.title,
                 kernel=layer.kernel.function,
                 outputs=tuple(
                     _tensor(graph, plan, index, _known_as(layer.kernel.operator, index))

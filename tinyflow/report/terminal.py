@@ -8,6 +8,9 @@ from rich.text import Text
 
 from tinyflow.report.model import LatencySection, LayerSection, Report
 
+#: Float layers that the warning names, at most.
+_FLOATS_NAMED = 5
+
 
 def render_report(report: Report) -> RenderableType:
     """The layers and the figures of a build, for a rich console."""
@@ -35,7 +38,7 @@ def _layers(report: Report) -> Table:
 def _layer_cells(layer: LayerSection, total: int) -> tuple[str | Text, ...]:
     return (
         Text(layer.name),
-        layer.operator,
+        Text(f"{layer.operator} (float32)", style="yellow") if layer.float32 else layer.operator,
         layer.kernel,
         f"{layer.macs:,}" if layer.macs else "-",
         f"{layer.cycles:,}",
@@ -114,6 +117,18 @@ def _summary(report: Report) -> Table:
             "pruned",
             f"{prune.method}, {prune.ratio:.0%}: parameters {prune.parameters_before:,} -> "
             f"{prune.parameters_after:,}, MACs {prune.macs_before:,} -> {prune.macs_after:,}",
+        )
+    floats = [layer for layer in report.layers if layer.float32]
+    if floats:
+        share = sum(layer.instructions for layer in floats) / max(1, latency.instructions)
+        names = ", ".join(layer.name for layer in floats[:_FLOATS_NAMED])
+        more = f" and {len(floats) - _FLOATS_NAMED} more" if len(floats) > _FLOATS_NAMED else ""
+        table.add_row(
+            Text("warning", style="bold yellow"),
+            Text(
+                f"not quantised, {len(floats)} layer(s) compute in float32 and take {share:.1%} "
+                f"of the instructions: {names}{more}"
+            ),
         )
     table.add_row("CMSIS-NN", f"{report.kernels.cmsis_nn} ({report.kernels.origin})")
     for item in report.budget:

@@ -56,6 +56,7 @@ def count_inference(
     with Simulator(image, board) as simulator:
         client = HarnessClient(simulator)
         expected = client.run(*sample)
+        client.reset()  # a model with state must begin as it began before
         with simulator.trace(entry, watched(board)) as tracer:
             found = client.run(*sample)
         trace = tracer.trace()

@@ -100,7 +100,7 @@ def softmax_s8(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kerne
 
 def quantize(op: Quantize, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """QUANTIZE: float32, int8, uint8 or int16 to int8, uint8 or int16; not between uint8 and
-    int16, and float32 at the model's inputs only.
+    int16.
     """
     source, output = graph.tensors[op.input], output_of(graph, op)
     suffix = _SUFFIXES[output.dtype]

@@ -46,6 +46,7 @@ from tinyflow.ir.movement import (
 )
 from tinyflow.ir.operators import Operator, Pad, Unary
 from tinyflow.ir.quantization import round_half_away
+from tinyflow.ir.types import DType
 from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.portable.kernels import four_dimensions
@@ -231,6 +232,20 @@ def expand_dims(op: ExpandDims, graph: Graph, board: Board, cmsis: CmsisNN) -> K
     return Kernel(op, "none", "none", "", aliases_input=True)
 
 
+def pad_plain(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """PAD: Float32, too, with 0."""
+    source, output = graph.tensors[op.input], output_of(graph, op)
+    if source.dtype is not DType.FLOAT32:
+        return None
+    _bounded(op, graph)
+    memory = _memory(output)
+    tables = [
+        (np.arange(extent) + before) * step
+        for extent, (before, _), step in zip(source.shape, op.paddings, memory.strides, strict=True)
+    ]
+    return _by_table(op, "tf_put", tables, source.dtype.itemsize, value=0, size=output.size)
+
+
 def pad_v2(op: PadV2, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """PADV2: int8, up to 4 dimensions, or 5 where one after the first is not padded, with a value
     of the input's scale and zero point, constant or computed.
@@ -312,13 +327,15 @@ def gather(op: Gather, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | N
 
 def gather_computed(op: Gather, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """GATHER: int8, up to 5 dimensions; indices of int32 may be computed, and have batch
-    dimensions. The model returns an error where an index is not of the input.
+    dimensions; the input may be constant where they are. The model returns an error where an index
+    is not of the input.
     """
-    shape, indices = graph.tensors[op.input].shape, graph.tensors[op.indices]
-    constants = (
-        (Constant("indices", "int32_t", indices.values, f"indices {list(indices.shape)}"),)
-        if indices.is_constant
-        else ()
+    source, indices = graph.tensors[op.input], graph.tensors[op.indices]
+    shape = source.shape
+    constants = tuple(
+        Constant(field, tensor.dtype.c_type, tensor.values, f"{field} {list(tensor.shape)}")
+        for field, tensor in (("input", source), ("indices", indices))
+        if tensor.is_constant
     )
     return Kernel(
         op,
@@ -330,7 +347,7 @@ def gather_computed(op: Gather, graph: Graph, board: Board, cmsis: CmsisNN) -> K
             "outer": math.prod(shape[op.batch_dims : op.axis]),
             "extent": shape[op.axis],
             "count": math.prod(indices.shape[op.batch_dims :]),
-            "run": math.prod(shape[op.axis + 1 :]) * graph.tensors[op.input].dtype.itemsize,
+            "run": math.prod(shape[op.axis + 1 :]) * source.dtype.itemsize,
         },
         constants,
         header="tf_movement.h",
@@ -387,13 +404,14 @@ def _block_tables(
     _, rows, columns, _ = height_by_width(blocks.shape)
     row = columns * channels
     image = rows * row
+    size = space.dtype.itemsize
     phase_y, y = _places(height, op.block[0], op.edges[0][0])
     phase_x, x = _places(width, op.block[1], op.edges[1][0])
     return [
-        np.arange(batch) * image,
-        phase_y * op.block[1] * batch * image + y * row,
-        phase_x * batch * image + x * channels,
-        np.arange(channels),
+        np.arange(batch) * image * size,
+        (phase_y * op.block[1] * batch * image + y * row) * size,
+        (phase_x * batch * image + x * channels) * size,
+        np.arange(channels) * size,
     ]
 
 
@@ -403,14 +421,14 @@ def space_to_batch(op: SpaceToBatch, graph: Graph, board: Board, cmsis: CmsisNN)
     source, output = graph.tensors[op.input], output_of(graph, op)
     tables = _block_tables(op, source, output)
     size = output.size if output.size > source.size else 0
-    return _by_table(op, "tf_put", tables, 1, value=source.q.zero_point, size=size)
+    return _by_table(op, "tf_put", tables, source.dtype.itemsize, value=0, size=size)
 
 
 def batch_to_space(op: BatchToSpace, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """BATCH_TO_SPACE_ND: int8, 3 or 4 dimensions."""
     _bounded(op, graph)
     tables = _block_tables(op, output_of(graph, op), graph.tensors[op.input])
-    return _by_table(op, "tf_take", tables, 1)
+    return _by_table(op, "tf_take", tables, output_of(graph, op).dtype.itemsize)
 
 
 def pad_s16(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator
+from tinyflow.ir.plain import Exp, Gelu, Log
 from tinyflow.ir.quantization import Quantization, quantize_multiplier
 from tinyflow.ir.tables import (
     Abs,
@@ -77,6 +78,22 @@ def elu(op: Elu, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     return _lookup(op, graph, lookup.elu(*_quantizations(op, graph)))
 
 
+def exp(op: Exp, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """EXP: int8, by a table with LiteRT's arithmetic."""
+    return _lookup(op, graph, lookup.exp(*_quantizations(op, graph)))
+
+
+def log(op: Log, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """LOG: int8, by a table with LiteRT's arithmetic."""
+    return _lookup(op, graph, lookup.log(*_quantizations(op, graph)))
+
+
+def gelu(op: Gelu, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """GELU: int8, exact or approximate, by a table with LiteRT's arithmetic."""
+    table = lookup.gelu(*_quantizations(op, graph), approximate=op.approximate)
+    return _lookup(op, graph, table)
+
+
 def rsqrt(op: Rsqrt, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """RSQRT: int8, input zero point -128 (no negative numbers), by a table."""
     return _lookup(op, graph, lookup.rsqrt(*_quantizations(op, graph)))
@@ -142,9 +159,12 @@ def l2_normalization(
 KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     Abs: (absolute,),
     Elu: (elu,),
+    Exp: (exp,),
+    Gelu: (gelu,),
     HardSwish: (hard_swish,),
     L2Normalization: (l2_normalization,),
     LeakyRelu: (leaky_relu,),
+    Log: (log,),
     LogSoftmax: (log_softmax,),
     Logistic: (logistic,),
     Relu: (relu,),

@@ -108,9 +108,9 @@ def batch_matmul_s8(op: BatchMatMul, graph: Graph, board: Board, cmsis: CmsisNN)
     context = _product_context(left, right, output, Activation.NONE) | {
         "operands": op.input_fields,
         "batches": extended(output.shape, 5)[:3],
-        "left_steps": _batch_steps(left.shape),
+        "left_steps": batch_steps(left.shape),
         "left_strides": (1, rows) if op.transpose_left else (depth, 1),
-        "right_steps": _batch_steps(right.shape),
+        "right_steps": batch_steps(right.shape),
         "right_strides": (1, depth) if op.transpose_right else (columns, 1),
         "size": (rows, depth, columns),
     }
@@ -169,7 +169,7 @@ def _constant(graph: Graph, index: TensorId, field: str) -> tuple[Constant, ...]
     return (Constant(field, "int8_t", tensor.values, f"{field} operand {list(tensor.shape)}"),)
 
 
-def _batch_steps(shape: tuple[int, ...]) -> list[int]:
+def batch_steps(shape: tuple[int, ...]) -> list[int]:
     """Elements from one matrix to the next along each of three batch dimensions; 0 repeats."""
     full = extended(shape, 5)
     return [0 if full[axis] == 1 else math.prod(full[axis + 1 :]) for axis in range(3)]
@@ -179,7 +179,7 @@ def _batch_steps(shape: tuple[int, ...]) -> list[int]:
 
 
 @dataclass(frozen=True)
-class _Loops:
+class Reduced:
     """Loops over the kept and over the reduced dimensions: extents, and strides of the input."""
 
     kept: tuple[tuple[int, int], ...]
@@ -196,7 +196,7 @@ _LOOPS = 3
 _MOST_INT16 = (1 << 16) - 1
 
 
-def _loops(operator: Operator, shape: Sequence[int], axes: Sequence[int]) -> _Loops:
+def reduction_loops(operator: Operator, shape: Sequence[int], axes: Sequence[int]) -> Reduced:
     """Three loops of each kind; dimensions of 1 fall away and neighbours of a kind are one."""
     merged: list[tuple[bool, int]] = []
     for axis, extent in enumerate(shape):
@@ -217,13 +217,13 @@ def _loops(operator: Operator, shape: Sequence[int], axes: Sequence[int]) -> _Lo
             f"more than {_LOOPS} runs of dimensions"
         )
     filled = {key: ((1, 0),) * (_LOOPS - len(runs)) + tuple(runs) for key, runs in found.items()}
-    return _Loops(filled[False], filled[True])
+    return Reduced(filled[False], filled[True])
 
 
 def mean_any_axes_s8(op: Mean, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """MEAN: Other dimensions, too."""
     source, output = graph.tensors[op.input], output_of(graph, op)
-    loops = _loops(op, source.shape, op.axes)
+    loops = reduction_loops(op, source.shape, op.axes)
     point = mean_multiplier(source, output, loops.count)
     return _kernel(op, "reduce_sum_s8", _sum_context(source, output, loops, point))
 
@@ -231,12 +231,12 @@ def mean_any_axes_s8(op: Mean, graph: Graph, board: Board, cmsis: CmsisNN) -> Ke
 def sum_s8(op: Sum, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """SUM: int8, any axes."""
     source, output = graph.tensors[op.input], output_of(graph, op)
-    loops = _loops(op, source.shape, op.axes)
+    loops = reduction_loops(op, source.shape, op.axes)
     context = _sum_context(source, output, loops, rescale(source, output))
     return _kernel(op, "reduce_sum_s8", context)
 
 
-def _sum_context(source: Tensor, output: Tensor, loops: _Loops, point: Any) -> dict[str, Any]:
+def _sum_context(source: Tensor, output: Tensor, loops: Reduced, point: Any) -> dict[str, Any]:
     return {"source": source, "output": output, "loops": loops, "multiplier": point}
 
 
@@ -256,9 +256,9 @@ def sum_s16(op: Sum, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | Non
     return _kernel(op, "reduce_sum_s16", context)
 
 
-def _int16_loops(op: Mean | Sum, source: Tensor) -> _Loops:
+def _int16_loops(op: Mean | Sum, source: Tensor) -> Reduced:
     """Loops whose sums of int16 fit 32 bits."""
-    loops = _loops(op, source.shape, op.axes)
+    loops = reduction_loops(op, source.shape, op.axes)
     if loops.count > _MOST_INT16:
         raise UnsupportedError(
             f"{op.kind} layer {op.name!r}: {loops.count} elements of int16 to one, "
@@ -269,7 +269,7 @@ def _int16_loops(op: Mean | Sum, source: Tensor) -> _Loops:
 
 def reduce_extreme_s8(op: Reduction, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """REDUCE_MAX and REDUCE_MIN: int8, any axes."""
-    loops = _loops(op, graph.tensors[op.input].shape, op.axes)
+    loops = reduction_loops(op, graph.tensors[op.input].shape, op.axes)
     context = {"loops": loops, "minimum": isinstance(op, ReduceMin)}
     return _kernel(op, "reduce_extreme_s8", context)
 

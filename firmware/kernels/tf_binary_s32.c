@@ -1,0 +1,72 @@
+/* Reference: TFLM, reference/add.h, sub.h, mul.h, maximum_minimum.h. */
+#include "tf_plain.h"
+
+typedef int32_t (*function_s32)(int32_t left, int32_t right);
+
+/* One loop nest, into which each function is compiled. */
+static inline void apply(function_s32 function, const tf_broadcast *loops, const int32_t *left,
+                         const int32_t *right, int32_t *output)
+{
+    tf_position at = {0};
+    do {
+        for (size_t i = 0; i < loops->extent[TF_INNER]; ++i) {
+            *output++ = function(left[at.left + i * loops->left[TF_INNER]],
+                                 right[at.right + i * loops->right[TF_INNER]]);
+        }
+    } while (tf_next(loops, &at));
+}
+
+static int32_t sum(int32_t left, int32_t right)
+{
+    return (int32_t)((uint32_t)left + (uint32_t)right);
+}
+
+void tf_add_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *right,
+                int32_t *output)
+{
+    apply(sum, loops, left, right, output);
+}
+
+static int32_t difference(int32_t left, int32_t right)
+{
+    return (int32_t)((uint32_t)left - (uint32_t)right);
+}
+
+void tf_sub_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *right,
+                int32_t *output)
+{
+    apply(difference, loops, left, right, output);
+}
+
+static int32_t product(int32_t left, int32_t right)
+{
+    return (int32_t)((uint32_t)left * (uint32_t)right);
+}
+
+void tf_mul_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *right,
+                int32_t *output)
+{
+    apply(product, loops, left, right, output);
+}
+
+static int32_t maximum(int32_t left, int32_t right)
+{
+    return left > right ? left : right;
+}
+
+void tf_maximum_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *right,
+                    int32_t *output)
+{
+    apply(maximum, loops, left, right, output);
+}
+
+static int32_t minimum(int32_t left, int32_t right)
+{
+    return left < right ? left : right;
+}
+
+void tf_minimum_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *right,
+                    int32_t *output)
+{
+    apply(minimum, loops, left, right, output);
+}

@@ -1,0 +1,47 @@
+/*
+ * Elementary functions of float32 with the bits of glibc, which TFLM's reference kernels call
+ * on the host; see "How exactness is proved" in tinyflow's docs/architecture.md. No double
+ * precision is used. Each stands in a file of its own name.
+ */
+#ifndef TF_MATH_H
+#define TF_MATH_H
+
+#include <stdint.h>
+#include <string.h>
+
+/* A product and a sum are rounded one by one: fused, they would give other bits. */
+#if defined(__FAST_MATH__)
+#error "tinyflow's float kernels need IEEE 754 arithmetic: compile them without -ffast-math"
+#endif
+#if defined(__clang__)
+#pragma clang fp contract(off)
+#elif defined(__GNUC__)
+#pragma GCC optimize("-ffp-contract=off")
+#else
+#pragma STDC FP_CONTRACT OFF
+#endif
+
+static inline uint32_t tf_bits_of(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static inline float tf_float_of(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* exp(x) */
+float tf_expf(float x);
+
+/* exp(x) - 1 */
+float tf_expm1f(float x);
+
+/* The hyperbolic tangent. */
+float tf_tanhf(float x);
+
+#endif

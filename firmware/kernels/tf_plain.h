@@ -1,0 +1,175 @@
+/*
+ * Operators on plain numbers, float32 and int32, with the bits of TFLM's reference kernels: sums
+ * run in the same order, and nothing is fused (see tf_math.h). Integers wrap.
+ */
+#ifndef TF_PLAIN_H
+#define TF_PLAIN_H
+
+#include "tf_elementwise.h"
+#include "tf_math.h"
+#include "tf_windows.h"
+
+#include <float.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    float minimum;
+    float maximum;
+} tf_bounds_f32;
+
+/* As the reference clamps: NaN passes. */
+static inline float tf_clamp_f32(float value, const tf_bounds_f32 *bounds)
+{
+    const float raised = value < bounds->minimum ? bounds->minimum : value;
+    return bounds->maximum < raised ? bounds->maximum : raised;
+}
+
+/* Functions of each element; the output may be the input. */
+void tf_abs_f32(const float *input, float *output, size_t elements);
+void tf_ceil_f32(const float *input, float *output, size_t elements);
+void tf_elu_f32(const float *input, float *output, size_t elements);
+void tf_exp_f32(const float *input, float *output, size_t elements);
+void tf_floor_f32(const float *input, float *output, size_t elements);
+void tf_hard_swish_f32(const float *input, float *output, size_t elements);
+void tf_logistic_f32(const float *input, float *output, size_t elements);
+void tf_neg_f32(const float *input, float *output, size_t elements);
+void tf_relu_f32(const float *input, float *output, size_t elements);
+void tf_relu6_f32(const float *input, float *output, size_t elements);
+void tf_round_f32(const float *input, float *output, size_t elements);
+void tf_rsqrt_f32(const float *input, float *output, size_t elements);
+void tf_sqrt_f32(const float *input, float *output, size_t elements);
+void tf_square_f32(const float *input, float *output, size_t elements);
+void tf_tanh_f32(const float *input, float *output, size_t elements);
+void tf_leaky_relu_f32(const float *input, float *output, size_t elements, float alpha);
+
+/* Functions of two operands under a loop nest; the result is clamped. */
+typedef struct {
+    tf_broadcast loops;
+    tf_bounds_f32 bounds;
+} tf_binary_f32_params;
+
+void tf_add_f32(const tf_binary_f32_params *params, const float *left, const float *right,
+                float *output);
+void tf_sub_f32(const tf_binary_f32_params *params, const float *left, const float *right,
+                float *output);
+void tf_mul_f32(const tf_binary_f32_params *params, const float *left, const float *right,
+                float *output);
+void tf_div_f32(const tf_binary_f32_params *params, const float *left, const float *right,
+                float *output);
+void tf_squared_difference_f32(const tf_binary_f32_params *params, const float *left,
+                               const float *right, float *output);
+void tf_maximum_f32(const tf_binary_f32_params *params, const float *left, const float *right,
+                    float *output);
+void tf_minimum_f32(const tf_binary_f32_params *params, const float *left, const float *right,
+                    float *output);
+void tf_prelu_f32(const tf_binary_f32_params *params, const float *input, const float *alpha,
+                  float *output);
+
+void tf_add_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *right,
+                int32_t *output);
+void tf_sub_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *right,
+                int32_t *output);
+void tf_mul_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *right,
+                int32_t *output);
+void tf_maximum_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *right,
+                    int32_t *output);
+void tf_minimum_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *right,
+                    int32_t *output);
+
+/* 1 where the relation holds, else 0. */
+void tf_compare_f32(const tf_broadcast *loops, tf_relation relation, const float *left,
+                    const float *right, uint8_t *output);
+void tf_compare_s32(const tf_broadcast *loops, tf_relation relation, const int32_t *left,
+                    const int32_t *right, uint8_t *output);
+
+/* left where the condition is not 0, else right: elements of 32 bits of any type. */
+void tf_select_32(const tf_select_params *params, const uint8_t *condition, const void *left,
+                  const void *right, void *output);
+
+/* Softmax of each row of beta * input. */
+void tf_softmax_f32(const float *input, float *output, size_t rows, size_t depth, float beta);
+
+/* Each row divided by its length. */
+void tf_l2_normalization_f32(const float *input, float *output, size_t rows, size_t depth);
+
+void tf_sum_f32(const tf_reduction *loops, const float *input, float *output);
+void tf_mean_f32(const tf_reduction *loops, const float *input, float *output);
+void tf_reduce_max_f32(const tf_reduction *loops, const float *input, float *output);
+void tf_reduce_min_f32(const tf_reduction *loops, const float *input, float *output);
+
+typedef struct {
+    int32_t input[4];
+    int32_t output[4];
+    int32_t kernel[3]; /* height, width and input channels of a filter */
+    int32_t filters_per_group;
+    int32_t stride[2];
+    int32_t dilation[2];
+    int32_t padding[2]; /* above and left */
+    tf_bounds_f32 bounds;
+    const float *weights; /* OHWI */
+    const float *bias;
+} tf_conv_f32_params;
+
+/* Convolution, depthwise, too: filters_per_group filters see the kernel[2] channels of a group. */
+void tf_conv_f32(const tf_conv_f32_params *params, const float *input, float *output);
+
+typedef struct {
+    int32_t input[4];
+    int32_t output[4];
+    int32_t kernel[2];
+    int32_t stride[2];
+    int32_t padding[2]; /* above and left */
+    tf_bounds_f32 bounds;
+} tf_pool_f32_params;
+
+void tf_average_pool_f32(const tf_pool_f32_params *params, const float *input, float *output);
+void tf_max_pool_f32(const tf_pool_f32_params *params, const float *input, float *output);
+
+/* A stack of matrices: step leads from one to the next along each batch dimension, 0 repeats. */
+typedef struct {
+    size_t step[3];
+    size_t row_stride;
+    size_t column_stride;
+} tf_matrices_f32;
+
+typedef struct {
+    size_t batches[3];
+    size_t rows;
+    size_t depth;
+    size_t columns;
+    tf_matrices_f32 left;
+    tf_matrices_f32 right;
+    const float *bias; /* of each column, or NULL */
+    tf_bounds_f32 bounds;
+} tf_product_f32_params;
+
+/* Matrix products, to output [batches][rows][columns]. */
+void tf_product_f32(const tf_product_f32_params *params, const float *left, const float *right,
+                    float *output);
+
+typedef enum {
+    TF_CAST_BOOL,
+    TF_CAST_S8,
+    TF_CAST_S16,
+    TF_CAST_S32,
+    TF_CAST_F32,
+} tf_cast_type;
+
+/*
+ * From one type to another: integers wrap; a float is cut towards zero and saturates, NaN gives 0;
+ * bool is whether the value is not 0.
+ */
+void tf_cast(const void *input, tf_cast_type from, void *output, tf_cast_type to,
+             size_t elements);
+
+/* Rows of row_bytes at the indices; 1 where an index is outside of the rows, else 0. */
+int tf_embedding(const void *table, int32_t rows, size_t row_bytes, const int32_t *indices,
+                 size_t count, void *output);
+
+/* The same of int8, dequantised: scale * value. */
+int tf_embedding_s8_f32(const int8_t *table, int32_t rows, size_t columns, float scale,
+                        const int32_t *indices, size_t count, float *output);
+
+#endif

@@ -1,0 +1,68 @@
+/* Reference: TFLM, reference/pooling.h. */
+#include "tf_plain.h"
+
+typedef float (*function_f32)(float so_far, float value);
+
+/* The part of a window that lies within the input: [first, last). */
+typedef struct {
+    int32_t first;
+    int32_t last;
+} range;
+
+static range inside(int32_t position, int32_t kernel, int32_t extent)
+{
+    const range found = {
+        .first = position < 0 ? 0 : position,
+        .last = position + kernel < extent ? position + kernel : extent,
+    };
+    return found;
+}
+
+static inline void pool(function_f32 function, float initial, bool average,
+                        const tf_pool_f32_params *params, const float *input, float *output)
+{
+    const int32_t channels = params->input[3];
+    for (int32_t batch = 0; batch < params->output[0]; ++batch) {
+        for (int32_t y = 0; y < params->output[1]; ++y) {
+            const range rows = inside(y * params->stride[0] - params->padding[0],
+                                      params->kernel[0], params->input[1]);
+            for (int32_t x = 0; x < params->output[2]; ++x) {
+                const range columns = inside(x * params->stride[1] - params->padding[1],
+                                             params->kernel[1], params->input[2]);
+                const int32_t count = (rows.last - rows.first) * (columns.last - columns.first);
+                for (int32_t c = 0; c < channels; ++c) {
+                    float result = initial;
+                    for (int32_t i = rows.first; i < rows.last; ++i) {
+                        for (int32_t j = columns.first; j < columns.last; ++j) {
+                            result = function(result,
+                                              input[(i * params->input[2] + j) * channels + c]);
+                        }
+                    }
+                    const float value = average ? result / (float)count : result;
+                    *output++ = tf_clamp_f32(value, &params->bounds);
+                }
+            }
+        }
+        input += params->input[1] * params->input[2] * channels;
+    }
+}
+
+static float sum(float so_far, float value)
+{
+    return so_far + value;
+}
+
+static float greater(float so_far, float value)
+{
+    return so_far < value ? value : so_far;
+}
+
+void tf_average_pool_f32(const tf_pool_f32_params *params, const float *input, float *output)
+{
+    pool(sum, 0.0f, true, params, input, output);
+}
+
+void tf_max_pool_f32(const tf_pool_f32_params *params, const float *input, float *output)
+{
+    pool(greater, -FLT_MAX, false, params, input, output);
+}

@@ -1,0 +1,444 @@
+"""Cases of float32 and int32: the outputs are floats, so that every bit is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tests.conformance.driver import Case
+from tests.support.tflite_builder import TfliteBuilder
+
+Shape = Sequence[int]
+Found = tuple[list[int], list[int]]
+
+SAME, VALID = 0, 1
+NONE, RELU, RELU_N1_TO_1, RELU6 = 0, 1, 2, 3
+
+
+def real(b: TfliteBuilder, shape: Shape, scale: float = 0.05, zero_point: int = 3) -> Found:
+    """An int8 input and its float32 values."""
+    source = b.tensor(shape, "int8", scale, zero_point)
+    values = b.tensor(shape, "float32")
+    b.operator("DEQUANTIZE", [source], [values])
+    return [source], [values]
+
+
+def mixed(b: TfliteBuilder, rng: np.random.Generator, shape: Shape, scale: float) -> Found:
+    """Float32 values of many exponents: an int8 input times constants."""
+    source, values = real(b, shape, scale)
+    factors = b.tensor(shape, "float32", data=rng.uniform(0.5, 1.7, shape))
+    scaled = b.tensor(shape, "float32")
+    b.operator("MUL", [*values, factors], [scaled])
+    return source, [scaled]
+
+
+def unary(kind: str, shape: Shape, scale: float = 0.05, **options: Any) -> Case:
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        sources, values = mixed(b, rng, shape, scale)
+        result = b.tensor(shape, "float32")
+        b.operator(kind, values, [result], **options)
+        return sources, [result]
+
+    return case
+
+
+def binary(kind: str, left: Shape, right: Shape, *, constant: bool = False, **options: Any) -> Case:
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        shape = np.broadcast_shapes(tuple(left), tuple(right))
+        sources, operands = mixed(b, rng, left, 0.05)
+        if constant:
+            operands.append(b.tensor(right, "float32", data=rng.normal(size=right)))
+        else:
+            more, other = mixed(b, rng, right, 0.03)
+            sources, operands = sources + more, operands + other
+        result = b.tensor(shape, "float32")
+        b.operator(kind, operands, [result], **options)
+        return sources, [result]
+
+    return case
+
+
+def compared(kind: str, dtype: str = "float32") -> Case:
+    """A comparison and what is chosen by it; the condition is an output, too."""
+
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        shape, row = (3, 4, 5), (4, 1)
+        sources, values = real(b, shape)
+        more, other = real(b, row)
+        if dtype == "int32":
+            values, other = [_cast(b, values[0], dtype)], [_cast(b, other[0], dtype)]
+        condition = b.tensor(shape, "bool")
+        b.operator(kind, values + other, [condition])
+        if dtype == "int32":  # TFLM chooses between no int32
+            return sources + more, [condition]
+        result = b.tensor(shape, dtype)
+        b.operator("SELECT_V2", [condition, *values, *other], [result])
+        return sources + more, [condition, result]
+
+    return case
+
+
+def _cast(b: TfliteBuilder, index: int, dtype: str) -> int:
+    result = b.tensor(b.subgraph.tensors[index].shape, dtype)
+    b.operator("CAST", [index], [result])
+    return result
+
+
+def int32(kind: str) -> Case:
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        left = b.tensor((2, 3, 7), "int32")
+        right = b.tensor((7,), "int32", data=rng.integers(-(2**31), 2**31, 7))
+        result = b.tensor((2, 3, 7), "int32")
+        b.operator(kind, [left, right], [result])
+        return [left], [result]
+
+    return case
+
+
+def cast(source: str, target: str) -> Case:
+    quantised = {"scale": 0.1} if source == "int8" else {}
+
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        values = b.tensor((2, 31), source, **quantised)  # type: ignore[arg-type]
+        if source == "float32":
+            sources, values_of = mixed(b, rng, (2, 31), 40.0)
+            return sources, [_cast(b, values_of[0], target)]
+        return [values], [_cast(b, values, target)]
+
+    return case
+
+
+def reduction(kind: str, shape: Shape, axes: Sequence[int], *, keep: bool = True) -> Case:
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        sources, values = mixed(b, rng, shape, 0.05)
+        places = {axis % len(shape) for axis in axes}
+        kept = [n for axis, n in enumerate(shape) if axis not in places]
+        due = [1 if axis in places else n for axis, n in enumerate(shape)] if keep else kept
+        result = b.tensor(due, "float32")
+        index = b.tensor((len(axes),), "int32", data=axes)
+        b.operator(kind, [*values, index], [result], keepDims=keep)
+        return sources, [result]
+
+    return case
+
+
+def softmax(shape: Shape, beta: float = 1.0) -> Case:
+    return unary("SOFTMAX", shape, beta=beta)
+
+
+def convolution(
+    kind: str,
+    weights: tuple[int, int, int, int],
+    *,
+    channels: int,
+    padding: int = SAME,
+    stride: int = 1,
+    dilation: int = 1,
+    bias: bool = True,
+    activation: int = NONE,
+) -> Case:
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        depthwise = kind == "DEPTHWISE_CONV_2D"
+        filters = weights[3] if depthwise else weights[0]
+        sources, values = mixed(b, rng, (1, 6, 7, channels), 0.05)
+        inputs = [*values, b.tensor(weights, "float32", data=rng.normal(size=weights))]
+        if bias:
+            inputs.append(b.tensor((filters,), "float32", data=rng.normal(size=filters)))
+        reach = [(n - 1) * dilation * (padding == VALID) for n in weights[1:3]]
+        size = [-(-(n - r) // stride) for n, r in zip((6, 7), reach, strict=True)]
+        result = b.tensor((1, *size, filters), "float32")
+        more = {"depthMultiplier": filters // channels} if depthwise else {}
+        b.operator(
+            kind,
+            inputs,
+            [result],
+            strideH=stride,
+            strideW=stride,
+            dilationHFactor=dilation,
+            dilationWFactor=dilation,
+            padding=padding,
+            fusedActivationFunction=activation,
+            **more,
+        )
+        return sources, [result]
+
+    return case
+
+
+def pool(kind: str, *, padding: int, stride: int, activation: int = NONE) -> Case:
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        sources, values = mixed(b, rng, (2, 5, 7, 3), 0.05)
+        size = [
+            -(-(n - (k - 1) * (padding == VALID)) // stride)
+            for n, k in zip((5, 7), (3, 2), strict=True)
+        ]
+        result = b.tensor((2, *size, 3), "float32")
+        b.operator(
+            kind,
+            values,
+            [result],
+            strideH=stride,
+            strideW=stride,
+            filterHeight=3,
+            filterWidth=2,
+            padding=padding,
+            fusedActivationFunction=activation,
+        )
+        return sources, [result]
+
+    return case
+
+
+def fully_connected(*, bias: bool, activation: int = NONE) -> Case:
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        sources, values = mixed(b, rng, (3, 19), 0.05)
+        inputs = [*values, b.tensor((5, 19), "float32", data=rng.normal(size=(5, 19)))]
+        inputs.append(b.tensor((5,), "float32", data=rng.normal(size=5)) if bias else -1)
+        result = b.tensor((3, 5), "float32")
+        b.operator("FULLY_CONNECTED", inputs, [result], fusedActivationFunction=activation)
+        return sources, [result]
+
+    return case
+
+
+def batch_matmul(left: Shape, right: Shape, output: Shape, **options: Any) -> Case:
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        sources, a = mixed(b, rng, left, 0.05)
+        more, c = mixed(b, rng, right, 0.03)
+        result = b.tensor(output, "float32")
+        b.operator("BATCH_MATMUL", a + c, [result], **options)
+        return sources + more, [result]
+
+    return case
+
+
+def moved(
+    kind: str,
+    sources: Sequence[Shape],
+    results: Sequence[Shape],
+    constants: Sequence[Any] = (),
+    **options: Any,
+) -> Case:
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        found = [real(b, shape) for shape in sources]
+        inputs = [index for more, _ in found for index in more]
+        values = [index for _, more in found for index in more]
+        fixed = [b.tensor(np.shape(value), "int32", data=value) for value in constants]
+        outputs = [b.tensor(shape, "float32") for shape in results]
+        operands = fixed + values if kind == "SPLIT" else values + fixed
+        b.operator(kind, operands, outputs, **options)
+        return inputs, outputs
+
+    return case
+
+
+def embedding(kind: str, dtype: str) -> Case:
+    """Rows of a table at the indices that an int8 input stands for; all are in range."""
+
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        indices, values = real(b, (9,), 19 / 255, -128)
+        quantised = {"scale": 0.1} if dtype == "int8" else {}
+        table = b.tensor(
+            (20, 3),
+            dtype,
+            data=rng.integers(-128, 128, (20, 3)) if quantised else rng.normal(size=(20, 3)),
+            **quantised,  # type: ignore[arg-type]
+        )
+        chosen = _cast(b, values[0], "int32")
+        if kind == "GATHER":
+            result = b.tensor((9, 3), dtype, **quantised)  # type: ignore[arg-type]
+            b.operator(kind, [table, chosen], [result])
+        else:
+            result = b.tensor((9, 3), "float32")
+            b.operator(kind, [chosen, table], [result])
+        return indices, [result]
+
+    return case
+
+
+def back(kind: str, scale: float, zero_point: int, source_scale: float = 0.05) -> Case:
+    """Float in the middle of int8, two operands, so that no table can stand for it."""
+
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        sources, values = mixed(b, rng, (4, 33), source_scale)
+        middle = b.tensor((4, 33), "float32")
+        b.operator(kind, values, [middle])
+        result = b.tensor((4, 33), "int8", scale, zero_point)
+        b.operator("QUANTIZE", [middle], [result])
+        return sources, [result]
+
+    return case
+
+
+def tabulated(*kinds: str, scale: float = 0.02, zero_point: int = -5) -> Case:
+    """Float in the middle of int8, a function of one tensor: a table stands for it."""
+
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        sources, (value,) = real(b, (3, 50))
+        for kind in kinds:
+            result = b.tensor((3, 50), "float32")
+            b.operator(kind, [value], [result])
+            value = result
+        output = b.tensor((3, 50), "int8", scale, zero_point)
+        b.operator("QUANTIZE", [value], [output])
+        return sources, [output]
+
+    return case
+
+
+def layer_normalization() -> Case:
+    """As converters leave it: mean, squared difference, mean, epsilon, RSQRT, scale and shift."""
+
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        shape, row = (2, 5, 12), (2, 5, 1)
+        sources, values = real(b, shape)
+        last = b.tensor((1,), "int32", data=[2])
+
+        def step(kind: str, inputs: list[int], due: Shape, **options: Any) -> int:
+            result = b.tensor(due, "float32")
+            b.operator(kind, inputs, [result], **options)
+            return result
+
+        mean = step("MEAN", [*values, last], row, keepDims=True)
+        spread = step("SQUARED_DIFFERENCE", [*values, mean], shape)
+        variance = step("MEAN", [spread, last], row, keepDims=True)
+        epsilon = b.tensor((), "float32", data=1e-3)
+        root = step("RSQRT", [step("ADD", [variance, epsilon], row)], row)
+        centred = step("SUB", [*values, mean], shape)
+        gamma = b.tensor((12,), "float32", data=rng.uniform(0.5, 1.5, 12))
+        beta = b.tensor((12,), "float32", data=rng.normal(size=12))
+        scaled = step("MUL", [step("MUL", [centred, root], shape), gamma], shape)
+        total = step("ADD", [scaled, beta], shape)
+        result = b.tensor(shape, "int8", 0.03, -5)
+        b.operator("QUANTIZE", [total], [result])
+        return sources, [total, result]
+
+    return case
+
+
+IMAGE = (1, 4, 4, 4)
+CASES: dict[str, Case] = {
+    **{
+        f"f32_{kind.lower()}": unary(kind, (2, 5, 13))
+        for kind in (
+            "ABS",
+            "CEIL",
+            "ELU",
+            "EXP",
+            "FLOOR",
+            "HARD_SWISH",
+            "LOGISTIC",
+            "NEG",
+            "RELU",
+            "RELU6",
+            "ROUND",
+            "RSQRT",
+            "SQRT",
+            "SQUARE",
+            "TANH",
+        )
+    },
+    "f32_exp_wide": unary("EXP", (1, 200), 0.9),
+    "f32_elu_wide": unary("ELU", (1, 200), 0.9),
+    "f32_tanh_wide": unary("TANH", (1, 200), 0.3),
+    "f32_tanh_fine": unary("TANH", (1, 200), 1e-3),
+    "f32_logistic_wide": unary("LOGISTIC", (1, 200), 1.0),
+    "f32_square_overflow": unary("SQUARE", (1, 64), 1e18),
+    "f32_square_underflow": unary("SQUARE", (1, 64), 1e-21),
+    "f32_leaky_relu": unary("LEAKY_RELU", (3, 40), alpha=0.2),
+    "f32_l2_normalization": unary("L2_NORMALIZATION", (3, 40)),
+    "f32_l2_normalization_of_one": unary("L2_NORMALIZATION", (30, 1)),
+    "f32_softmax": softmax((3, 11)),
+    "f32_softmax_beta": softmax((2, 3, 40), 0.37),
+    **{
+        f"f32_{kind.lower()}_{name}": binary(kind, *shapes, constant=name == "constant")
+        for kind in ("ADD", "SUB", "MUL", "DIV", "SQUARED_DIFFERENCE", "MAXIMUM", "MINIMUM")
+        for name, shapes in {
+            "same": ((3, 4, 5), (3, 4, 5)),
+            "row": ((2, 4, 5), (5,)),
+            "both": ((3, 1, 5), (4, 1)),
+            "constant": ((2, 3, 7), (3, 7)),
+        }.items()
+    },
+    "f32_add_relu": binary("ADD", (3, 17), (17,), fusedActivationFunction=RELU),
+    "f32_sub_relu6": binary("SUB", (3, 17), (17,), fusedActivationFunction=RELU6),
+    "f32_mul_n1": binary("MUL", (3, 17), (17,), fusedActivationFunction=RELU_N1_TO_1),
+    "f32_div_relu": binary("DIV", (3, 17), (17,), fusedActivationFunction=RELU),
+    "f32_prelu": binary("PRELU", (2, 3, 6), (6,), constant=True),
+    **{
+        f"f32_{kind.lower()}": compared(kind)
+        for kind in ("EQUAL", "NOT_EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL")
+    },
+    "s32_less": compared("LESS", "int32"),
+    "s32_equal": compared("EQUAL", "int32"),
+    **{f"s32_{kind.lower()}": int32(kind) for kind in ("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM")},
+    **{
+        f"cast_{source}_{target}": cast(source, target)
+        for source in ("bool", "int8", "int32", "float32")
+        for target in ("bool", "int8", "int16", "int32", "float32")
+    },
+    "f32_mean": reduction("MEAN", (2, 5, 12), [2]),
+    "f32_mean_image": reduction("MEAN", (1, 6, 5, 3), [1, 2]),
+    "f32_mean_outer": reduction("MEAN", (3, 4, 5), [0, -1], keep=False),
+    "f32_sum": reduction("SUM", (2, 40), [1], keep=False),
+    "f32_sum_first": reduction("SUM", (7, 5, 3), [0]),
+    "f32_reduce_max": reduction("REDUCE_MAX", (2, 5, 12), [1]),
+    "f32_reduce_min": reduction("REDUCE_MIN", (2, 5, 12), [2]),
+    "f32_conv": convolution("CONV_2D", (4, 3, 3, 3), channels=3),
+    "f32_conv_valid": convolution(
+        "CONV_2D", (5, 2, 3, 2), channels=2, padding=VALID, stride=2, activation=RELU
+    ),
+    "f32_conv_dilated": convolution("CONV_2D", (2, 3, 3, 3), channels=3, dilation=2, bias=False),
+    "f32_depthwise": convolution("DEPTHWISE_CONV_2D", (1, 3, 3, 3), channels=3),
+    "f32_depthwise_multiplier": convolution(
+        "DEPTHWISE_CONV_2D", (1, 3, 2, 6), channels=3, stride=2, activation=RELU6
+    ),
+    "f32_average_pool": pool("AVERAGE_POOL_2D", padding=SAME, stride=2),
+    "f32_average_pool_valid": pool("AVERAGE_POOL_2D", padding=VALID, stride=1, activation=RELU),
+    "f32_max_pool": pool("MAX_POOL_2D", padding=SAME, stride=1),
+    "f32_fully_connected": fully_connected(bias=True, activation=RELU),
+    "f32_fully_connected_no_bias": fully_connected(bias=False),
+    "f32_batch_matmul": batch_matmul((2, 3, 5), (2, 5, 4), (2, 3, 4)),
+    "f32_batch_matmul_transposed": batch_matmul(
+        (2, 5, 3), (1, 4, 5), (2, 3, 4), adjX=True, adjY=True
+    ),
+    "f32_reshape": moved("RESHAPE", [(2, 6)], [(3, 4)], [[3, 4]]),
+    "f32_transpose": moved("TRANSPOSE", [(2, 3, 4)], [(4, 2, 3)], [[2, 0, 1]]),
+    "f32_concatenation": moved("CONCATENATION", [(2, 3), (2, 2)], [(2, 5)], axis=1),
+    "f32_pack": moved("PACK", [(3,), (3,)], [(3, 2)], axis=1, valuesCount=2),
+    "f32_unpack": moved("UNPACK", [(3, 2)], [(3,), (3,)], axis=1, num=2),
+    "f32_split": moved("SPLIT", [(2, 6)], [(2, 3), (2, 3)], [1], numSplits=2),
+    "f32_split_v": moved("SPLIT_V", [(2, 6)], [(2, 1), (2, 5)], [[1, 5], 1], numSplits=2),
+    "f32_slice": moved("SLICE", [(3, 5)], [(2, 3)], [[1, 2], [2, 3]]),
+    "f32_strided_slice": moved("STRIDED_SLICE", [(3, 5)], [(2, 3)], [[0, 0], [3, 5], [2, 2]]),
+    "f32_expand_dims": moved("EXPAND_DIMS", [(3, 4)], [(3, 1, 4)], [1]),
+    "f32_squeeze": moved("SQUEEZE", [(3, 1, 4)], [(3, 4)], squeezeDims=[1]),
+    "f32_broadcast_to": moved("BROADCAST_TO", [(3, 1)], [(3, 4)], [[3, 4]]),
+    "f32_pad": moved("PAD", [(2, 3)], [(4, 6)], [[[1, 1], [2, 1]]]),
+    "f32_mirror_pad": moved("MIRROR_PAD", [(2, 3)], [(4, 5)], [[[1, 1], [1, 1]]], mode=0),
+    "f32_space_to_depth": moved("SPACE_TO_DEPTH", [IMAGE], [(1, 2, 2, 16)], blockSize=2),
+    "f32_depth_to_space": moved("DEPTH_TO_SPACE", [IMAGE], [(1, 8, 8, 1)], blockSize=2),
+    "f32_space_to_batch": moved(
+        "SPACE_TO_BATCH_ND", [(1, 3, 4, 2)], [(4, 2, 2, 2)], [[2, 2], [[1, 0], [0, 0]]]
+    ),
+    "f32_batch_to_space": moved(
+        "BATCH_TO_SPACE_ND", [(4, 2, 2, 2)], [(1, 3, 4, 2)], [[2, 2], [[1, 0], [0, 0]]]
+    ),
+    "f32_reverse": moved("REVERSE_V2", [(2, 5)], [(2, 5)], [[1]]),
+    "f32_resize_nearest": moved("RESIZE_NEAREST_NEIGHBOR", [IMAGE], [(1, 6, 7, 4)], [[6, 7]]),
+    "gather_s8": embedding("GATHER", "int8"),
+    "gather_f32": embedding("GATHER", "float32"),
+    "embedding_lookup_f32": embedding("EMBEDDING_LOOKUP", "float32"),
+    "embedding_lookup_s8": embedding("EMBEDDING_LOOKUP", "int8"),
+    "table_sin": tabulated("SIN"),
+    "table_cos_exp": tabulated("COS", "EXP"),
+    "table_log": tabulated("LOG"),
+    "table_neg_square": tabulated("NEG", "SQUARE", scale=0.3, zero_point=-128),
+    "island_sqrt": back("SQRT", 0.02, -5),
+    "island_rsqrt": back("RSQRT", 0.02, 7),
+    "island_exp_saturating": back("EXP", 1e-6, 3, 0.5),
+    "island_tanh": back("TANH", 1 / 128, 0),
+    "layer_normalization": layer_normalization(),
+}

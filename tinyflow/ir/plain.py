@@ -1,0 +1,212 @@
+"""Operators on plain numbers, float32 and int32, and conversions to and from them.
+
+What other families have, such as ADD, is one dataclass for all types: the tensors tell them apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinyflow.ir.checks import Rule, expect
+from tinyflow.ir.elementwise import Binary, Prelu, Select
+from tinyflow.ir.graph import Graph
+from tinyflow.ir.movement import Gather
+from tinyflow.ir.operators import (
+    Add,
+    Mean,
+    Operator,
+    Pool2D,
+    Reshape,
+    Softmax,
+    TensorId,
+    Weighted,
+)
+from tinyflow.ir.tables import Function, L2Normalization
+from tinyflow.ir.types import Activation, DType
+from tinyflow.ir.windows import BatchMatMul, Reduction
+
+
+@dataclass(frozen=True)
+class Div(Binary):
+    """Quotient."""
+
+    kind = "DIV"
+
+    activation: Activation
+
+
+@dataclass(frozen=True)
+class Neg(Function):
+    """-x."""
+
+    kind = "NEG"
+
+
+@dataclass(frozen=True)
+class Exp(Function):
+    """e to the power of x."""
+
+    kind = "EXP"
+
+
+@dataclass(frozen=True)
+class Log(Function):
+    """The natural logarithm."""
+
+    kind = "LOG"
+
+
+@dataclass(frozen=True)
+class Sin(Function):
+    """The sine."""
+
+    kind = "SIN"
+
+
+@dataclass(frozen=True)
+class Cos(Function):
+    """The cosine."""
+
+    kind = "COS"
+
+
+@dataclass(frozen=True)
+class Sqrt(Function):
+    """The square root."""
+
+    kind = "SQRT"
+
+
+@dataclass(frozen=True)
+class Square(Function):
+    """x * x."""
+
+    kind = "SQUARE"
+
+
+@dataclass(frozen=True)
+class Floor(Function):
+    """The greatest integer not above x."""
+
+    kind = "FLOOR"
+
+
+@dataclass(frozen=True)
+class Ceil(Function):
+    """The least integer not below x."""
+
+    kind = "CEIL"
+
+
+@dataclass(frozen=True)
+class Round(Function):
+    """The nearest integer, halves to even."""
+
+    kind = "ROUND"
+
+
+@dataclass(frozen=True)
+class Gelu(Function):
+    """x times the normal distribution at x; `approximate` takes it from a hyperbolic tangent."""
+
+    kind = "GELU"
+
+    approximate: bool
+
+
+@dataclass(frozen=True)
+class Cast(Function):
+    """From one type to another, with no scale."""
+
+    kind = "CAST"
+
+
+@dataclass(frozen=True)
+class Embedding(Operator):
+    """The rows of a constant table at computed indices."""
+
+    kind = "EMBEDDING_LOOKUP"
+    input_fields = ("indices", "table")
+
+    indices: TensorId
+    table: TensorId
+    output: TensorId
+
+
+@dataclass(frozen=True)
+class Tabulated(Function):
+    """A function of one int8 tensor that stands for float operators and their conversions.
+
+    Attributes:
+        kinds: of the operators it stands for, in order.
+        values: int8, by the input's byte: of 0 to 127, then of -128 to -1.
+    """
+
+    kind = "TABLE"
+
+    kinds: tuple[str, ...]
+    values: tuple[int, ...]
+
+    @property
+    def title(self) -> str:
+        """The operators it stands for."""
+        return "+".join(self.kinds)
+
+
+#: Operators that compute, whose arithmetic depends on the type.
+_COMPUTING = (
+    Add,
+    BatchMatMul,
+    Binary,
+    Function,
+    L2Normalization,
+    Mean,
+    Pool2D,
+    Prelu,
+    Reduction,
+    Select,
+    Softmax,
+    Weighted,
+)
+
+
+def is_float(graph: Graph, operator: Operator) -> bool:
+    """Whether an operator computes in float32; moving and converting is not computing."""
+    touched = (*operator.inputs(), *operator.outputs())
+    return (
+        isinstance(operator, _COMPUTING)
+        and not isinstance(operator, Cast | Tabulated)
+        and any(graph.tensors[index].dtype is DType.FLOAT32 for index in touched)
+    )
+
+
+def is_plain(graph: Graph, operator: Operator) -> bool:
+    """Whether an operator computes on plain numbers, float32 or int32, or stands for such."""
+    if isinstance(operator, Tabulated):
+        return True
+    if isinstance(operator, Add | Binary | Select):
+        return graph.tensors[operator.left].dtype in (DType.FLOAT32, DType.INT32)
+    return is_float(graph, operator)
+
+
+def index_extent(graph: Graph, tensor: TensorId) -> int | None:
+    """Where a tensor holds indices, how many there are to choose from; else None."""
+    carried, extents = {tensor}, []
+    for op in graph.operators:
+        if isinstance(op, Gather) and op.indices in carried:
+            extents.append(graph.tensors[op.input].shape[op.axis])
+        elif isinstance(op, Embedding) and op.indices in carried:
+            extents.append(graph.tensors[op.table].shape[0])
+        elif isinstance(op, Add | Select | Reshape) and carried & {*op.inputs()}:
+            carried |= {*op.outputs()}  # negative ones made to count from the end
+    return min(extents, default=None)
+
+
+def _rows(graph: Graph, op: Embedding) -> None:
+    table = graph.tensors[op.table].shape
+    due = graph.tensors[op.indices].shape + table[1:]
+    expect(op, "the output", graph.tensors[op.output].shape, due)
+
+
+#: What must hold of each, see `verify`; those of `Binary` and `Function` hold, too.
+RULES: dict[type[Operator], Rule] = {Embedding: _rows}

@@ -1,0 +1,423 @@
+"""Operators on plain numbers, float32 and int32, in portable C with the bits of TFLM's kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinyflow.boards import Board
+from tinyflow.ir.elementwise import (
+    Comparison,
+    Equal,
+    Greater,
+    GreaterEqual,
+    Less,
+    LessEqual,
+    Maximum,
+    Minimum,
+    Mul,
+    NotEqual,
+    Prelu,
+    Select,
+    SelectV1,
+    SquaredDifference,
+    Sub,
+)
+from tinyflow.ir.graph import Graph, Tensor
+from tinyflow.ir.operators import (
+    Add,
+    AveragePool2D,
+    Conv2D,
+    DepthwiseConv2D,
+    FullyConnected,
+    MaxPool2D,
+    Mean,
+    Operator,
+    Pool2D,
+    Softmax,
+    TensorId,
+)
+from tinyflow.ir.plain import (
+    Cast,
+    Ceil,
+    Cos,
+    Div,
+    Embedding,
+    Exp,
+    Floor,
+    Log,
+    Neg,
+    Round,
+    Sin,
+    Sqrt,
+    Square,
+    Tabulated,
+)
+from tinyflow.ir.tables import (
+    Abs,
+    Elu,
+    Function,
+    HardSwish,
+    L2Normalization,
+    LeakyRelu,
+    Logistic,
+    Relu,
+    Relu6,
+    Rsqrt,
+    Tanh,
+)
+from tinyflow.ir.types import Activation, DType
+from tinyflow.ir.windows import (
+    BatchMatMul,
+    ReduceMax,
+    ReduceMin,
+    Reduction,
+    Sum,
+    extended,
+    swapped,
+)
+from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
+from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.portable.elementwise import loops
+from tinyflow.kernels.portable.windows import batch_steps, reduction_loops
+
+_HEADERS = ("tf_elementwise.h", "tf_math.h", "tf_windows.h")
+#: C files of tf_math.h that a function's C file needs.
+_EXPONENTIAL = ("tf_expf.c",)
+_TANH = ("tf_expm1f.c", "tf_tanhf.c")
+_INFINITE = ("-HUGE_VALF", "HUGE_VALF")
+
+
+def _kernel(op: Operator, function: str, template: str, **more: Any) -> Kernel:
+    needs = (*_HEADERS, *more.pop("needs", ()))
+    return Kernel(
+        op,
+        function,
+        "tinyflow",
+        f"portable/{template}.c.j2",
+        header="tf_plain.h",
+        needs=needs,
+        **more,
+    )
+
+
+def _bounds(activation: Activation) -> tuple[str, str]:
+    """The clamp of a fused activation, in C (`CalculateActivationRange`)."""
+    match activation:
+        case Activation.NONE:
+            return "-FLT_MAX", "FLT_MAX"
+        case Activation.RELU:
+            return "0.0f", "FLT_MAX"
+        case Activation.RELU6:
+            return "0.0f", "6.0f"
+        case Activation.RELU_N1_TO_1:
+            return "-1.0f", "1.0f"
+
+
+def _flash(graph: Graph, **fields: TensorId | None) -> tuple[Constant, ...]:
+    """The operands that are constant, for flash."""
+    found = []
+    for field, index in fields.items():
+        if index is not None and graph.tensors[index].is_constant:
+            tensor = graph.tensors[index]
+            comment = f"{field} {list(tensor.shape)}"
+            found.append(Constant(field, tensor.dtype.c_type, tensor.values, comment))
+    return tuple(found)
+
+
+# -------------------------------------------------------------------------- elementwise
+
+
+def _unary(name: str, file: str = "unary_f32", needs: tuple[str, ...] = ()) -> Maker:
+    def make(op: Function, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+        context = {
+            "function": f"tf_{name}_f32",
+            "elements": output_of(graph, op).elements,
+            "alpha": op.alpha if isinstance(op, LeakyRelu) else None,
+        }
+        return _kernel(op, f"tf_{name}_f32", "unary_f32", context=context, file=file, needs=needs)
+
+    return make
+
+
+def _loops_of(op: Operator, graph: Graph) -> dict[str, list[Any]]:
+    shapes = [graph.tensors[index].shape for index in op.inputs()]
+    # A rank above the output's has leading dimensions of 1 only.
+    rank = max(map(len, shapes), default=0)
+    output = extended(output_of(graph, op).shape, rank)
+    return loops(op, output, *shapes)
+
+
+def _binary(name: str) -> Maker:
+    def make(op: Operator, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+        fields = op.input_fields
+        constants = _flash(graph, **{field: getattr(op, field) for field in fields})
+        shared = {"loops": _loops_of(op, graph), "operands": fields}
+        if output_of(graph, op).dtype is DType.INT32:
+            function = f"tf_{name}_s32"
+            context = {"function": function, **shared}
+            return _kernel(op, function, "binary_s32", context=context, constants=constants)
+        function = f"tf_{name}_f32"
+        bounds = _bounds(op.activation) if isinstance(op, Add | Sub | Mul | Div) else _INFINITE
+        context = {"function": function, "bounds": bounds, **shared}
+        return _kernel(op, function, "binary_f32", context=context, constants=constants)
+
+    return make
+
+
+def compare(op: Comparison, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """Comparisons, of float32 or int32."""
+    suffix = "s32" if graph.tensors[op.left].dtype is DType.INT32 else "f32"
+    function = f"tf_compare_{suffix}"
+    context = {
+        "function": function,
+        "loops": _loops_of(op, graph),
+        "relation": f"TF_{op.kind}",
+    }
+    constants = _flash(graph, left=op.left, right=op.right)
+    file = f"compare_{suffix}"
+    return _kernel(op, function, "compare_plain", context=context, constants=constants, file=file)
+
+
+def select(op: Select, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """Choice between values of 32 bits."""
+    constants = _flash(graph, condition=op.condition, left=op.left, right=op.right)
+    return _kernel(
+        op,
+        "tf_select_32",
+        "select_32",
+        context={"loops": _loops_of(op, graph)},
+        constants=constants,
+    )
+
+
+_CAST_TYPES = {
+    DType.BOOL: "TF_CAST_BOOL",
+    DType.INT8: "TF_CAST_S8",
+    DType.INT16: "TF_CAST_S16",
+    DType.INT32: "TF_CAST_S32",
+    DType.FLOAT32: "TF_CAST_F32",
+}
+
+
+def cast(op: Cast, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """CAST: between bool, int8, int16, int32 and float32; integers wrap, floats saturate."""
+    source, output = graph.tensors[op.input], output_of(graph, op)
+    context = {
+        "from": _CAST_TYPES[source.dtype],
+        "to": _CAST_TYPES[output.dtype],
+        "elements": output.elements,
+    }
+    return _kernel(op, "tf_cast", "cast", context=context)
+
+
+def tabulated(op: Tabulated, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """TABLE: float operators on one int8 tensor, which `tinyflow.passes` made a table of."""
+    table = np.array(op.values, np.int8)
+    return Kernel(
+        op,
+        "tf_lookup_s8",
+        "tinyflow",
+        "portable/lookup_s8.c.j2",
+        {"elements": output_of(graph, op).elements},
+        constants=(Constant("table", "int8_t", table, "output by the input's byte [256]"),),
+        header="tf_tables.h",
+    )
+
+
+# ------------------------------------------------------------------------------- others
+
+
+def _rows(tensor: Tensor) -> dict[str, int]:
+    return {"rows": tensor.elements // tensor.shape[-1], "depth": tensor.shape[-1]}
+
+
+def softmax(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """Softmax over the last dimension."""
+    context = {**_rows(graph.tensors[op.input]), "beta": op.beta}
+    return _kernel(op, "tf_softmax_f32", "softmax_f32", context=context, needs=_EXPONENTIAL)
+
+
+def l2_normalization(
+    op: L2Normalization, graph: Graph, board: Board, cmsis: CmsisNN
+) -> Kernel | None:
+    """Rows of length 1."""
+    context = _rows(graph.tensors[op.input])
+    return _kernel(op, "tf_l2_normalization_f32", "l2_normalization_f32", context=context)
+
+
+def _reduce(name: str) -> Maker:
+    def make(op: Mean | Reduction, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+        context = {
+            "function": f"tf_{name}_f32",
+            "loops": reduction_loops(op, graph.tensors[op.input].shape, op.axes),
+        }
+        return _kernel(op, f"tf_{name}_f32", "reduce_f32", context=context)
+
+    return make
+
+
+def conv(op: Conv2D | DepthwiseConv2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """Convolutions; a depthwise one has a group for each input channel."""
+    source, output = graph.tensors[op.input], output_of(graph, op)
+    weights = graph.tensors[op.weights].values
+    if isinstance(op, DepthwiseConv2D):
+        weights = weights.transpose(3, 1, 2, 0)
+    filters, height, width, depth = weights.shape
+    bias = np.zeros(filters, np.float32) if op.bias is None else graph.tensors[op.bias].values
+    context = {
+        "source": source,
+        "output": output,
+        "kernel": (height, width, depth),
+        "window": op.window,
+        "pads": op.window.pads((source.shape[1], source.shape[2]), (height, width)),
+        "filters_per_group": filters // (source.shape[-1] // depth),
+        "bounds": _bounds(op.activation),
+    }
+    constants = (
+        Constant("weights", "float", weights, f"weights {list(weights.shape)}, OHWI"),
+        Constant("bias", "float", bias, f"bias [{filters}]"),
+    )
+    macs = output.elements * height * width * depth
+    return _kernel(op, "tf_conv_f32", "conv_f32", context=context, constants=constants, macs=macs)
+
+
+def pool(op: Pool2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """Poolings."""
+    source = graph.tensors[op.input]
+    function = f"tf_{'average' if isinstance(op, AveragePool2D) else 'max'}_pool_f32"
+    context = {
+        "function": function,
+        "source": source,
+        "output": output_of(graph, op),
+        "kernel": op.kernel,
+        "window": op.window,
+        "pads": op.window.pads((source.shape[1], source.shape[2]), op.kernel),
+        "bounds": _bounds(op.activation),
+    }
+    return _kernel(op, function, "pool_f32", context=context)
+
+
+def fully_connected(
+    op: FullyConnected, graph: Graph, board: Board, cmsis: CmsisNN
+) -> Kernel | None:
+    """Products with constant weights."""
+    output = output_of(graph, op)
+    columns, depth = graph.tensors[op.weights].shape
+    context = {
+        "operands": ("input", "weights"),
+        "batches": (1, 1, 1),
+        "left_steps": (0, 0, 0),
+        "left_strides": (depth, 1),
+        "right_steps": (0, 0, 0),
+        "right_strides": (1, depth),
+        "size": (output.elements // columns, depth, columns),
+        "bounds": _bounds(op.activation),
+    }
+    constants = _flash(graph, weights=op.weights, bias=op.bias)
+    return _product(op, context, constants, output.elements * depth)
+
+
+def batch_matmul(op: BatchMatMul, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """Products of computed matrices."""
+    left, right, output = graph.tensors[op.left], graph.tensors[op.right], output_of(graph, op)
+    rows, depth = swapped(left.shape[-2:], op.transpose_left)
+    _, columns = swapped(right.shape[-2:], op.transpose_right)
+    context = {
+        "operands": op.input_fields,
+        "batches": extended(output.shape, 5)[:3],
+        "left_steps": batch_steps(left.shape),
+        "left_strides": (1, rows) if op.transpose_left else (depth, 1),
+        "right_steps": batch_steps(right.shape),
+        "right_strides": (1, depth) if op.transpose_right else (columns, 1),
+        "size": (rows, depth, columns),
+        "bounds": _INFINITE,
+    }
+    constants = _flash(graph, left=op.left, right=op.right)
+    return _product(op, context, constants, output.elements * depth)
+
+
+def _product(
+    op: Operator, context: dict[str, Any], constants: tuple[Constant, ...], macs: int
+) -> Kernel:
+    return _kernel(
+        op, "tf_product_f32", "product_f32", context=context, constants=constants, macs=macs
+    )
+
+
+def embedding(op: Embedding, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """EMBEDDING_LOOKUP: a constant table of int8 or float32, computed indices of int32; an index
+    outside of the table ends the inference with an error.
+    """
+    table, output = graph.tensors[op.table], output_of(graph, op)
+    columns = table.elements // table.shape[0]
+    dequantises = table.dtype is DType.INT8 and output.dtype is DType.FLOAT32
+    context = {
+        "rows": table.shape[0],
+        "row_bytes": columns if dequantises else columns * table.dtype.itemsize,
+        "scale": table.q.scale if dequantises else None,
+        "count": graph.tensors[op.indices].elements,
+    }
+    function = "tf_embedding_s8_f32" if dequantises else "tf_embedding"
+    constants = _flash(graph, table=op.table)
+    return _kernel(op, function, "embedding", context=context, constants=constants)
+
+
+#: Operators that are compiled from float32 only where `tinyflow.passes` makes tables of them.
+AS_TABLES = (Cos, Log, Sin)
+#: Operators of PLAIN_KERNELS that there are of int32, too.
+OF_INT32 = (Add, Comparison, Maximum, Minimum, Mul, Select, Sub)
+#: Operators that touch float32, or int32 where they have it.
+PLAIN_KERNELS: dict[type[Operator], Maker] = {
+    Abs: _unary("abs"),
+    Add: _binary("add"),
+    AveragePool2D: pool,
+    BatchMatMul: batch_matmul,
+    Ceil: _unary("ceil"),
+    Conv2D: conv,
+    DepthwiseConv2D: conv,
+    Div: _binary("div"),
+    Elu: _unary("elu", "elu_f32", ("tf_expm1f.c",)),
+    Equal: compare,
+    Exp: _unary("exp", "exp_f32", _EXPONENTIAL),
+    Floor: _unary("floor"),
+    FullyConnected: fully_connected,
+    Greater: compare,
+    GreaterEqual: compare,
+    HardSwish: _unary("hard_swish"),
+    L2Normalization: l2_normalization,
+    LeakyRelu: _unary("leaky_relu"),
+    Less: compare,
+    LessEqual: compare,
+    Logistic: _unary("logistic", "logistic_f32", _EXPONENTIAL),
+    MaxPool2D: pool,
+    Maximum: _binary("maximum"),
+    Mean: _reduce("mean"),
+    Minimum: _binary("minimum"),
+    Mul: _binary("mul"),
+    Neg: _unary("neg"),
+    NotEqual: compare,
+    Prelu: _binary("prelu"),
+    ReduceMax: _reduce("reduce_max"),
+    ReduceMin: _reduce("reduce_min"),
+    Relu: _unary("relu"),
+    Relu6: _unary("relu6"),
+    Round: _unary("round"),
+    Rsqrt: _unary("rsqrt"),
+    Select: select,
+    SelectV1: select,
+    Softmax: softmax,
+    Sqrt: _unary("sqrt"),
+    Square: _unary("square"),
+    SquaredDifference: _binary("squared_difference"),
+    Sub: _binary("sub"),
+    Sum: _reduce("sum"),
+    Tabulated: tabulated,
+    Tanh: _unary("tanh", "tanh_f32", _TANH),
+}
+
+KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
+    Cast: (cast,),
+    Embedding: (embedding,),
+}
