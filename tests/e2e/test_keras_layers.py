@@ -74,6 +74,15 @@ def test_unrolled_layers_are_exact(part: int, folder: Path, tmp_path: Path) -> N
     _build(sorted((folder / "recurrent").glob("*.tflite"))[part::2], tmp_path)
 
 
+@needs_gcc
+def test_fused_layers_are_exact(folder: Path, tmp_path: Path) -> None:
+    """Each vector from zero state, on the device as in the oracle."""
+    models = sorted((folder / "fused").glob("*.tflite"))
+    _build(models, tmp_path, resets_state=True)
+    source = (tmp_path / "build/lib/layers/layers.c").read_text(encoding="utf-8")
+    assert "layers_init();" in source.partition("int layers_invoke(void)")[2]
+
+
 def test_a_fused_layer_begins_from_zeros(folder: Path) -> None:
     for path in sorted((folder / "fused").glob("*.tflite")):
         model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes()))
@@ -85,10 +94,12 @@ def test_a_fused_layer_begins_from_zeros(folder: Path) -> None:
         assert schema.BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM in codes
 
 
-def _build(models: list[Path], folder: Path) -> None:
+def _build(models: list[Path], folder: Path, *, resets_state: bool = False) -> None:
     assert models
     merged = folder / "layers.tflite"
-    merged.write_bytes(merge_tflite(path.read_bytes() for path in models))
+    merged.write_bytes(
+        merge_tflite((path.read_bytes() for path in models), resets_state=resets_state)
+    )
     report = tinyflow.build(merged, board="stm32f746", output=folder / "build", vectors=5)
     assert report.exact.vectors == 5
     assert report.exact.mismatches == 0

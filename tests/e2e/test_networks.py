@@ -34,7 +34,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", [name for name in networks.NAMES if name not in networks.FUSED])
+@pytest.mark.parametrize("name", networks.NAMES)
 def test_network_is_exact(name: str, models: Path, tmp_path: Path) -> None:
     path = models / f"{name}.keras"
     rng = np.random.default_rng(3)

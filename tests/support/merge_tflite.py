@@ -8,13 +8,17 @@ from typing import Any
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
+from tinyflow.frontend.state import mark_reset
 
-def merge_tflite(models: Iterable[bytes]) -> bytes:
+
+def merge_tflite(models: Iterable[bytes], *, resets_state: bool = False) -> bytes:
     """One model with the inputs and outputs of all, in order."""
     first, *others = [schema.ModelT.InitFromObj(schema.Model.GetRootAs(one)) for one in models]
     for other in others:
         _append(first, other)
     first.signatureDefs = first.metadata = None
+    if resets_state:
+        mark_reset(first)
     builder = flatbuffers.Builder(1 << 16)
     builder.Finish(first.Pack(builder), b"TFL3")
     return bytes(builder.Output())

@@ -30,8 +30,6 @@ NAMES = (
     "lstm_classifier",
     "bidirectional_lstm",
 )
-#: Those of them with the fused LSTM.
-FUSED = ("lstm_classifier", "bidirectional_lstm")
 
 
 def write_all(folder: Path) -> None:

@@ -137,6 +137,7 @@ def _model_context(
         "arena_size": plan.arena_size,
         "lower_bound": plan.lower_bound,
         "has_state": bool(plan.states),
+        "resets_state": bool(plan.states) and graph.resets_state,
         "state_size": plan.state_size,
         "states": [_state_context(graph, plan, index) for index in plan.states],
         "arena_map": [

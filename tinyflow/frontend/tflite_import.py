@@ -14,6 +14,7 @@ from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.frontend.operator_reader import QUANTISE_HINT, OperatorReader, indices
 from tinyflow.frontend.read_movement import SEVERAL_OUTPUTS
 from tinyflow.frontend.resources import RESOURCE_OPERATORS, Resources, read_resources
+from tinyflow.frontend.state import is_reset
 from tinyflow.frontend.tflite_file import operator_name, parse_tflite, text, unpack_int4
 from tinyflow.frontend.tflite_operators import IMPORTERS
 from tinyflow.ir.graph import Graph, Tensor
@@ -88,7 +89,14 @@ class _Importer:
         ]
         self._refuse_float(operators)
         self._check_states(operators)
-        graph = Graph(name, tuple(self.tensors), tuple(operators), tuple(inputs), tuple(outputs))
+        graph = Graph(
+            name,
+            tuple(self.tensors),
+            tuple(operators),
+            tuple(inputs),
+            tuple(outputs),
+            is_reset(self.model),
+        )
         try:
             verify(graph)
         except InputError as error:
