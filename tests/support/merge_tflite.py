@@ -34,7 +34,8 @@ def _append(model: Any, other: Any) -> None:
         operator.opcodeIndex += codes
         operator.inputs = [index + tensors if index >= 0 else index for index in operator.inputs]
         operator.outputs = [index + tensors for index in operator.outputs]
-        operator.intermediates = [index + tensors for index in operator.intermediates or []]
+        if operator.intermediates is not None:
+            operator.intermediates = [index + tensors for index in operator.intermediates]
     model.buffers += other.buffers
     model.operatorCodes += other.operatorCodes
     target.tensors += source.tensors
