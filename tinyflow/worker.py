@@ -163,7 +163,7 @@ def _reply(folder: Path, status: int, task: str, timeout: float | None) -> dict[
         raise ConversionError(
             f"{task}: the process crashed with {signal.Signals(-status).name}{words}",
             hint="A crash inside TensorFlow: a layer of this model is one its converter cannot "
-            "take. Recurrent layers (LSTM, GRU) are a known case.",
+            "take. Recurrent layers (LSTM, GRU) in a SavedModel are a known case: give the .keras.",
         )
     try:
         reply: dict[str, Any] = json.loads((folder / _REPLY).read_text(encoding="utf-8"))

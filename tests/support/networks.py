@@ -24,6 +24,12 @@ NAMES = (
     "motion_cnn",
     "autoencoder",
     "small_cnn",
+    "ds_cnn",
+    "gru_classifier",
+    "bidirectional_gru",
+    "vision_transformer",
+    "lstm_classifier",
+    "bidirectional_lstm",
 )
 
 
@@ -200,6 +206,64 @@ def _small_cnn(keras: Any) -> Any:
     x = layers.LeakyReLU(0.1)(layers.Concatenate()([x, layers.ReLU()(x)]))
     x = layers.Flatten()(layers.AveragePooling2D(2)(x))
     x = layers.Dense(12, activation="relu", bias_initializer="normal")(x)
+    return keras.Model(image, layers.Dense(5, activation="softmax")(x))
+
+
+def _ds_cnn(keras: Any) -> Any:
+    layers = keras.layers
+    spectrogram = keras.Input((24, 10, 1))
+    x = layers.Conv2D(16, (10, 4), strides=2, padding="same", use_bias=False)(spectrogram)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    for _ in range(2):
+        x = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization()(x))
+        x = layers.ReLU()(_conv(keras, x, 16, 1))
+    x = layers.Dropout(0.2)(layers.GlobalAveragePooling2D()(x))
+    return keras.Model(spectrogram, layers.Dense(12, activation="softmax")(x))
+
+
+def _gru_classifier(keras: Any) -> Any:
+    layers = keras.layers
+    series = keras.Input((16, 6))
+    x = layers.GRU(12)(layers.GRU(8, return_sequences=True)(series))
+    return keras.Model(series, layers.Dense(4, activation="softmax")(x))
+
+
+def _bidirectional_gru(keras: Any) -> Any:
+    layers = keras.layers
+    series = keras.Input((16, 6))
+    x = layers.Conv1D(8, 3, activation="relu")(series)
+    x = layers.Bidirectional(layers.GRU(6, return_sequences=True))(x)
+    return keras.Model(series, layers.Dense(4)(layers.GlobalAveragePooling1D()(x)))
+
+
+def _lstm_classifier(keras: Any) -> Any:
+    layers = keras.layers
+    series = keras.Input((16, 6))
+    x = layers.LSTM(12)(layers.LSTM(8, return_sequences=True)(series))
+    return keras.Model(series, layers.Dense(4, activation="softmax")(x))
+
+
+def _bidirectional_lstm(keras: Any) -> Any:
+    layers = keras.layers
+    series = keras.Input((16, 6))
+    x = layers.Bidirectional(layers.LSTM(6, return_sequences=True))(series)
+    x = layers.Bidirectional(layers.LSTM(6))(x)
+    return keras.Model(series, layers.Dense(4)(x))
+
+
+def _vision_transformer(keras: Any) -> Any:
+    layers = keras.layers
+    image = keras.Input((16, 16, 3))
+    patches = layers.Conv2D(12, 4, strides=4)(image)
+    x = layers.Reshape((16, 12))(patches)
+    for _ in range(2):
+        y = layers.LayerNormalization()(x)
+        x = layers.Add()([x, layers.MultiHeadAttention(2, 6)(y, y)])
+        y = layers.LayerNormalization()(x)
+        y = layers.Dense(12)(layers.Dense(24, activation="relu")(y))
+        x = layers.Add()([x, y])
+    x = layers.GlobalAveragePooling1D()(layers.LayerNormalization()(x))
     return keras.Model(image, layers.Dense(5, activation="softmax")(x))
 
 

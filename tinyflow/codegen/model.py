@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyflow import __version__
+from tinyflow.codegen.layer_code import ConstantArrays, layer_code, literals
 from tinyflow.codegen.names import layer_title
-from tinyflow.codegen.render import float_literal, render
+from tinyflow.codegen.render import render
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import TensorId
 from tinyflow.ir.types import DType
@@ -27,7 +27,6 @@ _RANGES = {
     DType.UINT8: (0, 255),
     DType.INT16: (-(2**15), 2**15 - 1),
 }
-_VALUES_PER_LINE = 16
 
 
 @dataclass(frozen=True)
@@ -86,13 +85,13 @@ def generate_model(
     kernels = [layer.kernel for layer in layers]
     uses_cmsis = any(kernel.library == "CMSIS-NN" for kernel in kernels)
     sha256 = hashlib.sha256(tflite).hexdigest()
-    arrays = [array for index, layer in enumerate(layers) for array in _arrays(index, layer)]
+    constants = ConstantArrays((layer.function, layer.kernel) for layer in layers)
+    code = layer_code(graph, plan, kernels, constants)
     common = {"name": name, "NAME": name.upper(), "version": __version__}
     model = _model_context(graph, plan, layers, sha256)
     initial = list(_initial_states(graph, plan))
-    arrays += initial
-    total = sum(kernel_constant.size for k in kernels for kernel_constant in k.constants)
-    total += sum(array["length"] for array in initial)
+    arrays = constants.arrays + initial
+    total = constants.size + sum(array["length"] for array in initial)
 
     files: dict[str, str | bytes] = {
         f"{name}.h": render("model/model.h.j2", **common, model=model),
@@ -100,7 +99,11 @@ def generate_model(
             "model/model.c.j2",
             **common,
             model=model,
-            layers=[_layer_context(graph, plan, i, layer) for i, layer in enumerate(layers)],
+            shared=code.shared,
+            layers=[
+                _layer_context(graph, index, layer, body)
+                for index, (layer, body) in enumerate(zip(layers, code.bodies, strict=True))
+            ],
             uses_cmsis_nn=uses_cmsis,
             headers=sorted({kernel.header for kernel in kernels if kernel.library == "tinyflow"}),
         ),
@@ -140,6 +143,7 @@ def _model_context(
         "arena_size": plan.arena_size,
         "lower_bound": plan.lower_bound,
         "has_state": bool(plan.states),
+        "resets_state": bool(plan.states) and graph.resets_state,
         "state_size": plan.state_size,
         "states": [_state_context(graph, plan, index) for index in plan.states],
         "arena_map": [
@@ -181,50 +185,16 @@ def _edge(graph: Graph, plan: MemoryPlan, position: int, index: TensorId) -> dic
     }
 
 
-def _layer_context(graph: Graph, plan: MemoryPlan, index: int, layer: Layer) -> dict[str, Any]:
-    kernel = layer.kernel
-    operator = kernel.operator
-    offset = plan.scratch[plan.kernels.index(kernel)]
-    arrays = {c.suffix: _array_name(layer, c.suffix) for c in kernel.constants}
-    pointers: dict[str, Any] = {}
-    for field in (*operator.input_fields, operator.output_field):
-        found = [
-            arrays.get(field, "NULL")
-            if graph.tensors[index].is_constant
-            else _pointer(graph, plan, index)
-            for index in operator.tensors(field)
-        ]
-        several = isinstance(getattr(operator, field), tuple)
-        pointers[field] = found if several else next(iter(found), "NULL")
-    body = render(
-        f"model/layers/{kernel.template}",
-        **kernel.context,
-        tensor=pointers,
-        constant=arrays,
-        scratch={
-            "pointer": "NULL" if offset is None else f"&{graph.name}_arena[{offset}]",
-            "size": kernel.scratch,
-        },
-    )
+def _layer_context(graph: Graph, index: int, layer: Layer, body: str) -> dict[str, Any]:
+    operator = layer.kernel.operator
     return {
         "index": index,
         "kind": operator.title,
         "title": layer_title(operator.name),
         "function": layer.function,
-        "shapes": _shapes(graph, kernel),
-        "body": body.rstrip("\n"),
+        "shapes": _shapes(graph, layer.kernel),
+        "body": body,
     }
-
-
-def _pointer(graph: Graph, plan: MemoryPlan, index: TensorId) -> str:
-    tensor = graph.tensors[index]
-    if tensor.is_state:
-        element = f"&{graph.name}_state[{plan.states[index]}]"
-    else:
-        element = f"&{graph.name}_arena[{plan.tensors[index]}]"
-    if tensor.dtype is DType.INT8:
-        return element
-    return f"({tensor.dtype.c_type} *)(void *){element}"
 
 
 def _state_context(graph: Graph, plan: MemoryPlan, index: TensorId) -> dict[str, Any]:
@@ -261,7 +231,7 @@ def _initial_states(graph: Graph, plan: MemoryPlan) -> Iterator[dict[str, Any]]:
                 "c_type": "uint8_t",
                 "length": tensor.size,
                 "comment": f"The state at {plan.states[index]} after a reset, its bytes",
-                "body": _literals(np.frombuffer(tensor.initial.tobytes(), np.uint8)),
+                "body": literals(np.frombuffer(tensor.initial.tobytes(), np.uint8)),
             }
 
 
@@ -277,36 +247,6 @@ def _shapes(graph: Graph, kernel: Kernel) -> str:
     ]
     results = [shown(graph.tensors[index]) for index in operator.outputs()]
     return f"{' and '.join(sources)} -> {' and '.join(results)}, {kernel.function}"
-
-
-def _array_name(layer: Layer, suffix: str) -> str:
-    return f"{layer.function}_{suffix}"
-
-
-def _arrays(index: int, layer: Layer) -> Iterator[dict[str, Any]]:
-    for constant in layer.kernel.constants:
-        yield {
-            "name": _array_name(layer, constant.suffix),
-            "c_type": constant.c_type,
-            "length": constant.values.size,
-            "comment": f"Layer {index}, {constant.comment}",
-            "body": _literals(constant.values),
-        }
-
-
-def _literals(values: NDArray[np.generic]) -> str:
-    literals = [_literal(value) for value in values.ravel().tolist()]
-    return "\n".join(
-        "    " + ", ".join(literals[start : start + _VALUES_PER_LINE]) + ","
-        for start in range(0, len(literals), _VALUES_PER_LINE)
-    )
-
-
-def _literal(value: float) -> str:
-    if isinstance(value, float):
-        return float_literal(value)
-    # INT32_MIN has no literal of its own type in C.
-    return "INT32_MIN" if value == -(2**31) else str(int(value))
 
 
 def _portable_sources(kernels: list[Kernel]) -> dict[str, bytes]:
@@ -333,7 +273,7 @@ def _cmsis_sources(cmsis: CmsisNN, kernels: list[Kernel]) -> dict[str, bytes]:
 
 
 def _tflite_array(common: Mapping[str, str], tflite: bytes) -> dict[str, str]:
-    body = _literals(np.frombuffer(tflite, np.uint8))
+    body = literals(np.frombuffer(tflite, np.uint8))
     return {
         f"{common['name']}_tflite.h": render("model/tflite.h.j2", **common, length=len(tflite)),
         f"{common['name']}_tflite.c": render(

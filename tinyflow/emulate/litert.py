@@ -52,6 +52,10 @@ class LitertReference:
             raise InputError(f"the oracle refuses an input: {error}") from error
         return [self.tensor(index) for index in self._outputs]
 
+    def reset(self) -> None:
+        """Set variable tensors to what they are after loading."""
+        self._interpreter.reset_all_variables()
+
     def tensor(self, index: int) -> Array:
         """A tensor of the last run, by its index in the file; most need `keep_tensors`."""
         return np.array(self._interpreter.get_tensor(index))

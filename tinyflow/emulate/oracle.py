@@ -15,10 +15,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from ai_edge_litert.schema_py_generated import Model, TensorType
+from ai_edge_litert.schema_py_generated import Model, ModelT, TensorType
 
 from tinyflow.emulate.oracle_pieces import Piece, cut
 from tinyflow.errors import InputError, UnsupportedError
+from tinyflow.frontend.state import is_reset
 
 _TFLM_NAME = "TensorFlow Lite Micro reference kernels (tflite-micro)"
 _LITERT_NAME = "LiteRT reference kernels (ai-edge-litert)"
@@ -47,6 +48,8 @@ class _Reference(Protocol):
     """An interpreter of one piece, which it keeps: state lives on between runs."""
 
     def run(self, inputs: Sequence[Array]) -> list[Array]: ...
+
+    def reset(self) -> None: ...
 
     def tensor(self, index: int) -> Array: ...
 
@@ -77,7 +80,7 @@ class Oracle:
         self._inputs, self._outputs = pieces.inputs, pieces.outputs
         graph = Model.GetRootAs(model_bytes).Subgraphs(0)
         self._expected = [_type_and_shape(graph.Tensors(index)) for index in pieces.inputs]
-        self._values: dict[int, Array] = {}
+        self._resets = is_reset(ModelT.InitFromObj(Model.GetRootAs(model_bytes)))
         self.name = _name(pieces.pieces, widened=pieces.widened)
 
     def run(self, *inputs: Array) -> list[Array]:
@@ -97,6 +100,8 @@ class Oracle:
                 )
         values = dict(zip(self._inputs, inputs, strict=True))
         for piece, reference in self._pieces:
+            if self._resets:
+                reference.reset()
             results = reference.run([values[index] for index in piece.inputs])
             values |= zip(piece.outputs, results, strict=True)
         return [values[index] for index in self._outputs]
@@ -127,6 +132,9 @@ class _Tflm:
             reason = said[0] if said else str(error)
             raise InputError(f"the oracle refuses an input: {reason}") from error
         return [np.array(self._interpreter.get_output(index)) for index in range(self._outputs)]
+
+    def reset(self) -> None:
+        self._interpreter.reset()
 
     def tensor(self, index: int) -> Array:
         return np.array(self._interpreter.GetTensor(index, 0)["tensor_data"])

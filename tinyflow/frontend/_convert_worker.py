@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tinyflow.errors import ConversionError, InputError
+from tinyflow.errors import ConversionError, InputError, TinyflowError
 from tinyflow.frontend.calibration import Array, InputSpec
-from tinyflow.frontend.keras_model import graph_name, keras_inputs, load_keras
+from tinyflow.frontend.converter import convert
+from tinyflow.frontend.keras_model import keras_inputs, load_keras
+from tinyflow.frontend.keras_rewrites import rewrite_layers
 from tinyflow.frontend.model_file import ModelKind, model_kind
+from tinyflow.frontend.recurrent import Recurrence, prepare_recurrent
 from tinyflow.frontend.saved_model import SavedSignature
 from tinyflow.worker import serve_job
 
@@ -27,12 +31,17 @@ _BATCH = 64
 
 @dataclass(frozen=True)
 class _FloatModel:
-    """A float model as a function of its inputs, in order; outputs in order."""
+    """A float model as a function of its inputs, in order; outputs in order.
+
+    `variables` are what it reads; `prepare` makes it ready for the converter, in place.
+    """
 
     path: Path
     inputs: tuple[InputSpec, ...]
     call: Callable[..., list[Any]]
     any_batch: bool
+    variables: list[Any] = field(default_factory=list)
+    prepare: Callable[[], Recurrence] = Recurrence
 
 
 def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -83,7 +92,19 @@ def _load(path: Path) -> _FloatModel:
         return list(keras.tree.flatten(model(given, training=False)))
 
     any_batch = all(tensor.shape[0] is None for tensor in model.inputs)
-    return _FloatModel(path, keras_inputs(path, model), call_keras, any_batch)
+    return _FloatModel(
+        path,
+        keras_inputs(path, model),
+        call_keras,
+        any_batch,
+        [variable.value for variable in model.variables],
+        partial(_prepare, path, model),
+    )
+
+
+def _prepare(path: Path, model: Any) -> Recurrence:
+    rewrite_layers(model)
+    return prepare_recurrent(path, model)
 
 
 def _arrays(path: Path, model: _FloatModel) -> list[Array]:
@@ -114,22 +135,7 @@ def _predict(model: _FloatModel, samples: list[Array]) -> list[Array]:
 
 
 def _convert(model: _FloatModel, calibration: list[Array], activations: str) -> bytes:
-    import tensorflow as tf
-
-    operators = {
-        "int8": tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
-        "int16": tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
-    }
-
-    used: set[str] = set()
-    signature = []
-    for spec in model.inputs:
-        name = graph_name(spec.name)
-        while name in used:
-            name += "_"
-        used.add(name)
-        # A static batch: an open one leaves shape arithmetic in the graph.
-        signature.append(tf.TensorSpec((1, *spec.shape), spec.dtype, name=name))
+    recurrence = model.prepare()
     count = len(calibration[0])
 
     def representative() -> Iterator[list[Array]]:
@@ -140,23 +146,22 @@ def _convert(model: _FloatModel, calibration: list[Array], activations: str) -> 
 
     print(f"quantising with {count} calibration samples")
     try:
-        function = tf.function(model.call, input_signature=signature, autograph=False)
-        converter = tf.lite.TFLiteConverter.from_concrete_functions(
-            [function.get_concrete_function()]
+        return convert(
+            model.call,
+            model.inputs,
+            representative,
+            recurrence,
+            variables=model.variables,
+            activations=activations,
         )
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = representative
-        converter.target_spec.supported_ops = [operators[activations]]
-        converter.inference_input_type = tf.as_dtype(activations)
-        converter.inference_output_type = tf.as_dtype(activations)
-        content: bytes = converter.convert()
+    except TinyflowError:
+        raise
     except Exception as error:
         raise ConversionError(
             f"{model.path}: the TFLite converter failed: {_words(error)}",
             hint=f"A layer of this model has no {activations} TFLite operator, or its graph is not "
             "static.",
         ) from error
-    return content
 
 
 def _words(error: Exception) -> str:

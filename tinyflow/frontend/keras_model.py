@@ -66,6 +66,7 @@ def load_keras(path: Path | str) -> keras.Model:
             f"{path}: the model has no input shape",
             hint="Build it with keras.Input(shape=...) as its first layer and save it again.",
         )
+    _type_indices(model)
     keras_inputs(path, model)
     _check_finite(path, model)
     _rename(model)
@@ -100,6 +101,22 @@ def _rename(model: Any) -> None:
                 safe += "_"
             used.add(safe)
             layer.name = safe
+
+
+def _type_indices(model: Any) -> None:
+    """Make int32 of float inputs that only Embedding layers read: int8 would not hold them."""
+    import keras
+
+    graph = getattr(model, "_functional", None) or model
+    for tensor in model.inputs:
+        readers = [
+            layer
+            for layer in graph.layers
+            for node in layer._inbound_nodes
+            if any(source is tensor for source in node.input_tensors)
+        ]
+        if readers and all(isinstance(layer, keras.layers.Embedding) for layer in readers):
+            tensor._dtype = "int32"
 
 
 def _check_finite(path: Path, model: keras.Model) -> None:

@@ -117,6 +117,9 @@ def input_specs(path: Path, config: dict[str, Any]) -> tuple[InputSpec, ...] | N
     if not isinstance(inner, dict) or not isinstance(inner.get("layers"), list):
         return None
     layers = [layer for layer in inner["layers"] if isinstance(layer, dict)]
+    if any(layer.get("class_name") == "Embedding" for layer in layers):
+        # An input that only such layers read is int32, whatever its own type.
+        return None
     if config.get("class_name") == "Sequential":
         chosen = layers[:1]
     else:

@@ -15,6 +15,7 @@ from tinyflow.frontend.operator_reader import QUANTISE_HINT, OperatorReader, ind
 from tinyflow.frontend.read_movement import SEVERAL_OUTPUTS
 from tinyflow.frontend.read_plain import PLAIN_KINDS, plain_reader
 from tinyflow.frontend.resources import RESOURCE_OPERATORS, Resources, read_resources
+from tinyflow.frontend.state import is_reset
 from tinyflow.frontend.tflite_file import operator_name, parse_tflite, text, unpack_int4
 from tinyflow.frontend.tflite_operators import IMPORTERS
 from tinyflow.ir.graph import Graph, Tensor
@@ -93,7 +94,14 @@ class _Importer:
             if operator_name(self.model, raw, self.path) not in RESOURCE_OPERATORS
         ]
         self._check_states(operators)
-        graph = Graph(name, tuple(self.tensors), tuple(operators), tuple(inputs), tuple(outputs))
+        graph = Graph(
+            name,
+            tuple(self.tensors),
+            tuple(operators),
+            tuple(inputs),
+            tuple(outputs),
+            is_reset(self.model),
+        )
         self._refuse_float(graph)
         try:
             verify(graph)

@@ -63,13 +63,17 @@ class Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """Operators in execution order over an indexed set of tensors."""
+    """Operators in execution order over an indexed set of tensors.
+
+    With `resets_state` every invocation begins with the initial values of the states.
+    """
 
     name: str
     tensors: tuple[Tensor, ...]
     operators: tuple[Operator, ...]
     inputs: tuple[TensorId, ...]
     outputs: tuple[TensorId, ...]
+    resets_state: bool = False
 
     def input_tensors(self) -> Iterator[Tensor]:
         """The model's inputs, in order."""

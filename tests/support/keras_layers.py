@@ -1,0 +1,294 @@
+"""Keras layers and operations, each as a tiny model.
+
+Run as a script in a process of its own: `python keras_layers.py FOLDER` converts every model and
+writes, for each, `NAME.tflite` and `NAME.npz` with samples (`x0`, `x1`, ...) and the float model's
+first output (`y`) into the folders `simple`, `recurrent` and `fused`; and `failures.json` with
+those that fail.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SERIES, IMAGE, VECTOR = (12, 4), (8, 9, 3), (10,)
+
+#: Layers by the shape of their input: name, class, arguments.
+_LAYERS: dict[str, tuple[tuple[int, ...], str, dict[str, Any]]] = {
+    "conv1d": (SERIES, "Conv1D", {"filters": 4, "kernel_size": 3, "padding": "same"}),
+    "conv1d-strided": (SERIES, "Conv1D", {"filters": 4, "kernel_size": 3, "strides": 2}),
+    "conv1d-causal": (
+        SERIES,
+        "Conv1D",
+        {"filters": 4, "kernel_size": 3, "padding": "causal", "dilation_rate": 2},
+    ),
+    "conv1d-transpose": (SERIES, "Conv1DTranspose", {"filters": 4, "kernel_size": 3, "strides": 2}),
+    "depthwise1d": (SERIES, "DepthwiseConv1D", {"kernel_size": 3, "padding": "same"}),
+    "separable1d": (SERIES, "SeparableConv1D", {"filters": 4, "kernel_size": 3}),
+    "conv2d": (IMAGE, "Conv2D", {"filters": 4, "kernel_size": 3, "padding": "same"}),
+    "conv2d-strided": (IMAGE, "Conv2D", {"filters": 4, "kernel_size": 3, "strides": 2}),
+    "conv2d-dilated": (IMAGE, "Conv2D", {"filters": 4, "kernel_size": 3, "dilation_rate": 2}),
+    "conv2d-groups": (IMAGE, "Conv2D", {"filters": 6, "kernel_size": 3, "groups": 3}),
+    "conv2d-transpose": (
+        IMAGE,
+        "Conv2DTranspose",
+        {"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same"},
+    ),
+    "depthwise2d": (IMAGE, "DepthwiseConv2D", {"kernel_size": 3, "depth_multiplier": 2}),
+    "separable2d": (IMAGE, "SeparableConv2D", {"filters": 4, "kernel_size": 3, "padding": "same"}),
+    "dense-2": (VECTOR, "Dense", {"units": 4}),
+    "dense-3": (SERIES, "Dense", {"units": 3}),
+    "dense-4": (IMAGE, "Dense", {"units": 4}),
+    "einsum-dense": (
+        SERIES,
+        "EinsumDense",
+        {"equation": "abc,cde->abde", "output_shape": (None, 2, 3), "bias_axes": "de"},
+    ),
+    "batch-normalization": (IMAGE, "BatchNormalization", {}),
+    "global-max-1d": (SERIES, "GlobalMaxPooling1D", {}),
+    "global-average-1d": (SERIES, "GlobalAveragePooling1D", {"keepdims": True}),
+    "global-max-2d": (IMAGE, "GlobalMaxPooling2D", {"keepdims": True}),
+    "global-average-2d": (IMAGE, "GlobalAveragePooling2D", {}),
+    "max-1d": (SERIES, "MaxPooling1D", {"padding": "same"}),
+    "average-1d": (SERIES, "AveragePooling1D", {"pool_size": 2}),
+    "max-2d": (IMAGE, "MaxPooling2D", {}),
+    "average-2d": (IMAGE, "AveragePooling2D", {"pool_size": 2, "padding": "same"}),
+    "up-1d": (SERIES, "UpSampling1D", {"size": 3}),
+    "up-2d-nearest": (IMAGE, "UpSampling2D", {"size": (2, 3)}),
+    "up-2d-bilinear": (IMAGE, "UpSampling2D", {"interpolation": "bilinear"}),
+    "zero-padding-1d": (SERIES, "ZeroPadding1D", {"padding": 2}),
+    "zero-padding-2d": (IMAGE, "ZeroPadding2D", {"padding": ((1, 2), (0, 1))}),
+    "cropping-1d": (SERIES, "Cropping1D", {"cropping": (1, 2)}),
+    "cropping-2d": (IMAGE, "Cropping2D", {"cropping": ((1, 2), (0, 1))}),
+    "center-crop": (IMAGE, "CenterCrop", {"height": 5, "width": 5}),
+    "resizing": (IMAGE, "Resizing", {"height": 5, "width": 6}),
+    "resizing-nearest": (
+        IMAGE,
+        "Resizing",
+        {"height": 16, "width": 18, "interpolation": "nearest"},
+    ),
+    "permute": (IMAGE, "Permute", {"dims": (3, 1, 2)}),
+    "reshape": (IMAGE, "Reshape", {"target_shape": (27, 8)}),
+    "flatten": (IMAGE, "Flatten", {}),
+    "repeat-vector": (VECTOR, "RepeatVector", {"n": 3}),
+    "prelu": (VECTOR, "PReLU", {"alpha_initializer": "uniform"}),
+    "prelu-shared": (IMAGE, "PReLU", {"alpha_initializer": "uniform", "shared_axes": [1, 2]}),
+    "relu-max": (VECTOR, "ReLU", {"max_value": 2.0}),
+    "relu-slope": (VECTOR, "ReLU", {"negative_slope": 0.1}),
+    "relu-threshold": (VECTOR, "ReLU", {"threshold": 0.5}),
+    "relu-all": (VECTOR, "ReLU", {"max_value": 1.5, "negative_slope": 0.2, "threshold": 0.3}),
+    "leaky-relu": (VECTOR, "LeakyReLU", {"negative_slope": 0.2}),
+    "softmax-axis": (SERIES, "Softmax", {"axis": 1}),
+    "rescaling": (IMAGE, "Rescaling", {"scale": 0.5, "offset": -1.0}),
+    "normalization": (
+        SERIES,
+        "Normalization",
+        {"mean": [-1.0, 0.0, 0.5, 1.0], "variance": [0.5, 1.0, 2.0, 1.5]},
+    ),
+    "layer-normalization": (SERIES, "LayerNormalization", {}),
+    "group-normalization": (IMAGE, "GroupNormalization", {"groups": 3}),
+    "unit-normalization": (SERIES, "UnitNormalization", {}),
+    "rms-normalization": (SERIES, "RMSNormalization", {}),
+}  # fmt: skip
+_ACTIVATIONS = (
+    "relu relu6 leaky_relu silu hard_sigmoid hard_silu hard_tanh hard_shrink soft_shrink "
+    "tanh_shrink sparse_plus tanh sigmoid softmax log_softmax glu sparse_sigmoid"
+).split()
+#: Layers that do something in training only.
+_VANISHING = ("Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout", "SpatialDropout1D")
+_MERGES = "Concatenate Add Subtract Multiply Average Maximum Minimum".split()
+_OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "matmul": lambda ops, x: ops.matmul(x, ops.transpose(x, (0, 2, 1))),
+    "mean": lambda ops, x: ops.mean(x, axis=-1),
+    "var": lambda ops, x: ops.var(x, axis=1),
+    "sum": lambda ops, x: ops.sum(x, axis=1),
+    "min": lambda ops, x: ops.min(x, axis=1),
+    "abs": lambda ops, x: ops.abs(x),
+    "square": lambda ops, x: ops.square(x),
+    "negative": lambda ops, x: -x,
+    "rsqrt": lambda ops, x: ops.rsqrt(ops.relu(x) + 1.0),
+    "clip": lambda ops, x: ops.clip(x, -1.0, 1.0),
+    "where": lambda ops, x: ops.where(x > 0, x, x * 0.1),
+    "slice": lambda ops, x: x[:, 2:8, 1:],
+    "split": lambda ops, x: ops.concatenate(ops.split(x, 2, axis=1)[::-1], axis=1),
+    "stack": lambda ops, x: ops.stack([x, x + 1.0], axis=1),
+    "pad": lambda ops, x: ops.pad(x, ((0, 0), (1, 1), (0, 0))),
+    "pad-reflect": lambda ops, x: ops.pad(x, ((0, 0), (1, 1), (0, 0)), mode="reflect"),
+    "flip": lambda ops, x: ops.flip(x, axis=1),
+    "roll": lambda ops, x: ops.roll(x, 2, axis=1),
+    "take": lambda ops, x: ops.take(x, np.array([0, 2, 3]), axis=1),
+    "einsum": lambda ops, x: ops.einsum("btf,bsf->bts", x, x),
+    "normalize": lambda ops, x: ops.normalize(x, axis=-1),
+    "outer": lambda ops, x: ops.expand_dims(x, 2) * ops.expand_dims(x, 1),
+    "argmax": lambda ops, x: ops.argmax(x, axis=-1),
+}
+#: Recurrent layers on SERIES that are unrolled: name, class, arguments.
+_UNROLLED: dict[str, tuple[str, dict[str, Any]]] = {
+    "gru": ("GRU", {}),
+    "gru-sequences-backwards": ("GRU", {"return_sequences": True, "go_backwards": True}),
+    "gru-reset-before": ("GRU", {"reset_after": False}),
+    "gru-no-bias": ("GRU", {"use_bias": False}),
+    "lstm-relu": ("LSTM", {"activation": "relu", "recurrent_activation": "hard_sigmoid"}),
+    "simple-rnn": ("SimpleRNN", {}),
+}
+#: Those that become the fused operator.
+_FUSED: dict[str, tuple[str, dict[str, Any]]] = {
+    "lstm": ("LSTM", {}),
+    "lstm-sequences-backwards": ("LSTM", {"return_sequences": True, "go_backwards": True}),
+    "lstm-no-bias": ("LSTM", {"use_bias": False}),
+}
+
+
+def _two(keras: Any, join: Callable[[Any], Any], first: Any, second: Any) -> Any:
+    inputs = [keras.Input(first, name="first"), keras.Input(second, name="second")]
+    return keras.Model(inputs, join(inputs))
+
+
+def simple_models(keras: Any) -> dict[str, Any]:
+    """Every model without a recurrent layer."""
+    layers, ops = keras.layers, keras.ops
+
+    def stack(shape: tuple[int, ...], *parts: Any) -> Any:
+        return keras.Sequential([keras.Input(shape), *parts])
+
+    models = {
+        name: stack(shape, getattr(layers, kind)(**arguments))
+        for name, (shape, kind, arguments) in _LAYERS.items()
+    }
+    models |= {f"act-{name}": stack(VECTOR, layers.Activation(name)) for name in _ACTIVATIONS}
+    models |= {
+        f"no-{name}": stack(SERIES, getattr(layers, name)(0.3), layers.Dense(3))
+        for name in _VANISHING
+    }
+    models |= {
+        f"merge-{name}": _two(keras, getattr(layers, name)(), SERIES, SERIES) for name in _MERGES
+    }
+    for name, operation in _OPERATIONS.items():
+        source = keras.Input(SERIES)
+        models[f"ops-{name}"] = keras.Model(source, operation(ops, source))
+    models["dot"] = _two(keras, layers.Dot(axes=1), (6,), (6,))
+    models["dot-sequences"] = _two(keras, layers.Dot(axes=2, normalize=True), (7, 5), (6, 5))
+    for name, kind in (("attention", layers.Attention), ("additive", layers.AdditiveAttention)):
+        models[name] = _two(keras, kind(), (6, 8), (5, 8))
+    heads = layers.MultiHeadAttention(2, 4)
+    models["multi-head"] = _two(keras, lambda pair: heads(*pair), (6, 8), (5, 8))
+    source = keras.Input((6, 8))
+    causal = layers.MultiHeadAttention(2, 4)(source, source, use_causal_mask=True)
+    models["multi-head-causal"] = keras.Model(source, causal)
+    models |= _shaped_models(keras)
+    return models
+
+
+def _shaped_models(keras: Any) -> dict[str, Any]:
+    """Models whose structure is the point."""
+    layers = keras.layers
+    first, second = keras.Input((6,), name="zeta"), keras.Input((4,), name="alpha")
+    joined = layers.Dense(5, activation="relu")(layers.Concatenate()([first, second]))
+    several = keras.Model(
+        [first, second], [layers.Dense(2)(joined), layers.Dense(3, activation="softmax")(joined)]
+    )
+    inner = keras.Sequential([keras.Input((6,)), layers.Dense(6, activation="relu")])
+    source = keras.Input((6,))
+    by_name = {"b": keras.Input((6,), name="b"), "a": keras.Input((4,), name="a")}
+    named = keras.Model(
+        by_name, {"q": layers.Dense(3)(by_name["b"]) + layers.Dense(3)(by_name["a"])}
+    )
+    distributed = keras.Sequential(
+        [
+            keras.Input((4, 8, 8, 2)),
+            layers.TimeDistributed(layers.Conv2D(3, 3, activation="relu")),
+            layers.TimeDistributed(layers.GlobalAveragePooling2D()),
+            layers.TimeDistributed(layers.Dense(3)),
+        ]
+    )
+    return {
+        "several-inputs-and-outputs": several,
+        "nested-shared": keras.Model(source, inner(inner(source))),
+        "dictionaries": named,
+        "time-distributed": distributed,
+    }
+
+
+def recurrent_models(keras: Any) -> dict[str, Any]:
+    """Every model with recurrent layers but the fused ones."""
+    layers = keras.layers
+    models = {
+        name: _series(keras, getattr(layers, kind)(5, **arguments))
+        for name, (kind, arguments) in _UNROLLED.items()
+    }
+    for mode in ("concat", "sum", "mul", "ave"):
+        both = layers.Bidirectional(layers.GRU(3, return_sequences=True), merge_mode=mode)
+        models[f"bidirectional-gru-{mode}"] = _series(keras, both)
+    models["stacked-gru"] = _series(keras, layers.GRU(4, return_sequences=True), layers.GRU(3))
+    models["stacked-cells"] = _series(
+        keras, layers.RNN([layers.GRUCell(3), layers.SimpleRNNCell(2)])
+    )
+    models["conv-lstm"] = keras.Sequential([keras.Input((3, 6, 6, 2)), layers.ConvLSTM2D(3, 3)])
+    source, prompt = keras.Input(SERIES), keras.Input((4, 3))
+    _, hidden, carry = layers.LSTM(4, return_state=True)(source)
+    decoded = layers.LSTM(4, return_sequences=True)(prompt, initial_state=[hidden, carry])
+    models["encoder-decoder"] = keras.Model([source, prompt], layers.Dense(3)(decoded))
+    return models
+
+
+def fused_models(keras: Any) -> dict[str, Any]:
+    """Every model with an LSTM that the converter fuses, each beginning from zeros."""
+    layers = keras.layers
+    models = {
+        name: _series(keras, getattr(layers, kind)(6, **arguments))
+        for name, (kind, arguments) in _FUSED.items()
+    }
+    for mode in ("concat", "sum", "ave"):
+        for sequences in (False, True):
+            both = layers.Bidirectional(layers.LSTM(4, return_sequences=sequences), merge_mode=mode)
+            models[f"bidirectional-lstm-{mode}-{sequences}"] = _series(keras, both)
+    models["stacked-lstm"] = _series(keras, layers.LSTM(5, return_sequences=True), layers.LSTM(4))
+    models["lstm-after-gru"] = _series(keras, layers.GRU(4, return_sequences=True), layers.LSTM(4))
+    return models
+
+
+def _series(keras: Any, *parts: Any) -> Any:
+    return keras.Sequential([keras.Input(SERIES), *parts, keras.layers.Dense(3)])
+
+
+def write_all(folder: Path) -> None:
+    """Convert every model, each with data of its own."""
+    import keras
+
+    keras.utils.set_random_seed(4)
+    failures = {}
+    families = {"simple": simple_models, "recurrent": recurrent_models, "fused": fused_models}
+    for family, make in families.items():
+        (folder / family).mkdir()
+        for name, model in make(keras).items():
+            path = folder / family / f"{name}.keras"
+            model.save(path)
+            try:
+                _write(path)
+            except Exception as error:
+                failures[name] = f"{type(error).__name__}: {error}"
+    (folder / "failures.json").write_text(json.dumps(failures), encoding="utf-8")
+
+
+def _write(path: Path) -> None:
+    from tinyflow.frontend._convert_worker import _convert, _load, _predict
+
+    rng = np.random.default_rng(np.frombuffer(path.stem.encode(), np.uint8))
+    model = _load(path)
+    data = [
+        np.cumsum(rng.normal(size=(60, *spec.shape)), 1).astype(np.float32) * 0.5
+        for spec in model.inputs
+    ]
+    expected = _predict(model, data)[0]
+    path.with_suffix(".tflite").write_bytes(_convert(model, [array[:30] for array in data]))
+    samples = {f"x{index}": array[30:] for index, array in enumerate(data)}
+    np.savez(path.with_suffix(".npz"), y=expected[30:], **samples)
+
+
+if __name__ == "__main__":
+    write_all(Path(sys.argv[1]))
