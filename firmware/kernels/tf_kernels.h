@@ -76,13 +76,9 @@ void tf_requantize_s8_u8(const tf_requantize_params *params, const int8_t *input
                          size_t elements);
 void tf_requantize_u8_s8(const tf_requantize_params *params, const uint8_t *input, int8_t *output,
                          size_t elements);
-void tf_requantize_u8_u8(const tf_requantize_params *params, const uint8_t *input, uint8_t *output,
-                         size_t elements);
 
 /* round(input / scale) + zero_point, halves away from zero, saturated; NaN gives the zero point. */
 void tf_quantize_f32_s8(const float *input, int8_t *output, size_t elements, float scale,
-                        int32_t zero_point);
-void tf_quantize_f32_u8(const float *input, uint8_t *output, size_t elements, float scale,
                         int32_t zero_point);
 
 /* scale * (input - zero_point), rounded once. */

@@ -37,7 +37,7 @@ def _operand(
     return b.tensor(shape, scale=quantised[0], zero_point=quantised[1], data=data)
 
 
-def _binary(
+def binary(
     kind: str,
     left: Shape,
     right: Shape,
@@ -102,13 +102,13 @@ def _arithmetic(kind: str) -> dict[str, Case]:
     name = kind.lower()
     return {
         **{
-            f"{name}_{shape}": _binary(
+            f"{name}_{shape}": binary(
                 kind, left, right, constant=constant, fusedActivationFunction=activation
             )
             for shape, left, right, constant, activation in _SHAPES
         },
         **{
-            f"{name}_{edge}": _binary(kind, (4, 64), (4, 64), quantised=quantised)
+            f"{name}_{edge}": binary(kind, (4, 64), (4, 64), quantised=quantised)
             for edge, quantised in _EDGES
         },
     }
@@ -118,11 +118,11 @@ def _without_activation(kind: str) -> dict[str, Case]:
     name = kind.lower()
     return {
         **{
-            f"{name}_{shape}": _binary(kind, left, right, constant=constant)
+            f"{name}_{shape}": binary(kind, left, right, constant=constant)
             for shape, left, right, constant, _ in _SHAPES
         },
         **{
-            f"{name}_{edge}": _binary(kind, (4, 64), (64,), quantised=quantised)
+            f"{name}_{edge}": binary(kind, (4, 64), (64,), quantised=quantised)
             for edge, quantised in _EDGES
         },
     }
@@ -131,7 +131,7 @@ def _without_activation(kind: str) -> dict[str, Case]:
 def _one_quantisation(kind: str) -> dict[str, Case]:
     """MAXIMUM and MINIMUM do not rescale."""
     return {
-        f"{kind.lower()}_{shape}": _binary(
+        f"{kind.lower()}_{shape}": binary(
             kind, left, right, constant=constant, quantised=[(0.05, -128)] * 3
         )
         for shape, left, right, constant, _ in _SHAPES
@@ -150,17 +150,17 @@ def _prelu_cases() -> dict[str, Case]:
     )
     return {
         **{
-            f"prelu_{shape}": _binary("PRELU", left, right, constant=constant)
+            f"prelu_{shape}": binary("PRELU", left, right, constant=constant)
             for shape, left, right, constant in shapes
         },
         **{
-            f"prelu_{edge}": _binary("PRELU", (4, 64), (64,), quantised=quantised)
+            f"prelu_{edge}": binary("PRELU", (4, 64), (64,), quantised=quantised)
             for edge, quantised in _EDGES
         },
     }
 
 
-def _select(
+def selection(
     kind: str,
     shapes: tuple[Shape, Shape, Shape, Shape],
     constants: str,
@@ -189,7 +189,7 @@ def _select(
     return case
 
 
-def _mask(shape: Shape, left: Shape, right: Shape, select: str = "SELECT_V2") -> Case:
+def mask(shape: Shape, left: Shape, right: Shape, select: str = "SELECT_V2") -> Case:
     """A selection by a constant condition."""
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
@@ -220,12 +220,12 @@ def _comparisons() -> dict[str, Case]:
     )
     return {
         **{
-            f"{kind.lower()}_{name}": _select(kind, each, constants, ((0.05, 5), (0.06, -9)))
+            f"{kind.lower()}_{name}": selection(kind, each, constants, ((0.05, 5), (0.06, -9)))
             for kind in kinds
             for name, each, constants in shapes
         },
         **{
-            f"{kind.lower()}_{name}": _select(kind, vector, "....", quantised)
+            f"{kind.lower()}_{name}": selection(kind, vector, "....", quantised)
             for kind in kinds
             for name, quantised in scales
         },
@@ -246,14 +246,14 @@ def _select_v1() -> dict[str, Case]:
     )
     return {
         **{
-            f"select_{name}": _select(
+            f"select_{name}": selection(
                 "GREATER", (condition, condition, shape, shape), constants, scales, "SELECT"
             )
             for name, condition, shape, constants in conditions
         },
-        "select_mask": _mask((3, 4), (3, 4), (3, 4), "SELECT"),
-        "select_first_mask": _mask((6,), (6, 4), (6, 4), "SELECT"),
-        "select_scalar_mask": _mask((), (3, 4), (3, 4), "SELECT"),
+        "select_mask": mask((3, 4), (3, 4), (3, 4), "SELECT"),
+        "select_first_mask": mask((6,), (6, 4), (6, 4), "SELECT"),
+        "select_scalar_mask": mask((), (3, 4), (3, 4), "SELECT"),
     }
 
 
@@ -266,14 +266,14 @@ CASES: dict[str, Case] = {
     **_without_activation("SQUARED_DIFFERENCE"),
     **_prelu_cases(),
     **{
-        f"{kind.lower()}_wrapping": _binary(kind, (4, 64), (64,), quantised=_WRAPPING)
+        f"{kind.lower()}_wrapping": binary(kind, (4, 64), (64,), quantised=_WRAPPING)
         for kind in ("MUL", "SQUARED_DIFFERENCE", "PRELU")
     },
     **_comparisons(),
     **_select_v1(),
-    "select_v2_mask": _mask((4, 1, 6), (3, 4, 5, 6), (5, 1)),
-    "select_v2_scalar_mask": _mask((), (3, 4), (3, 4)),
-    "select_v2_rank_5": _mask((2, 1, 3, 1, 2), (1, 4, 3, 2, 1), (2, 1, 1, 2, 2)),
-    "select_v2_vector": _mask((9,), (9,), (9,)),
-    "select_v2_one": _mask((1,), (1,), (1, 1)),
+    "select_v2_mask": mask((4, 1, 6), (3, 4, 5, 6), (5, 1)),
+    "select_v2_scalar_mask": mask((), (3, 4), (3, 4)),
+    "select_v2_rank_5": mask((2, 1, 3, 1, 2), (1, 4, 3, 2, 1), (2, 1, 1, 2, 2)),
+    "select_v2_vector": mask((9,), (9,), (9,)),
+    "select_v2_one": mask((1,), (1,), (1, 1)),
 }

@@ -110,7 +110,7 @@ def unpack(shape: Sequence[int], axis: int, dtype: str = "int8") -> Case:
     return _one_to(shape, [part] * count, add, dtype)
 
 
-def _unary(
+def with_operands(
     kind: str,
     shape: Sequence[int],
     result: Sequence[int],
@@ -132,7 +132,7 @@ def slice_(
     ends = [None if s == -1 else at + s for at, s in zip(begin, size, strict=True)]
     places = tuple(slice(at, end) for at, end in zip(begin, ends, strict=True))
     result = np.empty(shape)[places].shape
-    return _unary("SLICE", shape, result, begin, size, dtype=dtype)
+    return with_operands("SLICE", shape, result, begin, size, dtype=dtype)
 
 
 def strided_slice(
@@ -152,7 +152,7 @@ def strided_slice(
             None if begin_mask >> axis & 1 else first, None if end_mask >> axis & 1 else last, step
         )
         places.append(place.indices(shape[axis])[0] if shrink >> axis & 1 else place)
-    return _unary(
+    return with_operands(
         "STRIDED_SLICE",
         shape,
         np.empty(shape)[tuple(places)].shape,
@@ -167,7 +167,7 @@ def strided_slice(
 
 
 def transpose(shape: Sequence[int], order: Sequence[int], dtype: str = "int8") -> Case:
-    return _unary("TRANSPOSE", shape, [shape[axis] for axis in order], order, dtype=dtype)
+    return with_operands("TRANSPOSE", shape, [shape[axis] for axis in order], order, dtype=dtype)
 
 
 def _padded(shape: Sequence[int], pads: Sequence[tuple[int, int]]) -> list[int]:
@@ -175,11 +175,11 @@ def _padded(shape: Sequence[int], pads: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def pad(shape: Sequence[int], pads: Sequence[tuple[int, int]]) -> Case:
-    return _unary("PAD", shape, _padded(shape, pads), pads)
+    return with_operands("PAD", shape, _padded(shape, pads), pads)
 
 
 def mirror_pad(shape: Sequence[int], pads: Sequence[tuple[int, int]], mode: int) -> Case:
-    return _unary("MIRROR_PAD", shape, _padded(shape, pads), pads, mode=mode)
+    return with_operands("MIRROR_PAD", shape, _padded(shape, pads), pads, mode=mode)
 
 
 def pad_v2(
@@ -198,7 +198,7 @@ def pad_v2(
 def gather(shape: Sequence[int], indices: Any, axis: int, batch: int = 0) -> Case:
     place = axis % len(shape)
     result = (*shape[:place], *np.shape(indices)[batch:], *shape[place + 1 :])
-    return _unary("GATHER", shape, result, indices, axis=axis, batchDims=batch)
+    return with_operands("GATHER", shape, result, indices, axis=axis, batchDims=batch)
 
 
 def gather_computed(
@@ -229,7 +229,7 @@ def best_row(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], lis
 
 def tile(shape: Sequence[int], multiples: Sequence[int], dtype: str = "int8") -> Case:
     result = np.multiply(shape, multiples).tolist()
-    return _unary("TILE", shape, result, multiples, dtype=dtype)
+    return with_operands("TILE", shape, result, multiples, dtype=dtype)
 
 
 def tile_of_bool(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
@@ -265,19 +265,19 @@ def upsampled(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], li
 
 
 def broadcast_to(shape: Sequence[int], result: Sequence[int], dtype: str = "int8") -> Case:
-    return _unary("BROADCAST_TO", shape, result, result, dtype=dtype)
+    return with_operands("BROADCAST_TO", shape, result, result, dtype=dtype)
 
 
 def space_to_depth(shape: Sequence[int], block: int) -> Case:
     n, h, w, c = shape
     result = (n, h // block, w // block, c * block**2)
-    return _unary("SPACE_TO_DEPTH", shape, result, blockSize=block)
+    return with_operands("SPACE_TO_DEPTH", shape, result, blockSize=block)
 
 
 def depth_to_space(shape: Sequence[int], block: int) -> Case:
     n, h, w, c = shape
     result = (n, h * block, w * block, c // block**2)
-    return _unary("DEPTH_TO_SPACE", shape, result, blockSize=block)
+    return with_operands("DEPTH_TO_SPACE", shape, result, blockSize=block)
 
 
 def space_to_batch(
@@ -302,11 +302,11 @@ def batch_to_space(
     batch, *size, channels = shape
     size = [s * of - sum(crop) for s, of, crop in zip(size, block, crops, strict=True)]
     result = (batch // int(np.prod(block)), *size, channels)
-    return _unary("BATCH_TO_SPACE_ND", shape, result, block, crops)
+    return with_operands("BATCH_TO_SPACE_ND", shape, result, block, crops)
 
 
 def reverse(shape: Sequence[int], axes: Sequence[int], dtype: str = "int8") -> Case:
-    return _unary("REVERSE_V2", shape, shape, axes, dtype=dtype)
+    return with_operands("REVERSE_V2", shape, shape, axes, dtype=dtype)
 
 
 def resize(
@@ -317,7 +317,7 @@ def resize(
     half: bool = False,
     dtype: str = "int8",
 ) -> Case:
-    return _unary(
+    return with_operands(
         "RESIZE_NEAREST_NEIGHBOR",
         shape,
         (shape[0], *size, shape[3]),
@@ -439,17 +439,18 @@ CASES: dict[str, Case] = {
     "transpose, ones": transpose((1, 1, 5, 1), (2, 1, 0, 3)),
     "transpose, int16": transpose((3, 4, 2), (2, 0, 1), "int16"),
     # SQUEEZE, EXPAND_DIMS
-    "squeeze, all": _unary("SQUEEZE", (1, 3, 1, 5), (3, 5)),
-    "squeeze, one": _unary("SQUEEZE", (1, 3, 1, 5), (1, 3, 5), squeezeDims=[-2]),
-    "squeeze, two": _unary("SQUEEZE", (2, 1, 1, 5), (2, 5), squeezeDims=[1, 2]),
-    "squeeze, int32": _unary("SQUEEZE", (1, 3), (3,), dtype="int32"),
-    "expand dims, first": _unary("EXPAND_DIMS", (3, 5), (1, 3, 5), 0),
-    "expand dims, last": _unary("EXPAND_DIMS", (3, 5), (3, 5, 1), -1),
-    "expand dims, int16": _unary("EXPAND_DIMS", (3, 5), (3, 1, 5), 1, dtype="int16"),
-    "reshape": _unary("RESHAPE", (2, 3, 4), (1, 6, 4), (1, 6, -1)),
-    "reshape, int16": _unary("RESHAPE", (2, 3), (3, 2), (3, 2), dtype="int16"),
-    "reshape, int32": _unary("RESHAPE", (2, 3), (6,), (6,), dtype="int32"),
+    "squeeze, all": with_operands("SQUEEZE", (1, 3, 1, 5), (3, 5)),
+    "squeeze, one": with_operands("SQUEEZE", (1, 3, 1, 5), (1, 3, 5), squeezeDims=[-2]),
+    "squeeze, two": with_operands("SQUEEZE", (2, 1, 1, 5), (2, 5), squeezeDims=[1, 2]),
+    "squeeze, int32": with_operands("SQUEEZE", (1, 3), (3,), dtype="int32"),
+    "expand dims, first": with_operands("EXPAND_DIMS", (3, 5), (1, 3, 5), 0),
+    "expand dims, last": with_operands("EXPAND_DIMS", (3, 5), (3, 5, 1), -1),
+    "expand dims, int16": with_operands("EXPAND_DIMS", (3, 5), (3, 1, 5), 1, dtype="int16"),
+    "reshape": with_operands("RESHAPE", (2, 3, 4), (1, 6, 4), (1, 6, -1)),
+    "reshape, int16": with_operands("RESHAPE", (2, 3), (3, 2), (3, 2), dtype="int16"),
+    "reshape, int32": with_operands("RESHAPE", (2, 3), (6,), (6,), dtype="int32"),
     # PADV2, PAD, MIRROR_PAD
+    "pad, rank 3": pad((2, 4, 3), ((1, 0), (2, 1), (0, 2))),
     "padv2, image": pad_v2((1, 4, 5, 3), ((0, 0), (1, 2), (3, 0), (0, 0))),
     "padv2, everywhere": pad_v2((2, 1, 3, 2), ((1, 0), (1, 1), (0, 2), (1, 2))),
     "padv2, vector": pad_v2((5,), ((2, 3),)),

@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance import elementwise, int4, movement, state, tables, windows
+from tests.conformance import (
+    convolutions,
+    elementwise,
+    int4,
+    movement,
+    quantize,
+    state,
+    tables,
+    windows,
+)
 from tests.conformance.driver import Case, check, groups
 from tests.support.cores import cortex_m0plus
 
@@ -17,9 +26,11 @@ pytestmark = pytest.mark.skipif(
 )
 
 FAMILIES: dict[str, dict[str, Case]] = {
+    "convolutions": convolutions.CASES,
     "elementwise": elementwise.CASES,
     "int4": int4.CASES,
     "movement": movement.CASES,
+    "quantize": quantize.CASES,
     "state": state.CASES,
     "tables": tables.CASES,
     "windows": windows.CASES,

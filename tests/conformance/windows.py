@@ -18,15 +18,38 @@ Shape = tuple[int, ...]
 Found = tuple[list[int], list[int]]
 
 
-def _weights(
-    b: TfliteBuilder, rng: np.random.Generator, shape: Shape, *, per_channel: bool, scale: float
+def weights(
+    b: TfliteBuilder,
+    rng: np.random.Generator,
+    shape: Shape,
+    *,
+    per_channel: bool,
+    scale: float,
+    fill: int | None = None,
+    axis: int = 0,
 ) -> int:
-    scales = rng.uniform(0.2 * scale, 2 * scale, shape[0]).tolist() if per_channel else scale
-    return b.tensor(shape, scale=scales, data=rng.integers(-127, 128, shape))
+    """Constant weights: random, or all of one value where `fill` gives it."""
+    scales = rng.uniform(0.2 * scale, 2 * scale, shape[axis]).tolist() if per_channel else scale
+    data = rng.integers(-127, 128, shape) if fill is None else np.full(shape, fill)
+    return b.tensor(shape, scale=scales, data=data, axis=axis)
 
 
-def _bias(b: TfliteBuilder, rng: np.random.Generator, count: int) -> int:
-    return b.tensor((count,), "int32", data=rng.integers(-4000, 4000, count))
+def biases(
+    b: TfliteBuilder,
+    rng: np.random.Generator,
+    count: int,
+    widest: int = 4000,
+    scale: float | None = None,
+) -> int:
+    """Constant biases; FULLY_CONNECTED wants their scale to be that of the products."""
+    return b.tensor((count,), "int32", scale, data=rng.integers(-widest, widest, count))
+
+
+def positions(size: Pair, kernel: Pair, stride: Pair, dilation: Pair, padding: int) -> Pair:
+    """Height and width of what a window gives."""
+    reach = [(k - 1) * d * (padding == VALID) for k, d in zip(kernel, dilation, strict=True)]
+    height, width = (-(-(e - r) // s) for e, r, s in zip(size, reach, stride, strict=True))
+    return height, width
 
 
 def transpose_conv(
@@ -43,6 +66,9 @@ def transpose_conv(
     activation: int = NONE,
     zero_points: Pair = (-5, 9),
     scale: float = 0.01,
+    scales: tuple[float, float] = (0.05, 0.08),
+    fill: int | None = None,
+    widest_bias: int = 4000,
 ) -> Case:
     if output is None:
         grown = [extent * step for extent, step in zip(size, stride, strict=True)]
@@ -54,12 +80,13 @@ def transpose_conv(
     shape = (batch, *output, cout)
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
-        x = b.tensor((batch, *size, cin), scale=0.05, zero_point=zero_points[0])
-        w = _weights(b, rng, (cout, *kernel, cin), per_channel=per_channel, scale=scale)
+        x = b.tensor((batch, *size, cin), scale=scales[0], zero_point=zero_points[0])
+        shaped = (cout, *kernel, cin)
+        w = weights(b, rng, shaped, per_channel=per_channel, scale=scale, fill=fill)
         inputs = [b.tensor((4,), "int32", data=shape), w, x]
         if bias:
-            inputs.append(_bias(b, rng, cout))
-        y = b.tensor(shape, scale=0.08, zero_point=zero_points[1])
+            inputs.append(biases(b, rng, cout, widest_bias))
+        y = b.tensor(shape, scale=scales[1], zero_point=zero_points[1])
         b.operator(
             "TRANSPOSE_CONV",
             inputs,
@@ -90,17 +117,20 @@ def grouped_conv(
     activation: int = NONE,
     zero_points: Pair = (-5, 9),
     scale: float = 0.01,
+    scales: tuple[float, float] = (0.05, 0.08),
+    fill: int | None = None,
+    widest_bias: int = 4000,
 ) -> Case:
-    reach = [(k - 1) * d * (padding == VALID) for k, d in zip(kernel, dilation, strict=True)]
-    due = [-(-(e - r) // s) for e, r, s in zip(size, reach, stride, strict=True)]
+    due = positions(size, kernel, stride, dilation, padding)
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
-        x = b.tensor((batch, *size, groups * depth), scale=0.05, zero_point=zero_points[0])
-        w = _weights(b, rng, (filters, *kernel, depth), per_channel=per_channel, scale=scale)
-        y = b.tensor((batch, *due, filters), scale=0.08, zero_point=zero_points[1])
+        x = b.tensor((batch, *size, groups * depth), scale=scales[0], zero_point=zero_points[0])
+        shaped = (filters, *kernel, depth)
+        w = weights(b, rng, shaped, per_channel=per_channel, scale=scale, fill=fill)
+        y = b.tensor((batch, *due, filters), scale=scales[1], zero_point=zero_points[1])
         b.operator(
             "CONV_2D",
-            [x, w, _bias(b, rng, filters) if bias else -1],
+            [x, w, biases(b, rng, filters, widest_bias) if bias else -1],
             [y],
             strideH=stride[0],
             strideW=stride[1],
@@ -117,28 +147,36 @@ def grouped_conv(
 def depthwise(
     *,
     batch: int = 1,
-    channels: int = 4,
+    size: Pair = (9, 8),
+    channels: int = 6,
     multiplier: int = 1,
+    kernel: Pair = (3, 3),
+    stride: Pair = (1, 1),
     dilation: Pair = (1, 1),
     padding: int = SAME,
-    activation: int = NONE,
+    bias: bool = True,
+    per_channel: bool = True,
+    activation: int = RELU6,
+    zero_points: Pair = (7, -20),
+    scale: float = 0.01,
+    scales: tuple[float, float] = (0.05, 0.04),
+    fill: int | None = None,
+    widest_bias: int = 3000,
 ) -> Case:
-    size, kernel, filters = (6, 7), (3, 2), channels * multiplier
-    reach = [(k - 1) * d * (padding == VALID) for k, d in zip(kernel, dilation, strict=True)]
-    due = [extent - r for extent, r in zip(size, reach, strict=True)]
+    cout = channels * multiplier
+    due = positions(size, kernel, stride, dilation, padding)
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
-        x = b.tensor((batch, *size, channels), scale=0.05, zero_point=7)
-        scales = rng.uniform(0.002, 0.02, filters).tolist()
-        data = rng.integers(-127, 128, (1, *kernel, filters))
-        w = b.tensor((1, *kernel, filters), scale=scales, data=data, axis=3)
-        y = b.tensor((batch, *due, filters), scale=0.04, zero_point=-20)
+        x = b.tensor((batch, *size, channels), scale=scales[0], zero_point=zero_points[0])
+        shaped = (1, *kernel, cout)
+        w = weights(b, rng, shaped, per_channel=per_channel, scale=scale, fill=fill, axis=3)
+        y = b.tensor((batch, *due, cout), scale=scales[1], zero_point=zero_points[1])
         b.operator(
             "DEPTHWISE_CONV_2D",
-            [x, w, _bias(b, rng, filters)],
+            [x, w, biases(b, rng, cout, widest_bias) if bias else -1],
             [y],
-            strideH=1,
-            strideW=1,
+            strideH=stride[0],
+            strideW=stride[1],
             dilationHFactor=dilation[0],
             dilationWFactor=dilation[1],
             depthMultiplier=multiplier,
@@ -154,19 +192,21 @@ def pool(
     kind: str,
     *,
     batch: int = 1,
-    kernel: Pair = (2, 3),
-    stride: Pair = (1, 2),
+    size: Pair = (7, 6),
+    channels: int = 5,
+    kernel: Pair = (3, 2),
+    stride: Pair = (2, 1),
     padding: int = SAME,
     activation: int = NONE,
+    scale: float = 0.05,
+    zero_point: int = -4,
 ) -> Case:
-    size = (6, 7)
-    reach = [(k - 1) * (padding == VALID) for k in kernel]
-    due = [-(-(extent - r) // s) for extent, r, s in zip(size, reach, stride, strict=True)]
+    due = positions(size, kernel, stride, (1, 1), padding)
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
         del rng
-        x = b.tensor((batch, *size, 5), scale=0.05, zero_point=-4)
-        y = b.tensor((batch, *due, 5), scale=0.05, zero_point=-4)
+        x = b.tensor((batch, *size, channels), scale=scale, zero_point=zero_point)
+        y = b.tensor((batch, *due, channels), scale=scale, zero_point=zero_point)
         b.operator(
             kind,
             [x],
@@ -297,17 +337,22 @@ def fully_connected(
     per_channel: bool = True,
     activation: int = NONE,
     zero_points: Pair = (-5, 9),
+    scale: float = 0.01,
+    scales: tuple[float, float] = (0.05, 0.08),
+    fill: int | None = None,
+    widest_bias: int = 4000,
 ) -> Case:
     inputs = depth or shape[-1]
     due = (*shape[:-1], rows) if keep else (math.prod(shape) // inputs, rows)
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
-        x = b.tensor(shape, scale=0.05, zero_point=zero_points[0])
-        w = _weights(b, rng, (rows, inputs), per_channel=per_channel, scale=0.01)
-        y = b.tensor(due, scale=0.08, zero_point=zero_points[1])
+        x = b.tensor(shape, scale=scales[0], zero_point=zero_points[0])
+        shaped = (rows, inputs)
+        w = weights(b, rng, shaped, per_channel=per_channel, scale=scale, fill=fill)
+        y = b.tensor(due, scale=scales[1], zero_point=zero_points[1])
         b.operator(
             "FULLY_CONNECTED",
-            [x, w, _bias(b, rng, rows) if bias else -1],
+            [x, w, biases(b, rng, rows, widest_bias, scales[0] * scale) if bias else -1],
             [y],
             keepNumDims=keep,
             fusedActivationFunction=activation,
@@ -324,12 +369,13 @@ def computed_weights(
     bias: bool = False,
     activation: int = NONE,
     zero_points: tuple[int, int, int] = (-7, 11, 5),
+    scales: tuple[float, float, float] = (0.05, 0.03, 0.3),
 ) -> Case:
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
-        x = b.tensor(shape, scale=0.05, zero_point=zero_points[0])
-        w = b.tensor((rows, shape[-1]), scale=0.03, zero_point=zero_points[1])
-        y = b.tensor((*shape[:-1], rows), scale=0.3, zero_point=zero_points[2])
-        inputs = [x, w, _bias(b, rng, rows) if bias else -1]
+        x = b.tensor(shape, scale=scales[0], zero_point=zero_points[0])
+        w = b.tensor((rows, shape[-1]), scale=scales[1], zero_point=zero_points[1])
+        y = b.tensor((*shape[:-1], rows), scale=scales[2], zero_point=zero_points[2])
+        inputs = [x, w, biases(b, rng, rows, scale=scales[0] * scales[1]) if bias else -1]
         b.operator("FULLY_CONNECTED", inputs, [y], fusedActivationFunction=activation)
         return [x, w], [y]
 

@@ -1,4 +1,4 @@
-"""Whole networks of known families, from Keras with random weights: exact on the device."""
+"""Whole networks of known families, from Keras with random weights: exact on both cores."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 import tinyflow
 from tests.support import networks
+from tests.support.cores import cortex_m0plus
 from tinyflow.frontend.convert import model_inputs
 
 pytestmark = [
@@ -42,8 +43,11 @@ def test_network_is_exact(name: str, models: Path, tmp_path: Path) -> None:
         spec.name: rng.normal(size=(24, *spec.shape)).astype(np.float32)
         for spec in model_inputs(path)
     }
-    report = tinyflow.build(
-        path, board="stm32l4r5", calibration=samples, output=tmp_path / "build", vectors=8
-    )
-    assert report.exact.vectors == 8
-    assert report.exact.mismatches == 0
+    boards = {"cortex-m4": ("stm32l4r5", 8), "cortex-m0plus": (cortex_m0plus(tmp_path), 2)}
+    for core, (board, vectors) in boards.items():  # together: the network is converted once
+        report = tinyflow.build(
+            path, board=board, calibration=samples, output=tmp_path / core, vectors=vectors
+        )
+        assert report.board.core == core
+        assert report.exact.vectors == vectors
+        assert report.exact.mismatches == 0

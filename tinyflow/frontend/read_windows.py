@@ -27,6 +27,7 @@ def _transpose_conv(at: OperatorReader) -> Operator:
     options = at.options(schema.TransposeConvOptionsT)
     at.int8(at.input(2), at.output)
     at.weights(at.input(1), axis=0)
+    at.rescaled(at.input(2), at.input(1))
     at.image(at.input(1), at.input(2), at.output)
     due = at.integers(0)
     if due != list(at.tensors[at.output].shape):
@@ -57,6 +58,7 @@ def _batch_matmul(at: OperatorReader) -> Operator:
             raise at.refuse(f"tensor {tensor.name!r} has rank {len(tensor.shape)}, expected 2 to 5")
     if all(at.tensors[index].is_constant for index in operands):
         raise at.refuse("both operands are constants")
+    at.rescaled(*operands)
     return BatchMatMul(at.name, *operands, at.output, bool(options.adjX), bool(options.adjY))
 
 
@@ -68,6 +70,7 @@ def _axes(at: OperatorReader) -> tuple[int, ...]:
 
 def _sum(at: OperatorReader) -> Operator:
     at.int8(at.input(0), at.output)
+    at.rescaled(at.input(0))
     return Sum(at.name, at.input(0), at.output, _axes(at))
 
 

@@ -36,12 +36,15 @@ from tinyflow.ir.operators import (
 from tinyflow.ir.types import DType
 
 _WEIGHTS = (DType.INT8, DType.INT4)
+#: Elements of a row up to which the reference's sum of exponentials keeps its shifts below 32.
+_LONGEST_SOFTMAX = 511
 
 
 def _conv_2d(at: OperatorReader) -> Operator:
     options = at.options(schema.Conv2DOptionsT)
     at.int8(at.input(0), at.output)
     at.weights(at.input(1), axis=0, types=_WEIGHTS)
+    at.rescaled(at.input(0), at.input(1))
     at.image(at.input(0), at.input(1))
     channels, shape = at.tensors[at.input(0)].shape[-1], at.tensors[at.input(1)].shape
     filters, depth = shape[0], shape[-1]
@@ -65,6 +68,7 @@ def _depthwise_conv_2d(at: OperatorReader) -> Operator:
     options = at.options(schema.DepthwiseConv2DOptionsT)
     at.int8(at.input(0), at.output)
     at.weights(at.input(1), axis=3, types=_WEIGHTS)
+    at.rescaled(at.input(0), at.input(1))
     at.image(at.input(0), at.input(1))
     channels = at.tensors[at.input(0)].shape[-1]
     return DepthwiseConv2D(
@@ -86,6 +90,7 @@ def _fully_connected(at: OperatorReader) -> Operator:
         at.weights(at.input(1), axis=0, types=_WEIGHTS)
     else:
         at.int8(at.input(1))
+    at.rescaled(at.input(0), at.input(1))
     if options.weightsFormat != 0:
         raise at.refuse("shuffled weights")
     return FullyConnected(
@@ -120,6 +125,7 @@ def _pool(kind: type[AveragePool2D] | type[MaxPool2D]) -> Callable[[OperatorRead
 
 def _mean(at: OperatorReader) -> Operator:
     at.int8(at.input(0), at.output)
+    at.rescaled(at.input(0))
     rank = len(at.tensors[at.input(0)].shape)
     axes = tuple(sorted({axis + rank if axis < 0 else axis for axis in at.integers(1)}))
     return Mean(at.name, at.input(0), at.output, axes)
@@ -131,6 +137,13 @@ def _softmax(at: OperatorReader) -> Operator:
     quantization = at.tensors[at.output].q
     if (quantization.scale, quantization.zero_point) != (1 / 256, -128):
         raise at.refuse("the output's scale is not 1/256 or its zero point not -128")
+    classes = at.tensors[at.input(0)].shape[-1:]
+    if classes > (_LONGEST_SOFTMAX,):
+        raise at.refuse(
+            f"{classes[0]} elements in a row, at most {_LONGEST_SOFTMAX}: TFLM's reference kernel "
+            "ends the program where their exponentials add up to 512 times the largest",
+            "End the model before the softmax: its largest output is in the same place.",
+        )
     beta = float(np.float32(options.beta))
     if not 0 < beta < float("inf"):
         raise at.refuse(f"beta is {beta}")
@@ -151,8 +164,11 @@ def _quantize(at: OperatorReader) -> Operator:
     allowed = {DType.FLOAT32, DType.INT8, DType.UINT8}
     if source.dtype not in allowed or at.tensors[at.output].dtype not in {DType.INT8, DType.UINT8}:
         raise at.refuse(f"from {source.dtype.value} to {at.tensors[at.output].dtype.value}")
+    if at.tensors[at.output].dtype is DType.UINT8 and source.dtype is not DType.INT8:
+        raise at.refuse(f"from {source.dtype.value} to uint8, which TFLM has not")
     if source.dtype is not DType.FLOAT32:
         at.per_tensor(at.input(0))
+        at.rescaled(at.input(0))
     elif at.input(0) not in indices(at.subgraph.inputs):
         raise at.refuse("float32 inside the model, not at its input")
     return Quantize(at.name, at.input(0), at.output)

@@ -89,24 +89,24 @@ def four_dimensions(
 
 
 def softmax_s8(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """SOFTMAX: int8, over the last dimension."""
+    """SOFTMAX: int8, over the last dimension, at most 511 elements."""
     return Kernel(
         op, "tf_softmax_s8", "tinyflow", "portable/softmax_s8.c.j2", softmax_context(op, graph)
     )
 
 
 def quantize(op: Quantize, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """QUANTIZE: float32, int8 or uint8 to int8 or uint8."""
+    """QUANTIZE: float32, int8 or uint8 to int8, int8 to uint8."""
     source, output = graph.tensors[op.input], output_of(graph, op)
-    suffix = "s8" if output.dtype is DType.INT8 else "u8"
     if source.dtype is DType.FLOAT32:
         return Kernel(
             op,
-            f"tf_quantize_f32_{suffix}",
+            "tf_quantize_f32_s8",
             "tinyflow",
             "portable/quantize.c.j2",
-            {"function": f"tf_quantize_f32_{suffix}", "source": source, "output": output},
+            {"source": source, "output": output},
         )
+    suffix = "s8" if output.dtype is DType.INT8 else "u8"
     function = f"tf_requantize_{'s8' if source.dtype is DType.INT8 else 'u8'}_{suffix}"
     return Kernel(
         op,
