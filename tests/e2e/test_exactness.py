@@ -50,6 +50,7 @@ def test_one_weight_changed_is_found(tmp_path: Path) -> None:
             layers=["net_layer_00_fully_connected"],
             vectors=vectors,
             samples=[],
+            stateful=False,
             on_progress=lambda done, total: None,
         ).mismatches
 
