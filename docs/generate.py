@@ -27,7 +27,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.conformance.driver import model_of
 from tests.conformance.test_conformance import FAMILIES
-from tests.e2e.test_operators import CASES
 from tinyflow.boards import CacheGeometry, board_ids, load_board
 from tinyflow.cli.app import app
 from tinyflow.emulate.oracle_pieces import LACKING
@@ -453,9 +452,9 @@ def _probed(kind: str, copy: CmsisNN) -> Iterator[Kernel]:
 @cache
 def _examples() -> tuple[Graph, ...]:
     """The graphs of all single-operator cases of the tests."""
-    contents = [case() for case in CASES.values()]
-    for family in FAMILIES.values():
-        contents += [model_of({name: case}) for name, case in family.items()]
+    contents = [
+        model_of({name: case}) for family in FAMILIES.values() for name, case in family.items()
+    ]
     path = Path("case")
     return tuple(
         optimise(import_model(content, path, name="case"), content, path) for content in contents

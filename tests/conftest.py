@@ -9,6 +9,15 @@ import pytest
 from tests.support.command_line import CommandLine
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--conformance",
+        choices=("default", "full"),
+        default="default",
+        help="how many operator cases to draw at random: some, or thousands",
+    )
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A cache of the session's own: results come from this run, and the user's cache stays."""

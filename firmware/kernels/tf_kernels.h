@@ -76,8 +76,6 @@ void tf_requantize_s8_u8(const tf_requantize_params *params, const int8_t *input
                          size_t elements);
 void tf_requantize_u8_s8(const tf_requantize_params *params, const uint8_t *input, int8_t *output,
                          size_t elements);
-void tf_requantize_u8_u8(const tf_requantize_params *params, const uint8_t *input, uint8_t *output,
-                         size_t elements);
 void tf_requantize_s8_s16(const tf_requantize_params *params, const int8_t *input, int16_t *output,
                           size_t elements);
 void tf_requantize_s16_s8(const tf_requantize_params *params, const int16_t *input, int8_t *output,
@@ -90,8 +88,6 @@ void tf_requantize_s16_s16(const tf_requantize_params *params, const int16_t *in
  * for NaN, the result is the reference's on x86, see tf_quantize.c.
  */
 void tf_quantize_f32_s8(const float *input, int8_t *output, size_t elements, float scale,
-                        int32_t zero_point);
-void tf_quantize_f32_u8(const float *input, uint8_t *output, size_t elements, float scale,
                         int32_t zero_point);
 void tf_quantize_f32_s16(const float *input, int16_t *output, size_t elements, float scale,
                          int32_t zero_point);

@@ -30,14 +30,6 @@ void tf_quantize_f32_s8(const float *input, int8_t *output, size_t elements, flo
     }
 }
 
-void tf_quantize_f32_u8(const float *input, uint8_t *output, size_t elements, float scale,
-                        int32_t zero_point)
-{
-    for (size_t i = 0; i < elements; ++i) {
-        output[i] = (uint8_t)quantize(input[i], scale, zero_point, 0, UINT8_MAX);
-    }
-}
-
 void tf_quantize_f32_s16(const float *input, int16_t *output, size_t elements, float scale,
                          int32_t zero_point)
 {

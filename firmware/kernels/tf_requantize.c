@@ -32,14 +32,6 @@ void tf_requantize_u8_s8(const tf_requantize_params *params, const uint8_t *inpu
     }
 }
 
-void tf_requantize_u8_u8(const tf_requantize_params *params, const uint8_t *input, uint8_t *output,
-                         size_t elements)
-{
-    for (size_t i = 0; i < elements; ++i) {
-        output[i] = (uint8_t)tf_clamp(requantize(params, input[i]), 0, UINT8_MAX);
-    }
-}
-
 void tf_requantize_s8_s16(const tf_requantize_params *params, const int8_t *input, int16_t *output,
                           size_t elements)
 {

@@ -450,6 +450,7 @@ CASES: dict[str, Case] = {
     "reshape, int16": with_operands("RESHAPE", (2, 3), (3, 2), (3, 2), dtype="int16"),
     "reshape, int32": with_operands("RESHAPE", (2, 3), (6,), (6,), dtype="int32"),
     # PADV2, PAD, MIRROR_PAD
+    "pad, rank 3": pad((2, 4, 3), ((1, 0), (2, 1), (0, 2))),
     "padv2, image": pad_v2((1, 4, 5, 3), ((0, 0), (1, 2), (3, 0), (0, 0))),
     "padv2, everywhere": pad_v2((2, 1, 3, 2), ((1, 0), (1, 1), (0, 2), (1, 2))),
     "padv2, vector": pad_v2((5,), ((2, 3),)),

@@ -15,6 +15,7 @@ Quantized = tuple[float, int]
 #: The one output quantisation that the reference computes for.
 LOGISTIC, TANH = (1 / 256, -128), (1 / 128, 0)
 LOG_SOFTMAX, L2_NORMALIZATION = (1 / 16, 127), (1 / 128, 0)
+SOFTMAX = (1 / 256, -128)
 
 
 def unary(
@@ -74,6 +75,12 @@ CASES: dict[str, Case] = {
     "elu_saturating": unary("ELU", (1, 60), (5.0, 127), (1e-3, 0)),
     "rsqrt": unary("RSQRT", (1, 60), (0.02, -128), (0.03, -128)),
     "rsqrt_drawn": unary("RSQRT", (1, 4, 1, 5), (1.5, -128)),
+    "softmax": unary("SOFTMAX", (3, 17), (0.07, 30), SOFTMAX, beta=1.0),
+    "softmax_steep": unary("SOFTMAX", (1, 5), (1.9, 30), SOFTMAX, beta=2.0),
+    "softmax_flat": unary("SOFTMAX", (2, 3, 10), (0.0004, 30), SOFTMAX, beta=1.0),
+    "softmax_of_one": unary("SOFTMAX", (7, 1), (0.1, -128), SOFTMAX, beta=1.0),
+    "softmax_long": unary("SOFTMAX", (1, 511), (0.02, 127), SOFTMAX, beta=1.0),
+    "softmax_rank_1": unary("SOFTMAX", (12,), (0.1, 0), SOFTMAX, beta=0.5),
     "log_softmax": unary("LOG_SOFTMAX", (1, 10), (0.1, 5), LOG_SOFTMAX),
     "log_softmax_rows": unary("LOG_SOFTMAX", (2, 3, 4, 7), None, LOG_SOFTMAX),
     "log_softmax_of_one": unary("LOG_SOFTMAX", (5, 1), None, LOG_SOFTMAX),

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.conformance import (
+    convolutions,
     elementwise,
     floats,
     int4,
     int16,
     litert,
     movement,
+    quantize,
     state,
     tables,
     windows,
@@ -27,12 +29,14 @@ pytestmark = pytest.mark.skipif(
 )
 
 FAMILIES: dict[str, dict[str, Case]] = {
+    "convolutions": convolutions.CASES,
     "elementwise": elementwise.CASES,
     "floats": floats.CASES,
     "int4": int4.CASES,
     "int16": int16.CASES,
     "litert": litert.CASES,
     "movement": movement.CASES,
+    "quantize": quantize.CASES,
     "state": state.CASES,
     "tables": tables.CASES,
     "windows": windows.CASES,

@@ -197,7 +197,7 @@ def pool(
     kernel: Pair = (3, 2),
     stride: Pair = (2, 1),
     padding: int = SAME,
-    activation: int = RELU,
+    activation: int = NONE,
     scale: float = 0.05,
     zero_point: int = -4,
 ) -> Case:

@@ -16,7 +16,6 @@ import pytest
 import tinyflow
 from tests.conformance.driver import model_of
 from tests.conformance.test_conformance import GROUPS
-from tests.e2e.test_operators import CASES
 from tinyflow.boards import load_board
 from tinyflow.built import read_build
 from tinyflow.emulate.protocol import HarnessClient
@@ -33,21 +32,10 @@ GUARD = 64
 PATTERN = 0x5A
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_guards_around_every_buffer_stay(
-    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _check_guards(CASES[case](), tmp_path, monkeypatch)
-
-
 @pytest.mark.parametrize("group", GROUPS)
-def test_guards_around_every_buffer_of_a_group_stay(
+def test_guards_around_every_buffer_stay(
     group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _check_guards(model_of(GROUPS[group]), tmp_path, monkeypatch)
-
-
-def _check_guards(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spans: list[tuple[int, int]] = []
 
     def spread(blocks: Sequence[Block]) -> Allocation:
@@ -60,7 +48,7 @@ def _check_guards(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("tinyflow.plan.memory.allocate", spread)
     monkeypatch.setattr("tinyflow.plan.memory.aligned", lambda size: aligned(size) + GUARD)
     model = tmp_path / "net.tflite"
-    model.write_bytes(content)
+    model.write_bytes(model_of(GROUPS[group]))
     tinyflow.build(model, board="stm32l4r5", output=tmp_path / "build", vectors=2)
     image = read_image(read_build(tmp_path / "build").elf)
     arena = image.symbol("net_arena")

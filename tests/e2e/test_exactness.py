@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 import tinyflow
-from tests.e2e.test_operators import fully_connected, softmax
+from tests.conformance import convolutions, tables
+from tests.conformance.driver import model_of
 from tinyflow.boards import load_board
 from tinyflow.built import read_build
 from tinyflow.emulate.verify import verify_firmware
+from tinyflow.frontend.tflite_import import import_model
 from tinyflow.toolchain.elf import read_image
 
 pytestmark = pytest.mark.skipif(
@@ -22,15 +24,19 @@ pytestmark = pytest.mark.skipif(
 
 def test_one_weight_changed_is_found(tmp_path: Path) -> None:
     model = tmp_path / "net.tflite"
-    content = fully_connected()
+    content = model_of({"dense": convolutions.CASES["fully_connected"]})
     model.write_bytes(content)
     report = tinyflow.build(model, board="nrf52840", output=tmp_path / "build")
     built = read_build(tmp_path / "build")
     # The oracle is given the same model with its last weight negated.
-    weights = np.random.default_rng(3)
-    weights.uniform(0.002, 0.02, 11)
-    values = weights.integers(-127, 128, (11, 37), dtype=np.int8).tobytes()
+    (weights,) = (
+        tensor.values
+        for tensor in import_model(content, model, name="net").tensors
+        if tensor.shape == (11, 37)
+    )
+    values = weights.tobytes()
     assert values in content
+    assert weights[-1, -1] != 0
     other = content.replace(values, values[:-1] + bytes([(-values[-1]) & 0xFF]))
     rng = np.random.default_rng(9)
     vectors = [(rng.integers(-128, 128, (1, 37), dtype=np.int8),) for _ in range(20)]
@@ -44,6 +50,7 @@ def test_one_weight_changed_is_found(tmp_path: Path) -> None:
             layers=["net_layer_00_fully_connected"],
             vectors=vectors,
             samples=[],
+            stateful=False,
             on_progress=lambda done, total: None,
         ).mismatches
 
@@ -57,7 +64,7 @@ def test_counts_and_outputs_do_not_change_from_run_to_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = tmp_path / "net.tflite"
-    model.write_bytes(softmax())
+    model.write_bytes(model_of({"softmax": tables.CASES["softmax"]}))
     reports = []
     for index in range(2):
         monkeypatch.setenv("TINYFLOW_CACHE", str(tmp_path / f"cache{index}"))

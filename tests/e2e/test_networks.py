@@ -1,4 +1,4 @@
-"""Whole networks of known families, from Keras with random weights: exact on the device."""
+"""Whole networks of known families, from Keras with random weights: exact on both cores."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 
 import tinyflow
 from tests.support import networks
+from tests.support.cores import cortex_m0plus
 from tinyflow.frontend.convert import model_inputs
 from tinyflow.report.model import Report
 
@@ -43,20 +44,25 @@ def test_network_is_exact(name: str, models: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["small_cnn", "mobilenet_v2", "unet", "tcn"])
 def test_network_is_exact_on_int16_activations(name: str, models: Path, tmp_path: Path) -> None:
-    report = _build(models / f"{name}.keras", tmp_path, activations="int16")
-    assert {edge.dtype for edge in (*report.model.inputs, *report.model.outputs)} == {"int16"}
+    for report in _build(models / f"{name}.keras", tmp_path, activations="int16"):
+        assert {edge.dtype for edge in (*report.model.inputs, *report.model.outputs)} == {"int16"}
 
 
-def _build(path: Path, folder: Path, **options: Any) -> Report:
+def _build(path: Path, folder: Path, **options: Any) -> list[Report]:
     rng = np.random.default_rng(3)
     samples = {
         spec.name: rng.normal(size=(24, *spec.shape)).astype(np.float32)
         for spec in model_inputs(path)
     }
-    output = folder / "build"
-    report = tinyflow.build(
-        path, board="stm32l4r5", calibration=samples, output=output, vectors=8, **options
-    )
-    assert report.exact.vectors == 8
-    assert report.exact.mismatches == 0
-    return report
+    boards = {"cortex-m4": ("stm32l4r5", 8), "cortex-m0plus": (cortex_m0plus(folder), 2)}
+    reports = []
+    for core, (board, vectors) in boards.items():  # together: the network is converted once
+        output = folder / core
+        report = tinyflow.build(
+            path, board=board, calibration=samples, output=output, vectors=vectors, **options
+        )
+        assert report.board.core == core
+        assert report.exact.vectors == vectors
+        assert report.exact.mismatches == 0
+        reports.append(report)
+    return reports

@@ -22,6 +22,7 @@ NAMES = (
     "unet",
     "tcn",
     "motion_cnn",
+    "ds_cnn",
     "autoencoder",
     "small_cnn",
     "ds_cnn",
@@ -179,6 +180,19 @@ def _motion_cnn(keras: Any) -> Any:
     x = layers.SeparableConv1D(12, 3, padding="same", activation="relu")(x)
     x = layers.GlobalMaxPooling1D()(x)
     return keras.Model(six_axes, layers.Dense(5, activation="softmax")(x))
+
+
+def _ds_cnn(keras: Any) -> Any:
+    layers = keras.layers
+    spectrogram = keras.Input((49, 10, 1))
+    x = layers.Conv2D(16, (10, 4), strides=2, padding="same", use_bias=False)(spectrogram)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    for _ in range(2):
+        x = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization()(x))
+        x = layers.ReLU()(_conv(keras, x, 16, 1))
+    x = layers.AveragePooling2D((25, 5))(x)
+    return keras.Model(spectrogram, layers.Dense(12, activation="softmax")(layers.Flatten()(x)))
 
 
 def _autoencoder(keras: Any) -> Any:

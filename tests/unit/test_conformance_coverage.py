@@ -12,7 +12,6 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tests.conformance.driver import model_of
 from tests.conformance.test_conformance import FAMILIES
-from tests.e2e.test_operators import CASES
 from tinyflow.frontend.read_plain import PLAIN_KINDS
 from tinyflow.frontend.tflite_operators import IMPORTERS
 
@@ -123,8 +122,6 @@ def _operators() -> dict[str, list[tuple[Any, Any]]]:
 
 
 def _contents() -> Iterator[bytes]:
-    for case in CASES.values():
-        yield case()
     for family in FAMILIES.values():
         yield model_of(family)
 

@@ -177,9 +177,11 @@ def test_four_bits_that_are_no_whole_constant() -> None:
 
 def test_a_depthwise_convolution_without_bias_does_not_end_the_process() -> None:
     script = (
-        "import numpy as np; from tests.e2e.test_operators import depthwise; "
+        "import numpy as np; from tests.conformance.windows import depthwise; "
+        "from tests.conformance.driver import model_of; "
         "from tinyflow.emulate.oracle import Oracle; "
-        "print(Oracle(depthwise(bias=False)).run(np.zeros((1, 9, 8, 6), np.int8))[0].shape)"
+        "oracle = Oracle(model_of({'depthwise': depthwise(bias=False)})); "
+        "print(oracle.run(np.zeros((1, 9, 8, 6), np.int8))[0].shape)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], check=True, capture_output=True, text=True

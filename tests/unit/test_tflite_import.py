@@ -75,6 +75,42 @@ def test_a_dropped_bias_is_absent() -> None:
     assert operator.bias is None
 
 
+def test_a_softmax_of_too_many_classes() -> None:
+    b = TfliteBuilder()
+    x, y = b.tensor((1, 512), scale=0.1), b.tensor((1, 512), "int8", 1 / 256, -128, name="classes")
+    b.operator("SOFTMAX", [x], [y], beta=1.0)
+    with pytest.raises(UnsupportedError, match="layer 'classes': 512 elements in a row, at most"):
+        _read(b.build([x], [y]))
+
+
+@pytest.mark.parametrize(("activation", "bound"), [(2, "1.0 of RELU_N1_TO_1"), (3, "6.0 of RELU6")])
+def test_an_activation_whose_bound_overflows(activation: int, bound: str) -> None:
+    b = TfliteBuilder()
+    x, y = b.tensor((1, 2, 2, 1), scale=1e-10), b.tensor((1, 2, 2, 1), scale=1e-10, name="pooled")
+    window = {"filterHeight": 1, "filterWidth": 1, "strideH": 1, "strideW": 1}
+    b.operator("MAX_POOL_2D", [x], [y], fusedActivationFunction=activation, **window)
+    with pytest.raises(UnsupportedError, match=f"layer 'pooled': the bound {bound} is beyond"):
+        _read(b.build([x], [y]))
+
+
+def test_a_multiplier_that_the_reference_cannot_shift_by() -> None:
+    b = TfliteBuilder()
+    x, y = b.tensor((1, 4), scale=8.0), b.tensor((1, 4), scale=1e-9, name="fine")
+    b.operator("QUANTIZE", [x], [y])
+    with pytest.raises(UnsupportedError, match=r"layer 'fine': the scales give a multiplier of 2"):
+        _read(b.build([x], [y]))
+
+
+@pytest.mark.parametrize("source", ["float32", "uint8"])
+def test_a_quantisation_that_tflm_has_not(source: str) -> None:
+    b = TfliteBuilder()
+    x = b.tensor((1, 4), source, None if source == "float32" else 0.1)
+    y = b.tensor((1, 4), "uint8", 0.05, 3, name="grey")
+    b.operator("QUANTIZE", [x], [y])
+    with pytest.raises(UnsupportedError, match=f"QUANTIZE layer 'grey': from {source} to uint8"):
+        _read(b.build([x], [y]))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

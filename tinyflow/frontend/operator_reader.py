@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,19 @@ _ACTIVATIONS: dict[int, Activation] = {
     schema.ActivationFunctionType.RELU6: Activation.RELU6,
     schema.ActivationFunctionType.RELU_N1_TO_1: Activation.RELU_N1_TO_1,
 }
+#: The bound of a fused activation that is farthest from 0; the reference quantises it to int32.
+_BOUNDS = {
+    Activation.NONE: 0.0,
+    Activation.RELU: 0.0,
+    Activation.RELU6: 6.0,
+    Activation.RELU_N1_TO_1: 1.0,
+}
+#: Larger ones come near to what int32 holds.
+_LARGEST_BOUND = 2.0**30
 _PADDINGS = {schema.Padding.SAME: Padding.SAME, schema.Padding.VALID: Padding.VALID}
+
+#: From here on the reference shifts by more bits than a number has: what it computes is undefined.
+LARGEST_MULTIPLIER = 2.0**30
 
 QUANTISE_HINT = (
     "Convert it with full int8 post-training quantisation, or give tinyflow the Keras model "
@@ -177,6 +190,13 @@ class OperatorReader:
         if tensor.quantization.axis not in (None, axis) and len(tensor.quantization.scales) > 1:
             raise self.refuse(f"the weights {tensor.name!r} are quantised along another dimension")
 
+    def rescaled(self, *sources: int) -> None:
+        """Check that the product of scales is not absurdly greater than the output's scale."""
+        scales = (self.tensors[index].quantization for index in sources)
+        product = math.prod(max(found.scales) for found in scales if found is not None)
+        if product / self.tensors[self.output].q.scale >= LARGEST_MULTIPLIER:
+            raise self.refuse("the scales give a multiplier of 2^30 or more")
+
     def bias(self, position: int, *types: DType) -> int | None:
         """The bias, a constant of int32 or of the types given; None where it is absent."""
         index = self.optional_input(position)
@@ -194,7 +214,14 @@ class OperatorReader:
                 f"the fused activation {code} is not supported",
                 "Supported: " + ", ".join(activation.value for activation in Activation) + ".",
             )
-        return _ACTIVATIONS[code]
+        activation = _ACTIVATIONS[code]
+        quantization = self.tensors[self.output].quantization
+        if quantization is not None and _BOUNDS[activation] / quantization.scale > _LARGEST_BOUND:
+            raise self.refuse(
+                f"the bound {_BOUNDS[activation]} of {activation.value} is beyond 2^30 when "
+                f"quantised by the output's scale {quantization.scale}"
+            )
+        return activation
 
     def window(self, options: Any, *, dilated: bool = False) -> Window:
         """The sliding window that the options describe."""

@@ -28,6 +28,7 @@ def _transpose_conv(at: OperatorReader) -> Operator:
     activations = at.int8_or_int16(at.input(2), at.output)
     accumulator = DType.INT32 if activations is DType.INT8 else DType.INT64
     at.weights(at.input(1), axis=0)
+    at.rescaled(at.input(2), at.input(1))
     at.image(at.input(1), at.input(2), at.output)
     due = at.integers(0)
     if due != list(at.tensors[at.output].shape):
@@ -59,6 +60,7 @@ def _batch_matmul(at: OperatorReader) -> Operator:
             raise at.refuse(f"tensor {tensor.name!r} has rank {len(tensor.shape)}, expected 2 to 5")
     if all(at.tensors[index].is_constant for index in operands):
         raise at.refuse("both operands are constants")
+    at.rescaled(*operands)
     return BatchMatMul(at.name, *operands, at.output, bool(options.adjX), bool(options.adjY))
 
 
@@ -70,6 +72,7 @@ def _axes(at: OperatorReader) -> tuple[int, ...]:
 
 def _sum(at: OperatorReader) -> Operator:
     at.int8_or_int16(at.input(0), at.output)
+    at.rescaled(at.input(0))
     return Sum(at.name, at.input(0), at.output, _axes(at))
 
 

@@ -57,6 +57,7 @@ def _conv_2d(at: OperatorReader) -> Operator:
     options = at.options(schema.Conv2DOptionsT)
     activations = at.int8_or_int16(at.input(0), at.output)
     at.weights(at.input(1), axis=0, types=_weight_types(activations))
+    at.rescaled(at.input(0), at.input(1))
     at.image(at.input(0), at.input(1))
     channels, shape = at.tensors[at.input(0)].shape[-1], at.tensors[at.input(1)].shape
     filters, depth = shape[0], shape[-1]
@@ -82,6 +83,7 @@ def _depthwise_conv_2d(at: OperatorReader) -> Operator:
     options = at.options(schema.DepthwiseConv2DOptionsT)
     activations = at.int8_or_int16(at.input(0), at.output)
     at.weights(at.input(1), axis=3, types=_weight_types(activations))
+    at.rescaled(at.input(0), at.input(1))
     at.image(at.input(0), at.input(1))
     channels = at.tensors[at.input(0)].shape[-1]
     accumulator = DType.INT32 if activations is DType.INT8 else DType.INT64
@@ -105,6 +107,7 @@ def _fully_connected(at: OperatorReader) -> Operator:
         at.weights(at.input(1), axis=0, types=_weight_types(activations))
     else:
         at.int8(at.input(1))
+    at.rescaled(at.input(0), at.input(1))
     if options.weightsFormat != 0:
         raise at.refuse("shuffled weights")
     bias, accumulator = _bias(at, activations, options)
@@ -141,6 +144,7 @@ def _pool(kind: type[AveragePool2D] | type[MaxPool2D]) -> Callable[[OperatorRead
 
 def _mean(at: OperatorReader) -> Operator:
     at.int8_or_int16(at.input(0), at.output)
+    at.rescaled(at.input(0))
     rank = len(at.tensors[at.input(0)].shape)
     axes = tuple(sorted({axis + rank if axis < 0 else axis for axis in at.integers(1)}))
     return Mean(at.name, at.input(0), at.output, axes)
@@ -170,11 +174,11 @@ def _pad(at: OperatorReader) -> Operator:
 
 
 _EIGHT_BITS = (DType.INT8, DType.UINT8)
-#: What QUANTIZE turns to what.
+#: What TFLM's QUANTIZE turns to what.
 _QUANTIZED = {
-    *itertools.product((DType.FLOAT32, *_EIGHT_BITS), _EIGHT_BITS),
+    *itertools.product((DType.FLOAT32, DType.UINT8, DType.INT8, DType.INT16), (DType.INT8,)),
     *itertools.product((DType.FLOAT32, DType.INT8, DType.INT16), (DType.INT16,)),
-    (DType.INT16, DType.INT8),
+    (DType.INT8, DType.UINT8),
 }
 
 
@@ -186,6 +190,7 @@ def _quantize(at: OperatorReader) -> Operator:
     at.quantised(at.output, output.dtype)
     if source.dtype is not DType.FLOAT32:
         at.quantised(at.input(0), source.dtype)
+        at.rescaled(at.input(0))
     return Quantize(at.name, at.input(0), at.output)
 
 

@@ -92,15 +92,15 @@ def four_dimensions(
 
 
 def softmax_s8(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """SOFTMAX: int8, over the last dimension."""
+    """SOFTMAX: int8, over the last dimension, at most 511 elements."""
     return Kernel(
         op, "tf_softmax_s8", "tinyflow", "portable/softmax_s8.c.j2", softmax_context(op, graph)
     )
 
 
 def quantize(op: Quantize, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """QUANTIZE: float32, int8, uint8 or int16 to int8, uint8 or int16; not between uint8 and
-    int16.
+    """QUANTIZE: float32, int8, uint8 or int16 to int8, float32, int8 or int16 to int16, int8 to
+    uint8.
     """
     source, output = graph.tensors[op.input], output_of(graph, op)
     suffix = _SUFFIXES[output.dtype]
