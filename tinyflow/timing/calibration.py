@@ -8,6 +8,7 @@ in TINYFLOW_CONFIG, or in `tinyflow` in the user's configuration folder.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,6 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from tinyflow import __version__
 from tinyflow.boards import Board
-from tinyflow.cache import ContentHash
 from tinyflow.errors import InputError
 from tinyflow.timing.validation import ErrorBar
 
@@ -87,14 +87,15 @@ class Calibration:
         percent = max(_SMALLEST_BAR_PERCENT, math.ceil(self.spread_percent), few)
         models = "1 model" if self.measurements == 1 else f"{self.measurements} models"
         return ErrorBar(
-            min(percent, before.percent),
+            percent,
             f"{models} measured on a board of the user's, within {self.spread_percent:.1f} %",
         )
 
 
 def basis_of(board: Board) -> str:
     """Names what a measurement compares with; another basis makes it worthless."""
-    return ContentHash("calibration", __version__, board.model_dump_json()).key()[:16]
+    text = f"{__version__}\n{board.model_dump_json()}"
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
 
 def calibration_of(board: Board) -> Calibration | None:
