@@ -41,6 +41,7 @@ from tinyflow.kernels.select import select_kernels
 from tinyflow.passes import optimise
 from tinyflow.project import Project
 from tinyflow.report.model import Report
+from tinyflow.report.profile import Profile
 from tinyflow.timing.cores import PIPELINES
 from tinyflow.timing.dual_issue import CONFLICTS
 from tinyflow.timing.pipeline import Pipeline
@@ -146,6 +147,14 @@ def _type(annotation: Any) -> str:
         return _type(inner[0])
     names = {Path: "path", str: "text", int: "integer", float: "number", bool: "true or false"}
     return names[annotation]
+
+
+def _profile() -> str:
+    def rows() -> Iterator[tuple[str, ...]]:
+        yield "", "`tinyflow`", "The version that profiled."
+        yield from _sections(Profile, "")
+
+    return _table(("section", "fields", "what"), rows())
 
 
 def _report() -> str:
@@ -469,6 +478,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "error-bars": _error_bars,
     "exit-codes": _exit_codes,
     "memories": _memories,
+    "profile": _profile,
     "project": _project,
     "report": _report,
     "usage": _usage,

@@ -20,9 +20,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A cache of the session's own: results come from this run, and the user's cache stays."""
+    """A cache of the session's own: results come from this run, and the user's cache stays.
+
+    Nor does a board that the user has measured change any figure.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TINYFLOW_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("TINYFLOW_CONFIG", str(tmp_path_factory.mktemp("config")))
         yield
 
 

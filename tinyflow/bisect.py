@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
 
 from tinyflow.boards import Board
 from tinyflow.built import Built
@@ -16,8 +15,7 @@ from tinyflow.device import check_identity
 from tinyflow.emulate.oracle import Oracle
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
-from tinyflow.errors import InputError
-from tinyflow.report.plan import PlanFile, PlannedLayer, PlannedTensor
+from tinyflow.report.plan import PlannedLayer, PlannedTensor, read_plan
 from tinyflow.toolchain.elf import read_image
 
 Array = npt.NDArray[Any]
@@ -67,7 +65,7 @@ def bisect_layers(
         InputError: the build has no plan, or the sample does not fit the model.
         DeviceError: the firmware faulted, or runs another model.
     """
-    plan = _read_plan(built)
+    plan = read_plan(built.folder)
     image = read_image(built.elf)
     memories = {"arena": image.symbol(plan.arena).address}
     if plan.state is not None:
@@ -103,14 +101,6 @@ def bisect_layers(
         _compare(index, layer, outputs, [oracle.tensor(t.index) for t in _written(layer)])
         for index, (layer, outputs) in enumerate(zip(plan.layers, found, strict=True))
     ]
-
-
-def _read_plan(built: Built) -> PlanFile:
-    path = built.folder / "plan.json"
-    try:
-        return PlanFile.read(path)
-    except (OSError, ValidationError, ValueError) as error:
-        raise InputError(f"{path}: missing or damaged", hint="Build it again.") from error
 
 
 def _written(layer: PlannedLayer) -> list[PlannedTensor]:

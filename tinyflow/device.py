@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from tinyflow.boards import Board
 from tinyflow.built import Built
+from tinyflow.codegen.names import layer_title
 from tinyflow.emulate import Target, open_target
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
@@ -98,6 +99,22 @@ def read_samples(built: Built, inputs: Sequence[Path]) -> list[Array]:
     if len({len(column) for column in columns}) > 1:
         raise InputError("the input files differ in their number of samples")
     return columns
+
+
+def first_sample(built: Built, inputs: Sequence[Path] | None) -> tuple[list[Array], str]:
+    """The first sample of some .npy files, else the build's first test vector; and what it is.
+
+    Raises:
+        InputError: as `read_samples`.
+    """
+    vectors = [
+        built.folder / "vectors" / f"input_{index}.npy"
+        for index in range(len(built.report.model.inputs))
+    ]
+    sample = [column[0] for column in read_samples(built, inputs or vectors)]
+    if not inputs:
+        return sample, "the build's first test vector"
+    return sample, ", ".join(layer_title(path.name) for path in inputs)
 
 
 def _check_count(what: str, files: Sequence[object], tensors: Sequence[object]) -> None:

@@ -41,8 +41,10 @@ from tinyflow.progress import Progress
 from tinyflow.report.assemble import assemble_report
 from tinyflow.report.model import AccuracySection, Report
 from tinyflow.report.plan import describe_plan
+from tinyflow.report.profile import PROFILE_PAGE
 from tinyflow.report.renode import write_renode
 from tinyflow.request import Array, BuildRequest
+from tinyflow.timing.calibration import calibration_of
 from tinyflow.timing.measure import model_inference
 from tinyflow.timing.model import Timing
 from tinyflow.toolchain.compiler import compiler_identity
@@ -65,6 +67,7 @@ def run(request: BuildRequest, progress: Progress | None = None) -> Report:
 def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
     check_output(request.output)
     require_platformio()  # before the minutes that a Keras model may take
+    calibration = calibration_of(request.board)
     name = c_identifier(request.name) if request.name else model_name(request.model)
     cmsis = find_cmsis_nn(request.cmsis_nn)
 
@@ -77,7 +80,8 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
     )
     check_fit(code, plan, request.board)
     with replacing(request.output) as folder:
-        (folder / "report.json").unlink(missing_ok=True)
+        for former in ("report.json", PROFILE_PAGE):
+            (folder / former).unlink(missing_ok=True)
         generate(folder, request.board, graph, plan, code, cmsis, quantised.tflite)
         image = compile_firmware(folder, progress)
         vectors, test = device_inputs(graph, quantised, request.vectors)
@@ -92,7 +96,7 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
             cmsis,
             image,
             verification,
-            timing,
+            timing.calibrated(calibration),
             source=request.model.name.encode("utf-8", "replace").decode("utf-8"),
             accuracy=measure_accuracy(graph, quantised, verification),
             prune=quantised.prune,

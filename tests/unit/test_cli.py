@@ -17,7 +17,9 @@ from tinyflow.errors import InputError, TinyflowError, exit_codes
 from tinyflow.frontend.read_plain import PLAIN_KINDS
 from tinyflow.frontend.tflite_operators import IMPORTERS
 
-COMMANDS = "build compare init boards operators run test bisect flash doctor".split()
+COMMANDS = (
+    "build compare profile init boards operators run test bisect flash calibrate doctor".split()
+)
 
 
 def test_every_command_is_here() -> None:

@@ -11,7 +11,20 @@ from typing import Any, NoReturn
 import typer
 
 from tinyflow import __version__
-from tinyflow.cli import bisect, boards, build, compare, doctor, flash, init, operators, run, test
+from tinyflow.cli import (
+    bisect,
+    boards,
+    build,
+    calibrate,
+    compare,
+    doctor,
+    flash,
+    init,
+    operators,
+    profile,
+    run,
+    test,
+)
 from tinyflow.cli.console import print_error
 from tinyflow.errors import InputError, TinyflowError, exit_codes
 
@@ -30,7 +43,20 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (build, compare, init, boards, operators, run, test, bisect, flash, doctor):
+for module in (
+    build,
+    compare,
+    profile,
+    init,
+    boards,
+    operators,
+    run,
+    test,
+    bisect,
+    flash,
+    calibrate,
+    doctor,
+):
     app.command(epilog=_EPILOG)(module.command)
 
 

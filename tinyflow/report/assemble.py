@@ -18,6 +18,7 @@ from tinyflow.report.model import (
     AccuracySection,
     BoardSection,
     BudgetItem,
+    CalibrationSection,
     EnergySection,
     ExactSection,
     FlashSection,
@@ -53,7 +54,7 @@ def assemble_report(
     folder: Path,
 ) -> Report:
     """The report of a finished build in `folder`."""
-    latency = _latency(timing, board)
+    latency = latency_section(timing, board)
     memory = _memory(board, code.name, image, verification.stack_peak)
     return Report(
         tinyflow=__version__,
@@ -88,7 +89,7 @@ def assemble_report(
                 cycles=timed.cycles,
                 ms=timing.milliseconds(timed.cycles),
                 energy_uj=timing.microjoules(timed.cycles),
-                split=_split(timed.split),
+                split=split_section(timed.split),
                 float32=is_float(graph, layer.kernel.operator),
             )
             for layer, timed in zip(code.layers, timing.layers, strict=True)
@@ -119,7 +120,8 @@ def _tensor(tensor: Tensor) -> TensorSection:
     )
 
 
-def _latency(timing: Timing, board: Board) -> LatencySection:
+def latency_section(timing: Timing, board: Board) -> LatencySection:
+    """The whole of an inference."""
     return LatencySection(
         instructions=timing.instructions,
         cycles=timing.cycles,
@@ -127,18 +129,31 @@ def _latency(timing: Timing, board: Board) -> LatencySection:
         cycles_per_instruction=timing.cycles_per_instruction,
         error_percent=timing.error.percent,
         error_basis=timing.error.basis,
-        split=_split(timing.split),
+        split=split_section(timing.split),
         overhead=OverheadSection(
             instructions=timing.overhead.instructions,
             cycles=timing.overhead.cycles,
-            split=_split(timing.overhead.split),
+            split=split_section(timing.overhead.split),
         ),
         energy=_energy(timing, board),
+        calibration=_calibration(timing),
     )
 
 
-def _split(split: Split) -> SplitSection:
+def split_section(split: Split) -> SplitSection:
+    """Cycles by cause."""
     return SplitSection(**asdict(split))
+
+
+def _calibration(timing: Timing) -> CalibrationSection | None:
+    found = timing.calibration
+    if found is None:
+        return None
+    return CalibrationSection(
+        factor=found.factor,
+        measurements=found.measurements,
+        spread_percent=found.spread_percent,
+    )
 
 
 def _energy(timing: Timing, board: Board) -> EnergySection | None:

@@ -68,10 +68,22 @@ class EnergySection(_Section):
     source: str
 
 
+class CalibrationSection(_Section):
+    """By what all modelled cycles were multiplied, after measurements on a board of the user's.
+
+    `spread_percent` is how far the measurements are from the factor at most.
+    """
+
+    factor: float
+    measurements: int
+    spread_percent: float
+
+
 class LatencySection(_Section):
     """One inference: instructions are counted; cycles are modelled, to `error_percent` either way.
 
-    `cycles` is the sum of those of all layers and of the overhead.
+    `cycles` is the sum of those of all layers and of the overhead. `calibration` is None where no
+    board was measured.
     """
 
     instructions: int
@@ -83,6 +95,7 @@ class LatencySection(_Section):
     split: SplitSection
     overhead: OverheadSection
     energy: EnergySection | None
+    calibration: CalibrationSection | None = None
 
 
 class RamSection(_Section):

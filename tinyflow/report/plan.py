@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tinyflow.codegen.model import ModelCode
 from tinyflow.codegen.names import layer_title
+from tinyflow.errors import InputError
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator, TensorId
 from tinyflow.ir.state import AssignVariable
@@ -56,6 +57,19 @@ class PlanFile(_Section):
     def read(path: Path) -> PlanFile:
         """The plan in a `plan.json`."""
         return PlanFile.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def read_plan(folder: Path) -> PlanFile:
+    """The plan of a build.
+
+    Raises:
+        InputError: it is missing or damaged.
+    """
+    path = folder / "plan.json"
+    try:
+        return PlanFile.read(path)
+    except (OSError, ValidationError, ValueError) as error:
+        raise InputError(f"{path}: missing or damaged", hint="Build it again.") from error
 
 
 def describe_plan(graph: Graph, plan: MemoryPlan, code: ModelCode) -> PlanFile:

@@ -47,7 +47,7 @@ def _layer_cells(layer: LayerSection, total: int) -> tuple[str | Text, ...]:
 
 
 #: What each part of the split is called.
-_CAUSES = {
+CAUSES = {
     "core": "pipeline",
     "branch": "branches",
     "flash_data": "flash data",
@@ -56,12 +56,24 @@ _CAUSES = {
 }
 
 
+def origin(latency: LatencySection) -> str:
+    """Where the cycles come from: the model alone, or with what was measured on a board."""
+    found = latency.calibration
+    if found is None:
+        return "modelled"
+    plural = "" if found.measurements == 1 else "s"
+    return (
+        f"calibrated: x{found.factor:.3g} from {found.measurements} measurement{plural} on a board "
+        "of yours"
+    )
+
+
 def _shares(latency: LatencySection) -> str:
     """What the cycles go to, the largest first, what takes none left out."""
     parts = latency.split.model_dump()
     shares = sorted(parts.items(), key=lambda part: -part[1])
     total = max(1, latency.cycles)
-    return ", ".join(f"{_CAUSES[name]} {cycles / total:.1%}" for name, cycles in shares if cycles)
+    return ", ".join(f"{CAUSES[name]} {cycles / total:.1%}" for name, cycles in shares if cycles)
 
 
 def _summary(report: Report) -> Table:
@@ -73,8 +85,9 @@ def _summary(report: Report) -> Table:
     table.add_row("", "")
     table.add_row(
         "latency",
-        f"{latency.ms:.2f} ms ±{latency.error_percent} %, modelled: {latency.cycles:,} cycles at "
-        f"{report.board.clock_hz / 1e6:g} MHz, {latency.cycles_per_instruction:.2f} for each of "
+        f"{latency.ms:.2f} ms ±{latency.error_percent} %, {origin(latency)}: {latency.cycles:,} "
+        f"cycles at {report.board.clock_hz / 1e6:g} MHz, "
+        f"{latency.cycles_per_instruction:.2f} for each of "
         f"{latency.instructions:,} instructions counted",
     )
     table.add_row("cycles", _shares(latency))

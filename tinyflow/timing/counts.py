@@ -7,8 +7,8 @@ empty: it is the first inference after reset that is counted.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -47,6 +47,15 @@ class Counts:
         for (_, block), count in self.edges.items():
             found[block] += count
         return found
+
+    @staticmethod
+    def merged(parts: Iterable[Counts]) -> Counts:
+        """What happened in several parts of one trace, together."""
+        total = Counts()
+        for part in parts:
+            for counter in fields(Counts):
+                getattr(total, counter.name).update(getattr(part, counter.name))
+        return total
 
 
 @dataclass(frozen=True)
@@ -98,22 +107,61 @@ def count(trace: Trace, board: Board, layers: Sequence[int]) -> InferenceCounts:
         board: whose core and memories are meant.
         layers: addresses of the layers' functions, each the beginning of a section.
     """
-    return _Counter(trace, board, layers).counts()
+    return count_sections(Blocks(trace), board, _section_of_each_block(trace, layers), len(layers))
+
+
+class Blocks:
+    """The blocks of a trace, numbered from 0 by address, and decoded.
+
+    Attributes:
+        trace: the trace.
+        addresses: int64 (blocks,), ascending.
+        ids: int64 (executions,), the number of each block that ran, in order.
+        code: by number, the block's instructions.
+    """
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        addresses, self.ids = np.unique(trace.blocks, return_inverse=True)
+        self.addresses: Ints = addresses.astype(np.int64)
+        self.code = [decode(trace.codes[int(a)], int(a)) for a in self.addresses]
+
+
+def count_sections(blocks: Blocks, board: Board, sections: Ints, number: int) -> InferenceCounts:
+    """Count what a trace holds, in sections of one's own.
+
+    Args:
+        blocks: of a trace made while `watched(board)` was watched.
+        board: whose core and memories are meant.
+        sections: int64 (executions,), to which section each block that ran belongs: 0 for the
+            overhead, 1 to `number` for those that become the `layers`.
+        number: how many sections there are beside the overhead.
+    """
+    return _Counter(blocks, board, sections, number).counts()
+
+
+def _section_of_each_block(trace: Trace, layers: Sequence[int]) -> Ints:
+    """0 for overhead, 1 and more for the layers, in force until the next one is entered."""
+    blocks = trace.blocks
+    entered = np.zeros(len(blocks), np.int64)
+    for index, address in enumerate(layers, start=1):
+        entered[blocks == address] = index
+    last = np.maximum.accumulate(np.where(entered > 0, np.arange(len(entered)), -1))
+    sections: Ints = np.where(last >= 0, entered[last], 0)
+    return sections
 
 
 class _Counter:
-    """One trace, its blocks numbered from 0 by address."""
+    """Counts one trace in given sections."""
 
-    def __init__(self, trace: Trace, board: Board, layers: Sequence[int]) -> None:
+    def __init__(self, blocks: Blocks, board: Board, sections: Ints, number: int) -> None:
         self._board = board
-        self._trace = trace
-        self._addresses, self._ids = np.unique(trace.blocks, return_inverse=True)
-        self._addresses = self._addresses.astype(np.int64)
-        self._code = [decode(trace.codes[int(a)], int(a)) for a in self._addresses]
-        self._sections = self._section_of_each_block(layers)
+        self._trace = blocks.trace
+        self._addresses, self._ids, self._code = blocks.addresses, blocks.ids, blocks.code
+        self._sections = sections
         self._result = InferenceCounts(
             Counts(),
-            tuple(Counts() for _ in layers),
+            tuple(Counts() for _ in range(number)),
             {int(a): code for a, code in zip(self._addresses, self._code, strict=True)},
         )
 
@@ -125,16 +173,6 @@ class _Counter:
             self._count_fetches(self._board.timing)
             self._count_accesses(self._board.timing)
         return self._result
-
-    def _section_of_each_block(self, layers: Sequence[int]) -> Ints:
-        """0 for overhead, 1 and more for the layers, in force until the next one is entered."""
-        number = np.zeros(len(self._addresses), np.int64)
-        for index, address in enumerate(layers, start=1):
-            number[self._addresses == address] = index
-        entered = number[self._ids]
-        last = np.maximum.accumulate(np.where(entered > 0, np.arange(len(entered)), -1))
-        sections: Ints = np.where(last >= 0, entered[last], 0)
-        return sections
 
     def _tally(self, positions: Ints) -> list[tuple[Counts, int, int]]:
         """(section, address, count) of the blocks at those positions of the trace."""

@@ -53,6 +53,18 @@ def count_inference(
     Raises:
         DeviceError: the firmware faulted, or gave other outputs under the trace.
     """
+    trace, _ = trace_inference(image, board, entry=entry, sample=sample)
+    return count(trace, board, [image.symbol(layer).address for layer in layers])
+
+
+def trace_inference(
+    image: Image, board: Board, *, entry: str, sample: Sequence[npt.NDArray[Any]]
+) -> tuple[Trace, list[npt.NDArray[Any]]]:
+    """Trace one inference; arguments and errors are `count_inference`'s.
+
+    Returns:
+        The trace, made while `watched(board)` was watched, and the model's outputs.
+    """
     with Simulator(image, board) as simulator:
         client = HarnessClient(simulator)
         expected = client.run(*sample)
@@ -62,7 +74,7 @@ def count_inference(
         trace = tracer.trace()
     if any(one.tobytes() != other.tobytes() for one, other in zip(expected, found, strict=True)):
         raise _disturbed(entry)
-    return count(trace, board, [image.symbol(layer).address for layer in layers])
+    return trace, found
 
 
 def model_inference(

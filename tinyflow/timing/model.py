@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from tinyflow.boards import Board
+from tinyflow.timing.calibration import Calibration
 from tinyflow.timing.cores import pipeline_of
 from tinyflow.timing.counts import Counts, InferenceCounts
 from tinyflow.timing.instructions import Instruction, Kind
@@ -44,6 +46,11 @@ class Split:
     def cycles(self) -> int:
         """All of them."""
         return self.core + self.branch + self.flash_data + self.fetch + self.ram
+
+    def scaled(self, factor: float) -> Split:
+        """Each cause times a factor, in whole cycles."""
+        exact = Decimal(factor)
+        return Split(*(_whole(getattr(self, part.name) * exact) for part in fields(Split)))
 
     def __add__(self, other: Split) -> Split:
         return Split(
@@ -78,6 +85,7 @@ class Timing:
         error: how far `cycles` may be off.
         power_mw: of the part while it runs, typical, from the data sheet; None where the board
             file has none.
+        calibration: by what the modelled cycles were multiplied; None where by nothing.
     """
 
     clock_hz: int
@@ -85,6 +93,7 @@ class Timing:
     layers: tuple[SectionTiming, ...]
     error: ErrorBar
     power_mw: Decimal | None
+    calibration: Calibration | None = None
 
     @property
     def split(self) -> Split:
@@ -114,6 +123,22 @@ class Timing:
     def load(path: Path, board: Board) -> Timing:
         """Read what `save` wrote, for the same board."""
         return timing_of(_SECTIONS.validate_json(path.read_bytes()), board)
+
+    def calibrated(self, calibration: Calibration | None) -> Timing:
+        """The same inference as a board it was measured on would run it; None changes nothing."""
+        if calibration is None:
+            return self
+        overhead, *layers = (
+            replace(section, split=section.split.scaled(calibration.factor))
+            for section in (self.overhead, *self.layers)
+        )
+        return replace(
+            self,
+            overhead=overhead,
+            layers=tuple(layers),
+            error=calibration.error_bar(self.error),
+            calibration=calibration,
+        )
 
     def milliseconds(self, cycles: int) -> float:
         """So many cycles at the board's clock."""
@@ -173,6 +198,26 @@ def block_costs(counts: InferenceCounts, section: Counts, board: Board) -> dict[
     of a section may differ from its `SectionTiming` by the branches into and out of it.
     """
     return _Prices(counts, board).blocks(section)
+
+
+def apportioned(total: Split, parts: Sequence[Split]) -> list[Split]:
+    """Share out the cycles of each cause in proportion to some parts, in whole cycles.
+
+    The shares add up to `total` exactly.
+    """
+    columns = [
+        _shared(getattr(total, cause.name), [getattr(part, cause.name) for part in parts])
+        for cause in fields(Split)
+    ]
+    return [Split(*shares) for shares in zip(*columns, strict=True)]
+
+
+def _shared(total: int, weights: Sequence[int]) -> list[int]:
+    """Shares whose running sums are the exact ones, rounded; where no part weighs, all is last."""
+    sums = list(accumulate(weights))
+    whole = sums[-1] if sums else 0
+    ends = [total * each // whole for each in sums] if whole else [0] * (len(sums) - 1) + [total]
+    return [end - begin for begin, end in pairwise([0, *ends])]
 
 
 def _whole(cycles: Decimal) -> int:

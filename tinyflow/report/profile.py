@@ -1,0 +1,125 @@
+"""Where the cycles of one inference go, as data. `tinyflow profile --json` prints this model."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from tinyflow.report.model import BoardSection, LatencySection, SplitSection
+
+#: The page's name in a build's folder.
+PROFILE_PAGE = "profile.html"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ProfiledModel(_Section):
+    """The model; `sha256` is that of the `.tflite`, `input` says what ran through it."""
+
+    name: str
+    source: str
+    sha256: str
+    macs: int
+    input: str
+
+
+class ProfiledLayer(_Section):
+    """One layer that runs code; `share` is of all cycles, 0 to 1.
+
+    `cycles_per_mac` is None for a layer without multiply-accumulates.
+    """
+
+    name: str
+    operator: str
+    kernel: str
+    macs: int
+    instructions: int
+    cycles: int
+    ms: float
+    share: float
+    cycles_per_mac: float | None
+    split: SplitSection
+
+
+class ProfiledFunction(_Section):
+    """One function of the image. `split` is of its own cycles, `total_cycles` with its callees'."""
+
+    name: str
+    calls: int
+    instructions: int
+    self_cycles: int
+    total_cycles: int
+    self_share: float
+    total_share: float
+    split: SplitSection
+
+
+class ProfiledInstruction(_Section):
+    """One instruction of a block, over all its executions: its own cycles, and its branch's."""
+
+    address: int
+    text: str
+    core: int
+    branch: int
+
+
+class BlockUse(_Section):
+    """How often a layer executed a block; `layer` counts from 0, -1 is before the first one."""
+
+    layer: int
+    executions: int
+
+
+class ProfiledBlock(_Section):
+    """A run of instructions up to a branch, over all layers.
+
+    What memories add (`flash_data`, `fetch` and `ram` of the split) is known of the block, not of
+    its instructions.
+    """
+
+    address: int
+    function: str
+    offset: int
+    executions: int
+    cycles: int
+    share: float
+    split: SplitSection
+    instructions: tuple[ProfiledInstruction, ...]
+    uses: tuple[BlockUse, ...]
+
+
+class ProfiledFrame(_Section):
+    """A node of the call tree: the model, then the layers, then functions.
+
+    `parent` is the position of another frame in the list, -1 for the model. `cycles` are with
+    those of all frames below, `self_cycles` without.
+    """
+
+    parent: int
+    name: str
+    calls: int
+    cycles: int
+    self_cycles: int
+
+
+class Profile(_Section):
+    """Where the cycles of one inference go.
+
+    Layers and what runs before the first one add up to the whole; so do the functions' own cycles,
+    and the frames'. `blocks` are the hottest ones. A branch's refill is charged to the code that it
+    leads to, but for `blocks`, where it stands with the branch.
+    """
+
+    tinyflow: str
+    model: ProfiledModel
+    board: BoardSection
+    latency: LatencySection
+    layers: tuple[ProfiledLayer, ...]
+    functions: tuple[ProfiledFunction, ...]
+    blocks: tuple[ProfiledBlock, ...]
+    frames: tuple[ProfiledFrame, ...]
+
+    def to_json(self) -> str:
+        """The whole as JSON."""
+        return self.model_dump_json(indent=2) + "\n"

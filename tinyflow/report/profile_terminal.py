@@ -1,0 +1,111 @@
+"""The profile as tables in the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tinyflow.report.model import SplitSection
+from tinyflow.report.profile import Profile, ProfiledBlock
+from tinyflow.report.terminal import CAUSES, origin
+
+#: Causes, short enough for columns.
+_SHORT = {"core": "core", "branch": "branch", "flash_data": "data", "fetch": "fetch", "ram": "RAM"}
+#: Functions with a smaller share are counted only.
+_LEAST_SHARE = 0.001
+
+
+def render_profile(profile: Profile, *, top: int) -> RenderableType:
+    """Layers, functions, and the hottest `top` blocks with their instructions."""
+    blocks = [_block(block) for block in profile.blocks[:top]]
+    return Group(_layers(profile), _whole(profile), _functions(profile), *blocks)
+
+
+def _whole(profile: Profile) -> Text:
+    latency = profile.latency
+    return Text(
+        f"\n{latency.ms:.2f} ms ±{latency.error_percent} %, {origin(latency)}: "
+        f"{latency.cycles:,} cycles at {profile.board.clock_hz / 1e6:g} MHz, "
+        f"{latency.cycles_per_instruction:.2f} for each of {latency.instructions:,} "
+        f"instructions\ninput: {profile.model.input}; data, fetch and RAM are waits for "
+        "flash data, code and RAM\n"
+    )
+
+
+def _split_cells(split: SplitSection, cycles: int) -> list[str]:
+    return [f"{part / max(1, cycles):.0%}" if part else "-" for _, part in split]
+
+
+def _layers(profile: Profile) -> Table:
+    title = Text(f"{profile.model.name} on {profile.board.id}", style="bold")
+    table = Table(title=title, box=None)
+    table.add_column("layer", overflow="ellipsis", max_width=32, no_wrap=True)
+    table.add_column("operator", no_wrap=True, overflow="ellipsis", max_width=20)
+    causes = [_SHORT[name] for name in SplitSection.model_fields]
+    for column in ("cycles", "share", "per MAC", *causes):
+        table.add_column(column, justify="right", no_wrap=True)
+    for layer in profile.layers:
+        table.add_row(
+            Text(layer.name),
+            layer.operator,
+            f"{layer.cycles:,}",
+            f"{layer.share:.1%}",
+            "-" if layer.cycles_per_mac is None else f"{layer.cycles_per_mac:.2f}",
+            *_split_cells(layer.split, layer.cycles),
+        )
+    latency = profile.latency
+    table.add_row(
+        Text("all", style="bold"),
+        "",
+        f"{latency.cycles:,}",
+        "100.0%",
+        f"{latency.cycles / profile.model.macs:.2f}" if profile.model.macs else "-",
+        *_split_cells(latency.split, latency.cycles),
+    )
+    return table
+
+
+def _functions(profile: Profile) -> RenderableType:
+    table = Table(box=None)
+    table.add_column("function", overflow="ellipsis", max_width=48, no_wrap=True)
+    for column in ("calls", "own cycles", "share", "with callees", "share"):
+        table.add_column(column, justify="right", no_wrap=True)
+    shown = [each for each in profile.functions if each.self_share >= _LEAST_SHARE]
+    for function in shown:
+        table.add_row(
+            Text(function.name),
+            f"{function.calls:,}",
+            f"{function.self_cycles:,}",
+            f"{function.self_share:.1%}",
+            f"{function.total_cycles:,}",
+            f"{function.total_share:.1%}",
+        )
+    others = len(profile.functions) - len(shown)
+    if not others:
+        return table
+    return Group(table, Text(f" and {others} more, each below {_LEAST_SHARE:.1%}", style="dim"))
+
+
+def _block(block: ProfiledBlock) -> RenderableType:
+    title = Text.assemble(
+        "\n",
+        (f"{block.function}+{block.offset:#x}", "bold"),
+        f": {block.share:.1%}, {block.cycles:,} cycles, {block.executions:,} times, "
+        f"{block.cycles / block.executions:.1f} each\n  ",
+        ", ".join(f"{CAUSES[name]} {part:,}" for name, part in block.split if part),
+    )
+    table = Table(box=None)
+    table.add_column("address", style="dim", no_wrap=True)
+    table.add_column("instruction", no_wrap=True)
+    for column in ("cycles", "branch", "each time"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for line in block.instructions:
+        table.add_row(
+            f"{line.address:08x}",
+            Text(line.text),
+            f"{line.core:,}",
+            f"{line.branch:,}" if line.branch else "",
+            f"{(line.core + line.branch) / block.executions:.2f}",
+        )
+    return Group(title, table)
