@@ -80,6 +80,7 @@ CASES: dict[str, Case] = {
     "softmax_flat": unary("SOFTMAX", (2, 3, 10), (0.0004, 30), SOFTMAX, beta=1.0),
     "softmax_of_one": unary("SOFTMAX", (7, 1), (0.1, -128), SOFTMAX, beta=1.0),
     "softmax_long": unary("SOFTMAX", (1, 511), (0.02, 127), SOFTMAX, beta=1.0),
+    "softmax_classes": unary("SOFTMAX", (1, 1000), (0.05, 12), SOFTMAX, beta=1.0),
     "softmax_rank_1": unary("SOFTMAX", (12,), (0.1, 0), SOFTMAX, beta=0.5),
     "log_softmax": unary("LOG_SOFTMAX", (1, 10), (0.1, 5), LOG_SOFTMAX),
     "log_softmax_rows": unary("LOG_SOFTMAX", (2, 3, 4, 7), None, LOG_SOFTMAX),

@@ -203,3 +203,30 @@ def test_a_state_is_kept_and_read_in_whatever_piece_it_is() -> None:
     sums = [int(oracle.run(np.full((1, 2), value, np.int8))[0][0, 0]) for value in (2, 1, 0, 0)]
     assert sums == [2, 3, 3, 1]
     assert oracle.tensor(state).tolist() == [[1, 0, 0]]
+
+
+def classifier(classes: int, scale: float) -> bytes:
+    """y = softmax(max(x, x)) over that many classes."""
+    b = TfliteBuilder()
+    x, same = (b.tensor((1, classes), scale=scale) for _ in range(2))
+    b.operator("MAXIMUM", [x, x], [same])
+    y = b.tensor((1, classes), scale=1 / 256, zero_point=-128)
+    b.operator("SOFTMAX", [same], [y], beta=1.0)
+    return b.build([x], [y])
+
+
+def test_a_long_softmax_stands_alone_and_is_watched() -> None:
+    assert len(cut(classifier(511, 0.1)).pieces) == 1
+    kinds = [piece.kinds for piece in cut(classifier(1000, 0.1)).pieces]
+    assert kinds == [("MAXIMUM",), ("SOFTMAX",)]
+    oracle = Oracle(classifier(1000, 0.1))
+    rng = np.random.default_rng(1)
+    (found,) = oracle.run(rng.integers(-128, 128, (1, 1000), np.int8))
+    assert found.max() > -128
+    # 511 of the largest are as many as the kernel takes, 512 are one too many.
+    values = np.full((1, 1000), -128, np.int8)
+    values[0, :510] = 127
+    oracle.run(values)
+    values[0, :512] = 127
+    with pytest.raises(InputError, match="a SOFTMAX of 1000 elements"):
+        oracle.run(values)

@@ -102,7 +102,14 @@ class Oracle:
         for piece, reference in self._pieces:
             if self._resets:
                 reference.reset()
-            results = reference.run([values[index] for index in piece.inputs])
+            given = [values[index] for index in piece.inputs]
+            if piece.refuses(given[0]):
+                raise InputError(
+                    f"the oracle refuses an input: a SOFTMAX of {given[0].shape[-1]} elements "
+                    "meets so many near the largest that TFLM's kernel is not defined for it",
+                    hint="Give samples like the model's real inputs, by --calibration or --test.",
+                )
+            results = reference.run(given)
             values |= zip(piece.outputs, results, strict=True)
         return [values[index] for index in self._outputs]
 

@@ -10,17 +10,19 @@ from __future__ import annotations
 import copy
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Literal
 
 import flatbuffers
 import numpy as np
+import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
 from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.frontend.tflite_file import unpack_int4
 
+Array = npt.NDArray[Any]
 Library = Literal["tflm", "litert"]
 
 #: Operators that TFLM has no kernel for.
@@ -33,6 +35,8 @@ LACKING_OF = frozenset(
         ("SELECT_V2", schema.TensorType.INT32),
     }
 )
+#: Elements of a row up to which TFLM's SOFTMAX of int8 takes every input.
+LONGEST_SOFTMAX = 511
 #: Operators of state that is shared between operators, which no cut may part.
 _STATEFUL = frozenset({"ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE"})
 
@@ -51,6 +55,8 @@ class Piece:
         content: the `.tflite` file's bytes.
         inputs, outputs: the tensors of the whole model that its inputs and outputs are.
         written: every tensor that it computes, the states that it keeps among them.
+        exponent_scale: of a SOFTMAX of so many elements that TFLM's kernel does not take every
+            input, what one step of the input adds to the exponents; None for all else.
     """
 
     library: Library
@@ -59,6 +65,19 @@ class Piece:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     written: frozenset[int]
+    exponent_scale: float | None = None
+
+    def refuses(self, values: Array) -> bool:
+        """Whether TFLM's kernel would end the process on that input.
+
+        Its sum of exponentials, each at most 1, must stay below 512 (`RescaledOutput` shifts by 32
+        bits there, `SoftmaxInt8` in reference/softmax.h).
+        """
+        if self.exponent_scale is None:
+            return False
+        below = values.astype(np.float64) - values.max(axis=-1, keepdims=True)
+        sums = np.exp(self.exponent_scale * below).sum(axis=-1)
+        return bool(np.any(sums >= LONGEST_SOFTMAX))
 
 
 @dataclass(frozen=True)
@@ -85,21 +104,31 @@ def cut(content: bytes) -> Pieces:
     operators = list(graph.operators or [])
     inputs, outputs = _indices(graph.inputs), _indices(graph.outputs)
     owners = [_library(model, operator) for operator in operators]
-    if "litert" not in owners:
+    scales = [_exponent_scale(model, operator) for operator in operators]
+    if "litert" not in owners and not any(scales):
         written = frozenset(index for op in operators for index in _indices(op.outputs))
         kinds = tuple(_kind(model, operator) for operator in operators)
         whole = _pack(model) if changed else content
         piece = Piece("tflm", kinds, whole, inputs, outputs, written)
         return Pieces((piece,), inputs, outputs, widened)
     if len(model.subgraphs) > 1 or any(_kind(model, op) in _STATEFUL for op in operators):
-        lacking = sorted({_kind(model, op) for op in operators} & LACKING)
+        apart = sorted(
+            {
+                _kind(model, operator)
+                for operator, owner, scale in zip(operators, owners, scales, strict=True)
+                if owner == "litert" or scale
+            }
+        )
         raise UnsupportedError(
-            f"the oracle cannot run this model: {', '.join(lacking)} beside subgraphs or variables"
+            f"the oracle cannot run this model: {', '.join(apart)} beside subgraphs or variables"
         )
     pieces, start = [], 0
-    for library, group in groupby(owners):
+    # A long SOFTMAX stands alone, so that its input can be looked at.
+    alone = [index if scale else None for index, scale in enumerate(scales)]
+    for (library, _), group in groupby(zip(owners, alone, strict=True)):
         stop = start + len(list(group))
-        pieces.append(_piece(model, library, start, stop))
+        piece = _piece(model, library, start, stop)
+        pieces.append(replace(piece, exponent_scale=scales[start]))
         start = stop
     return Pieces(tuple(pieces), inputs, outputs, widened)
 
@@ -170,6 +199,17 @@ def _library(model: Any, operator: Any) -> Library:
         is_wide = tensors[operator.outputs[0]].type == schema.TensorType.INT64
         return "litert" if is_wide else "tflm"
     return "tflm"
+
+
+def _exponent_scale(model: Any, operator: Any) -> float | None:
+    """For a long SOFTMAX of int8, what one step of its input adds to the exponents."""
+    if _kind(model, operator) != "SOFTMAX":
+        return None
+    tensor = model.subgraphs[0].tensors[operator.inputs[0]]
+    shape = _indices(tensor.shape)
+    if tensor.type != schema.TensorType.INT8 or shape[-1:] <= (LONGEST_SOFTMAX,):
+        return None
+    return float(operator.builtinOptions.beta * tensor.quantization.scale[0])
 
 
 def _kind(model: Any, operator: Any) -> str:

@@ -56,7 +56,7 @@ def _function(kind: str, most: float = LARGEST_MULTIPLIER) -> Cases:
     return drawn()
 
 
-#: SOFTMAX has 511 elements in a row at most.
+#: SOFTMAX takes every input of up to 511 elements in a row.
 _rows = shapes(1, 4, extent=20) | st.tuples(st.sampled_from([1, 2]), st.integers(100, 511))
 
 

@@ -45,7 +45,7 @@ def add_context(op: Add, graph: Graph) -> dict[str, object]:
 
 
 def softmax_s8(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """SOFTMAX: int8, over the last dimension, at most 511 elements."""
+    """SOFTMAX: int8, over the last dimension; beyond 511 elements, rows of like ones excepted."""
     if not cmsis.has("arm_softmax_s8"):
         return None
     return Kernel(

@@ -92,7 +92,7 @@ def four_dimensions(
 
 
 def softmax_s8(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """SOFTMAX: int8, over the last dimension, at most 511 elements."""
+    """SOFTMAX: int8, over the last dimension; beyond 511 elements, rows of like ones excepted."""
     return Kernel(
         op, "tf_softmax_s8", "tinyflow", "portable/softmax_s8.c.j2", softmax_context(op, graph)
     )
