@@ -37,9 +37,10 @@ def test_two_boards_are_built_and_compared(tinyflow: CommandLine) -> None:
     for name, ratios in comparison["ratios"].items():
         assert ratios == [1.0, pytest.approx(second[name] / first[name])]
     for index, report in enumerate(reports):
-        assert [layer["instructions"][index] for layer in comparison["layers"]] == [
-            layer["instructions"] for layer in report["layers"]
-        ]
+        for figure in ("instructions", "cycles", "ms"):
+            assert [layer[figure][index] for layer in comparison["layers"]] == [
+                layer[figure] for layer in report["layers"]
+            ]
 
     again = tinyflow("compare", "build/stm32l4r5", "build/stm32f746", "--json")
     assert again.json == comparison

@@ -17,7 +17,11 @@ class _Section(BaseModel):
 
 
 class BuildFigures(_Section):
-    """The figures of one build; `ms` and `cycles` may be off by `error_percent`, sizes in bytes."""
+    """The figures of one build; `ms` and `cycles` may be off by `error_percent`, sizes in bytes.
+
+    `energy_uj` is None where the board's run current is not known, `calibration` where no board of
+    the user's was measured; else it is the factor in `cycles`.
+    """
 
     model: str
     board: str
@@ -26,8 +30,10 @@ class BuildFigures(_Section):
     cmsis_nn: str
     ms: float
     error_percent: int
+    calibration: float | None
     cycles: int
     instructions: int
+    energy_uj: float | None
     macs: int
     ram: int
     arena: int
@@ -38,12 +44,14 @@ class BuildFigures(_Section):
 
 
 class LayerFigures(_Section):
-    """One layer in every build; `kernels` and `instructions` in the builds' order."""
+    """One layer in every build; tuples are in the builds' order."""
 
     name: str
     operator: str
     kernels: tuple[str, ...]
     instructions: tuple[int, ...]
+    cycles: tuple[int, ...]
+    ms: tuple[float, ...]
 
 
 class Comparison(_Section):
@@ -91,8 +99,10 @@ def _figures(report: Report) -> BuildFigures:
         cmsis_nn=report.kernels.cmsis_nn,
         ms=latency.ms,
         error_percent=latency.error_percent,
+        calibration=None if latency.calibration is None else latency.calibration.factor,
         cycles=latency.cycles,
         instructions=latency.instructions,
+        energy_uj=None if latency.energy is None else latency.energy.uj,
         macs=report.model.macs,
         ram=memory.ram.total,
         arena=memory.ram.arena,
@@ -113,6 +123,8 @@ def _layers(reports: Sequence[Report]) -> tuple[LayerFigures, ...]:
             operator=column[0].operator,
             kernels=tuple(layer.kernel for layer in column),
             instructions=tuple(layer.instructions for layer in column),
+            cycles=tuple(layer.cycles for layer in column),
+            ms=tuple(layer.ms for layer in column),
         )
         for column in zip(*(report.layers for report in reports), strict=True)
     )
@@ -154,8 +166,10 @@ _ROWS: dict[str, Callable[[BuildFigures], str]] = {
     "core": lambda b: f"{b.core}, {b.clock_hz / 1e6:g} MHz",
     "CMSIS-NN": lambda b: b.cmsis_nn,
     "latency": lambda b: f"{b.ms:.2f} ms ±{b.error_percent} %",
+    "calibrated": lambda b: "no" if b.calibration is None else f"x{b.calibration:.3g}",
     "cycles": lambda b: f"{b.cycles:,}",
     "instructions": lambda b: f"{b.instructions:,}",
+    "energy": lambda b: "-" if b.energy_uj is None else f"{b.energy_uj:,.0f} µJ",
     "RAM": lambda b: f"{b.ram:,}",
     "arena": lambda b: f"{b.arena:,}",
     "flash": lambda b: f"{b.flash:,}",
@@ -173,12 +187,12 @@ _RATIO_OF = {
 
 
 def _layer_table(comparison: Comparison) -> Table:
-    table = Table(box=None, title=Text("instructions of each layer", style="bold"))
+    table = Table(box=None, title=Text("milliseconds of each layer", style="bold"))
     table.add_column("layer", overflow="ellipsis", max_width=36, no_wrap=True)
     table.add_column("operator", no_wrap=True)
     for title in _titles(comparison):
         table.add_column(title, justify="right", no_wrap=True)
     for layer in comparison.layers:
-        cells = (f"{count:,}" for count in layer.instructions)
+        cells = (f"{ms:.3f}" for ms in layer.ms)
         table.add_row(Text(layer.name), layer.operator, *cells)
     return table
