@@ -97,7 +97,7 @@ class AccessTiming(_Strict):
 class RamBank(_Strict):
     """A part of the RAM that is not as fast as the core.
 
-    `burst_cycles` are added to each run of loads in code that reads the bank. A `cached` bank is
+    `burst_cycles` are added to each run of loads that reads the bank. A `cached` bank is
     reached through the data cache, where a miss costs `miss_cycles`.
     """
 

@@ -1,7 +1,7 @@
 """What one inference made the pipeline and the memories do, counted from its trace.
 
 Everything here is an exact integer and the same on every machine. Caches and predictor start
-empty: it is the first inference after reset that is counted.
+empty: it is the first inference after reset that is counted, unless a warm-up goes before.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class Counts:
         fetch_misses: by block, lines of code that had to be read from flash.
         flash_reads: by block, reads of flash data that were not served by a cache.
         ram_misses: by (block, position of the bank in the board's list), lines of cached RAM.
-        ram_visits: by (block, bank), executions of the block that read the slow bank.
+        ram_bursts: by (block, bank), bursts of loads that read the slow bank: in each execution
+            of the block as many as it has, but no more than it reads of the bank.
     """
 
     edges: Counter[tuple[int, int]] = field(default_factory=Counter)
@@ -38,7 +39,7 @@ class Counts:
     fetch_misses: Counter[int] = field(default_factory=Counter)
     flash_reads: Counter[int] = field(default_factory=Counter)
     ram_misses: Counter[tuple[int, int]] = field(default_factory=Counter)
-    ram_visits: Counter[tuple[int, int]] = field(default_factory=Counter)
+    ram_bursts: Counter[tuple[int, int]] = field(default_factory=Counter)
 
     @property
     def executions(self) -> Counter[int]:
@@ -99,15 +100,25 @@ def watched(board: Board) -> list[Watched]:
     return spans
 
 
-def count(trace: Trace, board: Board, layers: Sequence[int]) -> InferenceCounts:
+#: Stands for the section of a block that is not counted.
+_NOT_COUNTED = -1
+
+
+def count(
+    trace: Trace, board: Board, layers: Sequence[int], *, warm_up: int = 0
+) -> InferenceCounts:
     """Count what a trace holds.
 
     Args:
         trace: made while `watched(board)` was watched.
         board: whose core and memories are meant.
         layers: addresses of the layers' functions, each the beginning of a section.
+        warm_up: so many blocks at the beginning of the trace are not counted, and only leave
+            caches and predictor as they do.
     """
-    return count_sections(Blocks(trace), board, _section_of_each_block(trace, layers), len(layers))
+    sections = _section_of_each_block(trace, layers)
+    sections[:warm_up] = _NOT_COUNTED
+    return count_sections(Blocks(trace), board, sections, len(layers))
 
 
 class Blocks:
@@ -134,7 +145,8 @@ def count_sections(blocks: Blocks, board: Board, sections: Ints, number: int) ->
         blocks: of a trace made while `watched(board)` was watched.
         board: whose core and memories are meant.
         sections: int64 (executions,), to which section each block that ran belongs: 0 for the
-            overhead, 1 to `number` for those that become the `layers`.
+            overhead, 1 to `number` for those that become the `layers`, and -1 for what is not
+            counted and only leaves caches and predictor as it does.
         number: how many sections there are beside the overhead.
     """
     return _Counter(blocks, board, sections, number).counts()
@@ -177,6 +189,7 @@ class _Counter:
     def _tally(self, positions: Ints) -> list[tuple[Counts, int, int]]:
         """(section, address, count) of the blocks at those positions of the trace."""
         size = len(self._addresses)
+        positions = positions[self._sections[positions] != _NOT_COUNTED]
         keys, counts = np.unique(
             self._sections[positions] * size + self._ids[positions], return_counts=True
         )
@@ -190,9 +203,10 @@ class _Counter:
     def _count_edges(self) -> None:
         size = len(self._addresses) + 1  # 0 stands for nothing before
         before = np.concatenate(([0], self._ids[:-1] + 1))
-        keys, counts = np.unique(
-            (self._sections * size + before) * size + self._ids, return_counts=True
-        )
+        counted = self._sections != _NOT_COUNTED
+        before[np.flatnonzero(counted)[:1]] = 0
+        edges = (self._sections * size + before) * size + self._ids
+        keys, counts = np.unique(edges[counted], return_counts=True)
         names = np.concatenate(([0], self._addresses)).tolist()
         for key, number in zip(keys.tolist(), counts.tolist(), strict=True):
             pair, block = divmod(key, size)
@@ -255,8 +269,27 @@ class _Counter:
                 for section, block, number in self._tally(positions[(banks == index) & costly]):
                     section.ram_misses[block, index] = number
             if bank.burst_cycles:
-                for section, block, number in self._tally(np.unique(positions[banks == index])):
-                    section.ram_visits[block, index] = number
+                for section, block, number in self._tally(self._bursts(positions[banks == index])):
+                    section.ram_bursts[block, index] = number
+
+    def _bursts(self, positions: Ints) -> Ints:
+        """The position of each block once for each burst, given that of each of its reads."""
+        bursts = np.array([load_bursts(code) for code in self._code])
+        executions, reads = np.unique(positions, return_counts=True)
+        return np.repeat(executions, np.minimum(reads, bursts[self._ids[executions]]))
+
+
+def load_bursts(block: Sequence[Instruction]) -> int:
+    """Runs of single loads, and multiple loads, in a block: each waits for the bus once."""
+    bursts = 0
+    in_run = False
+    for instruction in block:
+        if instruction.kind is Kind.LOAD_MULTIPLE:
+            bursts += 1
+        if instruction.kind is Kind.LOAD and not in_run:
+            bursts += 1
+        in_run = instruction.kind is Kind.LOAD
+    return bursts
 
 
 def _missed(accesses: Ints, cached: Bools, cache: CacheGeometry | None) -> Bools:

@@ -136,6 +136,7 @@ def measure_code(
     *,
     flags: Sequence[str] = ("-O2",),
     read: Sequence[str] = (),
+    warm: bool = False,
 ) -> MeasuredCall:
     """Compile a few files for a board, call one function, and model its cycles.
 
@@ -149,6 +150,7 @@ def measure_code(
         call: the function and its arguments.
         flags: further options for the compiler.
         read: symbols of objects whose content is wanted afterwards.
+        warm: call it twice, and count the second call, which finds the caches filled.
 
     Raises:
         ToolMissingError: the cross-compiler is not on PATH.
@@ -156,13 +158,22 @@ def measure_code(
         InputError: there is no such symbol.
         DeviceError: the code faulted or did not return.
     """
-    return call_function(compile_code(sources, board, flags=flags), board, call, read=read)
+    return call_function(
+        compile_code(sources, board, flags=flags), board, call, read=read, warm=warm
+    )
 
 
 def compile_code(
-    sources: Mapping[str, str], board: Board, *, flags: Sequence[str] = ("-O2",)
+    sources: Mapping[str, str],
+    board: Board,
+    *,
+    flags: Sequence[str] = ("-O2",),
+    libraries: Sequence[str] = ("gcc",),
 ) -> Image:
-    """Compile and link files for a board, with no start-up code. See `measure_code`."""
+    """Compile and link files for a board, with no start-up code. See `measure_code`.
+
+    `libraries` are linked after the files, in that order.
+    """
     with tempfile.TemporaryDirectory(prefix="tinyflow-") as name:
         folder = Path(name)
         for file, text in sources.items():
@@ -175,7 +186,8 @@ def compile_code(
             *([f"-mfpu={board.fpu}"] if board.fpu else []),
             "-std=c11", "-ffreestanding", *flags,
             "-nostdlib", "-Wl,-Tcode.ld", "-Wl,--no-warn-rwx-segments",
-            *sources, "-lgcc", "-o", elf.name,
+            *(file for file in sources if not file.endswith(".h")),
+            *(f"-l{library}" for library in libraries), "-o", elf.name,
         ]  # fmt: skip
         try:
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -187,16 +199,27 @@ def compile_code(
 
 
 def call_function(
-    image: Image, board: Board, call: Call, *, read: Sequence[str] = ()
+    image: Image, board: Board, call: Call, *, read: Sequence[str] = (), warm: bool = False
 ) -> MeasuredCall:
     """Call a function of an image that `compile_code` made. See `measure_code`."""
-    expected, wanted, _ = _run(image, board, call, read, None)
-    result, memory, trace = _run(image, board, call, read, watched(board))
-    assert trace is not None
-    if (expected, wanted) != (result, memory):
+    calls = 2 if warm else 1
+    expected = _run(image, board, call, read, calls=calls)
+    found = _run(image, board, call, read, calls=calls, spans=watched(board))
+    if (expected.result, expected.memory) != (found.result, found.memory):
         raise _disturbed(call.entry)
-    counts = count(trace, board, [])
-    return MeasuredCall(predict(counts, board), counts, result, memory)
+    assert found.trace is not None
+    counts = count(found.trace, board, [], warm_up=found.warm_up)
+    return MeasuredCall(predict(counts, board), counts, found.result, found.memory)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What calling a function did; `warm_up` is how many blocks ran before the last call."""
+
+    result: int
+    memory: dict[str, bytes]
+    trace: Trace | None
+    warm_up: int
 
 
 def _run(
@@ -204,9 +227,11 @@ def _run(
     board: Board,
     call: Call,
     read: Sequence[str],
-    spans: Sequence[Watched] | None,
-) -> tuple[int, dict[str, bytes], Trace | None]:
-    """Run the function once, traced where spans are given."""
+    *,
+    calls: int,
+    spans: Sequence[Watched] | None = None,
+) -> _Run:
+    """Call the function so many times in a row, traced where spans are given."""
     entry, back = _symbol(image, call.entry)[0], _symbol(image, _RETURN)[0]
     engine = Engine(board.core)
     try:
@@ -218,15 +243,19 @@ def _run(
             engine.load(segment.address, segment.data)
         for name, content in call.memory.items():
             engine.load(_symbol(image, name)[0], content)
-        engine.sp, engine.lr, engine.pc = _symbol(image, "tf_stack_top")[0], back | 1, entry
-        engine.set_arguments(call.arguments)
         tracer = None if spans is None else Tracer(engine, entry, spans)
-        try:
-            engine.run(_LIMIT_S, until=back)
-        except CpuFault as error:
-            raise DeviceError(f"{call.entry}: {error}, at PC {engine.pc:#010x}") from error
+        warm_up = 0
+        for turn in range(calls):
+            if turn and tracer is not None:
+                warm_up = len(tracer.trace().blocks)
+            engine.sp, engine.lr, engine.pc = _symbol(image, "tf_stack_top")[0], back | 1, entry
+            engine.set_arguments(call.arguments)
+            try:
+                engine.run(_LIMIT_S, until=back)
+            except CpuFault as error:
+                raise DeviceError(f"{call.entry}: {error}, at PC {engine.pc:#010x}") from error
         memory = {name: engine.memory(*_symbol(image, name)) for name in read}
-        return engine.r0, memory, None if tracer is None else tracer.trace()
+        return _Run(engine.r0, memory, None if tracer is None else tracer.trace(), warm_up)
     finally:
         engine.close()
 

@@ -19,7 +19,7 @@ from tinyflow.boards import Board
 from tinyflow.timing.calibration import Calibration
 from tinyflow.timing.cores import pipeline_of
 from tinyflow.timing.counts import Counts, InferenceCounts
-from tinyflow.timing.instructions import Instruction, Kind
+from tinyflow.timing.instructions import Instruction
 from tinyflow.timing.pipeline import EdgeCost
 from tinyflow.timing.validation import ErrorBar, error_bar
 
@@ -244,7 +244,7 @@ class _Prices:
             counts.flash_reads.total(),
             counts.fetch_misses.total(),
             counts.ram_misses,
-            counts.ram_visits,
+            counts.ram_bursts,
         )
         return SectionTiming(
             self._counts.instructions(counts),
@@ -264,14 +264,14 @@ class _Prices:
             branch[block] += count * self._pipeline.mispredict
         executions = counts.executions
         misses: dict[int, Counter[tuple[int, int]]] = defaultdict(Counter)
-        visits: dict[int, Counter[tuple[int, int]]] = defaultdict(Counter)
-        for grouped, found in ((misses, counts.ram_misses), (visits, counts.ram_visits)):
+        bursts: dict[int, Counter[tuple[int, int]]] = defaultdict(Counter)
+        for grouped, found in ((misses, counts.ram_misses), (bursts, counts.ram_bursts)):
             for key, count in found.items():
                 grouped[key[0]][key] = count
         costs = {}
         for block, cycles_of in core.items():
             data, fetch, ram = self._memory(
-                counts.flash_reads[block], counts.fetch_misses[block], misses[block], visits[block]
+                counts.flash_reads[block], counts.fetch_misses[block], misses[block], bursts[block]
             )
             last = len(cycles_of) - 1
             lines = tuple(
@@ -299,7 +299,7 @@ class _Prices:
         flash_reads: int,
         fetch_misses: int,
         ram_misses: Counter[tuple[int, int]],
-        ram_visits: Counter[tuple[int, int]],
+        ram_bursts: Counter[tuple[int, int]],
     ) -> tuple[Decimal, Decimal, Decimal]:
         """Cycles for flash data, code, and RAM."""
         timing = self._timing
@@ -308,24 +308,10 @@ class _Prices:
         ram = Decimal(0)
         for (_, bank), count in ram_misses.items():
             ram += count * timing.ram[bank].miss_cycles
-        for (block, bank), count in ram_visits.items():
-            bursts = load_bursts(self._counts.blocks[block])
-            ram += count * bursts * timing.ram[bank].burst_cycles
+        for (_, bank), count in ram_bursts.items():
+            ram += count * timing.ram[bank].burst_cycles
         return (
             flash_reads * timing.cycles(timing.flash_data),
             fetch_misses * timing.cycles(timing.fetch),
             ram,
         )
-
-
-def load_bursts(block: tuple[Instruction, ...]) -> int:
-    """Runs of single loads, and multiple loads, in a block: each waits for the bus once."""
-    bursts = 0
-    in_run = False
-    for instruction in block:
-        if instruction.kind is Kind.LOAD_MULTIPLE:
-            bursts += 1
-        if instruction.kind is Kind.LOAD and not in_run:
-            bursts += 1
-        in_run = instruction.kind is Kind.LOAD
-    return bursts
