@@ -45,7 +45,8 @@ from tinyflow.report.profile import Profile
 from tinyflow.timing.cores import PIPELINES
 from tinyflow.timing.dual_issue import CONFLICTS
 from tinyflow.timing.pipeline import Pipeline
-from tinyflow.timing.validation import BOARD_BARS, CORE_BARS, NO_MEMORY_BAR, POINTS
+from tinyflow.timing.validation import BOARD_BARS, CORE_BARS, NO_MEMORY_BAR
+from tinyflow.timing.validation_points import POINT_SETS, PointSet
 
 ROOT = Path(__file__).resolve().parents[1]
 _MARKED = re.compile(
@@ -193,20 +194,59 @@ def _section_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
 # ------------------------------------------------------------------------------- timing
 
 
-def _validation() -> str:
+def _validation_sets() -> str:
     def rows() -> Iterator[tuple[str, ...]]:
-        for point in POINTS:
-            errors = ", ".join(f"{error:+.1f}" for error in point.errors_percent)
+        for number, points in enumerate(POINT_SETS, start=1):
             yield (
-                point.board,
-                point.conditions,
-                point.code,
-                point.source,
-                f"{errors} ({point.note})" if point.note else errors,
-                "yes" if point.fitted else "no",
+                str(number),
+                f"[{points.source}]({points.url}), {points.published_in}",
+                f"{points.part}, {points.conditions}",
+                points.deviations,
+                points.calibrated or "nothing: held out",
+                f"{_rms(points):.1f}, {max(map(abs, _errors(points))):.1f}",
             )
 
-    return _table(("part", "at", "code", "measured by", "error, %", "fitted here"), rows())
+    columns = (
+        "",
+        "measured by",
+        "on",
+        "how what was modelled differs",
+        "chosen on it",
+        "rms and largest error, %",
+    )
+    return _table(columns, rows())
+
+
+def _errors(points: PointSet) -> list[float]:
+    return [program.error_percent for program in points.programs]
+
+
+def _rms(points: PointSet) -> float:
+    errors = _errors(points)
+    return float((sum(error**2 for error in errors) / len(errors)) ** 0.5)
+
+
+def _validation_points(*, networks: bool) -> str:
+    def rows() -> Iterator[tuple[str, ...]]:
+        for number, points in enumerate(POINT_SETS, start=1):
+            if (len(points.programs) < _MANY_PROGRAMS) is not networks:
+                continue
+            for program in points.programs:
+                yield (
+                    str(number),
+                    points.part,
+                    program.name,
+                    f"{program.published:,}",
+                    f"{program.modelled:,}",
+                    f"{program.error_percent:+.1f}",
+                    "" if points.calibrated else "held out",
+                )
+
+    return _table(("", "part", "program", "measured", "modelled", "error, %", ""), rows())
+
+
+#: Sets of so many programs have a table of their own.
+_MANY_PROGRAMS = 15
 
 
 def _error_bars() -> str:
@@ -482,7 +522,9 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "project": _project,
     "report": _report,
     "usage": _usage,
-    "validation": _validation,
+    "validation-sets": _validation_sets,
+    "validation-networks": lambda: _validation_points(networks=True),
+    "validation-programs": lambda: _validation_points(networks=False),
 }
 
 

@@ -1,111 +1,17 @@
-"""How wrong the model has been against measured silicon, and the error bars that follow.
+"""The error bars of modelled latencies, as they follow from the points that were run.
 
-The one place where both are declared: the report prints the bars, `docs/latency.md` the points.
+A board's bar is the largest error of the points that speak for it, rounded up, and never less than
+`_LEAST`: your code and compiler are not those measured. Of Embench, where some programs are off by
+far for reasons unknown, three quarters count.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 from tinyflow.boards import Board, Core
-
-
-@dataclass(frozen=True)
-class Point:
-    """Published measurements of code that was rebuilt, beside the model's cycles for it.
-
-    Attributes:
-        board: the id of the board, or the name of a part that tinyflow has no file for.
-        conditions: the core's clock, and what was particular.
-        code: what ran.
-        source: who measured.
-        errors_percent: the model's cycles less the measured ones, in percent of these: one for
-            each program, or as `note` says.
-        note: what the errors are, where they are not one for each program.
-        fitted: parameters of the board's memory were chosen on these very points.
-    """
-
-    board: str
-    conditions: str
-    code: str
-    source: str
-    errors_percent: tuple[float, ...]
-    note: str = ""
-    fitted: bool = False
-
-    @property
-    def worst_percent(self) -> float:
-        """The largest error, either way."""
-        return max(abs(error) for error in self.errors_percent)
-
-
-POINTS: tuple[Point, ...] = (
-    Point(
-        "stm32l4r5",
-        "120 MHz",
-        "kws, vww, ic, ad: Tiny ONNC with CMSIS-NN, mbed build",
-        "MLPerf Tiny v1.1, Skymizer",
-        (1.0, -0.3, 1.3, -2.2),
-        fitted=True,
-    ),
-    Point(
-        "stm32l4r5",
-        "120 MHz",
-        "kws, vww, ic, ad: microTVM with CMSIS-NN",
-        "MLPerf Tiny v1.0, OctoML",
-        (1.7, -1.4, -5.1, -5.8),
-        fitted=True,
-    ),
-    Point(
-        "stm32l4r5",
-        "120 MHz",
-        "kws and vww, ic, ad: Tiny ONNC with CMSIS-NN, Zephyr build",
-        "MLPerf Tiny v1.1, Skymizer",
-        (14.0, -1.2, -3.7),
-        note="kws and vww are both missed by 13 to 14 either way, unexplained",
-    ),
-    Point(
-        "stm32l4r5",
-        "20 MHz, no wait states, stack in SRAM3",
-        "28 cryptographic programs",
-        "mupq/pqm4, benchmarks.csv",
-        (2.6,),
-        note="the largest either way; 1.7 root mean square",
-        fitted=True,
-    ),
-    Point(
-        "nRF5340",
-        "Cortex-M33, 128 MHz, no wait states charged",
-        "kws, vww, ic, ad: microTVM with CMSIS-NN",
-        "MLPerf Tiny v1.0, OctoML",
-        (2.8, -0.1, -7.6, -4.3),
-    ),
-    Point(
-        "nrf52840",
-        "64 MHz",
-        "a 32-16-4 network: BakeNN with CMSIS-NN, and its portable C",
-        "BakeNN",
-        (-2.2, 1.9),
-        fitted=True,
-    ),
-    Point(
-        "stm32f407",
-        "16 MHz, no wait states",
-        "14 of the 19 programs of embench-iot",
-        "embench-iot, speed.json",
-        (4.5,),
-        note="the median either way",
-        fitted=True,
-    ),
-    Point(
-        "Cortex-M7, caches and TCM",
-        "Teensy 4, STM32H743",
-        "CoreMark, -O2 and -O3 unrolled",
-        "published CoreMark per MHz",
-        (-0.5, -4.0),
-        note="the second against the lowest of 4.10 to 4.24",
-    ),
-)
+from tinyflow.timing.validation_points import POINT_SETS
 
 
 @dataclass(frozen=True)
@@ -116,20 +22,51 @@ class ErrorBar:
     basis: str
 
 
-#: By board: no less than the largest error listed above, and more where little was compared.
+#: Percent.
+_LEAST = 10
+#: Points of percent that a memory nobody compared may add: the F746's largest error fell by seven
+#: when the cost of a cache line was chosen on measurements.
+_UNKNOWN_MEMORY = 10
+
+
+def _board_bar(board: str) -> ErrorBar:
+    sets = [points for points in POINT_SETS if points.speaks_for == board]
+    count = sum(len(points.programs) for points in sets)
+    held_out = sum(len(points.programs) for points in sets if not points.calibrated)
+    worst = max(points.counted_percent for points in sets)
+    return ErrorBar(
+        max(_LEAST, ceil(worst)),
+        f"{count} measurements within {worst:.1f} %, {held_out} of them held out",
+    )
+
+
+#: By board.
 BOARD_BARS: dict[str, ErrorBar] = {
-    "stm32l4r5": ErrorBar(15, "38 of 40 published measurements within 6 %, two off by 14 %"),
-    "nrf52840": ErrorBar(10, "two published measurements of one small network, within 3 %"),
-    "stm32f407": ErrorBar(20, "core compared at 16 MHz; flash from the manual's wait states"),
-    "stm32f746": ErrorBar(20, "core compared on CoreMark; no network was measured"),
+    board: _board_bar(board)
+    for board in dict.fromkeys(points.speaks_for for points in POINT_SETS)
+    if board
 }
-#: For boards that nothing was measured on.
+
+
+def _core_bar(core: Core) -> ErrorBar:
+    """The bar of a part with that core whose memories were compared with nothing."""
+    worst = max(points.counted_percent for points in POINT_SETS if points.core == core)
+    return ErrorBar(
+        max(_LEAST, ceil(worst)) + _UNKNOWN_MEMORY,
+        f"the core compared on other memories, within {worst:.1f} %; memory from the manual",
+    )
+
+
+_COMPARED: tuple[Core, ...] = ("cortex-m4", "cortex-m7", "cortex-m33")
+_NEVER = ErrorBar(
+    max(_core_bar(core).percent for core in _COMPARED),
+    "the core's manual; never compared with a measurement",
+)
+#: For boards whose memories nothing was compared with.
 CORE_BARS: dict[Core, ErrorBar] = {
-    "cortex-m0plus": ErrorBar(25, "the core's manual; never compared with a measurement"),
-    "cortex-m3": ErrorBar(25, "the core's manual; never compared with a measurement"),
-    "cortex-m4": ErrorBar(20, "core compared on other parts; memory from the part's manual"),
-    "cortex-m7": ErrorBar(25, "core compared on CoreMark; memory from the part's manual"),
-    "cortex-m33": ErrorBar(20, "core compared on the nRF5340; memory from the part's manual"),
+    "cortex-m0plus": _NEVER,
+    "cortex-m3": _NEVER,
+    **{core: _core_bar(core) for core in _COMPARED},
 }
 #: For a board whose file says nothing of its memories.
 NO_MEMORY_BAR = ErrorBar(
