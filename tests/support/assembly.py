@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
@@ -18,6 +19,7 @@ from tinyflow.timing.pipeline import EdgeCost
 _FPU = {"cortex-m4": "fpv4-sp-d16", "cortex-m7": "fpv5-sp-d16", "cortex-m33": "fpv5-sp-d16"}
 
 
+@cache
 def assemble(text: str, core: Core = "cortex-m4") -> bytes:
     """Machine code of assembly; instructions are split by newlines or semicolons."""
     fpu = [f"-mfpu={_FPU[core]}", "-mfloat-abi=hard"] if core in _FPU else []
