@@ -121,7 +121,7 @@ POINT_SETS: tuple[PointSet, ...] = (
         programs=(
             Program("kws", 17_294_400, 15_303_018),
             Program("vww", 40_390_800, 39_875_456),
-            Program("ic", 46_705_200, 46_262_179),
+            Program("ic", 46_705_200, 47_510_431),
             Program("ad", 1_406_160, 1_439_868),
         ),
     ),
