@@ -145,6 +145,7 @@ def test_scales_of_the_largest_sums_are_taken_up_to_the_limit() -> None:
         (lambda: unary("LOGISTIC", output=1 / 256), "output's scale is not 1/32768"),
         (lambda: unary("TANH", source=2.7), "the input's scale is 8/3 or more"),
         (lambda: unary("LOGISTIC", source=3e-14), "or below 4e-14"),
+        (lambda: unary("RELU6", source=2.7e-9), "6 is 2^31 steps of it, or more"),
         (lambda: unary("TANH", dtype="int8"), "is int16, expected int8"),
         (lambda: unary("HARD_SWISH"), "is int16, expected int8"),
         (lambda: unary("QUANTIZE", dtype="uint8"), "from int16 to uint8"),

@@ -47,13 +47,16 @@ from tests.conformance.int16 import (
 _scales = powers(-5.5, -3.5) | powers(-5.5, -3.5) | powers(-12.0, 2.0)
 #: Of the weights, which the cases draw, the largest scale.
 _WEIGHT_SCALE = 0.01
+#: What sums of int64 are multiplied by must be below 2^7, or the reference's arithmetic wraps.
+_LARGEST_OF_INT64 = 2.0**7
 
 
 def _weighted(draw: Draw, *biases: str) -> dict[str, Any]:
     """What operators with constant weights have in common."""
     source, output = draw(_scales), draw(_scales)
-    assume(source * _WEIGHT_SCALE / output < LARGEST_MULTIPLIER)
     bias = draw(st.sampled_from([None, *biases]))
+    most = LARGEST_MULTIPLIER if bias == "int32" else _LARGEST_OF_INT64
+    assume(source * _WEIGHT_SCALE / output < most)
     found = {
         "bias": bias,
         "per_channel": draw(st.booleans()),
@@ -202,6 +205,8 @@ def _relu(kind: str) -> Cases:
     @st.composite
     def drawn(draw: Draw) -> Drawn:
         source, output = draw(_scales), draw(_scales)
+        # The reference's cast of 6 to int32 must hold.
+        assume(kind != "RELU6" or 6.0 / source < 2**31)
         options: dict[str, Any] = {}
         if kind == "LEAKY_RELU":
             options["alpha"] = draw(st.sampled_from([0.0, 0.01, 0.3, 1.0, -0.5, 2.0]))
