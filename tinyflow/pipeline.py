@@ -118,9 +118,10 @@ def check_fit(code: ModelCode, plan: MemoryPlan, board: Board) -> None:
         FitError: says which memory is too small and by how much.
     """
     ram = plan.arena_size + plan.state_size + board.stack_size
+    kept = ", the state" if plan.state_size else ""
     needs = (
         (board.flash, code.weight_bytes, "the weights"),
-        (board.ram, ram, f"the arena, {'the state ' if plan.state_size else ''}and the stack"),
+        (board.ram, ram, f"the arena{kept} and the stack"),
     )
     for region, bytes_needed, what in needs:
         if bytes_needed > region.size:

@@ -60,11 +60,12 @@ def binary(kind: str, left: Shape, right: Shape, *, constant: bool = False, **op
     return case
 
 
-def compared(kind: str, dtype: str = "float32") -> Case:
+def compared(
+    kind: str, dtype: str = "float32", shape: Shape = (3, 4, 5), row: Shape = (4, 1)
+) -> Case:
     """A comparison and what is chosen by it; the condition is an output, too."""
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
-        shape, row = (3, 4, 5), (4, 1)
         sources, values = real(b, shape)
         more, other = real(b, row)
         if dtype == "int32":
@@ -86,24 +87,24 @@ def _cast(b: TfliteBuilder, index: int, dtype: str) -> int:
     return result
 
 
-def int32(kind: str) -> Case:
+def int32(kind: str, shape: Shape = (2, 3, 7), row: Shape = (7,)) -> Case:
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
-        left = b.tensor((2, 3, 7), "int32")
-        right = b.tensor((7,), "int32", data=rng.integers(-(2**31), 2**31, 7))
-        result = b.tensor((2, 3, 7), "int32")
+        left = b.tensor(shape, "int32")
+        right = b.tensor(row, "int32", data=rng.integers(-(2**31), 2**31, row))
+        result = b.tensor(shape, "int32")
         b.operator(kind, [left, right], [result])
         return [left], [result]
 
     return case
 
 
-def cast(source: str, target: str) -> Case:
+def cast(source: str, target: str, shape: Shape = (2, 31)) -> Case:
     quantised = {"scale": 0.1} if source == "int8" else {}
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
-        values = b.tensor((2, 31), source, **quantised)  # type: ignore[arg-type]
+        values = b.tensor(shape, source, **quantised)  # type: ignore[arg-type]
         if source == "float32":
-            sources, values_of = mixed(b, rng, (2, 31), 40.0)
+            sources, values_of = mixed(b, rng, shape, 40.0)
             return sources, [_cast(b, values_of[0], target)]
         return [values], [_cast(b, values, target)]
 
@@ -133,6 +134,7 @@ def convolution(
     weights: tuple[int, int, int, int],
     *,
     channels: int,
+    size: tuple[int, int] = (6, 7),
     padding: int = SAME,
     stride: int = 1,
     dilation: int = 1,
@@ -142,13 +144,13 @@ def convolution(
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
         depthwise = kind == "DEPTHWISE_CONV_2D"
         filters = weights[3] if depthwise else weights[0]
-        sources, values = mixed(b, rng, (1, 6, 7, channels), 0.05)
+        sources, values = mixed(b, rng, (1, *size, channels), 0.05)
         inputs = [*values, b.tensor(weights, "float32", data=rng.normal(size=weights))]
         if bias:
             inputs.append(b.tensor((filters,), "float32", data=rng.normal(size=filters)))
         reach = [(n - 1) * dilation * (padding == VALID) for n in weights[1:3]]
-        size = [-(-(n - r) // stride) for n, r in zip((6, 7), reach, strict=True)]
-        result = b.tensor((1, *size, filters), "float32")
+        places = [-(-(n - r) // stride) for n, r in zip(size, reach, strict=True)]
+        result = b.tensor((1, *places, filters), "float32")
         more = {"depthMultiplier": filters // channels} if depthwise else {}
         b.operator(
             kind,
@@ -167,22 +169,30 @@ def convolution(
     return case
 
 
-def pool(kind: str, *, padding: int, stride: int, activation: int = NONE) -> Case:
+def pool(
+    kind: str,
+    *,
+    padding: int,
+    stride: int,
+    activation: int = NONE,
+    shape: tuple[int, int, int, int] = (2, 5, 7, 3),
+    kernel: tuple[int, int] = (3, 2),
+) -> Case:
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
-        sources, values = mixed(b, rng, (2, 5, 7, 3), 0.05)
-        size = [
+        sources, values = mixed(b, rng, shape, 0.05)
+        places = [
             -(-(n - (k - 1) * (padding == VALID)) // stride)
-            for n, k in zip((5, 7), (3, 2), strict=True)
+            for n, k in zip(shape[1:3], kernel, strict=True)
         ]
-        result = b.tensor((2, *size, 3), "float32")
+        result = b.tensor((shape[0], *places, shape[3]), "float32")
         b.operator(
             kind,
             values,
             [result],
             strideH=stride,
             strideW=stride,
-            filterHeight=3,
-            filterWidth=2,
+            filterHeight=kernel[0],
+            filterWidth=kernel[1],
             padding=padding,
             fusedActivationFunction=activation,
         )
@@ -191,12 +201,18 @@ def pool(kind: str, *, padding: int, stride: int, activation: int = NONE) -> Cas
     return case
 
 
-def fully_connected(*, bias: bool, activation: int = NONE) -> Case:
+def fully_connected(
+    *, bias: bool, activation: int = NONE, shape: tuple[int, int] = (3, 19), units: int = 5
+) -> Case:
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
-        sources, values = mixed(b, rng, (3, 19), 0.05)
-        inputs = [*values, b.tensor((5, 19), "float32", data=rng.normal(size=(5, 19)))]
-        inputs.append(b.tensor((5,), "float32", data=rng.normal(size=5)) if bias else -1)
-        result = b.tensor((3, 5), "float32")
+        rows, depth = shape
+        sources, values = mixed(b, rng, shape, 0.05)
+        inputs = [
+            *values,
+            b.tensor((units, depth), "float32", data=rng.normal(size=(units, depth))),
+        ]
+        inputs.append(b.tensor((units,), "float32", data=rng.normal(size=units)) if bias else -1)
+        result = b.tensor((rows, units), "float32")
         b.operator("FULLY_CONNECTED", inputs, [result], fusedActivationFunction=activation)
         return sources, [result]
 

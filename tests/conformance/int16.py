@@ -248,7 +248,7 @@ def unary(
     def case(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
         first, second = scales or (_scale(rng), _scale(rng))
         x = _activation(b, shape, first)
-        y = _activation(b, output or shape, second)
+        y = _activation(b, shape if output is None else output, second)
         operands = [x]
         if operand is not None:
             values = np.asarray(operand, np.int32)
@@ -431,6 +431,7 @@ _FUNCTIONS: dict[str, Case] = {
     "relu_underflow": unary("RELU", (1, 50), (1e-9, 10.0)),
     "relu6": unary("RELU6", (1, 4, 9, 2), (5e-4, 6 / 32767)),
     "relu6_fine": unary("RELU6", (1, 77), (1e-5, 1e-5)),
+    "relu6_finest": unary("RELU6", (1, 77), (2.8e-9, 1e-5)),
     "relu6_coarse": unary("RELU6", (1, 77), (100.0, 1.0)),
     "leaky_relu": unary("LEAKY_RELU", (1, 6, 6, 3), (4e-4, 3e-4), alpha=0.3),
     "leaky_relu_negative": unary("LEAKY_RELU", (1, 60), (4e-4, 3e-4), alpha=-0.5),

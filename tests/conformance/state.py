@@ -21,7 +21,7 @@ _TANH = schema.ActivationFunctionType.TANH
 # -------------------------------------------------------------------------------- SVDF
 
 
-def _svdf(
+def svdf(
     inputs: int,
     units: int,
     memory: int,
@@ -63,35 +63,35 @@ def _svdf(
 
 
 _SVDF: dict[str, Case] = {
-    "svdf": _svdf(10, 8, 6),
-    "svdf s8 state": _svdf(10, 8, 6, state="int8"),
-    "svdf rank 2": _svdf(7, 5, 9, rank=2),
-    "svdf rank 3 s8 state": _svdf(7, 3, 4, rank=3, state="int8"),
-    "svdf relu": _svdf(12, 16, 3, relu=True, zero_points=(3, 0, -128)),
-    "svdf relu, other zero point": _svdf(12, 16, 3, relu=True, zero_points=(3, 0, 5)),
-    "svdf batch 3": _svdf(6, 4, 5, rank=2, batch=3),
-    "svdf batch 2 s8 state": _svdf(6, 4, 5, batch=2, state="int8"),
-    "svdf zero points low": _svdf(9, 6, 4, zero_points=(-128, 0, -128)),
-    "svdf zero points high": _svdf(9, 6, 4, zero_points=(127, 0, 127)),
-    "svdf s8 state zero points low": _svdf(9, 6, 4, state="int8", zero_points=(-128, -128, -128)),
-    "svdf s8 state zero points high": _svdf(9, 6, 4, state="int8", zero_points=(127, 127, 127)),
-    "svdf s8 state zero point": _svdf(9, 6, 4, state="int8", zero_points=(5, 11, -3)),
-    "svdf s16 state zero point": _svdf(9, 6, 4, zero_points=(5, 300, -3)),
-    "svdf memory 1": _svdf(5, 4, 1),
-    "svdf one input": _svdf(1, 4, 3),
-    "svdf one unit": _svdf(5, 1, 3, rank=2),
-    "svdf one of all": _svdf(1, 1, 1),
-    "svdf odd sizes s8 state": _svdf(33, 17, 11, state="int8"),
-    "svdf state saturates": _svdf(40, 6, 4, scales=(0.5, 0.5, 1e-4, 1e-4, 0.5)),
-    "svdf s8 state saturates": _svdf(
+    "svdf": svdf(10, 8, 6),
+    "svdf s8 state": svdf(10, 8, 6, state="int8"),
+    "svdf rank 2": svdf(7, 5, 9, rank=2),
+    "svdf rank 3 s8 state": svdf(7, 3, 4, rank=3, state="int8"),
+    "svdf relu": svdf(12, 16, 3, relu=True, zero_points=(3, 0, -128)),
+    "svdf relu, other zero point": svdf(12, 16, 3, relu=True, zero_points=(3, 0, 5)),
+    "svdf batch 3": svdf(6, 4, 5, rank=2, batch=3),
+    "svdf batch 2 s8 state": svdf(6, 4, 5, batch=2, state="int8"),
+    "svdf zero points low": svdf(9, 6, 4, zero_points=(-128, 0, -128)),
+    "svdf zero points high": svdf(9, 6, 4, zero_points=(127, 0, 127)),
+    "svdf s8 state zero points low": svdf(9, 6, 4, state="int8", zero_points=(-128, -128, -128)),
+    "svdf s8 state zero points high": svdf(9, 6, 4, state="int8", zero_points=(127, 127, 127)),
+    "svdf s8 state zero point": svdf(9, 6, 4, state="int8", zero_points=(5, 11, -3)),
+    "svdf s16 state zero point": svdf(9, 6, 4, zero_points=(5, 300, -3)),
+    "svdf memory 1": svdf(5, 4, 1),
+    "svdf one input": svdf(1, 4, 3),
+    "svdf one unit": svdf(5, 1, 3, rank=2),
+    "svdf one of all": svdf(1, 1, 1),
+    "svdf odd sizes s8 state": svdf(33, 17, 11, state="int8"),
+    "svdf state saturates": svdf(40, 6, 4, scales=(0.5, 0.5, 1e-4, 1e-4, 0.5)),
+    "svdf s8 state saturates": svdf(
         *(40, 6, 4), state="int8", scales=(0.5, 0.5, 1e-2, 0.1, 0.5), zero_points=(1, -7, 2)
     ),
-    "svdf output saturates": _svdf(9, 6, 12, scales=(0.03, 0.011, 0.0021, 0.0077, 1e-4)),
-    "svdf tiny scales": _svdf(9, 6, 12, scales=(1e-6, 1e-6, 1e-3, 1e-3, 3.0)),
-    "svdf sum wraps": _svdf(30, 4, 40, scales=(0.9, 0.9, 1e-5, 1e-4, 0.05)),
+    "svdf output saturates": svdf(9, 6, 12, scales=(0.03, 0.011, 0.0021, 0.0077, 1e-4)),
+    "svdf tiny scales": svdf(9, 6, 12, scales=(1e-6, 1e-6, 1e-3, 1e-3, 3.0)),
+    "svdf sum wraps": svdf(30, 4, 40, scales=(0.9, 0.9, 1e-5, 1e-4, 0.05)),
 }
 _SVDF |= {
-    f"svdf scales {index}": _svdf(
+    f"svdf scales {index}": svdf(
         8,
         6,
         5,
@@ -106,7 +106,7 @@ _SVDF |= {
 # -------------------------------------------------------------------------------- LSTM
 
 
-def _lstm(
+def lstm(
     steps: int,
     inputs: int,
     units: int,
@@ -159,35 +159,35 @@ def _lstm(
 
 
 _LSTM: dict[str, Case] = {
-    "lstm": _lstm(7, 5, 6),
-    "lstm time major": _lstm(7, 5, 6, time_major=True),
-    "lstm batch 3": _lstm(4, 5, 6, batch=3),
-    "lstm time major batch 3": _lstm(4, 5, 6, batch=3, time_major=True),
-    "lstm flat cell": _lstm(4, 5, 6, batch=2, flat=True),
-    "lstm one step": _lstm(1, 8, 4),
-    "lstm one input": _lstm(3, 1, 4),
-    "lstm one unit": _lstm(3, 4, 1),
-    "lstm one of all": _lstm(1, 1, 1),
-    "lstm wide": _lstm(3, 33, 40),
-    "lstm clipped": _lstm(7, 5, 6, clip=0.37),
-    "lstm clipped beyond its range": _lstm(7, 5, 6, clip=1e6),
-    "lstm negative clip": _lstm(7, 5, 6, clip=-1.0),
-    "lstm zero points low": _lstm(5, 6, 7, zero_points=(-128, -128)),
-    "lstm zero points high": _lstm(5, 6, 7, zero_points=(127, 127)),
-    "lstm zero points": _lstm(5, 6, 7, zero_points=(15, 41)),
-    "lstm gates saturate": _lstm(5, 6, 7, input_scale=0.5, weight_scale=0.3),
-    "lstm sums saturate": _lstm(5, 6, 7, input_scale=0.06, weight_scale=0.06, hidden_scale=0.06),
-    "lstm tiny weights": _lstm(5, 6, 7, weight_scale=1e-6),
-    "lstm hidden saturates": _lstm(5, 6, 7, hidden_scale=0.001, zero_points=(3, 60)),
-    "lstm tiny hidden scale": _lstm(5, 6, 7, hidden_scale=2.0**-30, zero_points=(0, 1)),
-    "lstm great biases": _lstm(5, 6, 7, bias=2**31 - 1),
+    "lstm": lstm(7, 5, 6),
+    "lstm time major": lstm(7, 5, 6, time_major=True),
+    "lstm batch 3": lstm(4, 5, 6, batch=3),
+    "lstm time major batch 3": lstm(4, 5, 6, batch=3, time_major=True),
+    "lstm flat cell": lstm(4, 5, 6, batch=2, flat=True),
+    "lstm one step": lstm(1, 8, 4),
+    "lstm one input": lstm(3, 1, 4),
+    "lstm one unit": lstm(3, 4, 1),
+    "lstm one of all": lstm(1, 1, 1),
+    "lstm wide": lstm(3, 33, 40),
+    "lstm clipped": lstm(7, 5, 6, clip=0.37),
+    "lstm clipped beyond its range": lstm(7, 5, 6, clip=1e6),
+    "lstm negative clip": lstm(7, 5, 6, clip=-1.0),
+    "lstm zero points low": lstm(5, 6, 7, zero_points=(-128, -128)),
+    "lstm zero points high": lstm(5, 6, 7, zero_points=(127, 127)),
+    "lstm zero points": lstm(5, 6, 7, zero_points=(15, 41)),
+    "lstm gates saturate": lstm(5, 6, 7, input_scale=0.5, weight_scale=0.3),
+    "lstm sums saturate": lstm(5, 6, 7, input_scale=0.06, weight_scale=0.06, hidden_scale=0.06),
+    "lstm tiny weights": lstm(5, 6, 7, weight_scale=1e-6),
+    "lstm hidden saturates": lstm(5, 6, 7, hidden_scale=0.001, zero_points=(3, 60)),
+    "lstm tiny hidden scale": lstm(5, 6, 7, hidden_scale=2.0**-30, zero_points=(0, 1)),
+    "lstm great biases": lstm(5, 6, 7, bias=2**31 - 1),
 }
 _LSTM |= {
-    f"lstm cell scale 2^{power}": _lstm(6, 5, 6, cell_power=power, weight_scale=0.01)
+    f"lstm cell scale 2^{power}": lstm(6, 5, 6, cell_power=power, weight_scale=0.01)
     for power in (-18, -16, -15, -14, -13, -12, -10, -9, -7, -3, 0, 2)
 }
 _LSTM |= {
-    f"lstm scales {index}": _lstm(
+    f"lstm scales {index}": lstm(
         5,
         6,
         7,
@@ -202,7 +202,7 @@ _LSTM |= {
 # --------------------------------------------------------------------- resource variables
 
 
-def _window(
+def window(
     length: int,
     *,
     initial: int | None = None,
@@ -265,12 +265,12 @@ def _swap() -> Case:
 
 
 _VARIABLES: dict[str, Case] = {
-    "variable": _window(4),
-    "variable zero point low": _window(4, zero_point=-128),
-    "variable zero point high": _window(3, zero_point=127),
-    "variable initial value": _window(4, initial=-9, zero_point=3),
-    "variable initial value 0": _window(4, initial=0, zero_point=3),
-    "variable of one element": _window(1, initial=1),
+    "variable": window(4),
+    "variable zero point low": window(4, zero_point=-128),
+    "variable zero point high": window(3, zero_point=127),
+    "variable initial value": window(4, initial=-9, zero_point=3),
+    "variable initial value 0": window(4, initial=0, zero_point=3),
+    "variable of one element": window(1, initial=1),
     "variable snapshot": _swap(),
 }
 

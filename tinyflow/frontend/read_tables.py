@@ -106,7 +106,12 @@ def _scaled(kind: type[Function], *more: DType) -> Read:
 
 
 def _relu6(at: OperatorReader) -> Operator:
-    _quantizations(at, DType.INT16)
+    source, _ = _quantizations(at, DType.INT16)
+    # The reference casts this to int32, and what the cast gives beyond it is no clamp.
+    with np.errstate(over="ignore"):
+        six = np.float32(6.0) / np.float32(source.scale)
+    if at.tensors[at.output].dtype is DType.INT16 and six >= 2.0**31:
+        raise at.refuse(f"the input's scale is {source.scale:.3g}: 6 is 2^31 steps of it, or more")
     return Relu6(at.name, at.input(0), at.output)
 
 

@@ -12,9 +12,13 @@ from __future__ import annotations
 from tests.conformance.drawn import (
     convolutions,
     elementwise,
+    floats,
     int4,
+    int16,
+    litert,
     movement,
     quantize,
+    state,
     tables,
     windows,
 )
@@ -24,9 +28,13 @@ from tests.conformance.drawn.values import Cases
 STRATEGIES: dict[str, dict[str, Cases]] = {
     "convolutions": convolutions.STRATEGIES,
     "elementwise": elementwise.STRATEGIES,
+    "floats": floats.STRATEGIES,
     "int4": int4.STRATEGIES,
+    "int16": int16.STRATEGIES,
+    "litert": litert.STRATEGIES,
     "movement": movement.STRATEGIES,
     "quantize": quantize.STRATEGIES,
+    "state": state.STRATEGIES,
     "tables": tables.STRATEGIES,
     "windows": windows.STRATEGIES,
 }

@@ -276,10 +276,9 @@ def relu_s16(op: Relu, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | N
 
 
 def relu6_s16(op: Relu6, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """RELU6: int16, not requantised to the output's scale as in the reference."""
-    with np.errstate(over="ignore"):
-        sixes = float(np.float32(6.0) / np.float32(graph.tensors[op.input].q.scale))
-    six = _GREATEST if sixes > _GREATEST else round_half_away(sixes)
+    """RELU6: int16, input scale 2.8e-9 or more, not requantised as in the reference."""
+    sixes = float(np.float32(6.0) / np.float32(graph.tensors[op.input].q.scale))
+    six = min(round_half_away(sixes), _GREATEST)
     as_it_is = quantize_multiplier(1.0)
     return _relu(op, graph, as_it_is, as_it_is, (0, six))
 
