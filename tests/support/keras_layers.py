@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 SERIES, IMAGE, VECTOR = (12, 4), (8, 9, 3), (10,)
+#: What recurrent layers take: each moment is a step of operators.
+_MOMENTS = (7, 4)
 #: Rows of the smallest embedding.
 _INDICES = 8
 
@@ -157,7 +159,7 @@ _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "repeat": lambda ops, x: ops.repeat(x, 2, axis=1),
     "argmin": lambda ops, x: ops.argmin(x, axis=-1),
 }
-#: Recurrent layers on SERIES that are unrolled: name, class, arguments.
+#: Recurrent layers that are unrolled: name, class, arguments.
 _UNROLLED: dict[str, tuple[str, dict[str, Any]]] = {
     "gru": ("GRU", {}),
     "gru-sequences-backwards": ("GRU", {"return_sequences": True, "go_backwards": True}),
@@ -268,7 +270,7 @@ def recurrent_models(keras: Any) -> dict[str, Any]:
         keras, layers.RNN([layers.GRUCell(3), layers.SimpleRNNCell(2)])
     )
     models["conv-lstm"] = keras.Sequential([keras.Input((3, 6, 6, 2)), layers.ConvLSTM2D(3, 3)])
-    source, prompt = keras.Input(SERIES), keras.Input((4, 3))
+    source, prompt = keras.Input(_MOMENTS), keras.Input((4, 3))
     _, hidden, carry = layers.LSTM(4, return_state=True)(source)
     decoded = layers.LSTM(4, return_sequences=True)(prompt, initial_state=[hidden, carry])
     models["encoder-decoder"] = keras.Model([source, prompt], layers.Dense(3)(decoded))
@@ -292,7 +294,7 @@ def fused_models(keras: Any) -> dict[str, Any]:
 
 
 def _series(keras: Any, *parts: Any) -> Any:
-    return keras.Sequential([keras.Input(SERIES), *parts, keras.layers.Dense(3)])
+    return keras.Sequential([keras.Input(_MOMENTS), *parts, keras.layers.Dense(3)])
 
 
 def write_all(folder: Path) -> None:
