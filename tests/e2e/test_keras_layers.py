@@ -8,18 +8,20 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from tflite_micro import runtime
 
 import tinyflow
 from tests.support import keras_layers
 from tests.support.merge_tflite import merge_tflite
-from tinyflow.frontend.accuracy import quantize_array
+from tinyflow.emulate.oracle import Oracle
+from tinyflow.frontend.accuracy import dequantize_array, quantize_array
+from tinyflow.frontend.calibration import Array
 from tinyflow.frontend.state import is_reset
+from tinyflow.frontend.tflite_import import import_model
+from tinyflow.ir.graph import Tensor
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is None, reason="TensorFlow is not installed"
@@ -110,28 +112,26 @@ def _error(path: Path) -> float:
     with np.load(path.with_suffix(".npz")) as loaded:
         expected = loaded["y"]
         samples = [loaded[f"x{index}"] for index in range(len(loaded.files) - 1)]
-    interpreter = runtime.Interpreter.from_bytes(path.read_bytes(), arena_size=4 << 20)
-    outputs = [
-        _run(interpreter, [array[index] for array in samples]) for index in range(len(expected))
-    ]
+    content = path.read_bytes()
+    graph, oracle = import_model(content, path, name="layer"), Oracle(content)
+    inputs = [graph.tensors[index] for index in graph.inputs]
+    output = graph.tensors[graph.outputs[0]]
+    outputs = []
+    for index in range(len(expected)):
+        sample = [array[index : index + 1] for array in samples]
+        raw, *_ = oracle.run(*map(_quantised, sample, inputs))
+        outputs.append(_dequantised(raw, output))
     found = np.stack(outputs).reshape(expected.shape)
     return float(np.sqrt(np.mean((found - expected) ** 2)) / expected.std())
 
 
-def _run(interpreter: Any, sample: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
-    # From zero state, as the float model.
-    interpreter.reset()
-    for index, array in enumerate(sample):
-        scale, zero_point = _scale(interpreter.get_input_details(index))
-        interpreter.set_input(quantize_array(array[None], scale, zero_point), index)
-    interpreter.invoke()
-    raw = np.array(interpreter.get_output(0))
-    if raw.dtype != np.int8:
-        return raw.astype(np.float32)
-    scale, zero_point = _scale(interpreter.get_output_details(0))
-    return ((raw.astype(np.float32) - zero_point) * scale).astype(np.float32)
+def _quantised(array: Array, tensor: Tensor) -> Array:
+    if tensor.quantization is None:
+        return array
+    return quantize_array(array, tensor.q.scale, tensor.q.zero_point)
 
 
-def _scale(details: dict[str, Any]) -> tuple[float, int]:
-    parameters = details["quantization_parameters"]
-    return float(parameters["scales"][0]), int(parameters["zero_points"][0])
+def _dequantised(array: Array, tensor: Tensor) -> Array:
+    if tensor.quantization is None:
+        return array.astype(np.float32)
+    return dequantize_array(array, tensor.q.scale, tensor.q.zero_point)

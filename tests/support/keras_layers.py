@@ -17,6 +17,10 @@ from typing import Any
 import numpy as np
 
 SERIES, IMAGE, VECTOR = (12, 4), (8, 9, 3), (10,)
+#: What recurrent layers take: each moment is a step of operators.
+_MOMENTS = (7, 4)
+#: Rows of the smallest embedding.
+_INDICES = 8
 
 #: Layers by the shape of their input: name, class, arguments.
 _LAYERS: dict[str, tuple[tuple[int, ...], str, dict[str, Any]]] = {
@@ -94,10 +98,12 @@ _LAYERS: dict[str, tuple[tuple[int, ...], str, dict[str, Any]]] = {
     "group-normalization": (IMAGE, "GroupNormalization", {"groups": 3}),
     "unit-normalization": (SERIES, "UnitNormalization", {}),
     "rms-normalization": (SERIES, "RMSNormalization", {}),
+    "elu": (SERIES, "ELU", {"alpha": 0.5}),
 }  # fmt: skip
 _ACTIVATIONS = (
     "relu relu6 leaky_relu silu hard_sigmoid hard_silu hard_tanh hard_shrink soft_shrink "
-    "tanh_shrink sparse_plus tanh sigmoid softmax log_softmax glu sparse_sigmoid"
+    "tanh_shrink sparse_plus tanh sigmoid softmax log_softmax glu sparse_sigmoid elu selu celu "
+    "gelu exponential softplus softsign mish log_sigmoid squareplus"
 ).split()
 #: Layers that do something in training only.
 _VANISHING = ("Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout", "SpatialDropout1D")
@@ -126,8 +132,34 @@ _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "normalize": lambda ops, x: ops.normalize(x, axis=-1),
     "outer": lambda ops, x: ops.expand_dims(x, 2) * ops.expand_dims(x, 1),
     "argmax": lambda ops, x: ops.argmax(x, axis=-1),
+    "gelu-exact": lambda ops, x: ops.gelu(x, approximate=False),
+    "exp": lambda ops, x: ops.exp(-ops.abs(x)),
+    "log": lambda ops, x: ops.log(ops.abs(x) + 0.5),
+    "log1p": lambda ops, x: ops.log1p(ops.abs(x)),
+    "expm1": lambda ops, x: ops.expm1(x),
+    "logsumexp": lambda ops, x: ops.logsumexp(x, axis=-1),
+    "sqrt": lambda ops, x: ops.sqrt(ops.abs(x)),
+    "norm": lambda ops, x: ops.norm(x, axis=-1),
+    "std": lambda ops, x: ops.std(x, axis=1),
+    "divide": lambda ops, x: ops.divide(x, ops.abs(x) + 1.0),
+    "divide-broadcast": lambda ops, x: x / ops.sum(ops.abs(x) + 0.5, axis=-1, keepdims=True),
+    "reciprocal": lambda ops, x: ops.reciprocal(ops.abs(x) + 0.5),
+    "sin": lambda ops, x: ops.sin(x),
+    "cos": lambda ops, x: ops.cos(x),
+    "floor": lambda ops, x: ops.floor(x),
+    "ceil": lambda ops, x: ops.ceil(x),
+    "round": lambda ops, x: ops.round(x),
+    "one-hot": lambda ops, x: ops.one_hot(ops.argmax(x, axis=-1), 4),
+    "cast": lambda ops, x: x * ops.cast(x > 0.5, "float32"),
+    "cast-integers": lambda ops, x: ops.cast(ops.cast(x, "int32"), "float32") * 0.5,
+    "less": lambda ops, x: ops.cast(x < 0.5, "float32"),
+    "logical-not": lambda ops, x: ops.where(ops.logical_not(x > 1), x, -x),
+    "max": lambda ops, x: ops.max(x, axis=1),
+    "tile": lambda ops, x: ops.tile(x, (1, 2, 1)),
+    "repeat": lambda ops, x: ops.repeat(x, 2, axis=1),
+    "argmin": lambda ops, x: ops.argmin(x, axis=-1),
 }
-#: Recurrent layers on SERIES that are unrolled: name, class, arguments.
+#: Recurrent layers that are unrolled: name, class, arguments.
 _UNROLLED: dict[str, tuple[str, dict[str, Any]]] = {
     "gru": ("GRU", {}),
     "gru-sequences-backwards": ("GRU", {"return_sequences": True, "go_backwards": True}),
@@ -180,6 +212,8 @@ def simple_models(keras: Any) -> dict[str, Any]:
     source = keras.Input((6, 8))
     causal = layers.MultiHeadAttention(2, 4)(source, source, use_causal_mask=True)
     models["multi-head-causal"] = keras.Model(source, causal)
+    grouped = layers.GroupQueryAttention(4, 4, 2)
+    models["grouped-query"] = _two(keras, lambda pair: grouped(*pair), (6, 8), (5, 8))
     models |= _shaped_models(keras)
     return models
 
@@ -206,7 +240,14 @@ def _shaped_models(keras: Any) -> dict[str, Any]:
             layers.TimeDistributed(layers.Dense(3)),
         ]
     )
+    words, place = keras.Input((6,)), keras.Input((6,))
+    embedded = layers.Embedding(20, 5)(words) + layers.Embedding(8, 5)(place)
+    texts = keras.Sequential(
+        [keras.Input((7,)), layers.Embedding(20, 6), layers.Conv1D(4, 3, activation="gelu")]
+    )
     return {
+        "embedding": texts,
+        "embedding-several": keras.Model([words, place], embedded),
         "several-inputs-and-outputs": several,
         "nested-shared": keras.Model(source, inner(inner(source))),
         "dictionaries": named,
@@ -229,7 +270,7 @@ def recurrent_models(keras: Any) -> dict[str, Any]:
         keras, layers.RNN([layers.GRUCell(3), layers.SimpleRNNCell(2)])
     )
     models["conv-lstm"] = keras.Sequential([keras.Input((3, 6, 6, 2)), layers.ConvLSTM2D(3, 3)])
-    source, prompt = keras.Input(SERIES), keras.Input((4, 3))
+    source, prompt = keras.Input(_MOMENTS), keras.Input((4, 3))
     _, hidden, carry = layers.LSTM(4, return_state=True)(source)
     decoded = layers.LSTM(4, return_sequences=True)(prompt, initial_state=[hidden, carry])
     models["encoder-decoder"] = keras.Model([source, prompt], layers.Dense(3)(decoded))
@@ -253,18 +294,18 @@ def fused_models(keras: Any) -> dict[str, Any]:
 
 
 def _series(keras: Any, *parts: Any) -> Any:
-    return keras.Sequential([keras.Input(SERIES), *parts, keras.layers.Dense(3)])
+    return keras.Sequential([keras.Input(_MOMENTS), *parts, keras.layers.Dense(3)])
 
 
 def write_all(folder: Path) -> None:
     """Convert every model, each with data of its own."""
     import keras
 
-    keras.utils.set_random_seed(4)
     failures = {}
     families = {"simple": simple_models, "recurrent": recurrent_models, "fused": fused_models}
     for family, make in families.items():
         (folder / family).mkdir()
+        keras.utils.set_random_seed(4)
         for name, model in make(keras).items():
             path = folder / family / f"{name}.keras"
             model.save(path)
@@ -280,14 +321,19 @@ def _write(path: Path) -> None:
 
     rng = np.random.default_rng(np.frombuffer(path.stem.encode(), np.uint8))
     model = _load(path)
-    data = [
-        np.cumsum(rng.normal(size=(60, *spec.shape)), 1).astype(np.float32) * 0.5
-        for spec in model.inputs
-    ]
+    data = [_samples(rng, spec) for spec in model.inputs]
     expected = _predict(model, data)[0]
-    path.with_suffix(".tflite").write_bytes(_convert(model, [array[:30] for array in data]))
+    path.with_suffix(".tflite").write_bytes(_convert(model, [array[:30] for array in data], "int8"))
     samples = {f"x{index}": array[30:] for index, array in enumerate(data)}
     np.savez(path.with_suffix(".npz"), y=expected[30:], **samples)
+
+
+def _samples(rng: np.random.Generator, spec: Any) -> np.ndarray[Any, Any]:
+    """Walks; indices of embeddings, where those are asked for."""
+    shape = (60, *spec.shape)
+    if spec.dtype == "int32":
+        return rng.integers(0, _INDICES, shape).astype(np.int32)
+    return np.cumsum(rng.normal(size=shape), 1).astype(np.float32) * 0.5
 
 
 if __name__ == "__main__":

@@ -275,7 +275,7 @@ def _vision_transformer(keras: Any) -> Any:
         y = layers.LayerNormalization()(x)
         x = layers.Add()([x, layers.MultiHeadAttention(2, 6)(y, y)])
         y = layers.LayerNormalization()(x)
-        y = layers.Dense(12)(layers.Dense(24, activation="relu")(y))
+        y = layers.Dense(12)(layers.Dense(24, activation="gelu")(y))
         x = layers.Add()([x, y])
     x = layers.GlobalAveragePooling1D()(layers.LayerNormalization()(x))
     return keras.Model(image, layers.Dense(5, activation="softmax")(x))

@@ -18,6 +18,7 @@ from tinyflow.emulate.litert import LitertReference
 from tinyflow.emulate.oracle import Oracle
 from tinyflow.emulate.oracle_pieces import cut
 from tinyflow.errors import InputError, UnsupportedError
+from tinyflow.frontend.accuracy import int8_predictions
 from tinyflow.frontend.tflite_file import unpack_int4
 
 
@@ -73,6 +74,19 @@ def test_every_tensor_is_kept_whichever_piece_writes_it() -> None:
     oracle.run(A, B)
     for index, due in ((0, A), (2, SUM), (3, TILED)):
         np.testing.assert_array_equal(oracle.tensor(index), due)
+
+
+def test_a_version_that_litert_does_not_know_is_lowered() -> None:
+    b = TfliteBuilder()
+    source, tiled = b.tensor((1, 3), scale=1.0), b.tensor((2, 3), scale=1.0)
+    b.operator("TILE", [source, b.tensor((2,), "int32", data=(2, 1))], [tiled])
+    b.model.operatorCodes[0].version = 3
+    content = b.build([source], [tiled])
+    with pytest.raises(InputError, match="'TILE' version '3'"):
+        LitertReference(content)
+    np.testing.assert_array_equal(Oracle(content).run(SUM)[0], TILED)
+    (outputs,) = int8_predictions(content, (SUM,))
+    np.testing.assert_array_equal(outputs, TILED)
 
 
 def test_a_name_that_is_no_text_is_no_matter() -> None:

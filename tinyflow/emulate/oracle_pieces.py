@@ -20,6 +20,7 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
 from tinyflow.errors import InputError, UnsupportedError
+from tinyflow.frontend.litert_versions import lower_versions
 from tinyflow.frontend.tflite_file import unpack_int4
 
 Array = npt.NDArray[Any]
@@ -247,7 +248,9 @@ def _piece(model: Any, library: Library, start: int, stop: int) -> Piece:
     ]
     # An interpreter looks up the kernels of all codes that a file lists, used or not.
     codes = _unique(operator.opcodeIndex for operator in operators)
-    part.operatorCodes = [model.operatorCodes[code] for code in codes]
+    part.operatorCodes = [copy.copy(model.operatorCodes[code]) for code in codes]
+    if library == "litert":
+        lower_versions(part)
     part.subgraphs = [copy.copy(graph)]
     # Names come from an untrusted file, and LiteRT fails where one is not UTF-8.
     part.subgraphs[0].tensors = [copy.copy(tensor) for tensor in graph.tensors]

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.frontend.calibration import Array
+from tinyflow.frontend.litert_versions import with_lowered_versions
 
 
 def quantize_array(
@@ -110,7 +111,8 @@ def _interpreter(tflite: bytes) -> Any:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     interpreter = Interpreter(
-        model_content=tflite, experimental_op_resolver_type=OpResolverType.BUILTIN_REF
+        model_content=with_lowered_versions(tflite),
+        experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
     )
     with _refusals():
         interpreter.allocate_tensors()

@@ -21,7 +21,7 @@ from tinyflow.frontend.state import mark_reset
 from tinyflow.frontend.unrolled import share_step_ranges
 
 #: Operators whose int8 form the converter knows, but TensorFlow Lite Micro does not.
-_KEPT_IN_FLOAT = {"EXP", "LOG", "SQRT"}
+_KEPT_IN_FLOAT = {"DIV", "EXP", "LOG", "SQRT"}
 
 
 def convert(

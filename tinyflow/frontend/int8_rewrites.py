@@ -15,10 +15,23 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 _OPERATORS = schema.BuiltinOperator
-_MUL_VERSION, _SELECT_VERSION, _QUANTIZE_VERSION = 1, 1, 1
+_TYPES = schema.TensorType
+_MUL_VERSION, _SELECT_VERSION, _QUANTIZE_VERSION, _COPY_VERSION = 1, 1, 1, 1
 #: Operators whose kernel writes numbers of an input's scale, and which input that is: the hidden
 #: state of an LSTM.
 _UNSCALED = {_OPERATORS.UNIDIRECTIONAL_SEQUENCE_LSTM: 18, _OPERATORS.REVERSE_V2: 0}
+#: Operators whose operands and output have one scale, that of the output.
+_ONE_SCALE = {_OPERATORS.MAXIMUM, _OPERATORS.MINIMUM, _OPERATORS.SELECT_V2}
+#: Operators of one operand whose output has the operand's scale, and gives it its own.
+_MOVING = {
+    _OPERATORS.EXPAND_DIMS,
+    _OPERATORS.GATHER,
+    _OPERATORS.RESHAPE,
+    _OPERATORS.SLICE,
+    _OPERATORS.SQUEEZE,
+    _OPERATORS.STRIDED_SLICE,
+    _OPERATORS.TRANSPOSE,
+}
 
 
 def rewrite_for_int8(model: Any) -> None:
@@ -30,6 +43,9 @@ def rewrite_for_int8(model: Any) -> None:
       kernel of RELU6 clamps, but does not bring the input to the output's scale.)
     - SELECT of operands of one shape becomes SELECT_V2.
     - 64-bit constant indices of GATHER become 32-bit ones.
+    - Operands of MAXIMUM, MINIMUM and SELECT_V2 that something else reads too become copies in
+      the output's range: all of these have one scale, and the converter would give that of the
+      output to everything the operands come from, saturating it.
     """
     rewrites: dict[int, Callable[[_Rewriter, Any], None]] = {
         _OPERATORS.SQUARE: lambda at, op: at.multiply(op, op.inputs[0]),
@@ -49,10 +65,13 @@ def rewrite_for_int8(model: Any) -> None:
             kind = _kind(model, operator)
             if kind in rewrites:
                 rewrites[kind](rewriter, operator)
+        rewriter.separate_ranges()
 
 
 def requantise_outputs(model: Any) -> None:
     """Put a QUANTIZE after each operator whose output has not the scale that its kernel writes.
+
+    And make QUANTIZE of the copies that `rewrite_for_int8` made.
 
     The converter gives an output the scale that a reader asks for (CONCATENATION does). Not every
     kernel heeds it: an LSTM's writes one number into its hidden state and its output.
@@ -64,6 +83,8 @@ def requantise_outputs(model: Any) -> None:
     operators = []
     for operator in subgraph.operators:
         operators.append(operator)
+        if _is_copy(model, operator):
+            _become_quantize(model, operator)
         position = _UNSCALED.get(_kind(model, operator))
         if position is None:
             continue
@@ -77,10 +98,21 @@ def requantise_outputs(model: Any) -> None:
         subgraph.tensors.append(own)
         operator.outputs = [len(subgraph.tensors) - 1]
         requantise = schema.OperatorT()
-        requantise.opcodeIndex = operator_code(model, _OPERATORS.QUANTIZE, _QUANTIZE_VERSION)
         requantise.inputs, requantise.outputs = list(operator.outputs), [output]
+        _become_quantize(model, requantise)
         operators.append(requantise)
     subgraph.operators = operators
+
+
+def _is_copy(model: Any, operator: Any) -> bool:
+    kind = _kind(model, operator)
+    return kind == _OPERATORS.LEAKY_RELU and operator.builtinOptions.alpha == 1.0
+
+
+def _become_quantize(model: Any, operator: Any) -> None:
+    operator.opcodeIndex = operator_code(model, _OPERATORS.QUANTIZE, _QUANTIZE_VERSION)
+    operator.builtinOptionsType = schema.BuiltinOptions.NONE
+    operator.builtinOptions = None
 
 
 def _kind(model: Any, operator: Any) -> int:
@@ -129,6 +161,53 @@ class _Rewriter:
             operator.opcodeIndex = operator_code(self._model, _OPERATORS.SELECT_V2, _SELECT_VERSION)
             operator.builtinOptionsType = schema.BuiltinOptions.SelectV2Options
             operator.builtinOptions = schema.SelectV2OptionsT()
+
+    def separate_ranges(self) -> None:
+        """Give shared operands of operators with one scale a tensor of their own."""
+        operators = []
+        for operator in self._subgraph.operators:
+            if _kind(self._model, operator) in _ONE_SCALE:
+                inputs = list(operator.inputs)
+                for position, index in enumerate(inputs):
+                    if self._is_shared(index):
+                        operators.append(self._copy(index, operator.outputs[0]))
+                        inputs[position] = operators[-1].outputs[0]
+                operator.inputs = inputs
+            operators.append(operator)
+        self._subgraph.operators = operators
+
+    def _is_shared(self, index: int) -> bool:
+        """Whether computed floats are read more than once, as they are or moved."""
+        tensor, operators = self._subgraph.tensors[index], self._subgraph.operators
+        data = self._model.buffers[tensor.buffer].data
+        if tensor.type != _TYPES.FLOAT32 or (data is not None and len(data)):
+            return False
+        readers = sum(list(operator.inputs).count(index) for operator in operators)
+        if readers + list(self._subgraph.outputs).count(index) > 1:
+            return True
+        return any(
+            index in operator.outputs
+            and _kind(self._model, operator) in _MOVING
+            and self._is_shared(operator.inputs[0])
+            for operator in operators
+        )
+
+    def _copy(self, index: int, ranged_as: int) -> Any:
+        """An operator that gives a tensor's values again, in the range of another tensor.
+
+        LEAKY_RELU with a slope of 1 is one that the converter does not take for superfluous.
+        """
+        tensor = copy.copy(self._subgraph.tensors[index])
+        tensor.name += b"/own_range"
+        tensor.quantization = copy.copy(self._subgraph.tensors[ranged_as].quantization)
+        self._subgraph.tensors.append(tensor)
+        operator = schema.OperatorT()
+        operator.inputs, operator.outputs = [index], [len(self._subgraph.tensors) - 1]
+        operator.opcodeIndex = operator_code(self._model, _OPERATORS.LEAKY_RELU, _COPY_VERSION)
+        operator.builtinOptionsType = schema.BuiltinOptions.LeakyReluOptions
+        operator.builtinOptions = schema.LeakyReluOptionsT()
+        operator.builtinOptions.alpha = 1.0
+        return operator
 
     def narrow_indices(self, operator: Any) -> None:
         """Make constant int64 indices int32, where they fit."""
