@@ -25,7 +25,6 @@ NAMES = (
     "ds_cnn",
     "autoencoder",
     "small_cnn",
-    "ds_cnn",
     "gru_classifier",
     "bidirectional_gru",
     "vision_transformer",
@@ -221,19 +220,6 @@ def _small_cnn(keras: Any) -> Any:
     x = layers.Flatten()(layers.AveragePooling2D(2)(x))
     x = layers.Dense(12, activation="relu", bias_initializer="normal")(x)
     return keras.Model(image, layers.Dense(5, activation="softmax")(x))
-
-
-def _ds_cnn(keras: Any) -> Any:
-    layers = keras.layers
-    spectrogram = keras.Input((24, 10, 1))
-    x = layers.Conv2D(16, (10, 4), strides=2, padding="same", use_bias=False)(spectrogram)
-    x = layers.ReLU()(layers.BatchNormalization()(x))
-    for _ in range(2):
-        x = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
-        x = layers.ReLU()(layers.BatchNormalization()(x))
-        x = layers.ReLU()(_conv(keras, x, 16, 1))
-    x = layers.Dropout(0.2)(layers.GlobalAveragePooling2D()(x))
-    return keras.Model(spectrogram, layers.Dense(12, activation="softmax")(x))
 
 
 def _gru_classifier(keras: Any) -> Any:
