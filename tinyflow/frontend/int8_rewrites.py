@@ -106,7 +106,7 @@ def requantise_outputs(model: Any) -> None:
 
 def _is_copy(model: Any, operator: Any) -> bool:
     kind = _kind(model, operator)
-    return kind == _OPERATORS.LEAKY_RELU and operator.builtinOptions.alpha == 1.0
+    return bool(kind == _OPERATORS.LEAKY_RELU and operator.builtinOptions.alpha == 1.0)
 
 
 def _become_quantize(model: Any, operator: Any) -> None:
