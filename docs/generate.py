@@ -397,7 +397,7 @@ inputs and outputs, where QUANTIZE and DEQUANTIZE convert; ARG_MAX and ARG_MIN m
 
 Every kernel gives the very bytes of the reference kernel of TensorFlow Lite Micro (TFLM) or, where
 TFLM has none, of LiteRT's: {lacking}, ARG_MAX and ARG_MIN to int64,
-EXP and LOG of int8, SELECT_V2 of int32.
+EXP, LOG and NEG of int8, SELECT_V2 of int32.
 Weights of int4 are stored two to a byte and give what int8 weights of the same values give.
 [How exactness is proved](architecture.md#how-exactness-is-proved) states the rule.
 

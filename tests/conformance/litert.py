@@ -28,5 +28,6 @@ CASES: dict[str, Case] = {
     "gelu": unary("GELU", (1, 4, 40), (0.04, -5), (0.03, -110), approximate=False),
     "gelu_approximate": unary("GELU", (1, 4, 40), (0.04, -5), (0.03, -110), approximate=True),
     "log": unary("LOG", (1, 70), (0.03, -100), (0.02, 7)),
+    "neg": unary("NEG", (1, 300), (0.05, 0), (0.05, 0)),
     "select_int32": select_int32,
 }

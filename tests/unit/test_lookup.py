@@ -197,6 +197,8 @@ def litert_table(kind: str, source: Quantization, output: Quantization, **option
 def test_what_only_litert_has(source: Quantization, output: Quantization) -> None:
     np.testing.assert_array_equal(lookup.exp(source, output), litert_table("EXP", source, output))
     np.testing.assert_array_equal(lookup.log(source, output), litert_table("LOG", source, output))
+    symmetric = Quantization((source.scale,), (0,), None)
+    np.testing.assert_array_equal(lookup.neg(), litert_table("NEG", symmetric, symmetric))
     for approximate in (False, True):
         np.testing.assert_array_equal(
             lookup.gelu(source, output, approximate=approximate),

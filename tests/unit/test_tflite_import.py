@@ -75,14 +75,6 @@ def test_a_dropped_bias_is_absent() -> None:
     assert operator.bias is None
 
 
-def test_a_softmax_of_too_many_classes() -> None:
-    b = TfliteBuilder()
-    x, y = b.tensor((1, 512), scale=0.1), b.tensor((1, 512), "int8", 1 / 256, -128, name="classes")
-    b.operator("SOFTMAX", [x], [y], beta=1.0)
-    with pytest.raises(UnsupportedError, match="layer 'classes': 512 elements in a row, at most"):
-        _read(b.build([x], [y]))
-
-
 @pytest.mark.parametrize(("activation", "bound"), [(2, "1.0 of RELU_N1_TO_1"), (3, "6.0 of RELU6")])
 def test_an_activation_whose_bound_overflows(activation: int, bound: str) -> None:
     b = TfliteBuilder()

@@ -33,6 +33,7 @@ LACKING_OF = frozenset(
     {
         ("EXP", schema.TensorType.INT8),
         ("LOG", schema.TensorType.INT8),
+        ("NEG", schema.TensorType.INT8),
         ("SELECT_V2", schema.TensorType.INT32),
     }
 )

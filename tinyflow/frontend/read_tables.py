@@ -9,7 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tinyflow.frontend.operator_reader import OperatorReader, Read
 from tinyflow.ir.operators import Operator
-from tinyflow.ir.plain import Exp, Gelu, Log
+from tinyflow.ir.plain import Exp, Gelu, Log, Neg
 from tinyflow.ir.quantization import Quantization
 from tinyflow.ir.tables import (
     Abs,
@@ -175,6 +175,15 @@ def _l2_normalization(at: OperatorReader) -> Operator:
     return L2Normalization(at.name, at.input(0), at.output)
 
 
+def _neg(at: OperatorReader) -> Operator:
+    source, output = _quantizations(at)
+    if source.zero_point or output.zero_point or source.scale != output.scale:
+        raise at.refuse(
+            "of int8 with unlike scales or a zero point other than 0, which LiteRT's kernel ignores"
+        )
+    return Neg(at.name, at.input(0), at.output)
+
+
 READERS: dict[str, Read] = {
     "ABS": _scaled(Abs),
     "ELU": _scaled(Elu),
@@ -186,6 +195,7 @@ READERS: dict[str, Read] = {
     "LOG": _scaled(Log),
     "LOGISTIC": _logistic,
     "LOG_SOFTMAX": _log_softmax,
+    "NEG": _neg,
     "RELU": _scaled(Relu, DType.INT16),
     "RELU6": _relu6,
     "RELU_N1_TO_1": _relu_n1_to_1,

@@ -221,6 +221,11 @@ def log(source: Quantization, output: Quantization) -> Table:
     return _populate(source, output, lambda x: np.float32(math.log(x)) if x > 0 else least)
 
 
+def neg() -> Table:
+    """-x of zero points of 0; -128 stays (LiteRT's `neg.cc`; TFLM has no int8)."""
+    return np.negative(np.arange(256).astype(np.uint8).view(np.int8))
+
+
 def gelu(source: Quantization, output: Quantization, *, approximate: bool) -> Table:
     """x times the normal distribution, in float32 (LiteRT's `reference/gelu.h`).
 

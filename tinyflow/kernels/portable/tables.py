@@ -8,7 +8,7 @@ from __future__ import annotations
 from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator
-from tinyflow.ir.plain import Exp, Gelu, Log
+from tinyflow.ir.plain import Exp, Gelu, Log, Neg
 from tinyflow.ir.quantization import Quantization, quantize_multiplier
 from tinyflow.ir.tables import (
     Abs,
@@ -86,6 +86,11 @@ def exp(op: Exp, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
 def log(op: Log, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """LOG: int8, by a table with LiteRT's arithmetic."""
     return _lookup(op, graph, lookup.log(*_quantizations(op, graph)))
+
+
+def neg(op: Neg, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """NEG: int8 of one scale and zero points of 0, by a table with LiteRT's arithmetic."""
+    return _lookup(op, graph, lookup.neg())
 
 
 def gelu(op: Gelu, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
@@ -167,6 +172,7 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     Log: (log,),
     LogSoftmax: (log_softmax,),
     Logistic: (logistic,),
+    Neg: (neg,),
     Relu: (relu,),
     Relu6: (relu6,),
     ReluN1To1: (relu_n1_to_1,),
