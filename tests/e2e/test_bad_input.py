@@ -283,7 +283,6 @@ MODELS: dict[str, tuple[int, Callable[[TfliteBuilder], tuple[int, int]], tuple[s
         ("CONV_2D layer 'conv_1': grouped convolution (6 input channels, filters of 4)",),
     ),
     "uint8": (4, lambda b: conv(b, dtype="uint8"), ("'tensor_0' is uint8, expected int8",)),
-    "int16": (4, lambda b: conv(b, dtype="int16"), ("'tensor_0' is int16, expected int8",)),
     "computed weights": (4, lambda b: conv(b, computed=True), ("the weights 'tensor_1' are",)),
     "weight zero point": (4, lambda b: conv(b, weight_zero=3), ("zero point other than 0",)),
     "variable": (4, variable, ("the model's input 'tensor_0' is a variable",)),

@@ -23,7 +23,7 @@ from tinyflow.timing.calibration import (
     remember,
 )
 from tinyflow.timing.model import SectionTiming, Split, timing_of
-from tinyflow.timing.validation import ErrorBar
+from tinyflow.timing.validation import ErrorBar, error_bar
 
 BOARD, OTHER = load_board("stm32l4r5"), load_board("stm32f746")
 
@@ -157,7 +157,9 @@ def test_show_and_forget(tinyflow: CommandLine) -> None:
     data = tinyflow("calibrate", "--show", "--json").json
     assert [each["used"] for each in data["measurements"]] == [True, False]
     assert data["calibrations"][BOARD.id]["factor"] == pytest.approx(1.04)
-    assert data["calibrations"][BOARD.id]["error_percent"] == 8
+    assert data["calibrations"][BOARD.id]["error_percent"] == math.ceil(
+        error_bar(BOARD).percent / 2
+    )
     outcome = tinyflow("calibrate", "--forget", BOARD.id, "--json")
     assert outcome.json == {"board": BOARD.id, "forgotten": 2}
     assert tinyflow("calibrate", "--show", "--json").json["calibrations"] == {}
