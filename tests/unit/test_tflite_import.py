@@ -188,3 +188,12 @@ def test_a_mutated_file_is_read_or_refused(data: st.DataObject) -> None:
         _read(bytes(content))
     except TinyflowError as error:
         assert "net.tflite" in error.message
+
+
+@pytest.mark.parametrize("kind", ["LEAKY_RELU", "ABS", "QUANTIZE"])
+def test_a_scale_of_zero(kind: str) -> None:
+    b = TfliteBuilder()
+    x, y = b.tensor((1, 4), scale=0.1), b.tensor((1, 4), scale=0.0, name="nothing")
+    b.operator(kind, [x], [y])
+    with pytest.raises(InputError, match="tensor 'nothing' has a scale that is not a positive"):
+        _read(b.build([x], [y]))

@@ -24,7 +24,7 @@ from tinyflow.ir.plain import is_float
 from tinyflow.ir.quantization import Quantization
 from tinyflow.ir.state import AssignVariable, ReadVariable, SequenceLstm, Svdf
 from tinyflow.ir.types import DType
-from tinyflow.ir.verify import MAX_ELEMENTS, verify
+from tinyflow.ir.verify import MAX_ELEMENTS, MIN_SCALE, verify
 
 _DTYPES: dict[int, DType] = {
     schema.TensorType.INT4: DType.INT4,
@@ -211,6 +211,11 @@ class _Importer:
         if parameters is None or parameters.scale is None or len(parameters.scale) == 0:
             return None
         scales = tuple(float(np.float32(scale)) for scale in parameters.scale)
+        # `verify` has this rule, too; the operators' readers divide by scales before it runs.
+        if any(not MIN_SCALE <= scale < float("inf") for scale in scales):
+            raise InputError(
+                f"{self.path}: tensor {text(raw.name)!r} has a scale that is not a positive number"
+            )
         raw_points = parameters.zeroPoint
         points = [0] * len(scales) if raw_points is None else [int(point) for point in raw_points]
         if len(points) == 1 and len(scales) > 1:
