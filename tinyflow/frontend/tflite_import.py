@@ -24,7 +24,7 @@ from tinyflow.ir.plain import is_float
 from tinyflow.ir.quantization import Quantization
 from tinyflow.ir.state import AssignVariable, ReadVariable, SequenceLstm, Svdf
 from tinyflow.ir.types import DType
-from tinyflow.ir.verify import MAX_ELEMENTS, MIN_SCALE, verify
+from tinyflow.ir.verify import MAX_ELEMENTS, are_scales, verify
 
 _DTYPES: dict[int, DType] = {
     schema.TensorType.INT4: DType.INT4,
@@ -212,7 +212,7 @@ class _Importer:
             return None
         scales = tuple(float(np.float32(scale)) for scale in parameters.scale)
         # `verify` has this rule, too; the operators' readers divide by scales before it runs.
-        if any(not MIN_SCALE <= scale < float("inf") for scale in scales):
+        if not are_scales(scales):
             raise InputError(
                 f"{self.path}: tensor {text(raw.name)!r} has a scale that is not a positive number"
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tinyflow.errors import InputError
 from tinyflow.ir import elementwise, movement, plain, state, tables, windows
 from tinyflow.ir.checks import Rule, expect, fail, rank_of
@@ -60,6 +62,11 @@ def _check_dataflow(graph: Graph) -> None:
             raise InputError(f"output {graph.tensors[index].name!r} is never written")
 
 
+def are_scales(scales: Iterable[float]) -> bool:
+    """Whether all are numbers that a tensor may be scaled by: finite, and not below MIN_SCALE."""
+    return all(MIN_SCALE <= scale < float("inf") for scale in scales)
+
+
 def _check_tensor(tensor: Tensor) -> None:
     if any(extent < 1 for extent in tensor.shape):
         raise InputError(f"tensor {tensor.name!r} has the shape {list(tensor.shape)}: not static")
@@ -73,7 +80,7 @@ def _check_tensor(tensor: Tensor) -> None:
     quantization = tensor.quantization
     if quantization is None:
         return
-    if any(not MIN_SCALE <= scale < float("inf") for scale in quantization.scales):
+    if not are_scales(quantization.scales):
         raise InputError(f"tensor {tensor.name!r} has a scale that is not a positive number")
     low, high = _ZERO_POINTS.get(tensor.dtype, (-(2**31), 2**31 - 1))
     if any(not low <= point <= high for point in quantization.zero_points):
