@@ -111,6 +111,7 @@ def generate_model(
         f"{name}_weights.c": render("model/weights.c.j2", **common, arrays=arrays, total=total),
     }
     files |= _portable_sources(kernels)
+    files |= _generated_sources(kernels)
     if uses_cmsis:
         files |= _cmsis_sources(cmsis, kernels)
     if emit_tflite_array:
@@ -255,6 +256,17 @@ def _portable_sources(kernels: list[Kernel]) -> dict[str, bytes]:
     if own:
         files.add("tf_requantize.h")
     return {f"kernels/{file}": (FIRMWARE / "kernels" / file).read_bytes() for file in sorted(files)}
+
+
+def _generated_sources(kernels: list[Kernel]) -> dict[str, str]:
+    """The files of the kernels' variants, each written once."""
+    sources = {source.file: source for kernel in kernels for source in kernel.sources}
+    return {
+        f"kernels/{file}": render(
+            f"kernels/{source.template}", file=file, **dict(source.parameters)
+        )
+        for file, source in sorted(sources.items())
+    }
 
 
 def _cmsis_sources(cmsis: CmsisNN, kernels: list[Kernel]) -> dict[str, bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -32,6 +32,39 @@ class Constant:
         return int(self.values.nbytes)
 
 
+@dataclass(frozen=True)
+class Source:
+    """A C or assembly file that is generated for a variant of a kernel.
+
+    Layers whose kernels name the same file share it, so the name tells every parameter.
+
+    Attributes:
+        file: its name in the model's `kernels/`, such as `tf_tile_2x4_u8.S`.
+        template: under `templates/kernels`.
+        parameters: what the template needs: numbers, flags and names of tinyflow's own.
+    """
+
+    file: str
+    template: str
+    parameters: tuple[tuple[str, int | str | bool], ...] = ()
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """How the output may lie in the memory of an input that dies with this operator.
+
+    Attributes:
+        field: the operator's field that names the input.
+        lead: the output must begin at least so many bytes before the input; negative where the
+            output may begin behind the input's start.
+        exact: only the very same start is right, and `lead` is 0.
+    """
+
+    field: str
+    lead: int = 0
+    exact: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Kernel:
     """A kernel chosen for one operator.
@@ -49,6 +82,12 @@ class Kernel:
         header: for tinyflow's own kernels, the header that declares the function.
         file: its C file without `tf_` and `.c`, where that is not named as the template.
         needs: further files of `firmware/kernels` that its C needs.
+        sources: files that are generated for this variant.
+        overlaps: where the output may lie in an input's memory.
+        variant: what tells it from other kernels of the same function, as reports show it:
+            "2x4, unrolled by 8"; empty where there is but one.
+        work: what its cycles are linear in, by name: iterations of its loops, with "calls" for
+            what is paid once; empty where its cost is not predicted.
     """
 
     operator: Operator
@@ -63,6 +102,10 @@ class Kernel:
     header: str = "tf_kernels.h"
     file: str | None = None
     needs: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+    overlaps: tuple[Overlap, ...] = ()
+    variant: str = ""
+    work: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def source(self) -> str:
@@ -72,6 +115,8 @@ class Kernel:
 
 #: Makes the kernel of an operator, or None where it is not legal or not at hand.
 Maker = Callable[[Any, Graph, Board, CmsisNN], Kernel | None]
+#: Makes all variants of a kernel that are legal for an operator on a board; none where none is.
+VariantMaker = Callable[[Any, Graph, Board], Iterator[Kernel]]
 
 
 def nhwc(tensor: Tensor) -> tuple[int, int, int, int]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy.typing as npt
 
 from tinyflow.boards import Board
-from tinyflow.codegen.render import render
+from tinyflow.codegen.render import render, write_folder
 from tinyflow.emulate.engine import CpuFault, Engine
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
@@ -117,7 +117,7 @@ class MeasuredCall:
     """What a call did.
 
     Attributes:
-        timing: its modelled timing: one section, the overhead.
+        timing: its modelled timing: the overhead, and the layers that were named.
         counts: what the timing was made from.
         result: r0 at its return.
         memory: content of the objects that were asked for, by symbol.
@@ -164,7 +164,7 @@ def measure_code(
 
 
 def compile_code(
-    sources: Mapping[str, str],
+    sources: Mapping[str, str | bytes],
     board: Board,
     *,
     flags: Sequence[str] = ("-O2",),
@@ -176,8 +176,7 @@ def compile_code(
     """
     with tempfile.TemporaryDirectory(prefix="tinyflow-") as name:
         folder = Path(name)
-        for file, text in sources.items():
-            (folder / file).write_text(text, encoding="utf-8")
+        write_folder(folder, sources)
         script = render("timing/code.ld.j2", board=board, back=_RETURN)
         (folder / "code.ld").write_text(script, encoding="utf-8")
         elf = folder / "code.elf"
@@ -186,7 +185,7 @@ def compile_code(
             *([f"-mfpu={board.fpu}"] if board.fpu else []),
             "-std=c11", "-ffreestanding", *flags,
             "-nostdlib", "-Wl,-Tcode.ld", "-Wl,--no-warn-rwx-segments",
-            *(file for file in sources if not file.endswith(".h")),
+            *(file for file in sources if file.endswith((".c", ".S"))),
             *(f"-l{library}" for library in libraries), "-o", elf.name,
         ]  # fmt: skip
         try:
@@ -199,17 +198,32 @@ def compile_code(
 
 
 def call_function(
-    image: Image, board: Board, call: Call, *, read: Sequence[str] = (), warm: bool = False
+    image: Image,
+    board: Board,
+    call: Call,
+    *,
+    read: Sequence[str] = (),
+    warm: bool = False,
+    layers: Sequence[str] = (),
 ) -> MeasuredCall:
-    """Call a function of an image that `compile_code` made. See `measure_code`."""
+    """Call a function of an image that `compile_code` made. See `measure_code`.
+
+    `layers` names functions that each begin a section of the timing.
+    """
     calls = 2 if warm else 1
     expected = _run(image, board, call, read, calls=calls)
     found = _run(image, board, call, read, calls=calls, spans=watched(board))
     if (expected.result, expected.memory) != (found.result, found.memory):
         raise _disturbed(call.entry)
     assert found.trace is not None
-    counts = count(found.trace, board, [], warm_up=found.warm_up)
+    addresses = [_symbol(image, layer)[0] for layer in layers]
+    counts = count(found.trace, board, addresses, warm_up=found.warm_up)
     return MeasuredCall(predict(counts, board), counts, found.result, found.memory)
+
+
+def result_of(image: Image, board: Board, call: Call, read: Sequence[str]) -> dict[str, bytes]:
+    """Call a function without timing it; gives the content of the objects named by `read`."""
+    return _run(image, board, call, read, calls=1).memory
 
 
 @dataclass(frozen=True)

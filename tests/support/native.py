@@ -1,0 +1,61 @@
+"""Every variant of the native kernels, compared with the oracle on one operator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tinyflow.boards import Board
+from tinyflow.emulate.oracle import Oracle
+from tinyflow.frontend.tflite_import import import_model
+from tinyflow.kernels.base import Kernel
+from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
+from tinyflow.kernels.native.registry import native_kernels
+from tinyflow.trial import Trial
+
+
+def check_variants(content: bytes, board: Board, vectors: int = 3, seed: int = 0) -> list[Kernel]:
+    """Run a model of one operator with each of its native kernels.
+
+    Args:
+        content: a `.tflite` with one operator.
+        board: where it runs.
+        vectors: random inputs over the whole range of their type; two more hold its least and
+            its greatest value.
+        seed: of those inputs.
+
+    Returns:
+        The kernels that were tried.
+
+    Raises:
+        AssertionError: a byte differs from the oracle's; names the variant.
+    """
+    graph = import_model(content, Path("operator.tflite"), name="net")
+    (operator,) = graph.operators
+    oracle, rng = Oracle(content), np.random.default_rng(seed)
+    samples = []
+    for turn in range(vectors + 2):
+        sample = []
+        for tensor in graph.input_tensors():
+            info = np.iinfo(tensor.dtype.numpy)
+            low, high = ((info.min, info.min), (info.max, info.max), (info.min, info.max))[
+                min(turn, 2)
+            ]
+            sample.append(
+                rng.integers(low, high, tensor.shape, endpoint=True).astype(tensor.dtype.numpy)
+            )
+        samples.append((sample, oracle.run(*sample)))
+    kernels = list(native_kernels(operator, graph, board))
+    cmsis = find_cmsis_nn()
+    for kernel in kernels:
+        trial = Trial(graph, [kernel], board, cmsis)
+        for sample, expected in samples:
+            for found, right in zip(trial.run(*sample), expected, strict=True):
+                wrong = np.flatnonzero(found.ravel() != right.ravel())
+                assert not wrong.size, (
+                    f"{kernel.function} ({kernel.variant}): {wrong.size} of {right.size} elements "
+                    f"differ, first {wrong[0]}: {found.ravel()[wrong[0]]} for "
+                    f"{right.ravel()[wrong[0]]}"
+                )
+    return kernels

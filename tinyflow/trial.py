@@ -1,0 +1,85 @@
+"""A graph with kernels of one's own choice, tried in the simulator without a firmware around it.
+
+A trial compiles the model's library alone and calls it. It is how kernels are tested one by one,
+and how their cost is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tinyflow.boards import Board
+from tinyflow.codegen.model import ModelCode, generate_model
+from tinyflow.ir.graph import Graph
+from tinyflow.kernels.base import Kernel
+from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.plan.memory import plan_memory
+from tinyflow.request import Array
+from tinyflow.timing.measure import Call, call_function, compile_code, result_of
+from tinyflow.timing.model import Timing
+
+#: What the arena holds before an inference: a kernel must not count on zeros.
+_FILL = b"\x5a"
+_FLAGS = ("-O2", "-fbuiltin", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-I.", "-Ikernels")
+_CMSIS_FLAGS = ("-O2", "-fbuiltin", "-w", "-I.", "-Ikernels", "-Icmsis_nn/Include")
+
+
+class Trial:
+    """A compiled graph, ready to run.
+
+    Attributes:
+        code: the model's library as text.
+    """
+
+    def __init__(
+        self, graph: Graph, kernels: Sequence[Kernel], board: Board, cmsis: CmsisNN
+    ) -> None:
+        """Plan, generate and compile.
+
+        Raises:
+            BuildError: the compiler refused the code.
+        """
+        self._graph, self._board = graph, board
+        self._plan = plan_memory(graph, kernels)
+        self.code: ModelCode = generate_model(graph, self._plan, cmsis, b"")
+        uses_cmsis = any(kernel.library == "CMSIS-NN" for kernel in kernels)
+        self._image = compile_code(
+            self.code.files,
+            board,
+            flags=_CMSIS_FLAGS if uses_cmsis else _FLAGS,
+            libraries=("c", "gcc"),
+        )
+
+    def run(self, *inputs: Array) -> tuple[Array, ...]:
+        """One inference: an array for each input of the graph gives one for each output."""
+        memory = result_of(self._image, self._board, self._call(inputs), [self._arena])
+        return tuple(
+            np.frombuffer(memory[self._arena], tensor.dtype.numpy, tensor.elements, offset)
+            .reshape(tensor.shape)
+            .copy()
+            for tensor, offset in zip(
+                self._graph.output_tensors(), self._offsets(self._graph.outputs), strict=True
+            )
+        )
+
+    def time(self, *inputs: Array, warm: bool = True) -> Timing:
+        """The modelled timing of an inference, layer by layer; `warm` finds the caches filled."""
+        layers = [layer.function for layer in self.code.layers]
+        call = self._call(inputs)
+        return call_function(self._image, self._board, call, warm=warm, layers=layers).timing
+
+    @property
+    def _arena(self) -> str:
+        return f"{self.code.name}_arena"
+
+    def _offsets(self, tensors: Sequence[int]) -> list[int]:
+        return [self._plan.tensors[index] for index in tensors]
+
+    def _call(self, inputs: Sequence[Array]) -> Call:
+        arena = bytearray(_FILL * self._plan.arena_size)
+        for values, offset in zip(inputs, self._offsets(self._graph.inputs), strict=True):
+            content = values.tobytes()
+            arena[offset : offset + len(content)] = content
+        return Call(f"{self.code.name}_invoke", memory={self._arena: bytes(arena)})
