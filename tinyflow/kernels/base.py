@@ -65,6 +65,31 @@ class Overlap:
     exact: bool = False
 
 
+@dataclass(frozen=True)
+class RowForm:
+    """How a kernel computes one row of its output from rows of its inputs.
+
+    Output row `y` needs of each input the rows `y * stride - pad + k * dilation` for k from 0 to
+    `height - 1`. They need not lie behind each other in memory, and those outside of the input
+    are given as NULL: what padding means is the kernel's own affair.
+
+    Attributes:
+        template: under `templates/model/layers`; renders C statements. Beside the kernel's
+            context, constants and scratch it finds in `rows`, by the operator's field, the name
+            of an array of pointers to the rows, and in `output` the pointer to the output's row.
+        height: rows of an input that one row of the output needs.
+        stride: rows of the input for each row of the output.
+        dilation: distance of the rows.
+        pad: rows above the input.
+    """
+
+    template: str
+    height: int = 1
+    stride: int = 1
+    dilation: int = 1
+    pad: int = 0
+
+
 @dataclass(frozen=True, eq=False)
 class Kernel:
     """A kernel chosen for one operator.
@@ -84,6 +109,7 @@ class Kernel:
         needs: further files of `firmware/kernels` that its C needs.
         sources: files that are generated for this variant.
         overlaps: where the output may lie in an input's memory.
+        row_form: how it computes one row, None where it cannot.
         variant: what tells it from other kernels of the same function, as reports show it:
             "2x4, unrolled by 8"; empty where there is but one.
         work: what its cycles are linear in, by name: iterations of its loops, with "calls" for
@@ -104,6 +130,7 @@ class Kernel:
     needs: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     overlaps: tuple[Overlap, ...] = ()
+    row_form: RowForm | None = None
     variant: str = ""
     work: Mapping[str, int] = field(default_factory=dict)
 
