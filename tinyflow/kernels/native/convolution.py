@@ -89,17 +89,18 @@ def _tiles(matrix: _Matrix) -> Iterator[_Tile]:
             yield _Tile(unroll, padded, packed)
 
 
-def _source(tile: _Tile, matrix: _Matrix, pixels: int) -> Source:
+def _source(tile: _Tile, matrix: _Matrix, pixels: int, board: Board) -> Source:
     """The assembly of a tile for so many pixels."""
     how, odd = matrix.how, bool(matrix.channels % 2)
-    name = f"tf_conv_2x{pixels}_u{tile.unroll}"
+    schedule = "m7" if board.core == "cortex-m7" and pixels == PIXELS else "m4"
+    name = f"tf_conv_2x{pixels}_{schedule}_u{tile.unroll}"
     name += "_once" * tile.once + "_packed" * tile.packed + "_odd" * odd
     name += "_signed" * how.signed
     if how.clamped:
         name += "_clamp" + f"_{how.low}_{how.high}".replace("-", "m")
     return Source(
         f"{name}.S",
-        "conv/tile_m4.S.j2",
+        f"conv/tile_{schedule}.S.j2",
         (
             ("pixels", pixels),
             ("unroll", tile.unroll),
@@ -163,7 +164,7 @@ def pointwise(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     count = source.elements // depth
     for tile in _tiles(matrix):
         sizes = [size for size in (PIXELS * (count >= PIXELS), count % PIXELS) if size]
-        sources = {size: _source(tile, matrix, size) for size in sizes}
+        sources = {size: _source(tile, matrix, size, board) for size in sizes}
         functions = {size: made.file.removesuffix(".S") for size, made in sources.items()}
         values = packing.stream(
             matrix.weights, matrix.bias, matrix.how, steps=tile.steps, packed=tile.packed
@@ -194,7 +195,7 @@ def pointwise(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
                     f"biases, weights and requantisation of {matrix.channels} x {depth}",
                 ),
             ),
-            scratch=4 * PIXELS * tile.steps,
+            scratch=4 * PIXELS * tile.steps + 8 * (board.core == "cortex-m7"),
             macs=output.elements * depth,
             header="tf_native_conv.h",
             file="native_conv",
