@@ -26,7 +26,7 @@ from tinyflow.ir.tables import (
     Tanh,
 )
 from tinyflow.kernels import lookup
-from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
+from tinyflow.kernels.base import Constant, Kernel, Maker, Overlap, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.scaling import softmax_parameters
 
@@ -117,6 +117,7 @@ def _lookup(op: Function, graph: Graph, table: lookup.Table) -> Kernel:
         {"elements": output_of(graph, op).elements},
         constants=(Constant("table", "int8_t", table, "output by the input's byte [256]"),),
         header=_HEADER,
+        overlaps=(Overlap("input"),),
     )
 
 
