@@ -7,10 +7,12 @@ from pathlib import Path
 
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.verify import verify
+from tinyflow.passes.activations import fuse_activations
 from tinyflow.passes.duplicates import share_duplicates
 from tinyflow.passes.identities import reshape_identities
 from tinyflow.passes.islands import tabulate_islands
 from tinyflow.passes.reshapes import bypass_reshapes
+from tinyflow.passes.tables import merge_tables
 from tinyflow.passes.unread import drop_unread
 
 #: In the order they run; each gives the same object where it finds nothing to do.
@@ -19,6 +21,8 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     share_duplicates,
     reshape_identities,
     bypass_reshapes,
+    fuse_activations,
+    merge_tables,
 )
 
 
