@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from tests.support.tflite_builder import TfliteBuilder
-from tinyflow.boards import load_board
+from tinyflow.boards import Board, load_board
 from tinyflow.emulate.oracle import Oracle
 from tinyflow.frontend.tflite_import import import_model
-from tinyflow.ir.graph import Graph
+from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.kernels.select import select_kernels
 from tinyflow.passes import optimise
+from tinyflow.request import Array
 from tinyflow.trial import Trial
 
 PATH = Path("net.tflite")
@@ -35,24 +36,20 @@ def optimised(content: bytes) -> Graph:
     return optimise(import_model(content, PATH, name="net"), content, PATH)
 
 
-def check_exact(content: bytes, *, board: str = "stm32f407", vectors: int = 4) -> Graph:
-    """Compare the optimised graph on a board with the oracle, byte for byte.
+def check_exact(content: bytes, board: Board | None = None, *, vectors: int = 4) -> Graph:
+    """Compare the optimised graph on a board, an M4 by default, with the oracle, byte for byte.
 
     The first inputs are all the least, the next all the greatest value, the others random.
 
     Returns:
         The optimised graph.
     """
-    graph, chosen = optimised(content), load_board(board)
+    graph, chosen = optimised(content), board or load_board("stm32f407")
     cmsis = find_cmsis_nn()
     trial = Trial(graph, select_kernels(graph, chosen, cmsis), chosen, cmsis)
     oracle, rng = Oracle(content), np.random.default_rng(0)
     for turn in range(vectors):
-        low, high = ((-128, -128), (127, 127), (-128, 127))[min(turn, 2)]
-        sample = [
-            rng.integers(low, high, tensor.shape, endpoint=True).astype(np.int8)
-            for tensor in graph.input_tensors()
-        ]
+        sample = [_values(tensor, turn, rng) for tensor in graph.input_tensors()]
         outputs = zip(trial.run(*sample), oracle.run(*sample), strict=True)
         for position, (found, due) in enumerate(outputs):
             assert np.array_equal(found, due), (
@@ -60,6 +57,12 @@ def check_exact(content: bytes, *, board: str = "stm32f407", vectors: int = 4) -
                 f"{np.count_nonzero(found != due)} of {due.size} elements differ"
             )
     return graph
+
+
+def _values(tensor: Tensor, turn: int, rng: np.random.Generator) -> Array:
+    info = np.iinfo(tensor.dtype.numpy)
+    low, high = ((info.min, info.min), (info.max, info.max), (info.min, info.max))[min(turn, 2)]
+    return rng.integers(low, high, tensor.shape, endpoint=True).astype(tensor.dtype.numpy)
 
 
 def titles(graph: Graph) -> list[str]:

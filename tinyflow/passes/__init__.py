@@ -11,6 +11,7 @@ from tinyflow.passes.activations import fuse_activations
 from tinyflow.passes.duplicates import share_duplicates
 from tinyflow.passes.identities import reshape_identities
 from tinyflow.passes.islands import tabulate_islands
+from tinyflow.passes.padding import fold_padding
 from tinyflow.passes.reshapes import bypass_reshapes
 from tinyflow.passes.tables import merge_tables
 from tinyflow.passes.unread import drop_unread
@@ -23,6 +24,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     bypass_reshapes,
     fuse_activations,
     merge_tables,
+    fold_padding,
 )
 
 
