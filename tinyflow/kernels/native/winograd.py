@@ -259,19 +259,31 @@ def _kernel(
 def _sources(side: int, pairs: int, how: Requantisation, loads: str) -> dict[str, Source]:
     """The generated functions by what they are for."""
     unroll = next(unroll for unroll in _UNROLLS if pairs % unroll == 0)
-    gemm = {"unroll": unroll, "looped": pairs != unroll, "loads": loads}
-    end = {"signed": how.signed, "clamped": how.clamped, "low": how.low, "high": how.high}
+    looped = pairs != unroll
     clamp = f"_{how.low}_{how.high}".replace("-", "m") if how.clamped else ""
 
-    def made(stage: str, suffix: str, parameters: dict[str, int | str | bool]) -> Source:
+    def made(stage: str, suffix: str = "", **parameters: int | str | bool) -> Source:
         file = f"tf_winograd_{stage}_{side}{suffix}.S"
-        return Source(file, f"winograd/{stage}.S.j2", (("side", side), *sorted(parameters.items())))
+        return Source(file, f"winograd/{stage}.S.j2", (("side", side), *parameters.items()))
 
     return {
-        "input": made("input", "", {}),
-        "weights": made("weights", "", {}),
-        "gemm": made("gemm", f"_u{unroll}{'' if pairs != unroll else '_once'}_{loads}", {**gemm}),
-        "output": made("output", f"{'_signed' if how.signed else ''}{clamp}", {**end}),
+        "input": made("input"),
+        "weights": made("weights"),
+        "gemm": made(
+            "gemm",
+            f"_u{unroll}{'' if looped else '_once'}_{loads}",
+            unroll=unroll,
+            looped=looped,
+            loads=loads,
+        ),
+        "output": made(
+            "output",
+            f"{'_signed' if how.signed else ''}{clamp}",
+            signed=how.signed,
+            clamped=how.clamped,
+            low=how.low,
+            high=how.high,
+        ),
     }
 
 
