@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator
 from tinyflow.kernels.base import Kernel, VariantMaker
+from tinyflow.kernels.native import fully_connected
 
 #: One module a family; each gives its makers by operator as `VARIANTS`.
-NATIVE: tuple[dict[type[Operator], tuple[VariantMaker, ...]], ...] = ()
+NATIVE: tuple[Mapping[type[Operator], tuple[VariantMaker, ...]], ...] = (
+    fully_connected.VARIANTS,
+)
 
 
 def native_kernels(operator: Operator, graph: Graph, board: Board) -> Iterator[Kernel]:
