@@ -74,7 +74,8 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
     quantised = quantise(request, cache, progress)
     imported = import_model(quantised.tflite, request.model, name=name)
     graph = optimise(imported, quantised.tflite, request.model)
-    plan = plan_memory(graph, select_kernels(graph, request.board, cmsis))
+    kernels = select_kernels(graph, request.board, cmsis, kernels=request.kernels)
+    plan = plan_memory(graph, kernels)
     code = generate_model(
         graph, plan, cmsis, quantised.tflite, emit_tflite_array=request.emit_tflite_array
     )
