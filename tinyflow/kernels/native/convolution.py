@@ -83,7 +83,7 @@ class _Layer:
 
     @property
     def depth(self) -> int:
-        return self.weights.shape[3]
+        return int(self.weights.shape[3])
 
     @property
     def macs(self) -> int:
@@ -145,7 +145,7 @@ def _layer(op: Conv2D, graph: Graph, board: Board) -> _Layer | None:
     if how is None:
         return None
     values = weights.values.astype(np.int8)
-    bias = None if op.bias is None else graph.tensors[op.bias].values
+    bias = None if op.bias is None else graph.tensors[op.bias].values.astype(np.int32)
     return _Layer(
         op=op,
         board=board,
