@@ -50,7 +50,7 @@ from tinyflow.kernels.native.requantise import Requantisation, requantisation
 from tinyflow.kernels.scaling import accumulator_multipliers
 
 #: Lines that the columns have room for. Few of them need little scratch, many are moved less.
-HEIGHTS = (4, 8, 16)
+HEIGHTS = (4, 8, 15)
 #: The greatest shift to the right of the wide form: 2**29 is then still beyond any output.
 _MOST_RIGHT = 20
 _CHANNELS = 4
@@ -214,6 +214,7 @@ def _kernel(
     tiles = (inner.output + 1) // 4
     words_of_tile = 2 * inner.stride
     rest = inner.output % 4
+    span = tiles * words_of_tile * 16 * height
     # What a window looks at beyond the gathered columns belongs to outputs that are not stored.
     seen = tiles * words_of_tile + 1 + (inner.stride if rest in (1, 2) else 0)
     pitch, line_pitch, output_pitch, output_line_pitch = layer.pitches
@@ -245,11 +246,14 @@ def _kernel(
             "output": {
                 "zero_point": scaling.zero_point,
                 "pitch": output_pitch,
-                "line_pitch": output_line_pitch,
+                "span": span,
                 "lines": strip,
-                "span": tiles * words_of_tile * 16 * height,
                 "rest": rest,
-                "step": 4 * outer.stride,
+                "back": 4 * outer.stride - span,
+                # The last output of a tile is stored when the next begins.
+                "forward": output_line_pitch - (4 * tiles - 2 * (rest == 3)) * output_pitch,
+                "channels": layer.multiplier,
+                "plane": 4 * height if layer.multiplier == 1 else 0,
             },
             "walk": {
                 "height": height,
@@ -262,6 +266,7 @@ def _kernel(
                 "pad": outer.pad,
                 "input_lines": outer.size,
                 "output_lines": outer.output,
+                "output_line_pitch": output_line_pitch,
             },
         },
         constants=(constants,),
@@ -292,7 +297,7 @@ def _line_of_columns(inner: _Axis) -> dict[str, int]:
     front, head = divmod(inner.pad, 2)
     words, tail = head + (inner.used - head) // 2, (inner.used - head) % 2
     back = -(-inner.needed // 2) - front - words - tail
-    return {"front": front, "head": head, "words": words, "tail": tail, "back": back}
+    return {"front": front, "words": words, "head": head, "tail": tail, "back": back}
 
 
 def _in_place(layer: _Layer, strip: int) -> bool:
