@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import TensorId
-from tinyflow.kernels.base import Kernel
-from tinyflow.plan.allocator import Block, aligned, allocate
+from tinyflow.kernels.base import Kernel, Overlap
+from tinyflow.plan.allocator import Block, Sharing, aligned, allocate
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class MemoryPlan:
         tensors: offset of each tensor that is neither constant nor a state.
         scratch: offset of each kernel's scratch, None where it needs none.
         arena_size: bytes.
-        lower_bound: bytes that no plan of this order without in-place kernels can go below.
+        lower_bound: bytes that no arena for this order of layers can go below.
         states: offset of each state in the memory that is kept between inferences.
         state_size: bytes of that memory.
     """
@@ -33,9 +33,18 @@ class MemoryPlan:
     states: Mapping[TensorId, int]
     state_size: int
 
+    @property
+    def is_optimal(self) -> bool:
+        """Whether the arena is proved to be as small as this order of layers allows."""
+        return self.arena_size == self.lower_bound
+
 
 def plan_memory(graph: Graph, kernels: Sequence[Kernel]) -> MemoryPlan:
-    """Place every activation and scratch buffer of the graph in one arena, and its states."""
+    """Place every activation and scratch buffer of the graph in one arena, and its states.
+
+    An output lies in the memory of an input where the kernel allows it (`Kernel.overlaps`) and
+    nobody reads that input afterwards; so an inference may write over the model's inputs.
+    """
     storage = _storage(graph, kernels)
     blocks, owners = _activation_blocks(graph, kernels, storage)
     scratch_index: list[int | None] = []
@@ -43,7 +52,8 @@ def plan_memory(graph: Graph, kernels: Sequence[Kernel]) -> MemoryPlan:
         scratch_index.append(len(blocks) if kernel.scratch else None)
         if kernel.scratch:
             blocks.append(Block(f"scratch of {kernel.operator.name}", kernel.scratch, step, step))
-    allocation = allocate(blocks)
+    sharings = list(_sharings(graph, kernels, storage, owners, blocks))
+    allocation = allocate(blocks, sharings)
     states, state_size = _states(graph)
     return MemoryPlan(
         kernels=tuple(kernels),
@@ -52,7 +62,7 @@ def plan_memory(graph: Graph, kernels: Sequence[Kernel]) -> MemoryPlan:
             None if index is None else allocation.offsets[index] for index in scratch_index
         ),
         arena_size=max(allocation.size, 1),
-        lower_bound=allocation.lower_bound,
+        lower_bound=max(allocation.lower_bound, 1),
         states=states,
         state_size=state_size,
     )
@@ -98,3 +108,44 @@ def _activation_blocks(
         for root in first
     ]
     return blocks, {root: position for position, root in enumerate(first)}
+
+
+def _sharings(
+    graph: Graph,
+    kernels: Sequence[Kernel],
+    storage: Mapping[TensorId, TensorId],
+    owners: Mapping[TensorId, int],
+    blocks: Sequence[Block],
+) -> Iterator[Sharing]:
+    """Where an output may overlap an input, for every pair of blocks that meet so."""
+    for step, kernel in enumerate(kernels):
+        outputs = [index for index in kernel.operator.outputs() if index in storage]
+        if kernel.aliases_input or len(outputs) != 1:
+            continue
+        after = owners[storage[outputs[0]]]
+        for root in dict.fromkeys(
+            storage[index] for index in kernel.operator.inputs() if index in storage
+        ):
+            rules = _rules(kernel, storage, root)
+            if rules and blocks[owners[root]].last == step and owners[root] != after:
+                yield Sharing(
+                    owners[root],
+                    after,
+                    lead=max(rule.lead for rule in rules),
+                    exact=any(rule.exact for rule in rules),
+                )
+
+
+def _rules(
+    kernel: Kernel, storage: Mapping[TensorId, TensorId], root: TensorId
+) -> list[Overlap] | None:
+    """The rules for all fields through which a kernel reads a memory; None where one has none."""
+    rules = {rule.field: rule for rule in kernel.overlaps}
+    fields = [
+        field
+        for field in kernel.operator.input_fields
+        if any(storage.get(index) == root for index in kernel.operator.tensors(field))
+    ]
+    if not all(field in rules for field in fields):
+        return None
+    return [rules[field] for field in fields]

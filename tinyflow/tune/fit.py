@@ -64,6 +64,5 @@ def fit_relative(work: Floats, measured: Floats) -> Floats:
         float64 (coefficients,).
     """
     scale = np.maximum(work.max(axis=0), 1.0)
-    return (
-        non_negative_least_squares(work / scale / measured[:, None], np.ones(len(measured))) / scale
-    )
+    relative: Floats = np.divide(work, scale * measured[:, None])
+    return np.divide(non_negative_least_squares(relative, np.ones(len(measured))), scale)

@@ -6,7 +6,7 @@ from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Add, Pad, Softmax
 from tinyflow.ir.quantization import activation_range
-from tinyflow.kernels.base import Kernel, nhwc, output_of
+from tinyflow.kernels.base import Kernel, Overlap, nhwc, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.scaling import ADD_LEFT_SHIFT, add_multipliers, softmax_parameters
 
@@ -21,6 +21,7 @@ def elementwise_add_s8(op: Add, graph: Graph, board: Board, cmsis: CmsisNN) -> K
         library="CMSIS-NN",
         template="cmsis_nn/elementwise_add_s8.c.j2",
         context=add_context(op, graph),
+        overlaps=(Overlap("left"), Overlap("right")),
         work=elementwise_work(output_of(graph, op)),
     )
 
@@ -60,6 +61,7 @@ def softmax_s8(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kerne
         library="CMSIS-NN",
         template="cmsis_nn/softmax_s8.c.j2",
         context=softmax_context(op, graph),
+        overlaps=(Overlap("input"),),
         work=softmax_work(op, graph),
     )
 

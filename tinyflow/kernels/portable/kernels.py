@@ -9,7 +9,7 @@ from tinyflow.errors import UnsupportedError
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Add, Dequantize, Mean, Pad, Quantize, Reshape, Softmax
 from tinyflow.ir.types import DType
-from tinyflow.kernels.base import Kernel, output_of
+from tinyflow.kernels.base import Kernel, Overlap, output_of
 from tinyflow.kernels.cmsis_nn.elementwise import (
     add_context,
     elementwise_work,
@@ -35,6 +35,7 @@ def add_s8(op: Add, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None
         "tinyflow",
         "portable/add_s8.c.j2",
         add_context(op, graph),
+        overlaps=(Overlap("left"), Overlap("right")),
         work=elementwise_work(output_of(graph, op)),
     )
 
@@ -115,6 +116,7 @@ def softmax_s8(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kerne
         "tinyflow",
         "portable/softmax_s8.c.j2",
         softmax_context(op, graph),
+        overlaps=(Overlap("input"),),
         work=softmax_work(op, graph),
     )
 
