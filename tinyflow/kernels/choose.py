@@ -128,10 +128,9 @@ def _option(kernel: Kernel, costs: CostTable | None) -> Option:
         for constant in kernel.constants
     }
     measured = None if costs is None else costs.of(kernel)
-    cost = None if costs is None else costs.cost(kernel)
-    if measured is None:
-        return Option(kernel, cost, pieces, 0)
-    return Option(kernel, cost, pieces | measured.code, measured.layer_bytes)
+    if costs is None or measured is None:
+        return Option(kernel, Cost(0, 0) if kernel.aliases_input else None, pieces, 0)
+    return Option(kernel, costs.cost(kernel), pieces | costs.code(kernel), measured.layer_bytes)
 
 
 def _comparable(options: Sequence[Option]) -> tuple[Option, ...]:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tinyflow.boards import Board
 from tinyflow.cache import ContentHash
-from tinyflow.kernels.base import Kernel
+from tinyflow.kernels.base import Kernel, Source
 
 COSTS = Path(__file__).resolve().parent / "costs"
 
@@ -37,7 +37,8 @@ class KernelCosts(BaseModel):
         digest: of what was measured; another one says that the entry is stale.
         cycles: for each unit of work, by its name.
         instructions: the same of executed instructions.
-        code: bytes in flash of every function that it runs, by symbol.
+        code: bytes in flash, by symbol, of every function that it runs and that is not in a
+            generated file.
         layer_bytes: bytes in flash of what calls it, at most: code and structures.
         points: how many shapes were measured.
         error_percent: how far the prediction is from one of them at most.
@@ -54,6 +55,16 @@ class KernelCosts(BaseModel):
     error_percent: float
 
 
+class SourceSize(BaseModel):
+    """Bytes of code in flash of a generated file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    template: str
+    parameters: dict[str, int | str | bool]
+    bytes: int
+
+
 class CostTable(BaseModel):
     """The kernels' costs on one board.
 
@@ -61,6 +72,7 @@ class CostTable(BaseModel):
         board: what was measured: `board_key`.
         model: the timing model that measured: `tinyflow.tune.digest.model_digest`.
         kernels: by `kernel_name`.
+        sources: generated files that were measured.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -68,20 +80,30 @@ class CostTable(BaseModel):
     board: str
     model: str
     kernels: dict[str, KernelCosts]
+    sources: tuple[SourceSize, ...]
 
     def cost(self, kernel: Kernel) -> Cost | None:
         """The predicted cost; None where the kernel was not measured."""
         costs = self.of(kernel)
-        if kernel.aliases_input:
-            return Cost(0, 0)
         if costs is None or not kernel.work or not costs.cycles.keys() >= kernel.work.keys():
             return None
         return Cost(_dot(costs.cycles, kernel.work), _dot(costs.instructions, kernel.work))
 
-    def code(self, kernel: Kernel) -> Mapping[str, int]:
-        """Bytes of the functions that the kernel runs, by symbol; none where not measured."""
+    def code(self, kernel: Kernel) -> dict[str, int]:
+        """Bytes of the functions and generated files that the kernel runs, by symbol or file."""
         costs = self.of(kernel)
-        return {} if costs is None else costs.code
+        found = {} if costs is None else dict(costs.code)
+        return found | {source.file: self.source_bytes(source) for source in kernel.sources}
+
+    def source_bytes(self, source: Source) -> int:
+        """Bytes of a generated file: those of the most similar one that was measured."""
+        wanted = set(source.parameters)
+        similar = max(
+            (known for known in self.sources if known.template == source.template),
+            key=lambda known: len(wanted & known.parameters.items()),
+            default=None,
+        )
+        return 0 if similar is None else similar.bytes
 
     def of(self, kernel: Kernel) -> KernelCosts | None:
         """The kernel's entry."""
@@ -97,9 +119,18 @@ def _dot(coefficients: Mapping[str, float], work: Mapping[str, int]) -> int:
 
 
 def kernel_name(kernel: Kernel) -> str:
-    """What a table knows a kernel by: function, variant, and the code generated for it."""
-    parts = [kernel.function, kernel.variant, *sorted(source.file for source in kernel.sources)]
-    return " | ".join(part for part in parts if part)
+    """What a table knows a kernel by: its family and its variant."""
+    family = kernel_family(kernel)
+    return f"{family}: {kernel.variant}" if kernel.variant else family
+
+
+def kernel_family(kernel: Kernel) -> str:
+    """What the variants of a kernel have in common: its function, or, where that is generated
+    with them, the template of its call.
+    """
+    if not kernel.sources:
+        return kernel.function
+    return kernel.template.removesuffix(".c.j2")
 
 
 def board_key(board: Board) -> str:

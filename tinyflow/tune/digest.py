@@ -31,7 +31,7 @@ def kernel_digest(kernel: Kernel, cmsis: CmsisNN) -> str:
     """A hash of the code a kernel runs and of its work; not of its constants' values."""
     digest = ContentHash(kernel.function, sorted(kernel.work.items()), kernel.scratch)
     digest.add(*(_text("templates", f"model/layers/{kernel.template}").splitlines()))
-    digest.add(*(_rendered(source) for source in kernel.sources))
+    digest.add(*(source_text(source) for source in kernel.sources))
     if kernel.library == "CMSIS-NN":
         digest.add(cmsis.version)
     elif kernel.library == "tinyflow":
@@ -47,5 +47,6 @@ def _text(folder: str, path: str) -> str:
 
 
 @cache
-def _rendered(source: Source) -> str:
+def source_text(source: Source) -> str:
+    """The text of a generated file."""
     return render(f"kernels/{source.template}", file=source.file, **dict(source.parameters))

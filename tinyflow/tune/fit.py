@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 #: Gradients below this, relative to the largest, do not let a coefficient in.
 _TOLERANCE = 1e-10
+#: What a prior counts beside one measurement.
+_PRIOR_WEIGHT = 0.05
 
 
 def non_negative_least_squares(matrix: Floats, target: Floats) -> Floats:
@@ -53,16 +55,23 @@ def _stay_positive(
         found[~free] = 0.0
 
 
-def fit_relative(work: Floats, measured: Floats) -> Floats:
+def fit_relative(work: Floats, measured: Floats, prior: Floats | None = None) -> Floats:
     """The coefficients, not negative, with the least sum of squared relative errors.
 
     Args:
         work: float64 (measurements, coefficients).
         measured: float64 (measurements,), positive.
+        prior: float64 (coefficients,), what to keep near where the measurements tell little.
 
     Returns:
         float64 (coefficients,).
     """
-    scale = np.maximum(work.max(axis=0), 1.0)
-    relative: Floats = np.divide(work, scale * measured[:, None])
-    return np.divide(non_negative_least_squares(relative, np.ones(len(measured))), scale)
+    matrix: Floats = work / measured[:, None]
+    target: Floats = np.ones(len(measured))
+    if prior is not None:
+        shares = np.diag(_PRIOR_WEIGHT * matrix.mean(axis=0))
+        matrix = np.concatenate([matrix, shares])
+        target = np.concatenate([target, shares @ prior])
+    scale = np.maximum(np.abs(matrix).max(axis=0), np.finfo(np.float64).tiny)
+    found: Floats = non_negative_least_squares(matrix / scale, target) / scale
+    return found
