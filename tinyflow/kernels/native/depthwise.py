@@ -265,6 +265,7 @@ def _kernel(
                 "stride": outer.stride,
                 "pad": outer.pad,
                 "input_lines": outer.size,
+                "gathered": outer.used if strips == 1 and layer.multiplier == 1 else 0,
                 "output_lines": outer.output,
                 "output_line_pitch": output_line_pitch,
             },
