@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from tinyflow.boards import DSP_CORES, Board
 from tinyflow.ir.graph import Graph, Tensor
-from tinyflow.ir.operators import DepthwiseConv2D
+from tinyflow.ir.operators import DepthwiseConv2D, Operator
 from tinyflow.ir.quantization import activation_range
 from tinyflow.ir.types import DType
 from tinyflow.kernels.base import (
@@ -147,7 +147,7 @@ def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Ke
                 break
 
 
-VARIANTS: dict[type[DepthwiseConv2D], tuple[VariantMaker, ...]] = {DepthwiseConv2D: (depthwise_s8,)}
+VARIANTS: dict[type[Operator], tuple[VariantMaker, ...]] = {DepthwiseConv2D: (depthwise_s8,)}
 
 
 def _layer(
@@ -321,9 +321,7 @@ def _in_place(layer: _Layer, strip: int) -> bool:
 
 def _gather_source(height: int) -> Source:
     name = f"tf_depthwise_gather_{height}"
-    return Source(
-        f"{name}.S", "depthwise/gather.S.j2", (("function", name), ("height", height))
-    )
+    return Source(f"{name}.S", "depthwise/gather.S.j2", (("function", name), ("height", height)))
 
 
 def _window_source(stride: int, height: int, scaling: _Scaling, board: Board) -> Source:
@@ -356,9 +354,7 @@ def _window_source(stride: int, height: int, scaling: _Scaling, board: Board) ->
     )
 
 
-def _constants_3x3(
-    op: DepthwiseConv2D, graph: Graph, layer: _Layer, scaling: _Scaling
-) -> Constant:
+def _constants_3x3(op: DepthwiseConv2D, graph: Graph, layer: _Layer, scaling: _Scaling) -> Constant:
     """Five words a channel, as `window_3x3.S.j2` reads them."""
     weights, zero_point = graph.tensors[op.weights], graph.tensors[op.input].q.zero_point
     taps = weights.values.astype(np.int8)[0]  # [line][place][channel]
