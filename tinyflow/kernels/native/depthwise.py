@@ -236,14 +236,14 @@ def _kernel(
                 "window": window.file.removesuffix(".S"),
             },
             "images": images(source, output),
-            "input": {
+            "lines": {
                 "zero": f"0x{(zero & 0xFFFF) * 0x10001:08x}u",
                 "zero_bytes": f"0x{(zero & 0xFF) * 0x1010101:08x}u",
                 "pitch": pitch,
                 "line_pitch": line_pitch,
                 **lines,
             },
-            "output": {
+            "outputs": {
                 "zero_point": scaling.zero_point,
                 "pitch": output_pitch,
                 "span": span,
@@ -265,6 +265,7 @@ def _kernel(
                 "stride": outer.stride,
                 "pad": outer.pad,
                 "input_lines": outer.size,
+                "gathered": outer.used if strips == 1 and layer.multiplier == 1 else 0,
                 "output_lines": outer.output,
                 "output_line_pitch": output_line_pitch,
             },
