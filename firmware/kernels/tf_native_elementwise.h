@@ -7,6 +7,8 @@
 
 #include "tf_elementwise.h"
 
+#include <string.h>
+
 typedef struct {
     uint32_t count;
     int32_t left;  /* what each operand is multiplied by */

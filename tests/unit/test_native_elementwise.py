@@ -134,3 +134,19 @@ def test_sums_run_in_place_and_by_rows() -> None:
     assert {overlap.field for overlap in kernel.overlaps} == {"left", "right"}
     assert kernel.row_form is not None
     assert kernel.work == {"calls": 1, "fours": 26, "ones": 1}
+
+
+def function(kind: str, elements: int, output: Quantised) -> bytes:
+    b = TfliteBuilder()
+    source = b.tensor((1, elements), scale=0.04, zero_point=-3)
+    result = b.tensor((1, elements), scale=output[0], zero_point=output[1])
+    b.operator(kind, [source], [result])
+    return b.build([source], [result])
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("elements", [1, 3, 255, 1022])
+def test_functions_of_one_value_are_exact(elements: int, board: str) -> None:
+    for kind, output in (("LOGISTIC", (1 / 256, -128)), ("QUANTIZE", (0.03, 9))):
+        kernels = check_variants(function(kind, elements, output), load_board(board), vectors=1)
+        assert variants(kernels) == {"table in flash", "table in RAM"}
