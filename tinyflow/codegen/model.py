@@ -53,6 +53,7 @@ class ModelCode:
         sha256: of the `.tflite`, in hex.
         weight_bytes: bytes of all constant arrays.
         stateful: whether it keeps a state from one inference to the next.
+        arena_bound: bytes that no arena for this order of layers can go below.
     """
 
     name: str
@@ -61,6 +62,7 @@ class ModelCode:
     sha256: str
     weight_bytes: int
     stateful: bool
+    arena_bound: int
 
 
 def generate_model(
@@ -122,7 +124,9 @@ def generate_model(
         if any(path.startswith(folder + "/") for path in files)
     ]
     files["library.json"] = render("model/library.json.j2", **common, flags=json.dumps(flags))
-    return ModelCode(name, files, layers, sha256, total, bool(plan.states))
+    return ModelCode(
+        name, files, layers, sha256, total, bool(plan.states), arena_bound=plan.lower_bound
+    )
 
 
 def _layers(graph: Graph, plan: MemoryPlan) -> Iterator[Layer]:
@@ -143,6 +147,7 @@ def _model_context(
         "activations": _activations(graph),
         "arena_size": plan.arena_size,
         "lower_bound": plan.lower_bound,
+        "arena_is_optimal": plan.is_optimal,
         "has_state": bool(plan.states),
         "resets_state": bool(plan.states) and graph.resets_state,
         "state_size": plan.state_size,
@@ -252,7 +257,8 @@ def _shapes(graph: Graph, kernel: Kernel) -> str:
 
 def _portable_sources(kernels: list[Kernel]) -> dict[str, bytes]:
     own = [kernel for kernel in kernels if kernel.library == "tinyflow"]
-    files = {file for kernel in own for file in (kernel.source, kernel.header, *kernel.needs)}
+    named = {file for kernel in own for file in (kernel.source, kernel.header, *kernel.needs)}
+    files = {file for file in named if file is not None}
     if own:
         files.add("tf_requantize.h")
     return {f"kernels/{file}": (FIRMWARE / "kernels" / file).read_bytes() for file in sorted(files)}

@@ -233,8 +233,8 @@ def _output(
     """The interval of accumulators that are scaled, offset and clamped."""
     limits = activation_range(activation, output.q)
     ends = [
-        _scaled(least, greatest, point, output.q.zero_point, limits)
-        for least, greatest, point in zip(low.tolist(), high.tolist(), points, strict=True)
+        _scaled(bottom, top, point, output.q.zero_point, limits)
+        for bottom, top, point in zip(low.tolist(), high.tolist(), points, strict=True)
     ]
     found = np.array(ends, np.int64)
     return Interval(found[:, 0], found[:, 1])

@@ -55,7 +55,7 @@ def assemble_report(
 ) -> Report:
     """The report of a finished build in `folder`."""
     latency = latency_section(timing, board)
-    memory = _memory(board, code.name, image, verification.stack_peak)
+    memory = _memory(board, code, image, verification.stack_peak)
     return Report(
         tinyflow=__version__,
         model=ModelSection(
@@ -165,12 +165,13 @@ def _energy(timing: Timing, board: Board) -> EnergySection | None:
     )
 
 
-def _memory(board: Board, model: str, image: Image, stack_peak: int) -> MemorySection:
+def _memory(board: Board, code: ModelCode, image: Image, stack_peak: int) -> MemorySection:
     """RAM and flash as the linked image has them, and the stack as it was measured."""
-    arena, state = image.arena_bytes(model), image.state_bytes(model)
+    arena, state = image.arena_bytes(code.name), image.state_bytes(code.name)
     return MemorySection(
         ram=RamSection(
             arena=arena,
+            arena_bound=code.arena_bound,
             state=state,
             data=image.data_bytes,
             bss=image.bss_bytes - arena - state,

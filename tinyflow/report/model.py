@@ -101,10 +101,12 @@ class LatencySection(_Section):
 class RamSection(_Section):
     """Bytes of RAM: `bss` is without the arena and the state, `stack` the measured peak.
 
-    `state` is what the model keeps from one inference to the next.
+    `state` is what the model keeps from one inference to the next. No arena for this order of
+    layers is smaller than `arena_bound`: where both are equal, the arena is the least possible.
     """
 
     arena: int
+    arena_bound: int = 0
     state: int = 0
     data: int
     bss: int

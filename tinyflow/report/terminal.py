@@ -82,6 +82,7 @@ def _summary(report: Report) -> Table:
     table.add_column()
     latency, ram, flash = report.latency, report.memory.ram, report.memory.flash
     state = f"state {ram.state:,}, " if ram.state else ""
+    gap = f" (at least {ram.arena_bound:,})" if 0 < ram.arena_bound < ram.arena else ""
     table.add_row("", "")
     table.add_row(
         "latency",
@@ -101,7 +102,7 @@ def _summary(report: Report) -> Table:
     table.add_row(
         "RAM",
         f"{ram.total:,} of {ram.available:,} bytes ({ram.total / ram.available:.1%}): arena "
-        f"{ram.arena:,}, {state}stack {ram.stack:,}, data {ram.data:,}, bss {ram.bss:,}",
+        f"{ram.arena:,}{gap}, {state}stack {ram.stack:,}, data {ram.data:,}, bss {ram.bss:,}",
     )
     table.add_row(
         "flash",

@@ -25,7 +25,7 @@ from tinyflow.ir.tables import (
     Rsqrt,
     Tanh,
 )
-from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
+from tinyflow.kernels.base import Constant, Kernel, Maker, Overlap, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.scaling import softmax_parameters
 from tinyflow.kernels.tables import table_of
@@ -114,6 +114,7 @@ def _lookup(op: Function, graph: Graph) -> Kernel:
         {"elements": output_of(graph, op).elements},
         constants=(Constant("table", "int8_t", table, "output by the input's byte [256]"),),
         header=_HEADER,
+        overlaps=(Overlap("input"),),
     )
 
 
