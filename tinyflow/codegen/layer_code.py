@@ -226,13 +226,13 @@ class _RowBody(_Body):
         }
         body = self._render_template(
             form.template,
-            rows={field: f"rows_{field}" if field in read else "NULL" for field in fields},
-            output_row="output",
-            row="row",
+            rows={field: f"rows_{field}" for field in read},
+            output="output",
         )
         text = render(
             "model/row.c.j2",
             form=form,
+            first=_times("row", form.stride) + (f" - {form.pad}" if form.pad else ""),
             inputs=[{"field": field} | self._rows(tensor) for field, tensor in read.items()],
             target=self._rows(next(iter(operator.outputs()))),
             body=body,
@@ -250,6 +250,11 @@ class _RowBody(_Body):
             "height": height,
             "bytes": row_bytes(self._graph, tensor),
         }
+
+
+def _times(name: str, factor: int) -> str:
+    """A product in C."""
+    return name if factor == 1 else f"{name} * {factor}"
 
 
 def literals(values: NDArray[np.generic]) -> str:

@@ -77,11 +77,10 @@ class RowForm:
     scratch is lost to the next.
 
     Attributes:
-        template: under `templates/model/layers`; renders C statements that return the status.
-            Beside the kernel's context, constants and scratch it finds in `rows`, by the
-            operator's field, the name of an array of pointers to the rows, NULL for a field that
-            names a constant; in `output_row` the name of the pointer to the output's row, and in
-            `row` that of its number.
+        template: under `templates/model/layers`; renders C statements, without a `return`. Beside
+            the kernel's context, constants and scratch it finds in `rows`, by the operator's
+            field, the name of an array of pointers to the rows, and in `output` the pointer to
+            the output's row. The context has no `output` of its own.
         height: rows of an input that one row of the output needs.
         stride: rows of the input for each row of the output.
         dilation: distance of the rows.
@@ -113,7 +112,8 @@ class Kernel:
         macs: multiply-accumulates of one inference.
         aliases_input: the output is the input's memory; no code runs.
         header: for tinyflow's own kernels, the header that declares the function.
-        file: its C file without `tf_` and `.c`, where that is not named as the template.
+        file: its C file without `tf_` and `.c`, where that is not named as the template; empty
+            where all of its code is generated.
         needs: further files of `firmware/kernels` that its C needs.
         sources: files that are generated for this variant.
         overlaps: where the output may lie in an input's memory.
@@ -143,8 +143,10 @@ class Kernel:
     work: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def source(self) -> str:
+    def source(self) -> str | None:
         """The C file in `firmware/kernels` of one of tinyflow's own: named as its template."""
+        if self.file == "":
+            return None
         return f"tf_{self.file or self.template.rpartition('/')[2].removesuffix('.c.j2')}.c"
 
 

@@ -13,8 +13,11 @@ from tinyflow.kernels.base import Kernel, Overlap, RowForm, output_of
 from tinyflow.kernels.cmsis_nn.elementwise import (
     ADD_OVERLAPS,
     add_context,
+    elementwise_work,
+    pad_work,
     same_shapes,
     softmax_context,
+    softmax_work,
 )
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.scaling import mean_multiplier, rescale
@@ -35,6 +38,7 @@ def add_s8(op: Add, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None
         add_context(op, graph),
         overlaps=ADD_OVERLAPS,
         row_form=RowForm("portable/add_row_s8.c.j2", overlaps=ADD_OVERLAPS),
+        work=elementwise_work(output_of(graph, op)),
     )
 
 
@@ -57,6 +61,7 @@ def mean_s8(op: Mean, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | No
             "output": output,
             "multiplier": mean_multiplier(source, output, count),
         },
+        work={"calls": 1, "outputs": output.elements, "inputs": output.elements * count},
     )
 
 
@@ -78,6 +83,7 @@ def pad_s8(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None
             "shape": shape,
             "pads": pads,
         },
+        work=pad_work(op, graph),
     )
 
 
@@ -113,6 +119,7 @@ def softmax_s8(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kerne
         "portable/softmax_s8.c.j2",
         softmax_context(op, graph),
         overlaps=(Overlap("input"),),
+        work=softmax_work(op, graph),
     )
 
 
