@@ -26,8 +26,8 @@ from itertools import combinations
 ALIGNMENT = 8
 
 #: How many pairs of blocks the two searches may look at.
-_CLIMBING_BUDGET = 400_000
-_BRANCHING_BUDGET = 1_000_000
+_CLIMBING_BUDGET = 150_000
+_BRANCHING_BUDGET = 300_000
 
 
 @dataclass(frozen=True)
