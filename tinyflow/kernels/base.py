@@ -135,6 +135,11 @@ class Kernel:
     work: Mapping[str, int] = field(default_factory=dict)
 
     @property
+    def is_native(self) -> bool:
+        """Whether it is one of tinyflow's generated ones: their calls' templates lie apart."""
+        return self.template.startswith("native/")
+
+    @property
     def source(self) -> str:
         """The C file in `firmware/kernels` of one of tinyflow's own: named as its template."""
         return f"tf_{self.file or self.template.rpartition('/')[2].removesuffix('.c.j2')}.c"

@@ -128,9 +128,7 @@ def kernel_family(kernel: Kernel) -> str:
     """What the variants of a kernel have in common: its function, or, where that is generated
     with them, the template of its call.
     """
-    if not kernel.sources:
-        return kernel.function
-    return kernel.template.removesuffix(".c.j2")
+    return kernel.template.removesuffix(".c.j2") if kernel.is_native else kernel.function
 
 
 def board_key(board: Board) -> str:
