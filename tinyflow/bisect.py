@@ -98,13 +98,19 @@ def bisect_layers(
         oracle.run(*earlier)
     oracle.run(*sample)
     return [
-        _compare(index, layer, outputs, [oracle.tensor(t.index) for t in _written(layer)])
+        _compare(index, layer, outputs, [_due(oracle, tensor) for tensor in _written(layer)])
         for index, (layer, outputs) in enumerate(zip(plan.layers, found, strict=True))
     ]
 
 
 def _written(layer: PlannedLayer) -> list[PlannedTensor]:
     return [*layer.outputs, *layer.states]
+
+
+def _due(oracle: Oracle, tensor: PlannedTensor) -> Array:
+    """What the oracle has of a tensor's channels."""
+    whole = oracle.tensor(tensor.index)
+    return whole if tensor.channels is None else whole[..., list(tensor.channels)]
 
 
 def _read(simulator: Simulator, address: int, tensor: PlannedTensor) -> Array:

@@ -5,32 +5,68 @@
 #ifndef TF_NATIVE_CONV_H
 #define TF_NATIVE_CONV_H
 
+#include <stddef.h>
 #include <stdint.h>
+
+/* The bytes of four pixels' windows that lie together: a pointer for each pixel. */
+typedef const int8_t *tf_conv_run[4];
 
 /* What a matrix tile needs; the assembly knows the order of the members. */
 typedef struct {
     const uint32_t *stream; /* for each pair of channels: biases, weights, requantisation */
     int16_t *columns;       /* scratch: windows as int16 */
-    uint32_t words;         /* of a window, four bytes each; the last may reach beyond it */
+    uint32_t words;         /* of a run, four bytes each; the last may reach beyond a window */
+    uint32_t runs;          /* of a window */
     uint32_t steps;         /* of the stream, two weights of either channel each */
     uint32_t channels;      /* of the output */
     int32_t zero_point;     /* of the output */
 } tf_conv_tile;
 
-/* Outputs of some pixels, all channels, from pointers to their windows. All windows are read before
- * the first output is written. */
-typedef void tf_conv_tile_function(const tf_conv_tile *tile, const int8_t *const pixels[],
+/*
+ * Outputs of some pixels, all channels; pixels that it does not compute need no pointers. All
+ * windows are read before the first output is written.
+ */
+typedef void tf_conv_tile_function(const tf_conv_tile *tile, const tf_conv_run runs[],
                                    int8_t *output);
 
+/* Windows that lie at equal distances. */
 typedef struct {
     tf_conv_tile tile;
     tf_conv_tile_function *four; /* for four pixels */
-    tf_conv_tile_function *rest; /* for those left over at the end of a line; NULL for none */
+    tf_conv_tile_function *rest; /* for those left over; NULL for none */
     uint32_t pitch;              /* bytes from a window to the next one */
 } tf_conv_line;
 
-/* Outputs of a line of windows that lie at equal distances. */
 void tf_conv_line_s8(const tf_conv_line *line, const int8_t *input, int8_t *output,
                      uint32_t pixels);
+
+/* Windows over an image. */
+typedef struct {
+    tf_conv_tile inner; /* a run for each row of the kernel */
+    tf_conv_tile edge;  /* a run for each element of the kernel */
+    tf_conv_tile_function *four;
+    tf_conv_tile_function *rest;
+    tf_conv_run *runs;    /* scratch: as many as the kernel has elements */
+    const int8_t **rows;  /* scratch: as many as the kernel is high */
+    int8_t *padding;      /* scratch: a run of the inner tile, made of zero points */
+    int32_t zero_point;   /* of the input */
+    int32_t images;
+    int32_t input[2]; /* height and width, and so on */
+    int32_t depth;
+    int32_t output[2];
+    int32_t kernel[2];
+    int32_t stride[2];
+    int32_t dilation[2];
+    int32_t pads[2];
+    int32_t inner_begin; /* pixels of a row whose window is inside of the row, */
+    int32_t inner_end;   /* if its elements lie together */
+} tf_conv_window;
+
+/* All images. */
+void tf_conv_window_s8(const tf_conv_window *window, const int8_t *input, int8_t *output);
+
+/* One row of the output, from as many rows as the kernel is high; NULL is a row of padding. */
+void tf_conv_window_row_s8(const tf_conv_window *window, const int8_t *const rows[],
+                           int8_t *output);
 
 #endif

@@ -257,7 +257,8 @@ def _shapes(graph: Graph, kernel: Kernel) -> str:
 
 def _portable_sources(kernels: list[Kernel]) -> dict[str, bytes]:
     own = [kernel for kernel in kernels if kernel.library == "tinyflow"]
-    files = {file for kernel in own for file in (kernel.source, kernel.header, *kernel.needs)}
+    named = {file for kernel in own for file in (kernel.source, kernel.header, *kernel.needs)}
+    files = {file for file in named if file is not None}
     if own:
         files.add("tf_requantize.h")
     return {f"kernels/{file}": (FIRMWARE / "kernels" / file).read_bytes() for file in sorted(files)}

@@ -105,7 +105,8 @@ class Kernel:
         macs: multiply-accumulates of one inference.
         aliases_input: the output is the input's memory; no code runs.
         header: for tinyflow's own kernels, the header that declares the function.
-        file: its C file without `tf_` and `.c`, where that is not named as the template.
+        file: its C file without `tf_` and `.c`, where that is not named as the template; empty
+            where all of its code is generated.
         needs: further files of `firmware/kernels` that its C needs.
         sources: files that are generated for this variant.
         overlaps: where the output may lie in an input's memory.
@@ -140,8 +141,10 @@ class Kernel:
         return self.template.startswith("native/")
 
     @property
-    def source(self) -> str:
+    def source(self) -> str | None:
         """The C file in `firmware/kernels` of one of tinyflow's own: named as its template."""
+        if self.file == "":
+            return None
         return f"tf_{self.file or self.template.rpartition('/')[2].removesuffix('.c.j2')}.c"
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import TensorId
-from tinyflow.kernels.base import Kernel, Overlap
+from tinyflow.kernels.base import Kernel
 from tinyflow.plan.allocator import Block, Sharing, aligned, allocate
+from tinyflow.plan.lifetimes import Storage, inputs_of, outputs_of, overlap, storage_of
+from tinyflow.plan.order import shortest_order
 
 
 @dataclass(frozen=True)
@@ -43,20 +45,30 @@ def plan_memory(graph: Graph, kernels: Sequence[Kernel]) -> MemoryPlan:
     """Place every activation and scratch buffer of the graph in one arena, and its states.
 
     An output lies in the memory of an input where the kernel allows it (`Kernel.overlaps`) and
-    nobody reads that input afterwards; so an inference may write over the model's inputs.
+    nobody reads that input afterwards; so an inference may write over the model's inputs. Where
+    branches leave a choice, the layers run in the order that gives the smaller arena.
     """
-    storage = _storage(graph, kernels)
+    given = _plan(graph, tuple(kernels))
+    order = shortest_order(graph, kernels)
+    if order == given.kernels:
+        return given
+    return min(given, _plan(graph, order), key=lambda plan: plan.arena_size)
+
+
+def _plan(graph: Graph, kernels: tuple[Kernel, ...]) -> MemoryPlan:
+    """The plan for one order of the layers."""
+    storage = storage_of(graph, kernels)
     blocks, owners = _activation_blocks(graph, kernels, storage)
     scratch_index: list[int | None] = []
     for step, kernel in enumerate(kernels):
         scratch_index.append(len(blocks) if kernel.scratch else None)
         if kernel.scratch:
             blocks.append(Block(f"scratch of {kernel.operator.name}", kernel.scratch, step, step))
-    sharings = list(_sharings(graph, kernels, storage, owners, blocks))
+    sharings = list(_sharings(kernels, storage, owners, blocks))
     allocation = allocate(blocks, sharings)
     states, state_size = _states(graph)
     return MemoryPlan(
-        kernels=tuple(kernels),
+        kernels=kernels,
         tensors={tensor: allocation.offsets[owners[root]] for tensor, root in storage.items()},
         scratch=tuple(
             None if index is None else allocation.offsets[index] for index in scratch_index
@@ -78,20 +90,8 @@ def _states(graph: Graph) -> tuple[dict[TensorId, int], int]:
     return offsets, end
 
 
-def _storage(graph: Graph, kernels: Sequence[Kernel]) -> dict[TensorId, TensorId]:
-    """For each tensor in the arena, the tensor whose memory it shares (often itself)."""
-    storage = {index: index for index in graph.inputs}
-    for kernel in kernels:
-        source = next(iter(kernel.operator.inputs()))
-        for output in kernel.operator.outputs():
-            if graph.tensors[output].is_state:
-                continue
-            storage[output] = storage[source] if kernel.aliases_input else output
-    return storage
-
-
 def _activation_blocks(
-    graph: Graph, kernels: Sequence[Kernel], storage: Mapping[TensorId, TensorId]
+    graph: Graph, kernels: Sequence[Kernel], storage: Storage
 ) -> tuple[list[Block], dict[TensorId, int]]:
     first: dict[TensorId, int] = {storage[index]: 0 for index in graph.inputs}
     last: dict[TensorId, int] = dict(first)
@@ -111,41 +111,18 @@ def _activation_blocks(
 
 
 def _sharings(
-    graph: Graph,
     kernels: Sequence[Kernel],
-    storage: Mapping[TensorId, TensorId],
+    storage: Storage,
     owners: Mapping[TensorId, int],
     blocks: Sequence[Block],
 ) -> Iterator[Sharing]:
     """Where an output may overlap an input, for every pair of blocks that meet so."""
     for step, kernel in enumerate(kernels):
-        outputs = [index for index in kernel.operator.outputs() if index in storage]
+        outputs = outputs_of(kernel, storage)
         if kernel.aliases_input or len(outputs) != 1:
             continue
-        after = owners[storage[outputs[0]]]
-        for root in dict.fromkeys(
-            storage[index] for index in kernel.operator.inputs() if index in storage
-        ):
-            rules = _rules(kernel, storage, root)
-            if rules and blocks[owners[root]].last == step and owners[root] != after:
-                yield Sharing(
-                    owners[root],
-                    after,
-                    lead=max(rule.lead for rule in rules),
-                    exact=any(rule.exact for rule in rules),
-                )
-
-
-def _rules(
-    kernel: Kernel, storage: Mapping[TensorId, TensorId], root: TensorId
-) -> list[Overlap] | None:
-    """The rules for all fields through which a kernel reads a memory; None where one has none."""
-    rules = {rule.field: rule for rule in kernel.overlaps}
-    fields = [
-        field
-        for field in kernel.operator.input_fields
-        if any(storage.get(index) == root for index in kernel.operator.tensors(field))
-    ]
-    if not all(field in rules for field in fields):
-        return None
-    return [rules[field] for field in fields]
+        after = owners[outputs[0]]
+        for memory in inputs_of(kernel, storage):
+            rule = overlap(kernel, kernel.overlaps, storage, memory)
+            if rule is not None and blocks[owners[memory]].last == step:
+                yield Sharing(owners[memory], after, rule.lead, rule.exact)

@@ -23,7 +23,8 @@ class _Section(BaseModel):
 class PlannedTensor(_Section):
     """A tensor: its index in the `.tflite`, and its offset in bytes from its memory's start.
 
-    A variable that is assigned has the index of the tensor that gives the value.
+    A variable that is assigned has the index of the tensor that gives the value. Where channels of
+    the file's tensor are left out, `channels` has the indices of its last dimension that are there.
     """
 
     index: int
@@ -32,6 +33,7 @@ class PlannedTensor(_Section):
     shape: tuple[int, ...]
     offset: int
     memory: Literal["arena", "state"] = "arena"
+    channels: tuple[int, ...] | None = None
 
 
 class PlannedLayer(_Section):
@@ -111,4 +113,5 @@ def _tensor(graph: Graph, plan: MemoryPlan, place: TensorId, index: TensorId) ->
         shape=tensor.shape,
         offset=plan.states[place] if tensor.is_state else plan.tensors[place],
         memory="state" if tensor.is_state else "arena",
+        channels=tensor.channels,
     )
