@@ -143,6 +143,11 @@ class Kernel:
     work: Mapping[str, int] = field(default_factory=dict)
 
     @property
+    def is_native(self) -> bool:
+        """Whether it is one of tinyflow's generated ones: their calls' templates lie apart."""
+        return self.template.startswith("native/")
+
+    @property
     def source(self) -> str | None:
         """The C file in `firmware/kernels` of one of tinyflow's own: named as its template."""
         if self.file == "":
