@@ -20,6 +20,8 @@ PROJECT_FILE = "tinyflow.toml"
 Activations = Literal["int8", "int16"]
 #: Which kernels may serve; an operator that has none of them takes what serves it else.
 KernelSet = Literal["auto", "native", "cmsis-nn"]
+#: What the choice of kernels makes best.
+Objective = Literal["balanced", "speed", "size", "ram"]
 
 
 class _Table(BaseModel):
@@ -94,6 +96,10 @@ class BuildTable(_Table):
         default=None,
         description="Folder of CMSIS-NN's sources; else a CMSIS-Pack, PyPI's bakenn or git.",
         examples=["CMSIS-NN"],
+    )
+    optimize: Objective = Field(
+        default="balanced",
+        description="What the choice of kernels makes best: speed, size (flash), ram, or all.",
     )
     kernels: KernelSet = Field(
         default="auto",

@@ -16,6 +16,7 @@ from tinyflow.project import (
     PROJECT_FILE,
     Activations,
     KernelSet,
+    Objective,
     Project,
     make_project,
     read_project,
@@ -85,6 +86,14 @@ def command(
             show_default=False,
         ),
     ] = None,
+    optimize: Annotated[
+        Objective | None,
+        typer.Option(
+            help="What the choice of kernels makes best: speed, size (flash), ram, or all in "
+            "balance. Default: balanced.",
+            show_default=False,
+        ),
+    ] = None,
     kernels: Annotated[
         KernelSet | None,
         typer.Option(
@@ -136,6 +145,7 @@ def command(
             budget=project.budget,
             cmsis_nn=cmsis_nn or project.build.cmsis_nn,
             kernels=kernels or project.build.kernels,
+            optimize=optimize or project.build.optimize,
             vectors=vectors or project.build.vectors,
             emit_tflite_array=emit_tflite_array or project.build.emit_tflite_array,
         )

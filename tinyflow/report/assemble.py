@@ -11,11 +11,14 @@ from tinyflow.codegen.model import ModelCode
 from tinyflow.codegen.names import layer_title
 from tinyflow.emulate.verify import Verification
 from tinyflow.ir.graph import Graph, Tensor
+from tinyflow.ir.operators import Operator
 from tinyflow.ir.plain import is_float
+from tinyflow.kernels.choose import Choice
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.project import BudgetTable
+from tinyflow.project import BudgetTable, KernelSet, Objective
 from tinyflow.report.model import (
     AccuracySection,
+    AlternativeSection,
     BoardSection,
     BudgetItem,
     CalibrationSection,
@@ -46,7 +49,10 @@ def assemble_report(
     image: Image,
     verification: Verification,
     timing: Timing,
+    choice: Choice,
     *,
+    kernels: KernelSet,
+    optimize: Objective,
     source: str,
     accuracy: AccuracySection | None,
     prune: PruneSection | None,
@@ -91,10 +97,19 @@ def assemble_report(
                 energy_uj=timing.microjoules(timed.cycles),
                 split=split_section(timed.split),
                 float32=is_float(graph, layer.kernel.operator),
+                variant=layer.kernel.variant,
+                native=layer.kernel.is_native,
+                alternatives=_alternatives(choice, layer.kernel.operator),
             )
             for layer, timed in zip(code.layers, timing.layers, strict=True)
         ),
-        kernels=KernelsSection(cmsis_nn=cmsis.version, origin=cmsis.origin),
+        kernels=KernelsSection(
+            cmsis_nn=cmsis.version,
+            origin=cmsis.origin,
+            kernels=kernels,
+            optimize=optimize,
+            predicted_cycles=None if choice.totals is None else choice.totals.cycles,
+        ),
         budget=_budget(budget, latency, memory, accuracy),
         artifacts={
             "project": ".",
@@ -106,6 +121,21 @@ def assemble_report(
             "vectors": "vectors",
             "renode": "renode",
         },
+    )
+
+
+def _alternatives(choice: Choice, operator: Operator) -> tuple[AlternativeSection, ...]:
+    return tuple(
+        AlternativeSection(
+            kernel=option.kernel.function,
+            variant=option.kernel.variant,
+            native=option.kernel.is_native,
+            cycles=None if option.cost is None else option.cost.cycles,
+            instructions=None if option.cost is None else option.cost.instructions,
+            flash=option.flash,
+            scratch=option.kernel.scratch,
+        )
+        for option in choice.options_of(operator)
     )
 
 
