@@ -8,13 +8,14 @@ from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator
 from tinyflow.kernels.base import Kernel, VariantMaker
-from tinyflow.kernels.native import elementwise, fully_connected, lookup
+from tinyflow.kernels.native import elementwise, fully_connected, lookup, pooling
 
 #: One module a family; each gives its makers by operator as `VARIANTS`.
 NATIVE: tuple[Mapping[type[Operator], tuple[VariantMaker, ...]], ...] = (
     elementwise.VARIANTS,
     fully_connected.VARIANTS,
     lookup.VARIANTS,
+    pooling.VARIANTS,
 )
 
 
