@@ -8,7 +8,7 @@ from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator
 from tinyflow.kernels.base import Kernel, VariantMaker
-from tinyflow.kernels.native import elementwise, fully_connected, lookup, pooling
+from tinyflow.kernels.native import elementwise, fully_connected, lookup, pooling, softmax
 
 #: One module a family; each gives its makers by operator as `VARIANTS`.
 NATIVE: tuple[Mapping[type[Operator], tuple[VariantMaker, ...]], ...] = (
@@ -16,6 +16,7 @@ NATIVE: tuple[Mapping[type[Operator], tuple[VariantMaker, ...]], ...] = (
     fully_connected.VARIANTS,
     lookup.VARIANTS,
     pooling.VARIANTS,
+    softmax.VARIANTS,
 )
 
 
