@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tinyflow.boards import DSP_CORES, Board
 from tinyflow.ir.graph import Graph
-from tinyflow.ir.operators import FullyConnected
+from tinyflow.ir.operators import FullyConnected, Operator
 from tinyflow.ir.quantization import activation_range
 from tinyflow.ir.types import DType
 from tinyflow.kernels.base import Constant, Kernel, Overlap, Source, VariantMaker, output_of
@@ -109,9 +109,7 @@ def _layer(op: FullyConnected, graph: Graph, board: Board) -> Layer | None:
     return Layer(values, bias - source.q.zero_point * values.sum(1), how, per_channel)
 
 
-def _kernel(
-    op: FullyConnected, graph: Graph, board: Board, layer: Layer, form: Form
-) -> Kernel:
+def _kernel(op: FullyConnected, graph: Graph, board: Board, layer: Layer, form: Form) -> Kernel:
     source = graph.tensors[op.input]
     outputs, depth = layer.weights.shape
     rows = source.elements // depth
@@ -173,9 +171,7 @@ def _name(layer: Layer, form: Form, board: Board, blocks: int, left: int) -> str
     return "tf_fully_connected_" + "_".join(parts)
 
 
-def _source(
-    name: str, layer: Layer, form: Form, board: Board, blocks: int, left: int
-) -> Source:
+def _source(name: str, layer: Layer, form: Form, board: Board, blocks: int, left: int) -> Source:
     how = layer.how
     parameters: dict[str, int | str | bool] = {
         "name": name,
@@ -237,7 +233,7 @@ def _stream(layer: Layer, form: Form) -> NDArray[np.uint32]:
 def _starts(weights: Ints, bias: Ints, *, packed: bool) -> Ints:
     """What the sums start from: the bias, less the sums of products of weights."""
     products = (weights[:, 0::2] * weights[:, 1::2]).sum(1)
-    starts = bias - products
+    starts: Ints = bias - products
     if packed:
         starts[1::2] = 256 * bias[1::2] + bias[0::2]
     return starts
@@ -259,6 +255,4 @@ def _packed_words(weights: Ints) -> Ints:
     return np.ascontiguousarray(steps).view("<u4").ravel().astype(np.int64)
 
 
-VARIANTS: dict[type[FullyConnected], tuple[VariantMaker, ...]] = {
-    FullyConnected: (fully_connected_s8,)
-}
+VARIANTS: dict[type[Operator], tuple[VariantMaker, ...]] = {FullyConnected: (fully_connected_s8,)}

@@ -124,7 +124,10 @@ def mean_s8(op: Mean, graph: Graph, board: Board) -> Iterator[Kernel]:
     point = mean_multiplier(source, output, count)
     zero_point = output.q.zero_point
     how = requantisation(
-        np.array([point.multiplier], np.int32), np.array([point.shift], np.int32), zero_point, (-128, 127)
+        np.array([point.multiplier], np.int32),
+        np.array([point.shift], np.int32),
+        zero_point,
+        (-128, 127),
     )
     if how is None or count * 256 >= 1 << 31:
         return
@@ -164,7 +167,8 @@ def _kernel(
         # The limits of maxima are data, but for channels that no word of four holds.
         parts.append(f"{limits[0]}_{limits[1]}".replace("-", "m"))
     name = "_".join(parts)
-    given = {"name": name, "kind": kind, "upper": False, **flags, "low": limits[0], "high": limits[1]}
+    given: dict[str, int | str | bool] = {"name": name, "kind": kind, "upper": False}
+    given |= {**flags, "low": limits[0], "high": limits[1]}
     windows = shape.images * math.prod(shape.output)
     taps = windows * math.prod(shape.kernel)
     groups = _groups(shape.channels, wide=wide)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph
@@ -11,7 +11,7 @@ from tinyflow.kernels.base import Kernel, VariantMaker
 from tinyflow.kernels.native import elementwise, fully_connected, lookup, pooling, softmax
 
 #: One module a family; each gives its makers by operator as `VARIANTS`.
-NATIVE: tuple[Mapping[type[Operator], tuple[VariantMaker, ...]], ...] = (
+NATIVE: tuple[dict[type[Operator], tuple[VariantMaker, ...]], ...] = (
     elementwise.VARIANTS,
     fully_connected.VARIANTS,
     lookup.VARIANTS,
