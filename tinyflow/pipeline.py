@@ -171,7 +171,7 @@ def limits_of(request: BuildRequest, graph: Graph, calibration: Calibration | No
 
 
 def room_of(request: BuildRequest, limits: Limits) -> int:
-    """Bytes of arena beyond which layers run row by row: slower, where kernels set up anew."""
+    """Bytes that the arena may have before layers run row by row, which costs some cycles."""
     if request.optimize == "ram" or limits.arena is None:
         return 0
     return max(limits.arena, 0)

@@ -59,7 +59,9 @@ class MemoryPlan:
         return next((each for each in self.segments if each.first <= index < each.end), None)
 
 
-def plan_memory(graph: Graph, kernels: Sequence[Kernel], *, room: int | None = None) -> MemoryPlan:
+def plan_memory(
+    graph: Graph, kernels: Sequence[Kernel], *, room: int | None = None, thorough: bool = True
+) -> MemoryPlan:
     """Place every activation and scratch buffer of the graph in one arena, and its states.
 
     An output lies in the memory of an input where the kernel allows it (`Kernel.overlaps`) and
