@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tinyflow.boards import Board, load_board
 from tinyflow.pipeline import run
 from tinyflow.progress import Progress
-from tinyflow.project import Activations, BudgetTable, PruneTable
+from tinyflow.project import Activations, BudgetTable, Placement, PruneTable
 from tinyflow.report.model import Report
 from tinyflow.request import BuildRequest, DataSource
 
@@ -30,6 +30,7 @@ def build(
     prune: PruneTable | None = None,
     budget: BudgetTable | None = None,
     cmsis_nn: Path | str | None = None,
+    placement: Placement = "auto",
     vectors: int = 20,
     emit_tflite_array: bool = False,
     progress: Progress | None = None,
@@ -49,6 +50,7 @@ def build(
         prune: pruning before quantisation.
         budget: limits, see `BudgetTable`.
         cmsis_nn: folder of CMSIS-NN's sources.
+        placement: `auto` runs code from RAM where that pays; `flash` keeps it in flash.
         vectors: inputs on which the firmware is compared with the oracle.
         emit_tflite_array: also emit the `.tflite` as a C array.
         progress: told about stages.
@@ -71,6 +73,7 @@ def build(
             prune=prune or PruneTable(),
             budget=budget or BudgetTable(),
             cmsis_nn=None if cmsis_nn is None else Path(cmsis_nn),
+            placement=placement,
             vectors=vectors,
             emit_tflite_array=emit_tflite_array,
         )

@@ -7,7 +7,7 @@ does only what changed.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,7 +35,9 @@ from tinyflow.kernels.cmsis_nn.source import LIB_DEPS, CmsisNN, find_cmsis_nn
 from tinyflow.kernels.select import select_kernels
 from tinyflow.output import check_output, replacing
 from tinyflow.passes import optimise
+from tinyflow.place import choose_placement
 from tinyflow.plan.memory import MemoryPlan, plan_memory
+from tinyflow.plan.placement import CodePlacement
 from tinyflow.prepare import Quantised, device_inputs, quantise
 from tinyflow.progress import Progress
 from tinyflow.report.assemble import assemble_report
@@ -82,9 +84,14 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
     with replacing(request.output) as folder:
         for former in ("report.json", PROFILE_PAGE):
             (folder / former).unlink(missing_ok=True)
-        generate(folder, request.board, graph, plan, code, cmsis, quantised.tflite)
-        image = compile_firmware(folder, progress)
         vectors, test = device_inputs(graph, quantised, request.vectors)
+
+        def compiled(placement: CodePlacement | None) -> Image:
+            generate(folder, request.board, graph, plan, code, cmsis, quantised.tflite, placement)
+            return compile_firmware(folder, progress)
+
+        placement = place(request, code, vectors[0], compiled, cache, progress)
+        image = compiled(placement)
         verification = emulate(
             request, image, code, quantised.tflite, vectors, test, cache, progress
         )
@@ -97,6 +104,7 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
             image,
             verification,
             timing.calibrated(calibration),
+            placement=placement,
             source=request.model.name.encode("utf-8", "replace").decode("utf-8"),
             accuracy=measure_accuracy(graph, quantised, verification),
             prune=quantised.prune,
@@ -142,6 +150,7 @@ def generate(
     code: ModelCode,
     cmsis: CmsisNN,
     tflite: bytes,
+    placement: CodePlacement | None,
 ) -> None:
     """Write the PlatformIO project."""
     write_folder(folder / "lib" / code.name, code.files)
@@ -157,7 +166,11 @@ def generate(
         outputs=tuple(_harness_tensor(tensor) for tensor in graph.output_tensors()),
     )
     write_project(
-        folder, board, harness, cmsis_nn_lib_deps=LIB_DEPS if cmsis.root is None else None
+        folder,
+        board,
+        harness,
+        cmsis_nn_lib_deps=LIB_DEPS if cmsis.root is None else None,
+        placement=placement,
     )
     write_if_changed(folder / "model.tflite", tflite)
     description = describe_plan(graph, plan, code).model_dump_json(indent=1)
@@ -173,6 +186,20 @@ def _harness_tensor(tensor: Tensor) -> HarnessTensor:
         1.0 if q is None else q.scale,
         0 if q is None else q.zero_point,
     )
+
+
+def place(
+    request: BuildRequest,
+    code: ModelCode,
+    vector: tuple[Array, ...],
+    compiled: Callable[[CodePlacement | None], Image],
+    cache: Cache,
+    progress: Progress,
+) -> CodePlacement | None:
+    """Choose what runs from RAM, unless all code is to stay in flash."""
+    if request.placement == "flash":
+        return None
+    return choose_placement(request.board, code, vector, lambda: compiled(None), cache, progress)
 
 
 def compile_firmware(folder: Path, progress: Progress) -> Image:

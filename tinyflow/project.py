@@ -19,6 +19,9 @@ PROJECT_FILE = "tinyflow.toml"
 #: What activations are quantised to; the model's inputs and outputs too.
 Activations = Literal["int8", "int16"]
 
+#: Where code runs: `auto` moves to RAM what waits too long for flash, on boards that can.
+Placement = Literal["auto", "flash"]
+
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -92,6 +95,10 @@ class BuildTable(_Table):
         default=None,
         description="Folder of CMSIS-NN's sources; else a CMSIS-Pack, PyPI's bakenn or git.",
         examples=["CMSIS-NN"],
+    )
+    placement: Placement = Field(
+        default="auto",
+        description="auto runs code from RAM where that pays and the board can; flash: never.",
     )
     vectors: int = Field(
         default=20, gt=0, description="Inputs on which the firmware is compared with the oracle."

@@ -95,7 +95,12 @@ def _build(content: bytes, folder: Path, board: Board | str, cmsis_nn: str | Non
     path = folder / "cases.tflite"
     path.write_bytes(content)
     report = tinyflow.build(
-        path, board=board, output=folder / "build", vectors=VECTORS, cmsis_nn=cmsis_nn
+        path,
+        board=board,
+        output=folder / "build",
+        cmsis_nn=cmsis_nn,
+        placement="flash",
+        vectors=VECTORS,
     )
     assert report.exact.vectors == VECTORS
     assert report.exact.bytes > 0

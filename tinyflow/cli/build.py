@@ -12,7 +12,14 @@ from tinyflow.boards import Board, load_board
 from tinyflow.cli.console import ConsoleProgress, err, out, print_json
 from tinyflow.cli.options import Json
 from tinyflow.errors import BudgetError, ExactnessError, InputError
-from tinyflow.project import PROJECT_FILE, Activations, Project, make_project, read_project
+from tinyflow.project import (
+    PROJECT_FILE,
+    Activations,
+    Placement,
+    Project,
+    make_project,
+    read_project,
+)
 
 if TYPE_CHECKING:
     from tinyflow.report.model import Report
@@ -78,6 +85,14 @@ def command(
             show_default=False,
         ),
     ] = None,
+    placement: Annotated[
+        Placement | None,
+        typer.Option(
+            help="auto: code that waits too long for flash runs from RAM, on boards that can; "
+            "flash: never. Default: auto.",
+            show_default=False,
+        ),
+    ] = None,
     vectors: Annotated[
         int | None,
         typer.Option(
@@ -120,6 +135,7 @@ def command(
             prune=project.prune,
             budget=project.budget,
             cmsis_nn=cmsis_nn or project.build.cmsis_nn,
+            placement=placement or project.build.placement,
             vectors=vectors or project.build.vectors,
             emit_tflite_array=emit_tflite_array or project.build.emit_tflite_array,
         )

@@ -13,6 +13,7 @@ from tinyflow.emulate.verify import Verification
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.plain import is_float
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.plan.placement import CodePlacement
 from tinyflow.project import BudgetTable
 from tinyflow.report.model import (
     AccuracySection,
@@ -34,6 +35,7 @@ from tinyflow.report.model import (
     SplitSection,
     TensorSection,
 )
+from tinyflow.report.placement import describe_placement
 from tinyflow.timing.model import Split, Timing
 from tinyflow.toolchain.elf import Image
 
@@ -47,6 +49,7 @@ def assemble_report(
     verification: Verification,
     timing: Timing,
     *,
+    placement: CodePlacement | None,
     source: str,
     accuracy: AccuracySection | None,
     prune: PruneSection | None,
@@ -71,6 +74,7 @@ def assemble_report(
         ),
         latency=latency,
         memory=memory,
+        placement=describe_placement(board, image, code.name, placement),
         exact=ExactSection(
             oracle=verification.oracle,
             vectors=verification.vectors,
@@ -168,6 +172,8 @@ def _energy(timing: Timing, board: Board) -> EnergySection | None:
 def _memory(board: Board, model: str, image: Image, stack_peak: int) -> MemorySection:
     """RAM and flash as the linked image has them, and the stack as it was measured."""
     arena, state = image.arena_bytes(model), image.state_bytes(model)
+    code, part = len(image.ram_code), board.code_ram
+    beside = part.size if code and part is not None and "data" not in part.uses else 0
     return MemorySection(
         ram=RamSection(
             arena=arena,
@@ -175,8 +181,9 @@ def _memory(board: Board, model: str, image: Image, stack_peak: int) -> MemorySe
             data=image.data_bytes,
             bss=image.bss_bytes - arena - state,
             stack=stack_peak,
-            total=image.data_bytes + image.bss_bytes + stack_peak,
-            available=board.ram.size,
+            code=code,
+            total=image.data_bytes + image.bss_bytes + stack_peak + code,
+            available=board.ram.size + beside,
         ),
         flash=FlashSection(
             code=image.code_bytes + image.data_bytes,

@@ -101,7 +101,7 @@ class LatencySection(_Section):
 class RamSection(_Section):
     """Bytes of RAM: `bss` is without the arena and the state, `stack` the measured peak.
 
-    `state` is what the model keeps from one inference to the next.
+    `state` is what the model keeps from one inference to the next; `code` runs from RAM.
     """
 
     arena: int
@@ -109,6 +109,7 @@ class RamSection(_Section):
     data: int
     bss: int
     stack: int
+    code: int = 0
     total: int
     available: int
 
@@ -127,6 +128,20 @@ class MemorySection(_Section):
 
     ram: RamSection
     flash: FlashSection
+
+
+class PlacedSection(_Section):
+    """What lies in which memories, its bytes, and why there.
+
+    `functions` are those that run from RAM; `gain_cycles` is what that was predicted to save.
+    """
+
+    what: str
+    memories: tuple[str, ...]
+    bytes: int
+    why: str
+    functions: tuple[str, ...] = ()
+    gain_cycles: int | None = None
 
 
 class ExactSection(_Section):
@@ -204,6 +219,7 @@ class Report(_Section):
     board: BoardSection
     latency: LatencySection
     memory: MemorySection
+    placement: tuple[PlacedSection, ...] = ()
     exact: ExactSection
     accuracy: AccuracySection | None
     prune: PruneSection | None
