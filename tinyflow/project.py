@@ -20,6 +20,11 @@ PROJECT_FILE = "tinyflow.toml"
 Activations = Literal["int8", "int16"]
 #: Which kernels may serve; an operator that has none of them takes what serves it else.
 KernelSet = Literal["auto", "native", "cmsis-nn"]
+#: What the choice of kernels makes best.
+Objective = Literal["balanced", "speed", "size", "ram"]
+
+#: Where code runs: `auto` moves to RAM what waits too long for flash, on boards that can.
+Placement = Literal["auto", "flash"]
 
 
 class _Table(BaseModel):
@@ -95,9 +100,17 @@ class BuildTable(_Table):
         description="Folder of CMSIS-NN's sources; else a CMSIS-Pack, PyPI's bakenn or git.",
         examples=["CMSIS-NN"],
     )
+    optimize: Objective = Field(
+        default="balanced",
+        description="What the choice of kernels makes best: speed, size (flash), ram, or all.",
+    )
     kernels: KernelSet = Field(
         default="auto",
         description="auto takes the best; native, cmsis-nn: these wherever they can serve.",
+    )
+    placement: Placement = Field(
+        default="auto",
+        description="auto runs code from RAM where that pays and the board can; flash: never.",
     )
     vectors: int = Field(
         default=20, gt=0, description="Inputs on which the firmware is compared with the oracle."

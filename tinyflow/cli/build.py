@@ -16,6 +16,8 @@ from tinyflow.project import (
     PROJECT_FILE,
     Activations,
     KernelSet,
+    Objective,
+    Placement,
     Project,
     make_project,
     read_project,
@@ -85,11 +87,27 @@ def command(
             show_default=False,
         ),
     ] = None,
+    optimize: Annotated[
+        Objective | None,
+        typer.Option(
+            help="What the choice of kernels makes best: speed, size (flash), ram, or all in "
+            "balance. Default: balanced.",
+            show_default=False,
+        ),
+    ] = None,
     kernels: Annotated[
         KernelSet | None,
         typer.Option(
             help="Which kernels may serve: auto takes the best for each layer; native and "
             "cmsis-nn take these wherever they can serve. Default: auto.",
+            show_default=False,
+        ),
+    ] = None,
+    placement: Annotated[
+        Placement | None,
+        typer.Option(
+            help="auto: code that waits too long for flash runs from RAM, on boards that can; "
+            "flash: never. Default: auto.",
             show_default=False,
         ),
     ] = None,
@@ -136,6 +154,8 @@ def command(
             budget=project.budget,
             cmsis_nn=cmsis_nn or project.build.cmsis_nn,
             kernels=kernels or project.build.kernels,
+            optimize=optimize or project.build.optimize,
+            placement=placement or project.build.placement,
             vectors=vectors or project.build.vectors,
             emit_tflite_array=emit_tflite_array or project.build.emit_tflite_array,
         )

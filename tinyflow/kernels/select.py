@@ -1,4 +1,4 @@
-"""Selection: which of its kernels serves each operator."""
+"""Which kernels may serve an operator, and the first of them."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def select_kernels(
         UnsupportedError: no kernel serves an operator; names the operator and the layer.
     """
     return tuple(
-        _allowed(candidates(operator, graph, board, cmsis), kernels)[0]
+        allowed(candidates(operator, graph, board, cmsis), kernels)[0]
         for operator in graph.operators
     )
 
 
-def _allowed(found: Candidates, kernels: KernelSet) -> tuple[Kernel, ...]:
+def allowed(found: Candidates, kernels: KernelSet) -> tuple[Kernel, ...]:
     """The candidates that may serve: never none, whatever is asked for."""
     if kernels == "cmsis-nn" and found.library is not None:
         return (found.library,)

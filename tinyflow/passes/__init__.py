@@ -8,6 +8,7 @@ from pathlib import Path
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.verify import verify
 from tinyflow.passes.activations import fuse_activations
+from tinyflow.passes.channels import drop_channels
 from tinyflow.passes.duplicates import share_duplicates
 from tinyflow.passes.identities import reshape_identities
 from tinyflow.passes.islands import tabulate_islands
@@ -25,6 +26,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     fuse_activations,
     merge_tables,
     fold_padding,
+    drop_channels,
 )
 
 

@@ -8,6 +8,7 @@ to the same scale, RELU behind a clamp that does as much.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeGuard
 
 import numpy as np
 
@@ -29,14 +30,14 @@ from tinyflow.passes.intervals import Intervals
 
 def reshape_identities(graph: Graph) -> Graph:
     """The graph with a RESHAPE in place of each operator that keeps every element."""
-    intervals = Intervals(graph)
+    intervals = Intervals(graph) if any(map(_is_function, graph.operators)) else None
     changed = tuple(_rewritten(graph, op, intervals) for op in graph.operators)
     if all(new is old for new, old in zip(changed, graph.operators, strict=True)):
         return graph
     return replace(graph, operators=changed)
 
 
-def _rewritten(graph: Graph, op: Operator, intervals: Intervals) -> Operator:
+def _rewritten(graph: Graph, op: Operator, intervals: Intervals | None) -> Operator:
     if not _moves_nothing(graph, op) and not _is_identity(graph, op, intervals):
         return op
     (source, *_), (output,) = op.inputs(), op.outputs()
@@ -64,9 +65,13 @@ def _moves_nothing(graph: Graph, op: Operator) -> bool:
             return False
 
 
-def _is_identity(graph: Graph, op: Operator, intervals: Intervals) -> bool:
+def _is_function(op: Operator) -> TypeGuard[Function | Quantize]:
+    return isinstance(op, Function | Quantize)
+
+
+def _is_identity(graph: Graph, op: Operator, intervals: Intervals | None) -> bool:
     """Whether a function gives back each value that its input can have."""
-    if not isinstance(op, Function | Quantize) or not graph.tensors[op.input].shape:
+    if intervals is None or not _is_function(op) or not graph.tensors[op.input].shape:
         return False
     table = table_of(op, graph)
     if table is None:

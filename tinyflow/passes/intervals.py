@@ -40,7 +40,6 @@ from tinyflow.ir.operators import (
     Reshape,
     TensorId,
     Weighted,
-    Window,
 )
 from tinyflow.ir.quantization import FixedPoint, activation_range
 from tinyflow.ir.tables import Function
@@ -58,7 +57,8 @@ from tinyflow.kernels.tables import table_of
 
 Values = NDArray[np.int64]
 
-#: Accumulators beyond it, shifted, are not followed: an offset may take them out of int32.
+#: An accumulator beyond it, when shifted, is not followed but where it has one value only: the
+#: offset that is then added may take it out of int32.
 _LARGEST = 1 << 30
 
 
@@ -147,47 +147,68 @@ class Sums:
 
 
 def sums(graph: Graph, op: Weighted, source: Interval) -> Sums | None:
-    """The limits of the accumulators of a convolution or product; None where it is grouped.
+    """The limits of the accumulators of a convolution or product; None where it is grouped or not of int8.
 
     `source` is the interval of the input.
     """
     tensor, weights = graph.tensors[op.input], graph.tensors[op.weights].values.astype(np.int64)
-    if isinstance(op, FullyConnected):
-        depth = weights.shape[1]
-        if max(depth, len(source.low)) % min(depth, len(source.low)):
-            source = _uniform(source, depth)
-        elif depth > len(source.low):
-            source = source.at(np.arange(depth) % len(source.low))
-        elif depth < len(source.low):
-            source = _folded(source, depth)
-    elif pads_input(graph, op, op.window, weights.shape[1:3]):  # type: ignore[attr-defined]
-        source = source.hull(tensor.q.zero_point)
-    if isinstance(op, DepthwiseConv2D):
-        source = source.at(np.arange(weights.shape[3]) // op.multiplier)
-    elif weights.shape[-1] != len(source.low):
+    if tensor.dtype is not DType.INT8:
         return None
-    low, high = (
-        (limits - tensor.q.zero_point).astype(np.int64) for limits in (source.low, source.high)
-    )
+    channels = weights.shape[-1]
+    if isinstance(op, FullyConnected):
+        source = _spread(source, channels)
+    elif isinstance(op, DepthwiseConv2D):
+        source = source.at(np.arange(channels) // op.multiplier)
+    if channels != len(source.low):
+        return None
+    offset = tensor.q.zero_point
     # Each product is least at one end of its input's interval, by the weight's sign.
-    ends = weights * low, weights * high
-    axes = (0, 1, 2) if isinstance(op, DepthwiseConv2D) else tuple(range(1, weights.ndim))
+    ends = weights * (source.low - offset), weights * (source.high - offset)
+    low, high = np.minimum(*ends), np.maximum(*ends)
+    if isinstance(op, Conv2D | DepthwiseConv2D):
+        rows, columns = _inside(graph, op)
+        summed = "khwi" if isinstance(op, Conv2D) else "ihwk"
+        # Elements of a window that lie beside the input count as zero.
+        at_places = [
+            np.einsum(f"{summed},rh,cw->krc", end, rows, columns, optimize=True)
+            for end in (low, high)
+        ]
+        low, high = at_places[0].min(axis=(1, 2)), at_places[1].max(axis=(1, 2))
+    else:
+        low, high = low.sum(axis=1), high.sum(axis=1)
     bias = 0 if op.bias is None else graph.tensors[op.bias].values.astype(np.int64)
-    return Sums(np.minimum(*ends).sum(axis=axes) + bias, np.maximum(*ends).sum(axis=axes) + bias)
+    return Sums(low + bias, high + bias)
 
 
-def pads_input(graph: Graph, op: Operator, window: Window, kernel: tuple[int, ...]) -> bool:
+def pads_input(graph: Graph, op: Conv2D | DepthwiseConv2D) -> bool:
     """Whether a window reaches beyond the input, where it reads the zero point."""
-    (output,) = op.outputs()
-    source, size = graph.tensors[next(iter(op.inputs()))].shape[1:3], graph.tensors[output].shape
-    before = window.pads((source[0], source[1]), (kernel[0], kernel[1]))
-    reach = [
-        (positions - 1) * stride + (width - 1) * dilation + 1 - pad
-        for positions, stride, width, dilation, pad in zip(
-            size[1:3], window.stride, kernel, window.dilation, before, strict=True
-        )
-    ]
-    return any(before) or any(end > extent for end, extent in zip(reach, source, strict=True))
+    return not all(inside.all() for inside in _inside(graph, op))
+
+
+def _inside(graph: Graph, op: Conv2D | DepthwiseConv2D) -> tuple[Values, Values]:
+    """Which rows, and which columns, of a window lie in the input, for each place there is.
+
+    Each 0 or 1, of shape (different places, rows or columns of the window).
+    """
+    _, *kernel, _ = graph.tensors[op.weights].shape
+    _, *size, _ = graph.tensors[op.input].shape
+    _, *positions, _ = graph.tensors[op.output].shape
+    pads = op.window.pads((size[0], size[1]), (kernel[0], kernel[1]))
+    found = []
+    for axis in range(2):
+        first = np.arange(positions[axis]) * op.window.stride[axis] - pads[axis]
+        places = first[:, None] + np.arange(kernel[axis]) * op.window.dilation[axis]
+        inside = (places >= 0) & (places < size[axis])
+        found.append(np.unique(inside.astype(np.int64), axis=0))
+    return found[0], found[1]
+
+
+def _spread(source: Interval, depth: int) -> Interval:
+    """The interval of each column of a product's weights, whatever the input's shape."""
+    channels = len(source.low)
+    if depth % channels == 0:
+        return source.at(np.arange(depth) % channels)
+    return _folded(source, depth) if channels % depth == 0 else _uniform(source, depth)
 
 
 def _folded(source: Interval, channels: int) -> Interval:
@@ -204,30 +225,34 @@ def _uniform(source: Interval, channels: int) -> Interval:
     )
 
 
-def _requantised(values: Values, points: Iterable[FixedPoint]) -> Values | None:
-    """Accumulators scaled; None where a shift to the left, or an offset then, might overflow."""
-    found = []
-    for value, point in zip(values.tolist(), points, strict=True):
-        if abs(value) << max(0, point.shift) > _LARGEST:
-            return None
-        found.append(fp.multiply(value, point.multiplier, point.shift))
-    return np.array(found, np.int64)
-
-
 def _output(
-    output: Tensor, activation: Activation, low: Values, high: Values, points: list[FixedPoint]
+    output: Tensor,
+    activation: Activation,
+    low: Values,
+    high: Values,
+    points: Iterable[FixedPoint],
 ) -> Interval:
     """The interval of accumulators that are scaled, offset and clamped."""
-    least, greatest = activation_range(activation, output.q)
-    ends = [_requantised(end, points) for end in (low, high)]
-    if ends[0] is None or ends[1] is None:
-        return _within(output, least, greatest)
-    clamped = [
-        np.minimum(np.maximum(end + output.q.zero_point, least), greatest)
-        for end in ends
-        if end is not None
+    limits = activation_range(activation, output.q)
+    ends = [
+        _scaled(bottom, top, point, output.q.zero_point, limits)
+        for bottom, top, point in zip(low.tolist(), high.tolist(), points, strict=True)
     ]
-    return Interval(clamped[0], clamped[1])
+    found = np.array(ends, np.int64)
+    return Interval(found[:, 0], found[:, 1])
+
+
+def _scaled(
+    low: int, high: int, point: FixedPoint, zero_point: int, limits: tuple[int, int]
+) -> tuple[int, int]:
+    """The interval of one channel; all within `limits` where something between could wrap."""
+    if low != high and max(abs(low), abs(high)) << max(0, point.shift) > _LARGEST:
+        return limits
+    least, greatest = (
+        fp.clamp(fp.wrap(fp.multiply(end, point.multiplier, point.shift) + zero_point), *limits)
+        for end in (low, high)
+    )
+    return least, greatest
 
 
 # -------------------------------------------------------------------- operators, in order
@@ -238,7 +263,7 @@ def _weighted(graph: Graph, op: Any, sources: list[Interval]) -> Interval | None
     if not weights.is_constant:
         return None
     limits = sums(graph, op, sources[0])
-    if limits is None or not limits.fit:
+    if limits is None:
         return _within(output, *activation_range(op.activation, output.q))
     multipliers = accumulator_multipliers(tensor, weights, output, len(limits.low))
     points = [

@@ -26,8 +26,8 @@ from itertools import combinations
 ALIGNMENT = 8
 
 #: How many pairs of blocks the two searches may look at.
-_CLIMBING_BUDGET = 400_000
-_BRANCHING_BUDGET = 1_000_000
+_CLIMBING_BUDGET = 150_000
+_BRANCHING_BUDGET = 300_000
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,16 @@ _ORDERS: tuple[Callable[[Block], tuple[int, ...]], ...] = (
 )
 
 
-def allocate(blocks: Sequence[Block], sharings: Sequence[Sharing] = ()) -> Allocation:
-    """Place all blocks; deterministic."""
+def allocate(
+    blocks: Sequence[Block], sharings: Sequence[Sharing] = (), *, thorough: bool = True
+) -> Allocation:
+    """Place all blocks; deterministic. Only a `thorough` search does more than the greedy one."""
     problem = _Problem(blocks, sharings)
     bound = problem.bound()
     best = min(map(problem.place, problem.orders()), key=problem.height)
-    if problem.height(best) > bound:
+    if thorough and problem.height(best) > bound:
         best = _climb(problem, best, bound)
-    if problem.height(best) > bound:
+    if thorough and problem.height(best) > bound:
         search = _Branching(problem, best, bound)
         best = search.best
         if search.exhausted and problem.is_rigid:
@@ -109,6 +111,12 @@ def lower_bound(blocks: Sequence[Block], sharings: Sequence[Sharing] = ()) -> in
 def aligned(size: int) -> int:
     """A size rounded up to where the next block may start."""
     return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def most_in_common(before: int, after: int, lead: int) -> int:
+    """The most bytes, aligned, that blocks of two sizes can share under a `Sharing`."""
+    least = max(aligned(before) + max(0, aligned(lead)), aligned(after))
+    return max(0, aligned(before) + aligned(after) - least)
 
 
 class _Problem:
@@ -154,14 +162,12 @@ class _Problem:
     def _savings(self, sharings: Sequence[Sharing]) -> Iterator[tuple[int, frozenset[int], int]]:
         for after in dict.fromkeys(sharing.after for sharing in sharings):
             own = [sharing for sharing in sharings if sharing.after == after]
-            most = min(self.sizes[after], sum(map(self._common, own)))
+            common = (
+                most_in_common(self.sizes[sharing.before], self.sizes[after], sharing.lead)
+                for sharing in own
+            )
+            most = min(self.sizes[after], sum(common))
             yield after, frozenset(sharing.before for sharing in own), most
-
-    def _common(self, sharing: Sharing) -> int:
-        """The most bytes that two blocks can have in common."""
-        before, after = self.sizes[sharing.before], self.sizes[sharing.after]
-        least = max(before + max(0, aligned(sharing.lead)), after)
-        return max(0, before + after - least)
 
     def bound(self) -> int:
         """See `lower_bound`."""
