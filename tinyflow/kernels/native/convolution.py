@@ -370,6 +370,7 @@ def line(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     words = -(-depth // 4)
     windows = layer.weights.reshape(layer.channels, depth)
     for matrix in _matrices(layer, windows, (count, width)):
+        groups = matrix.tile.groups
         yield Kernel(
             operator=op,
             function="tf_conv_line_s8",
@@ -393,7 +394,10 @@ def line(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
             overlaps=(
                 Overlap("input", lead=_lead(count, depth, layer.channels, matrix.tile.groups)),
             ),
-            row_form=RowForm("native/conv_line_row_s8.c.j2"),
+            row_form=RowForm(
+                "native/conv_line_row_s8.c.j2",
+                overlaps=(Overlap("input", lead=_lead(width, depth, layer.channels, groups)),),
+            ),
             variant=matrix.tile.title,
             work=matrix.work(count, words),
         )
