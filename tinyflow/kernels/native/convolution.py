@@ -47,7 +47,7 @@ STEP_CODE = 50
 FURTHER_CODE = 500
 LEAST_CACHE = 1024
 #: How many groups of pixels may follow each other in a pair of channels.
-GROUPS = (4, 8)
+GROUPS = (4, 8, 16)
 #: Steps up to which bytes may be better than packed weights, and a pair's stream may be expected
 #: to stay in a buffer of the flash.
 FEW_STEPS = 8
@@ -239,6 +239,8 @@ def _blocks(tile: _Tile) -> Iterator[_Tile]:
 def _tile_source(layer: _Layer, tile: _Tile, pixels: int) -> Source:
     """The assembly of a tile for so many pixels."""
     how, odd = layer.how, bool(layer.channels % 2)
+    if pixels < PIXELS and tile.steps % FEW_UNROLLED == 0:
+        tile = replace(tile, unroll=FEW_UNROLLED)  # one for many layers
     schedule = "m7" if layer.board.core == "cortex-m7" and pixels == PIXELS else "m4"
     name = f"tf_conv_2x{pixels}_{schedule}_u{tile.unroll}"
     name += "_once" * tile.once + "_packed" * tile.packed + "_odd" * odd + "_signed" * how.signed
