@@ -144,12 +144,14 @@ class _Window:
 
     Attributes:
         source: its file.
-        name: what tells it from others, for people.
+        name: what tells its cost from that of others.
         constants: uint32 (output channels, words), as its template says.
         tiles: tiles of four outputs in a line.
         rest: what it takes for the outputs after the last tile, or in it.
         seen: columns that it looks at.
         advanced: outputs by which it has advanced at the end of a line.
+        line_work: what its cycles on a line are linear in.
+        channel_work: what those on a channel of a strip are linear in.
     """
 
     source: Source
@@ -159,6 +161,8 @@ class _Window:
     rest: int
     seen: int
     advanced: int
+    line_work: Mapping[str, int]
+    channel_work: Mapping[str, int]
 
 
 def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
@@ -171,7 +175,7 @@ def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Ke
         return
     for transposed in (False, True):
         layer = _layer(op, source, weights, output_of(graph, op), transposed)
-        if not _is_served(layer):
+        if not _is_served(layer) or (transposed and layer.inner == layer.outer):
             continue
         for height in HEIGHTS:
             if not layer.outer.reach <= height <= _MOST_HEIGHT * layer.outer.reach:
@@ -291,7 +295,6 @@ def _kernel(op: DepthwiseConv2D, graph: Graph, layer: _Layer, window: _Window) -
             "output_line_pitch": output_line_pitch,
         },
     }
-    along = "height" if layer.transposed else "width"
     return Kernel(
         operator=op,
         function="tf_native_depthwise",
@@ -315,17 +318,22 @@ def _kernel(op: DepthwiseConv2D, graph: Graph, layer: _Layer, window: _Window) -
         row_form=None
         if layer.transposed or outer.dilation > 1
         else RowForm("native/depthwise_line.c.j2", outer.kernel, outer.stride, 1, outer.pad),
-        variant=f"{window.name}, {height} lines along the {along}",
+        variant=window.name,
         work={
             "calls": 1,
             "columns": groups * outer.used * (lines["words"] + lines["tail"]),
-            "words moved": groups * (strips - 1) * max(0, outer.reach - outer.stride)
-            * columns * _CHANNELS,
+            "strips": groups * (strips - 1),
+            "words moved": groups
+            * (strips - 1)
+            * max(0, outer.reach - outer.stride)
+            * columns
+            * _CHANNELS,
             "channels": filters * strips,
             "lines": filters * outer.output,
-            "outputs": filters * outer.output * inner.output,
+            **{name: count * filters * strips for name, count in window.channel_work.items()},
+            **{name: count * filters * outer.output for name, count in window.line_work.items()},
         },
-    )  # fmt: skip
+    )
 
 
 def _line_of_columns(inner: _Axis) -> dict[str, int]:
@@ -379,36 +387,79 @@ def _window(
         bias = graph.tensors[op.bias].values.astype(np.int64)
     bias = bias - graph.tensors[op.input].q.zero_point * taps.astype(np.int64).sum(axis=(0, 1))
     leading = [bias.astype(np.uint32), scaling.doubled]
-    shape = f"{outer.kernel}x{inner.kernel}, stride {inner.stride}"
     if (outer.kernel, inner.kernel, outer.dilation) == (3, 3, 1):
-        tiles, rest = (inner.output + 1) // 4, inner.output % 4
-        last = 0 if rest in (0, 3) else inner.stride
-        return _Window(
-            _window_source("3x3", {"stride": inner.stride}, height, scaling, board),
-            shape,
-            _words(leading, _bytes_3x3(taps, inner.stride, scaling)),
-            tiles,
-            rest,
-            tiles * 2 * inner.stride + 1 + last,
-            4 * tiles - 2 * (rest == 3),
-        )
+        return _window_3x3(inner, taps, leading, scaling, height, board)
+    return _window_of_any_shape(inner, outer, taps, leading, scaling, height, board)
+
+
+def _window_3x3(
+    inner: _Axis,
+    taps: NDArray[np.int8],
+    leading: list[NDArray[np.uint32]],
+    scaling: _Scaling,
+    height: int,
+    board: Board,
+) -> _Window:
+    tiles, rest = (inner.output + 1) // 4, inner.output % 4
+    pair = rest in (1, 2)
+    return _Window(
+        source=_window_source("3x3", {"stride": inner.stride}, height, scaling, board),
+        name=f"3x3, stride {inner.stride}",
+        constants=_words(leading, _bytes_3x3(taps, inner.stride, scaling)),
+        tiles=tiles,
+        rest=rest,
+        seen=tiles * 2 * inner.stride + 1 + (inner.stride if pair else 0),
+        advanced=4 * tiles - 2 * (rest == 3),
+        line_work={"tiles": tiles, "pairs": int(pair), **_work_of_limits(inner, scaling)},
+        channel_work={},
+    )
+
+
+def _window_of_any_shape(
+    inner: _Axis,
+    outer: _Axis,
+    taps: NDArray[np.int8],
+    leading: list[NDArray[np.uint32]],
+    scaling: _Scaling,
+    height: int,
+    board: Board,
+) -> _Window:
     tiles = -(-inner.output // 4)
+    weights = outer.kernel * sum(_words_of_weights(inner))
+    words, products = _line_of_tile(inner)
+    unrolled = outer.kernel * 4 * (1 + words + products) <= _MOST_UNROLLED
     parameters = {
         "lines": outer.kernel,
         "taps": inner.kernel,
         "stride": inner.stride,
         "dilation": outer.dilation,
-        "unrolled": outer.kernel * _code_of_line(inner) <= _MOST_UNROLLED,
+        "unrolled": unrolled,
     }
     return _Window(
-        _window_source(f"{outer.kernel}x{inner.kernel}", parameters, height, scaling, board),
-        shape,
-        _words(leading, _bytes_of_pairs(taps, inner, scaling)),
-        tiles,
-        (inner.output - 1) % 4 + 1,
-        (tiles - 1) * 2 * inner.stride + (3 * inner.stride + inner.kernel + 1) // 2,
-        4 * (tiles - 1),
+        source=_window_source(f"{outer.kernel}x{inner.kernel}", parameters, height, scaling, board),
+        name="any window, unrolled" if unrolled else "any window",
+        constants=_words(leading, _bytes_of_pairs(taps, inner, scaling)),
+        tiles=tiles,
+        rest=(inner.output - 1) % 4 + 1,
+        seen=(tiles - 1) * 2 * inner.stride + words,
+        advanced=4 * (tiles - 1),
+        line_work={
+            "tiles": tiles,
+            "lines of tiles": tiles * outer.kernel,
+            "loads": tiles * (outer.kernel * words + weights),
+            "products": tiles * outer.kernel * products,
+            **_work_of_limits(inner, scaling),
+        },
+        channel_work={"weights": weights},
     )
+
+
+def _work_of_limits(inner: _Axis, scaling: _Scaling) -> dict[str, int]:
+    """What some layers do with each output, and others do not."""
+    return {
+        "signs": inner.output * (scaling.signed + 3 * scaling.wide),
+        "limits": inner.output * (scaling.clamp is not None),
+    }
 
 
 def _window_source(
@@ -463,12 +514,11 @@ def _words_of_weights(inner: _Axis) -> tuple[int, int]:
     return inner.kernel // 2, (inner.kernel - 1) // 2
 
 
-def _code_of_line(inner: _Axis) -> int:
-    """Bytes of code for a line of `window.S.j2`."""
-    loads = 1 + (3 * inner.stride + inner.kernel + 1) // 2
+def _line_of_tile(inner: _Axis) -> tuple[int, int]:
+    """Words that a tile of `window.S.j2` loads of a line, and its multiply-accumulates."""
+    words = (3 * inner.stride + inner.kernel + 1) // 2
     even, odd = (inner.kernel + 1) // 2, inner.kernel // 2 + 1
-    products = 2 * (even + odd) if inner.stride == 1 else 4 * even
-    return 4 * (loads + products)
+    return words, 2 * (even + odd) if inner.stride == 1 else 4 * even
 
 
 def _words(
