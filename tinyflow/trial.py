@@ -32,20 +32,27 @@ class Trial:
     """A compiled graph, ready to run.
 
     Attributes:
+        plan: where everything lies in memory.
         code: the model's library as text.
     """
 
     def __init__(
-        self, graph: Graph, kernels: Sequence[Kernel], board: Board, cmsis: CmsisNN
+        self,
+        graph: Graph,
+        kernels: Sequence[Kernel],
+        board: Board,
+        cmsis: CmsisNN,
+        *,
+        room: int | None = None,
     ) -> None:
-        """Plan, generate and compile.
+        """Plan, generate and compile; `room` is that of `plan_memory`.
 
         Raises:
             BuildError: the compiler refused the code.
         """
         self._graph, self._board = graph, board
-        self._plan = plan_memory(graph, kernels)
-        self.code: ModelCode = generate_model(graph, self._plan, cmsis, b"")
+        self.plan = plan_memory(graph, kernels, room=room)
+        self.code: ModelCode = generate_model(graph, self.plan, cmsis, b"")
         uses_cmsis = any(kernel.library == "CMSIS-NN" for kernel in kernels)
         entry = f"-Wl,--entry={self.code.name}_invoke"
         self._image = compile_code(
@@ -107,10 +114,10 @@ class Trial:
         return f"{self._prefix}arena"
 
     def _offsets(self, tensors: Sequence[int]) -> list[int]:
-        return [self._plan.tensors[index] for index in tensors]
+        return [self.plan.tensors[index] for index in tensors]
 
     def _call(self, inputs: Sequence[Array]) -> Call:
-        arena = bytearray(_FILL * self._plan.arena_size)
+        arena = bytearray(_FILL * self.plan.arena_size)
         for values, offset in zip(inputs, self._offsets(self._graph.inputs), strict=True):
             content = values.tobytes()
             arena[offset : offset + len(content)] = content

@@ -7,6 +7,8 @@ to trust them.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +21,7 @@ from tinyflow.boards import Board
 from tinyflow.cache import ContentHash
 from tinyflow.kernels.base import Kernel, Source
 
+_NUMBER = re.compile(r"\d+")
 COSTS = Path(__file__).resolve().parent / "costs"
 
 
@@ -106,8 +109,13 @@ class CostTable(BaseModel):
         return 0 if similar is None else similar.bytes
 
     def of(self, kernel: Kernel) -> KernelCosts | None:
-        """The kernel's entry."""
-        return self.kernels.get(kernel_name(kernel))
+        """The kernel's entry, or that of the most similar variant that was measured."""
+        name = kernel_name(kernel)
+        if name in self.kernels:
+            return self.kernels[name]
+        distances = ((dissimilarity(known, name), known) for known in self.kernels)
+        distance, nearest = min(distances, default=(math.inf, ""))
+        return self.kernels[nearest] if distance < math.inf else None
 
     def to_json(self) -> str:
         """The text of a table's file."""
@@ -128,9 +136,15 @@ def kernel_family(kernel: Kernel) -> str:
     """What the variants of a kernel have in common: its function, or, where that is generated
     with them, the template of its call.
     """
-    if not kernel.sources:
-        return kernel.function
-    return kernel.template.removesuffix(".c.j2")
+    return kernel.template.removesuffix(".c.j2") if kernel.is_native else kernel.function
+
+
+def dissimilarity(one: str, other: str) -> float:
+    """How much the numbers in two kernels' names differ; infinite where the words do."""
+    if _NUMBER.sub("#", one) != _NUMBER.sub("#", other):
+        return math.inf
+    pairs = zip(_NUMBER.findall(one), _NUMBER.findall(other), strict=True)
+    return sum(abs(math.log((int(a) + 1) / (int(b) + 1))) for a, b in pairs)
 
 
 def board_key(board: Board) -> str:

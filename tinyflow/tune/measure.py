@@ -6,6 +6,7 @@ code and weights out of caches as small as these.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from tinyflow.kernels.cost import (
     KernelCosts,
     SourceSize,
     board_key,
+    dissimilarity,
     kernel_family,
     kernel_name,
 )
@@ -169,32 +171,46 @@ def _size(source: Source, code: ObjectCode) -> SourceSize:
 # ---- the fit ----
 
 
+#: What a measurement of a very similar variant counts beside one of the variant itself, and how
+#: fast that falls with `dissimilarity`.
+_SIMILAR, _FALL = 0.1, 4.0
+#: The dissimilarity that is as good as infinite.
+_UNLIKE = 2.0
+
+
 def _fit_family(
     digests: Mapping[str, str],
     measured: Mapping[str, list[_Measured]],
     generated: frozenset[str],
 ) -> dict[str, KernelCosts]:
-    """Fit each variant; where its own measurements tell little, what all have in common counts."""
-    everything = [one for variant in measured.values() for one in variant]
-    names = sorted({name for one in everything for name in one.work})
-    common_cycles = fit_relative(_work(everything, names), _figures(everything, "cycles"))
-    common_count = fit_relative(_work(everything, names), _figures(everything, "instructions"))
+    """Fit each variant; where its own measurements tell little, those of similar ones count."""
+    everything = [(name, one) for name, variant in measured.items() for one in variant]
+    points = [one for _, one in everything]
+    terms = sorted({term for one in points for term in one.work})
+    work, cycles = _work(points, terms), _figures(points, "cycles")
+    instructions = _figures(points, "instructions")
     found = {}
-    for variant, points in measured.items():
-        work, cycles = _work(points, names), _figures(points, "cycles")
-        fitted = fit_relative(work, cycles, common_cycles)
-        count = fit_relative(work, _figures(points, "instructions"), common_count)
-        code = {symbol: size for one in points for symbol, size in one.code.items()}
+    for variant, own in measured.items():
+        weights = np.array([_weight(variant, name) for name, _ in everything], np.float64)
+        fitted = fit_relative(work, cycles, weights)
+        code = {symbol: size for one in own for symbol, size in one.code.items()}
+        errors = np.abs(_work(own, terms) @ fitted / _figures(own, "cycles") - 1)
         found[variant] = KernelCosts(
             digest=digests[variant],
-            cycles=_coefficients(names, fitted),
-            instructions=_coefficients(names, count),
+            cycles=_coefficients(terms, fitted),
+            instructions=_coefficients(terms, fit_relative(work, instructions, weights)),
             code={name: code[name] for name in sorted(code.keys() - generated)},
-            layer_bytes=max(one.layer_bytes for one in points),
-            points=len(points),
-            error_percent=round(100 * float(np.abs(work @ fitted / cycles - 1).max()), 1),
+            layer_bytes=max(one.layer_bytes for one in own),
+            points=len(own),
+            error_percent=round(100 * float(errors.max()), 1),
         )
     return found
+
+
+def _weight(variant: str, other: str) -> float:
+    if variant == other:
+        return 1.0
+    return _SIMILAR * math.exp(-_FALL * min(dissimilarity(variant, other), _UNLIKE))
 
 
 def _work(points: Iterable[_Measured], names: Iterable[str]) -> Floats:
