@@ -114,9 +114,7 @@ IN_PLACE = [name for name in CASES if "multiplier" not in name and name != "one_
 
 
 @pytest.mark.parametrize("name", IN_PLACE)
-def test_the_output_may_lie_in_the_inputs_place(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_output_may_lie_in_the_inputs_place(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def plan(graph: Graph, kernels: list[Kernel]) -> MemoryPlan:
         found = plan_memory(graph, kernels)
         (source,), (output,) = graph.inputs, graph.outputs

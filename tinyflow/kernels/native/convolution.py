@@ -353,7 +353,9 @@ def line(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
             header="tf_native_conv.h",
             file="native_conv",
             sources=matrix.files,
-            overlaps=(Overlap("input", lead=_lead(count, depth, layer.channels, matrix.tile.groups)),),
+            overlaps=(
+                Overlap("input", lead=_lead(count, depth, layer.channels, matrix.tile.groups)),
+            ),
             row_form=RowForm("native/conv_line_row_s8.c.j2"),
             variant=matrix.tile.title,
             work=matrix.work(count, words),

@@ -116,10 +116,13 @@ def _weighted(
     operands: Operands, sign: int, points: tuple[FixedPoint, FixedPoint, FixedPoint]
 ) -> Weighted | None:
     """The cheapest exact form of a sum, found by trying; None where nothing tried is exact."""
-    left, right = _scaled_operand(operands.left.q, points[0]), _scaled_operand(
-        operands.right.q, points[1]
+    left, right = (
+        _scaled_operand(operands.left.q, points[0]),
+        _scaled_operand(operands.right.q, points[1]),
     )
-    exact = multiply(left[:, None] + sign * right[None, :], points[2]) + operands.output.q.zero_point
+    exact = (
+        multiply(left[:, None] + sign * right[None, :], points[2]) + operands.output.q.zero_point
+    )
     low, high = operands.limits
     expected = np.clip(exact, low, high)
     ratios = [

@@ -57,7 +57,15 @@ from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Conv2D, Operator
 from tinyflow.ir.quantization import activation_range
 from tinyflow.ir.types import DType
-from tinyflow.kernels.base import Constant, Kernel, Source, VariantMaker, bias_constant, output_of
+from tinyflow.kernels.base import (
+    Constant,
+    Kernel,
+    Overlap,
+    Source,
+    VariantMaker,
+    bias_constant,
+    output_of,
+)
 from tinyflow.kernels.native.requantise import Requantisation, requantisation
 from tinyflow.kernels.scaling import accumulator_multipliers
 
@@ -282,7 +290,13 @@ def _kernel(
         header="tf_native_winograd.h",
         file="native_winograd",
         sources=tuple(sources.values()),
-        variant=f"{side}x{side}, {tiling.most * _TILES} at once",
+        # one pass over an only image has read all of the input before it writes
+        overlaps=(
+            (Overlap("input", lead=-source.size),)
+            if tiling.passes == 1 and source.shape[0] == 1
+            else ()
+        ),
+        variant=f"tiles of {side}x{side}",
         work=_work(tiling, source, output, how, board),
     )
 
