@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tinyflow.boards import Board, load_board
 from tinyflow.pipeline import run
 from tinyflow.progress import Progress
-from tinyflow.project import Activations, BudgetTable, PruneTable
+from tinyflow.project import Activations, BudgetTable, KernelSet, Objective, PruneTable
 from tinyflow.report.model import Report
 from tinyflow.request import BuildRequest, DataSource
 
@@ -30,6 +30,8 @@ def build(
     prune: PruneTable | None = None,
     budget: BudgetTable | None = None,
     cmsis_nn: Path | str | None = None,
+    kernels: KernelSet = "auto",
+    optimize: Objective = "balanced",
     vectors: int = 20,
     emit_tflite_array: bool = False,
     progress: Progress | None = None,
@@ -49,6 +51,10 @@ def build(
         prune: pruning before quantisation.
         budget: limits, see `BudgetTable`.
         cmsis_nn: folder of CMSIS-NN's sources.
+        kernels: `auto` takes the best for each layer; `native` and `cmsis-nn` take these
+            wherever they can serve.
+        optimize: what the choice of kernels makes best: `speed`, `size` (flash), `ram`, or all
+            in balance.
         vectors: inputs on which the firmware is compared with the oracle.
         emit_tflite_array: also emit the `.tflite` as a C array.
         progress: told about stages.
@@ -71,6 +77,8 @@ def build(
             prune=prune or PruneTable(),
             budget=budget or BudgetTable(),
             cmsis_nn=None if cmsis_nn is None else Path(cmsis_nn),
+            kernels=kernels,
+            optimize=optimize,
             vectors=vectors,
             emit_tflite_array=emit_tflite_array,
         )

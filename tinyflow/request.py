@@ -10,7 +10,7 @@ from typing import Any
 import numpy.typing as npt
 
 from tinyflow.boards import Board
-from tinyflow.project import Activations, BudgetTable, PruneTable
+from tinyflow.project import Activations, BudgetTable, KernelSet, Objective, PruneTable
 
 Array = npt.NDArray[Any]
 #: A data file, or the arrays themselves.
@@ -34,5 +34,7 @@ class BuildRequest:
     prune: PruneTable = field(default_factory=PruneTable)
     budget: BudgetTable = field(default_factory=BudgetTable)
     cmsis_nn: Path | None = None
+    kernels: KernelSet = "auto"
+    optimize: Objective = "balanced"
     vectors: int = 20
     emit_tflite_array: bool = False

@@ -9,17 +9,15 @@ code of GCC 10.3 and of an earlier BakeNN, under Zephyr.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import bakenn
 import numpy as np
 import numpy.typing as npt
-from bakenn.backend.portable_c import CBackendOptions, KernelPolicy
+from bakenn.backend.portable_c import CBackendOptions
 from bakenn.ir import (
     Conv2DOp,
     DType,
@@ -31,27 +29,11 @@ from bakenn.ir import (
     TensorType,
 )
 
+from benchmarks.bakenn_code import CMSIS_NN, DSP, PORTABLE, bake
 from tinyflow.boards import Board
-from tinyflow.timing.measure import Call, MeasuredCall, call_function, compile_code
+from tinyflow.timing.measure import Call, MeasuredCall, call_function
 
 BOARD = "nrf52840"
-_FLAGS = (
-    "-O2", "-fhosted", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections",
-    "-Wl,--undefined=infer,--undefined=output",
-    "-DBAKENN_CMSIS_NN_BUILTIN_MEMORY",
-)  # fmt: skip
-#: The input lies in RAM, as it did on the board: constants would be read from flash.
-_RUNNER = """\
-#include "bknn_{name}.h"
-#include <stdint.h>
-
-static int8_t input[] = {{{values}}};
-int8_t output[{outputs}];
-static _Alignas(16) uint8_t arena[BKNN_{upper}_ARENA_SIZE > 0u ? BKNN_{upper}_ARENA_SIZE : 1u];
-
-void infer(void);
-__attribute__((noinline)) void infer(void) {{ bknn_{name}_infer(arena, input, output); }}
-"""
 
 
 @dataclass(frozen=True)
@@ -81,38 +63,13 @@ class Workload:
             ValueError: the output is not the published one.
         """
         graph = self.graph()
-        with tempfile.TemporaryDirectory(prefix="tinyflow-") as folder:
-            sources, includes = self._sources(graph, Path(folder))
-            image = compile_code(
-                sources,
-                board,
-                flags=[*_FLAGS, *(f"-I{path}" for path in includes)],
-                libraries=("c", "gcc"),
-            )
-        found = call_function(image, board, Call("infer"), read=["output"], warm=True)
+        codes = _resting_input(graph).ravel().tolist()
+        baked = bake(graph, board, self.options, name=self.name, codes=codes)
+        found = call_function(baked.image, board, Call("infer"), read=["output"], warm=True)
         output = tuple(np.frombuffer(found.memory["output"], np.int8).tolist())
         if output != self.output:
             raise ValueError(f"{self.name}: the output is {output}, not the published one")
         return found
-
-    def _sources(self, graph: QuantizedGraph, folder: Path) -> tuple[dict[str, str], list[Path]]:
-        compiled = bakenn.compile(
-            graph, folder / "generated", model_name=self.name, backend_options=self.options
-        )
-        made = compiled.artifacts
-        files = (
-            made.model_source, made.weights_source, made.kernels_source, *made.support_sources,
-        )  # fmt: skip
-        sources = {path.name: path.read_text() for path in map(Path, files)}
-        outputs = int(np.prod(graph.values[graph.outputs[0]].shape))
-        sources["runner.c"] = _RUNNER.format(
-            name=self.name,
-            upper=self.name.upper(),
-            values=", ".join(str(code) for code in _resting_input(graph).ravel()),
-            outputs=outputs,
-        )
-        headers = [Path(made.output_dir), *map(Path, made.support_include_dirs)]
-        return sources, [path.resolve() for path in headers]
 
 
 def _resting_input(graph: QuantizedGraph) -> npt.NDArray[np.int8]:
@@ -218,16 +175,13 @@ def _convolution() -> QuantizedGraph:
     return QuantizedGraph("conv", values, constants, (operator,), ("input",), ("output",))
 
 
-_PORTABLE = CBackendOptions()
-_DSP = CBackendOptions(kernel_policy=KernelPolicy.STATIC_PRIORITY, target=bakenn.CORTEX_M4)
-_CMSIS_NN = replace(_DSP, enable_cmsis_nn=True)
 _FC_FILE, _MLP_FILE = "iotlab_447626_direct_cmsis_fc.md", "iotlab_447609.md"
 _FC_OUTPUT, _MLP_OUTPUT = (-5, -4, -4, -4), (-8, 10, -15, 3)
 
 WORKLOADS = (
-    Workload("fc_cmsis_nn", _fully_connected, _CMSIS_NN, 3_786, _FC_FILE, _FC_OUTPUT),
-    Workload("fc_portable", _fully_connected, _PORTABLE, 8_706, _FC_FILE, _FC_OUTPUT),
-    Workload("mlp_portable", _perceptron, _PORTABLE, 8_508, _MLP_FILE, _MLP_OUTPUT),
-    Workload("mlp_dsp", _perceptron, _DSP, 8_872, _MLP_FILE, _MLP_OUTPUT),
-    Workload("conv_portable", _convolution, _PORTABLE, 24_610, "iotlab_447609_conv.md", (1,) * 32),
+    Workload("fc_cmsis_nn", _fully_connected, CMSIS_NN, 3_786, _FC_FILE, _FC_OUTPUT),
+    Workload("fc_portable", _fully_connected, PORTABLE, 8_706, _FC_FILE, _FC_OUTPUT),
+    Workload("mlp_portable", _perceptron, PORTABLE, 8_508, _MLP_FILE, _MLP_OUTPUT),
+    Workload("mlp_dsp", _perceptron, DSP, 8_872, _MLP_FILE, _MLP_OUTPUT),
+    Workload("conv_portable", _convolution, PORTABLE, 24_610, "iotlab_447609_conv.md", (1,) * 32),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from math import ceil
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,9 @@ from tests.conformance import (
     tables,
     windows,
 )
-from tests.conformance.driver import Case, check, groups
-from tests.support.cores import cortex_m0plus
+from tests.conformance.driver import GROUP, Case, check, groups
+from tests.support.cores import OTHER_CORES, board_with, cortex_m0plus
+from tinyflow.boards import Core
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
@@ -46,6 +48,11 @@ GROUPS = {
     for family, cases in FAMILIES.items()
     for index, group in enumerate(groups(cases))
 }
+#: Cases from all over each family, in one group.
+SAMPLES = {
+    family: dict(list(cases.items())[:: ceil(len(cases) / GROUP)])
+    for family, cases in FAMILIES.items()
+}
 
 
 @pytest.mark.parametrize("core", ["cortex-m4", "cortex-m0plus"])
@@ -56,6 +63,14 @@ def test_operators_are_exact(group: str, core: str, tmp_path: Path) -> None:
         tmp_path,
         board="stm32l4r5" if core == "cortex-m4" else cortex_m0plus(tmp_path),
     )
+
+
+@pytest.mark.parametrize("core", OTHER_CORES)
+@pytest.mark.parametrize("family", SAMPLES)
+def test_some_operators_are_exact_on_the_other_cores(
+    family: str, core: Core, tmp_path: Path
+) -> None:
+    check(SAMPLES[family], tmp_path, board=board_with(core, tmp_path))
 
 
 _OTHER = os.environ.get("TINYFLOW_TEST_CMSIS_NN")

@@ -6,6 +6,7 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import pytest
 
 import tinyflow
 from tests.support import networks
-from tests.support.cores import cortex_m0plus
+from tests.support.cores import OTHER_CORES, board_with, cortex_m0plus
+from tinyflow.boards import Board, Core
 from tinyflow.frontend.convert import model_inputs
 from tinyflow.report.model import Report
 
@@ -48,15 +50,29 @@ def test_network_is_exact_on_int16_activations(name: str, models: Path, tmp_path
         assert {edge.dtype for edge in (*report.model.inputs, *report.model.outputs)} == {"int16"}
 
 
-def _build(path: Path, folder: Path, **options: Any) -> list[Report]:
+@pytest.mark.parametrize("name", ["small_cnn", "ds_cnn"])
+def test_network_is_exact_on_the_other_cores(name: str, models: Path, tmp_path: Path) -> None:
+    boards = {core: (board_with(core, tmp_path), 4) for core in OTHER_CORES}
+    for report in _build(models / f"{name}.keras", tmp_path, boards):
+        assert report.latency.cycles >= 0.5 * report.latency.instructions
+
+
+def _build(
+    path: Path,
+    folder: Path,
+    boards: Mapping[Core, tuple[Board | str, int]] | None = None,
+    **options: Any,
+) -> list[Report]:
     rng = np.random.default_rng(3)
     samples = {
         spec.name: rng.normal(size=(24, *spec.shape)).astype(np.float32)
         for spec in model_inputs(path)
     }
-    boards = {"cortex-m4": ("stm32l4r5", 8), "cortex-m0plus": (cortex_m0plus(folder), 2)}
+    usual = {"cortex-m4": ("stm32l4r5", 8), "cortex-m0plus": (cortex_m0plus(folder), 2)}
     reports = []
-    for core, (board, vectors) in boards.items():  # together: the network is converted once
+    for core, (board, vectors) in (
+        boards or usual
+    ).items():  # together: the network is converted once
         output = folder / core
         report = tinyflow.build(
             path, board=board, calibration=samples, output=output, vectors=vectors, **options

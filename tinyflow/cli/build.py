@@ -12,7 +12,15 @@ from tinyflow.boards import Board, load_board
 from tinyflow.cli.console import ConsoleProgress, err, out, print_json
 from tinyflow.cli.options import Json
 from tinyflow.errors import BudgetError, ExactnessError, InputError
-from tinyflow.project import PROJECT_FILE, Activations, Project, make_project, read_project
+from tinyflow.project import (
+    PROJECT_FILE,
+    Activations,
+    KernelSet,
+    Objective,
+    Project,
+    make_project,
+    read_project,
+)
 
 if TYPE_CHECKING:
     from tinyflow.report.model import Report
@@ -78,6 +86,22 @@ def command(
             show_default=False,
         ),
     ] = None,
+    optimize: Annotated[
+        Objective | None,
+        typer.Option(
+            help="What the choice of kernels makes best: speed, size (flash), ram, or all in "
+            "balance. Default: balanced.",
+            show_default=False,
+        ),
+    ] = None,
+    kernels: Annotated[
+        KernelSet | None,
+        typer.Option(
+            help="Which kernels may serve: auto takes the best for each layer; native and "
+            "cmsis-nn take these wherever they can serve. Default: auto.",
+            show_default=False,
+        ),
+    ] = None,
     vectors: Annotated[
         int | None,
         typer.Option(
@@ -120,6 +144,8 @@ def command(
             prune=project.prune,
             budget=project.budget,
             cmsis_nn=cmsis_nn or project.build.cmsis_nn,
+            kernels=kernels or project.build.kernels,
+            optimize=optimize or project.build.optimize,
             vectors=vectors or project.build.vectors,
             emit_tflite_array=emit_tflite_array or project.build.emit_tflite_array,
         )

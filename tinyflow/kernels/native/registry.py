@@ -8,15 +8,27 @@ from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator
 from tinyflow.kernels.base import Kernel, VariantMaker
-from tinyflow.kernels.native import elementwise, fully_connected, lookup, pooling, softmax
+from tinyflow.kernels.native import (
+    convolution,
+    depthwise,
+    elementwise,
+    fully_connected,
+    lookup,
+    pooling,
+    softmax,
+    winograd,
+)
 
 #: One module a family; each gives its makers by operator as `VARIANTS`.
 NATIVE: tuple[dict[type[Operator], tuple[VariantMaker, ...]], ...] = (
+    convolution.VARIANTS,
+    depthwise.VARIANTS,
     elementwise.VARIANTS,
     fully_connected.VARIANTS,
     lookup.VARIANTS,
     pooling.VARIANTS,
     softmax.VARIANTS,
+    winograd.VARIANTS,
 )
 
 
