@@ -256,6 +256,11 @@ def _kernel(
     batch, height, _, _ = nhwc(output)
     computed = all(not tensor.is_constant for tensor in fields.values())
     alike = all(tensor.shape == output.shape for tensor in fields.values())
+    in_place = tuple(
+        Overlap(field)
+        for field, tensor in fields.items()
+        if not tensor.is_constant and tensor.elements == output.elements
+    )
     return Kernel(
         operator=op,
         function=name,
@@ -284,12 +289,12 @@ def _kernel(
         file="",
         needs=("tf_elementwise.h",),
         sources=(Source(f"{name}.S", f"{kind}.S.j2", tuple(given.items())),),
-        overlaps=tuple(
-            Overlap(field)
-            for field, tensor in fields.items()
-            if not tensor.is_constant and tensor.elements == output.elements
+        overlaps=in_place,
+        row_form=(
+            RowForm("native/binary_row.c.j2", overlaps=in_place)
+            if computed and alike and batch == 1
+            else None
         ),
-        row_form=RowForm("native/binary_row.c.j2") if computed and alike and batch == 1 else None,
         variant=variant,
         work={"calls": operands.runs, "fours": operands.runs * (operands.run // 4)}
         | {"ones": operands.runs * (operands.run % 4)},

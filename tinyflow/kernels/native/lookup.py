@@ -66,6 +66,7 @@ def _kernels(op: Unary, graph: Graph, table: Constant) -> Iterator[Kernel]:
     """With the table in flash, and copied to RAM first."""
     output = output_of(graph, op)
     batch, height, _, _ = nhwc(output)
+    in_place = (Overlap("input"),)
     in_flash = Kernel(
         operator=op,
         function=_FUNCTION,
@@ -83,8 +84,8 @@ def _kernels(op: Unary, graph: Graph, table: Constant) -> Iterator[Kernel]:
         file="",
         needs=("tf_elementwise.h",),
         sources=(Source(f"{_FUNCTION}.S", "lookup.S.j2", (("name", _FUNCTION),)),),
-        overlaps=(Overlap("input"),),
-        row_form=RowForm("native/lookup_row.c.j2") if batch == 1 else None,
+        overlaps=in_place,
+        row_form=RowForm("native/lookup_row.c.j2", overlaps=in_place) if batch == 1 else None,
         variant="table in flash",
         work={"calls": 1, "fours": output.elements // 4, "ones": output.elements % 4},
     )
