@@ -121,14 +121,14 @@ def test_any_padding_is_exact(
 ) -> None:
     if copy is not None:
         monkeypatch.setenv("TINYFLOW_CMSIS_NN", copy)
-    content = file_of([drawn(seed) for seed in range(40)])
+    content = file_of([drawn(seed) for seed in range(16)])
     graph = check_exact(content, cortex_m0plus(tmp_path) if small else None)
     assert set(titles(graph)) == {"CONV_2D", "DEPTHWISE_CONV_2D"}
 
 
 @needs_compiler
 def test_padding_of_int16_is_exact() -> None:
-    graph = check_exact(file_of([drawn(seed, "int16") for seed in range(20)]))
+    graph = check_exact(file_of([drawn(seed, "int16") for seed in range(8)]))
     assert set(titles(graph)) == {"CONV_2D", "DEPTHWISE_CONV_2D"}
 
 
