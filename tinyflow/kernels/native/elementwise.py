@@ -22,8 +22,9 @@ from tinyflow.kernels.base import (
     RowForm,
     Source,
     VariantMaker,
-    nhwc,
+    is_image,
     output_of,
+    row_elements,
 )
 from tinyflow.kernels.native.reference import Ints, multiply
 from tinyflow.kernels.native.requantise import requantisation
@@ -252,7 +253,6 @@ def _kernel(
     name = _name(f"tf_native_{kind}_s8", parameters, (low, high) if clamped else None)
     given = {"name": name, **parameters, "clamped": clamped, "low": low, "high": high}
     fields = {"left": operands.left, "right": operands.right}
-    batch, height, _, _ = nhwc(output)
     computed = all(not tensor.is_constant for tensor in fields.values())
     alike = all(tensor.shape == output.shape for tensor in fields.values())
     return Kernel(
@@ -268,7 +268,7 @@ def _kernel(
             "second": "right" if first == "left" else "left",
             "run": operands.run,
             "runs": operands.runs,
-            "row": output.elements // height,
+            "row": row_elements(output),
             "loops": operands.nest,
         },
         constants=(
@@ -288,7 +288,9 @@ def _kernel(
             for field, tensor in fields.items()
             if not tensor.is_constant and tensor.elements == output.elements
         ),
-        row_form=RowForm("native/binary_row.c.j2") if computed and alike and batch == 1 else None,
+        row_form=RowForm("native/binary_row.c.j2")
+        if computed and alike and is_image(output)
+        else None,
         variant=variant,
         work={"calls": operands.runs, "fours": operands.runs * (operands.run // 4)}
         | {"ones": operands.runs * (operands.run % 4)},
