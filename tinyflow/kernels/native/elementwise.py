@@ -256,6 +256,11 @@ def _kernel(
     fields = {"left": operands.left, "right": operands.right}
     computed = all(not tensor.is_constant for tensor in fields.values())
     alike = all(tensor.shape == output.shape for tensor in fields.values())
+    overlaps = tuple(
+        Overlap(field)
+        for field, tensor in fields.items()
+        if not tensor.is_constant and tensor.elements == output.elements
+    )
     return Kernel(
         operator=op,
         function=name,
@@ -284,12 +289,8 @@ def _kernel(
         file="",
         needs=("tf_elementwise.h",),
         sources=(Source(f"{name}.S", f"{kind}.S.j2", tuple(given.items())),),
-        overlaps=tuple(
-            Overlap(field)
-            for field, tensor in fields.items()
-            if not tensor.is_constant and tensor.elements == output.elements
-        ),
-        row_form=RowForm("native/binary_row.c.j2")
+        overlaps=overlaps,
+        row_form=RowForm("native/binary_row.c.j2", overlaps=overlaps)
         if computed and alike and is_image(output)
         else None,
         variant=variant,

@@ -84,7 +84,9 @@ def _kernels(op: Unary, graph: Graph, table: Constant) -> Iterator[Kernel]:
         needs=("tf_elementwise.h",),
         sources=(Source(f"{_FUNCTION}.S", "lookup.S.j2", (("name", _FUNCTION),)),),
         overlaps=(Overlap("input"),),
-        row_form=RowForm("native/lookup_row.c.j2") if is_image(output) else None,
+        row_form=RowForm("native/lookup_row.c.j2", overlaps=(Overlap("input"),))
+        if is_image(output)
+        else None,
         variant="table in flash",
         work={"calls": 1, "fours": output.elements // 4, "ones": output.elements % 4},
     )
