@@ -114,9 +114,7 @@ IN_PLACE = [name for name in CASES if "multiplier" not in name and name != "one_
 
 
 @pytest.mark.parametrize("name", IN_PLACE)
-def test_the_output_may_lie_in_the_inputs_place(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_output_may_lie_in_the_inputs_place(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def plan(graph: Graph, kernels: list[Kernel]) -> MemoryPlan:
         found = plan_memory(graph, kernels)
         (source,), (output,) = graph.inputs, graph.outputs
@@ -168,7 +166,7 @@ def test_each_line_may_be_computed_alone(name: str, monkeypatch: pytest.MonkeyPa
             "due": nhwc(output)[1],
             "due_bytes": output.elements // nhwc(output)[1],
         }
-        lines = replace(kernel, context=context, template="lines_of_a_test", file=kernel.file)
+        lines = replace(kernel, context=context, template="lines_of_a_test", overlaps=())
         (found,) = Trial(graph, [lines], load_board(BOARDS[0]), find_cmsis_nn()).run(sample)
         np.testing.assert_array_equal(found, expected, err_msg=kernel.variant)
         tried += 1

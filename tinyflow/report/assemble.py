@@ -15,6 +15,7 @@ from tinyflow.ir.operators import Operator
 from tinyflow.ir.plain import is_float
 from tinyflow.kernels.choose import Choice
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.plan.placement import CodePlacement
 from tinyflow.project import BudgetTable, KernelSet, Objective
 from tinyflow.report.model import (
     AccuracySection,
@@ -37,6 +38,7 @@ from tinyflow.report.model import (
     SplitSection,
     TensorSection,
 )
+from tinyflow.report.placement import describe_placement
 from tinyflow.timing.model import Split, Timing
 from tinyflow.toolchain.elf import Image
 
@@ -53,6 +55,7 @@ def assemble_report(
     *,
     kernels: KernelSet,
     optimize: Objective,
+    placement: CodePlacement | None,
     source: str,
     accuracy: AccuracySection | None,
     prune: PruneSection | None,
@@ -77,6 +80,7 @@ def assemble_report(
         ),
         latency=latency,
         memory=memory,
+        placement=describe_placement(board, image, code.name, placement),
         exact=ExactSection(
             oracle=verification.oracle,
             vectors=verification.vectors,
@@ -198,6 +202,8 @@ def _energy(timing: Timing, board: Board) -> EnergySection | None:
 def _memory(board: Board, code: ModelCode, image: Image, stack_peak: int) -> MemorySection:
     """RAM and flash as the linked image has them, and the stack as it was measured."""
     arena, state = image.arena_bytes(code.name), image.state_bytes(code.name)
+    in_ram, part = len(image.ram_code), board.code_ram
+    beside = part.size if in_ram and part is not None and "data" not in part.uses else 0
     return MemorySection(
         ram=RamSection(
             arena=arena,
@@ -206,8 +212,9 @@ def _memory(board: Board, code: ModelCode, image: Image, stack_peak: int) -> Mem
             data=image.data_bytes,
             bss=image.bss_bytes - arena - state,
             stack=stack_peak,
-            total=image.data_bytes + image.bss_bytes + stack_peak,
-            available=board.ram.size,
+            code=in_ram,
+            total=image.data_bytes + image.bss_bytes + stack_peak + in_ram,
+            available=board.ram.size + beside,
         ),
         flash=FlashSection(
             code=image.code_bytes + image.data_bytes,

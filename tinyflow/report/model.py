@@ -101,8 +101,9 @@ class LatencySection(_Section):
 class RamSection(_Section):
     """Bytes of RAM: `bss` is without the arena and the state, `stack` the measured peak.
 
-    `state` is what the model keeps from one inference to the next. No arena for this order of
-    layers is smaller than `arena_bound`: where both are equal, the arena is the least possible.
+    `state` is what the model keeps from one inference to the next; `code` runs from RAM. No arena
+    for this order of layers is smaller than `arena_bound`: where both are equal, the arena is the
+    least possible.
     """
 
     arena: int
@@ -111,6 +112,7 @@ class RamSection(_Section):
     data: int
     bss: int
     stack: int
+    code: int = 0
     total: int
     available: int
 
@@ -129,6 +131,20 @@ class MemorySection(_Section):
 
     ram: RamSection
     flash: FlashSection
+
+
+class PlacedSection(_Section):
+    """What lies in which memories, its bytes, and why there.
+
+    `functions` are those that run from RAM; `gain_cycles` is what that was predicted to save.
+    """
+
+    what: str
+    memories: tuple[str, ...]
+    bytes: int
+    why: str
+    functions: tuple[str, ...] = ()
+    gain_cycles: int | None = None
 
 
 class ExactSection(_Section):
@@ -245,6 +261,7 @@ class Report(_Section):
     board: BoardSection
     latency: LatencySection
     memory: MemorySection
+    placement: tuple[PlacedSection, ...] = ()
     exact: ExactSection
     accuracy: AccuracySection | None
     prune: PruneSection | None

@@ -115,16 +115,24 @@ def _summary(report: Report) -> Table:
             f"{energy.uj:,.0f} µJ ±{latency.error_percent} % at {energy.power_mw:.0f} mW, the part "
             "alone, from data sheet, typical",
         )
+    code = f", code {ram.code:,}" if ram.code else ""
     table.add_row(
         "RAM",
         f"{ram.total:,} of {ram.available:,} bytes ({ram.total / ram.available:.1%}): arena "
-        f"{ram.arena:,}{gap}, {state}stack {ram.stack:,}, data {ram.data:,}, bss {ram.bss:,}",
+        f"{ram.arena:,}{gap}, {state}stack {ram.stack:,}, data {ram.data:,}, bss {ram.bss:,}{code}",
     )
     table.add_row(
         "flash",
         f"{flash.total:,} of {flash.available:,} bytes ({flash.total / flash.available:.1%}): "
         f"weights {flash.weights:,}, code {flash.code:,}",
     )
+    for placed in report.placement:
+        if placed.gain_cycles is not None:
+            table.add_row(
+                "code in RAM",
+                f"{len(placed.functions)} functions, {placed.bytes:,} bytes in "
+                f"{', '.join(placed.memories)}: predicted to save {placed.gain_cycles:,} cycles",
+            )
     exact = report.exact
     verdict = (
         "[green]exact[/]" if not exact.mismatches else f"[red]{exact.mismatches:,} bytes differ[/]"

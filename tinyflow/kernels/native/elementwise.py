@@ -116,10 +116,13 @@ def _weighted(
     operands: Operands, sign: int, points: tuple[FixedPoint, FixedPoint, FixedPoint]
 ) -> Weighted | None:
     """The cheapest exact form of a sum, found by trying; None where nothing tried is exact."""
-    left, right = _scaled_operand(operands.left.q, points[0]), _scaled_operand(
-        operands.right.q, points[1]
+    left, right = (
+        _scaled_operand(operands.left.q, points[0]),
+        _scaled_operand(operands.right.q, points[1]),
     )
-    exact = multiply(left[:, None] + sign * right[None, :], points[2]) + operands.output.q.zero_point
+    exact = (
+        multiply(left[:, None] + sign * right[None, :], points[2]) + operands.output.q.zero_point
+    )
     low, high = operands.limits
     expected = np.clip(exact, low, high)
     ratios = [
@@ -247,7 +250,8 @@ def _kernel(
     low, high = operands.limits
     clamped = (low, high) != (-128, 127)
     name = _name(f"tf_native_{kind}_s8", parameters, (low, high) if clamped else None)
-    given = {"name": name, **parameters, "clamped": clamped, "low": low, "high": high}
+    given: dict[str, int | str | bool] = {"name": name, **parameters}
+    given |= {"clamped": clamped, "low": low, "high": high}
     fields = {"left": operands.left, "right": operands.right}
     batch, height, _, _ = nhwc(output)
     computed = all(not tensor.is_constant for tensor in fields.values())

@@ -16,6 +16,8 @@ from tinyflow.kernels.native import (
     elementwise,
     fully_connected,
     lookup,
+    pooling,
+    softmax,
     winograd,
 )
 
@@ -26,6 +28,8 @@ NATIVE: tuple[dict[type[Operator], tuple[VariantMaker, ...]], ...] = (
     elementwise.VARIANTS,
     fully_connected.VARIANTS,
     lookup.VARIANTS,
+    pooling.VARIANTS,
+    softmax.VARIANTS,
     winograd.VARIANTS,
 )
 
