@@ -26,8 +26,8 @@ COSTS = Path(__file__).resolve().parent / "costs"
 
 #: Parameters of generated code that add a step to each output: terms of its work.
 PER_OUTPUT = frozenset({"signed", "clamped", "wide", "per_channel"})
-#: Parameters of generated code that a unit of work's cost depends on.
-_SHAPING = ("looped", "stride", "unroll")
+#: Parameters of generated code that a unit of work's cost depends on, and no variant tells.
+_SHAPING = ("stride",)
 #: Parameters that a generated file's size does not depend on.
 _OF_NO_SIZE = frozenset({"function", "greatest", "high", "least", "low", "name"})
 _WORD = re.compile(r"\d+|[^\s\d,]+")
@@ -172,12 +172,11 @@ def source_parameters(source: Source) -> tuple[tuple[str, int | str | bool], ...
 
 def kernel_name(kernel: Kernel) -> str:
     """What a table knows a kernel by: its family, its variant, and how its code was generated."""
-    words = _WORD.findall(kernel.variant)
     generated = {
         f"{name} {value}"
         for source in kernel.sources
         for name, value in source.parameters
-        if name in _SHAPING and str(value) not in words
+        if name in _SHAPING
     }
     return ", ".join(filter(None, (kernel_family(kernel), kernel.variant, *sorted(generated))))
 

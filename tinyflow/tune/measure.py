@@ -209,9 +209,9 @@ def _source_sizes(
 # ---- the fit ----
 
 
-#: What a measurement of a very similar variant counts beside one of the variant itself, and how
-#: fast that falls with `dissimilarity`.
-_SIMILAR, _FALL = 0.1, 4.0
+#: What a measurement of a very similar variant counts beside one of the variant itself, how fast
+#: that falls with `dissimilarity`, and what one of any variant counts at least.
+_SIMILAR, _FALL, _LEAST = 0.1, 4.0, 1e-4
 
 
 def _fit_family(
@@ -250,7 +250,7 @@ def _family_code(measured: Mapping[str, list[_Measured]], generated: frozenset[s
 def _weight(variant: str, other: str) -> float:
     if variant == other:
         return 1.0
-    return _SIMILAR * math.exp(-_FALL * dissimilarity(variant, other))
+    return max(_LEAST, _SIMILAR * math.exp(-_FALL * dissimilarity(variant, other)))
 
 
 def _work(points: Iterable[_Measured], names: Iterable[str]) -> Floats:
