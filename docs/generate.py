@@ -493,7 +493,7 @@ def _probed(kind: str, copy: CmsisNN) -> Iterator[Kernel]:
     """The kernels chosen for the cases that the tests have of an operator."""
     board = load_board("stm32f746")
     for graph in _examples():
-        for kernel in select_kernels(graph, board, copy):
+        for kernel in select_kernels(graph, board, copy, kernels="cmsis-nn"):
             if kernel.operator.title == kind:
                 yield kernel
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tinyflow.boards import Board, load_board
 from tinyflow.pipeline import run
 from tinyflow.progress import Progress
-from tinyflow.project import Activations, BudgetTable, Placement, PruneTable
+from tinyflow.project import Activations, BudgetTable, KernelSet, Objective, Placement, PruneTable
 from tinyflow.report.model import Report
 from tinyflow.request import BuildRequest, DataSource
 
@@ -30,6 +30,8 @@ def build(
     prune: PruneTable | None = None,
     budget: BudgetTable | None = None,
     cmsis_nn: Path | str | None = None,
+    kernels: KernelSet = "auto",
+    optimize: Objective = "balanced",
     placement: Placement = "auto",
     vectors: int = 20,
     emit_tflite_array: bool = False,
@@ -50,6 +52,10 @@ def build(
         prune: pruning before quantisation.
         budget: limits, see `BudgetTable`.
         cmsis_nn: folder of CMSIS-NN's sources.
+        kernels: `auto` takes the best for each layer; `native` and `cmsis-nn` take these
+            wherever they can serve.
+        optimize: what the choice of kernels makes best: `speed`, `size` (flash), `ram`, or all
+            in balance.
         placement: `auto` runs code from RAM where that pays; `flash` keeps it in flash.
         vectors: inputs on which the firmware is compared with the oracle.
         emit_tflite_array: also emit the `.tflite` as a C array.
@@ -73,6 +79,8 @@ def build(
             prune=prune or PruneTable(),
             budget=budget or BudgetTable(),
             cmsis_nn=None if cmsis_nn is None else Path(cmsis_nn),
+            kernels=kernels,
+            optimize=optimize,
             placement=placement,
             vectors=vectors,
             emit_tflite_array=emit_tflite_array,

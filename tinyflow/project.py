@@ -18,6 +18,10 @@ from tinyflow.errors import InputError
 PROJECT_FILE = "tinyflow.toml"
 #: What activations are quantised to; the model's inputs and outputs too.
 Activations = Literal["int8", "int16"]
+#: Which kernels may serve; an operator that has none of them takes what serves it else.
+KernelSet = Literal["auto", "native", "cmsis-nn"]
+#: What the choice of kernels makes best.
+Objective = Literal["balanced", "speed", "size", "ram"]
 
 #: Where code runs: `auto` moves to RAM what waits too long for flash, on boards that can.
 Placement = Literal["auto", "flash"]
@@ -95,6 +99,14 @@ class BuildTable(_Table):
         default=None,
         description="Folder of CMSIS-NN's sources; else a CMSIS-Pack, PyPI's bakenn or git.",
         examples=["CMSIS-NN"],
+    )
+    optimize: Objective = Field(
+        default="balanced",
+        description="What the choice of kernels makes best: speed, size (flash), ram, or all.",
+    )
+    kernels: KernelSet = Field(
+        default="auto",
+        description="auto takes the best; native, cmsis-nn: these wherever they can serve.",
     )
     placement: Placement = Field(
         default="auto",

@@ -6,7 +6,7 @@ and how their cost is measured.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -19,36 +19,46 @@ from tinyflow.plan.memory import plan_memory
 from tinyflow.request import Array
 from tinyflow.timing.measure import Call, call_function, compile_code, result_of
 from tinyflow.timing.model import Timing
+from tinyflow.toolchain.elf import Symbol, SymbolKind
 
 #: What the arena holds before an inference: a kernel must not count on zeros.
 _FILL = b"\x5a"
 _FLAGS = ("-O2", "-fbuiltin", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-I.", "-Ikernels")
 _CMSIS_FLAGS = ("-O2", "-fbuiltin", "-w", "-I.", "-Ikernels", "-Icmsis_nn/Include")
+_ONLY_WHAT_RUNS = ("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
 
 
 class Trial:
     """A compiled graph, ready to run.
 
     Attributes:
+        plan: where everything lies in memory.
         code: the model's library as text.
     """
 
     def __init__(
-        self, graph: Graph, kernels: Sequence[Kernel], board: Board, cmsis: CmsisNN
+        self,
+        graph: Graph,
+        kernels: Sequence[Kernel],
+        board: Board,
+        cmsis: CmsisNN,
+        *,
+        stream: bool = False,
     ) -> None:
-        """Plan, generate and compile.
+        """Plan, generate and compile; `stream` is that of `plan_memory`.
 
         Raises:
             BuildError: the compiler refused the code.
         """
         self._graph, self._board = graph, board
-        self._plan = plan_memory(graph, kernels)
-        self.code: ModelCode = generate_model(graph, self._plan, cmsis, b"")
+        self.plan = plan_memory(graph, kernels, stream=stream)
+        self.code: ModelCode = generate_model(graph, self.plan, cmsis, b"")
         uses_cmsis = any(kernel.library == "CMSIS-NN" for kernel in kernels)
+        entry = f"-Wl,--entry={self.code.name}_invoke"
         self._image = compile_code(
             self.code.files,
             board,
-            flags=_CMSIS_FLAGS if uses_cmsis else _FLAGS,
+            flags=(*(_CMSIS_FLAGS if uses_cmsis else _FLAGS), *_ONLY_WHAT_RUNS, entry),
             libraries=("c", "gcc"),
         )
 
@@ -70,16 +80,45 @@ class Trial:
         call = self._call(inputs)
         return call_function(self._image, self._board, call, warm=warm, layers=layers).timing
 
+    def shared_code(self) -> dict[str, int]:
+        """Bytes of all functions that are not the model's own, by symbol."""
+        return {
+            symbol.name: symbol.size
+            for symbol in self._in_flash("function")
+            if not symbol.name.startswith(self._prefix)
+        }
+
+    def layer_bytes(self) -> int:
+        """Bytes in flash of the layers' functions and of the structures that describe them."""
+        layers = {layer.function for layer in self.code.layers}
+        functions = (one.size for one in self._in_flash("function") if one.name in layers)
+        objects = (
+            one.size for one in self._in_flash("object") if not one.name.startswith(self._prefix)
+        )
+        return sum(functions) + sum(objects)
+
+    def _in_flash(self, kind: SymbolKind) -> Iterator[Symbol]:
+        flash = self._board.flash
+        return (
+            symbol
+            for symbol in self._image.symbols
+            if symbol.kind == kind and flash.origin <= symbol.address < flash.origin + flash.size
+        )
+
+    @property
+    def _prefix(self) -> str:
+        return f"{self.code.name}_"
+
     @property
     def _arena(self) -> str:
-        return f"{self.code.name}_arena"
+        return f"{self._prefix}arena"
 
     def _offsets(self, tensors: Sequence[int]) -> list[int]:
-        return [self._plan.tensors[index] for index in tensors]
+        return [self.plan.tensors[index] for index in tensors]
 
     def _call(self, inputs: Sequence[Array]) -> Call:
-        arena = bytearray(_FILL * self._plan.arena_size)
+        arena = bytearray(_FILL * self.plan.arena_size)
         for values, offset in zip(inputs, self._offsets(self._graph.inputs), strict=True):
             content = values.tobytes()
             arena[offset : offset + len(content)] = content
-        return Call(f"{self.code.name}_invoke", memory={self._arena: bytes(arena)})
+        return Call(f"{self._prefix}invoke", memory={self._arena: bytes(arena)})

@@ -21,6 +21,7 @@ from tinyflow.boards import Board
 from tinyflow.emulate.oracle import Oracle
 from tinyflow.errors import TinyflowError
 from tinyflow.frontend.tflite_import import import_model
+from tinyflow.project import KernelSet
 
 #: Adds one case to the builder; gives the indices of its inputs and of its outputs.
 Case = Callable[[TfliteBuilder, np.random.Generator], tuple[list[int], list[int]]]
@@ -55,17 +56,26 @@ def check(
     *,
     board: Board | str = "stm32l4r5",
     cmsis_nn: str | None = None,
+    kernels: KernelSet = "auto",
 ) -> None:
     """Build and run the cases as one image; where that fails, name those that fail alone."""
-    problem = _problem(cases, folder, board, cmsis_nn)
+
+    def problem_of(some: Mapping[str, Case]) -> str | None:
+        return _problem(some, folder, board, cmsis_nn, kernels)
+
+    problem = problem_of(cases)
     if problem is not None:
-        alone = {name: _problem({name: cases[name]}, folder, board, cmsis_nn) for name in cases}
+        alone = {name: problem_of({name: cases[name]}) for name in cases}
         wrong = [f"{name}: {found}" for name, found in alone.items() if found is not None]
         raise AssertionError("\n".join(wrong) or f"only together: {problem}")
 
 
 def _problem(
-    cases: Mapping[str, Case], folder: Path, board: Board | str, cmsis_nn: str | None
+    cases: Mapping[str, Case],
+    folder: Path,
+    board: Board | str,
+    cmsis_nn: str | None,
+    kernels: KernelSet,
 ) -> str | None:
     """Why the cases cannot be built as one image or why that is not exact; None where it is."""
     content = model_of(cases)
@@ -73,7 +83,7 @@ def _problem(
     if signal:
         return f"the oracle ends the process with signal {signal}"
     try:
-        _build(content, folder, board, cmsis_nn)
+        _build(content, folder, board, cmsis_nn, kernels)
     except TinyflowError as error:
         return f"{type(error).__name__}: {error.message}"
     return None
@@ -91,16 +101,19 @@ def _signal_of_oracle(content: bytes) -> int:
     return os.WTERMSIG(status)
 
 
-def _build(content: bytes, folder: Path, board: Board | str, cmsis_nn: str | None) -> None:
+def _build(
+    content: bytes, folder: Path, board: Board | str, cmsis_nn: str | None, kernels: KernelSet
+) -> None:
     path = folder / "cases.tflite"
     path.write_bytes(content)
     report = tinyflow.build(
         path,
         board=board,
         output=folder / "build",
-        cmsis_nn=cmsis_nn,
-        placement="flash",
         vectors=VECTORS,
+        cmsis_nn=cmsis_nn,
+        kernels=kernels,
+        placement="flash",
     )
     assert report.exact.vectors == VECTORS
     assert report.exact.bytes > 0

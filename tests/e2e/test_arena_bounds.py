@@ -20,7 +20,7 @@ from tinyflow.boards import load_board
 from tinyflow.built import read_build
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
-from tinyflow.plan.allocator import ALIGNMENT, Allocation, Block, aligned
+from tinyflow.plan.allocator import ALIGNMENT, Allocation, Block, Sharing, aligned
 from tinyflow.report.plan import PlanFile
 from tinyflow.toolchain.elf import read_image
 
@@ -38,7 +38,7 @@ def test_guards_around_every_buffer_stay(
 ) -> None:
     spans: list[tuple[int, int]] = []
 
-    def spread(blocks: Sequence[Block]) -> Allocation:
+    def spread(blocks: Sequence[Block], _: Sequence[Sharing]) -> Allocation:
         offset = GUARD
         for block in blocks:
             spans.append((offset, block.size))

@@ -15,6 +15,8 @@ from tinyflow.errors import BudgetError, ExactnessError, InputError
 from tinyflow.project import (
     PROJECT_FILE,
     Activations,
+    KernelSet,
+    Objective,
     Placement,
     Project,
     make_project,
@@ -85,6 +87,22 @@ def command(
             show_default=False,
         ),
     ] = None,
+    optimize: Annotated[
+        Objective | None,
+        typer.Option(
+            help="What the choice of kernels makes best: speed, size (flash), ram, or all in "
+            "balance. Default: balanced.",
+            show_default=False,
+        ),
+    ] = None,
+    kernels: Annotated[
+        KernelSet | None,
+        typer.Option(
+            help="Which kernels may serve: auto takes the best for each layer; native and "
+            "cmsis-nn take these wherever they can serve. Default: auto.",
+            show_default=False,
+        ),
+    ] = None,
     placement: Annotated[
         Placement | None,
         typer.Option(
@@ -135,6 +153,8 @@ def command(
             prune=project.prune,
             budget=project.budget,
             cmsis_nn=cmsis_nn or project.build.cmsis_nn,
+            kernels=kernels or project.build.kernels,
+            optimize=optimize or project.build.optimize,
             placement=placement or project.build.placement,
             vectors=vectors or project.build.vectors,
             emit_tflite_array=emit_tflite_array or project.build.emit_tflite_array,

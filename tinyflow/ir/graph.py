@@ -19,6 +19,10 @@ class Tensor:
     """A value of static shape; a constant where `data` is given, a state where `initial` is.
 
     A state keeps its value between invocations; `initial` is the one it is reset to.
+
+    Attributes:
+        channels: the indices of the last dimension that are left of the file's tensor; None where
+            all are.
     """
 
     name: str
@@ -27,6 +31,7 @@ class Tensor:
     quantization: Quantization | None = None
     data: NDArray[np.generic] | None = field(default=None, repr=False)
     initial: NDArray[np.generic] | None = field(default=None, repr=False)
+    channels: tuple[int, ...] | None = field(default=None, repr=False)
 
     @property
     def elements(self) -> int:

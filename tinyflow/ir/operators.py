@@ -59,42 +59,70 @@ class Operator:
 
 @dataclass(frozen=True)
 class Window:
-    """A sliding window over height and width."""
+    """A sliding window over height and width.
+
+    Attributes:
+        stride: rows and columns between neighbouring positions.
+        padding: the rule; with EXPLICIT, `before` and `after` say it, which else are zeros.
+        dilation: rows and columns between neighbouring elements of the window.
+        before: rows above and columns left of the input.
+        after: rows below and columns right of it.
+    """
 
     stride: tuple[int, int]
     padding: Padding
     dilation: tuple[int, int] = (1, 1)
+    before: tuple[int, int] = (0, 0)
+    after: tuple[int, int] = (0, 0)
 
     def pads(self, size: tuple[int, int], kernel: tuple[int, int]) -> tuple[int, int]:
         """Rows above and columns left of an input of `size` (height, width).
 
         SAME pads half the total before, the odd one after (`ComputePaddingWithOffset`).
         """
-        before = []
-        for extent, width, stride, dilation in zip(
-            size, kernel, self.stride, self.dilation, strict=True
-        ):
-            reach = (width - 1) * dilation + 1
-            positions = self.output(extent, width, stride, dilation)
-            total = max(0, (positions - 1) * stride + reach - extent)
-            before.append(total // 2 if self.padding is Padding.SAME else 0)
-        return before[0], before[1]
+        if self.padding is not Padding.SAME:
+            return self.before
+        height, width = (total // 2 for total in self._same_totals(size, kernel))
+        return height, width
+
+    def pads_after(self, size: tuple[int, int], kernel: tuple[int, int]) -> tuple[int, int]:
+        """Rows below and columns right of an input of `size`."""
+        if self.padding is not Padding.SAME:
+            return self.after
+        height, width = (total - total // 2 for total in self._same_totals(size, kernel))
+        return height, width
 
     def output_size(self, size: tuple[int, int], kernel: tuple[int, int]) -> tuple[int, int]:
         """Height and width of the output (`ComputeOutSize`)."""
         height, width = (
-            self.output(extent, reach, stride, dilation)
-            for extent, reach, stride, dilation in zip(
-                size, kernel, self.stride, self.dilation, strict=True
+            -(-(extent if self.padding is Padding.SAME else padded - reach + 1) // stride)
+            for extent, padded, reach, stride in zip(
+                size, self._padded(size), self.reach(kernel), self.stride, strict=True
             )
         )
         return height, width
 
-    def output(self, extent: int, kernel: int, stride: int, dilation: int) -> int:
-        """Positions of the window along one dimension."""
-        reach = (kernel - 1) * dilation + 1
-        room = extent if self.padding is Padding.SAME else extent - reach + 1
-        return -(-room // stride)
+    def reach(self, kernel: tuple[int, int]) -> tuple[int, int]:
+        """Rows and columns from the first to the last element of a window, both counted."""
+        height, width = (
+            (extent - 1) * dilation + 1
+            for extent, dilation in zip(kernel, self.dilation, strict=True)
+        )
+        return height, width
+
+    def _padded(self, size: tuple[int, int]) -> tuple[int, int]:
+        height, width = (
+            before + extent + after
+            for before, extent, after in zip(self.before, size, self.after, strict=True)
+        )
+        return height, width
+
+    def _same_totals(self, size: tuple[int, int], kernel: tuple[int, int]) -> Iterator[int]:
+        """What SAME adds to height and to width."""
+        for extent, positions, reach, stride in zip(
+            size, self.output_size(size, kernel), self.reach(kernel), self.stride, strict=True
+        ):
+            yield max(0, (positions - 1) * stride + reach - extent)
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ class Embedding(Operator):
 
 @dataclass(frozen=True)
 class Tabulated(Function):
-    """A function of one int8 tensor that stands for float operators and their conversions.
+    """A function of one int8 tensor that stands for a chain of others, or for a float island.
 
     Attributes:
         kinds: of the operators it stands for, in order.

@@ -57,7 +57,8 @@ class Activation(Enum):
 
 
 class Padding(Enum):
-    """TFLite's two rules for padding a sliding window."""
+    """TFLite's two rules for padding a sliding window, and padding that is given as such."""
 
     SAME = "SAME"
     VALID = "VALID"
+    EXPLICIT = "EXPLICIT"

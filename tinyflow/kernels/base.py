@@ -73,14 +73,20 @@ class RowForm:
     `height - 1`. They need not lie behind each other in memory, and those outside of the input
     are given as NULL: what padding means is the kernel's own affair.
 
+    Rows are computed in order, but rows of other layers come in between: what a row leaves in the
+    scratch is lost to the next.
+
     Attributes:
-        template: under `templates/model/layers`; renders C statements. Beside the kernel's
-            context, constants and scratch it finds in `rows`, by the operator's field, the name
-            of an array of pointers to the rows, and in `output` the pointer to the output's row.
+        template: under `templates/model/layers`; renders C statements, without a `return`. Beside
+            the kernel's context, constants and scratch it finds in `rows`, by the operator's
+            field, the name of an array of pointers to the rows, and in `output` the pointer to
+            the output's row. The context has no `output` of its own.
         height: rows of an input that one row of the output needs.
         stride: rows of the input for each row of the output.
         dilation: distance of the rows.
         pad: rows above the input.
+        overlaps: where the height is 1, how a row of the output may lie in the memory of a row
+            that it is made of and that nobody else needs.
     """
 
     template: str
@@ -88,6 +94,7 @@ class RowForm:
     stride: int = 1
     dilation: int = 1
     pad: int = 0
+    overlaps: tuple[Overlap, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +112,8 @@ class Kernel:
         macs: multiply-accumulates of one inference.
         aliases_input: the output is the input's memory; no code runs.
         header: for tinyflow's own kernels, the header that declares the function.
-        file: its C file without `tf_` and `.c`, where that is not named as the template.
+        file: its C file without `tf_` and `.c`, where that is not named as the template; empty
+            where all of its code is generated.
         needs: further files of `firmware/kernels` that its C needs.
         sources: files that are generated for this variant.
         overlaps: where the output may lie in an input's memory.
@@ -135,8 +143,15 @@ class Kernel:
     work: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def source(self) -> str:
+    def is_native(self) -> bool:
+        """Whether it is one of tinyflow's generated ones: their calls' templates lie apart."""
+        return self.template.startswith("native/")
+
+    @property
+    def source(self) -> str | None:
         """The C file in `firmware/kernels` of one of tinyflow's own: named as its template."""
+        if self.file == "":
+            return None
         return f"tf_{self.file or self.template.rpartition('/')[2].removesuffix('.c.j2')}.c"
 
 

@@ -13,8 +13,8 @@ from typing import Literal
 
 from tinyflow.ir.plain import Tabulated
 from tinyflow.kernels.base import Maker
+from tinyflow.kernels.candidates import INT16_KERNELS, KERNELS
 from tinyflow.kernels.portable.plain import AS_TABLES, OF_INT32, PLAIN_KERNELS
-from tinyflow.kernels.select import INT16_KERNELS, KERNELS
 
 _TYPE = r"(?:u?int(?:4|8|16|32|64)|float32|bool)"
 #: The element types that a constraint begins with, as in "int8 or int16 to float32".

@@ -107,6 +107,17 @@ def _sixteen_bits(multiplier: int) -> int:
     return min((multiplier + (1 << 15)) >> 16, (1 << 15) - 1)
 
 
+def requantize(source: Quantization, output: Quantization) -> Table:
+    """x (`reference/requantize.h`)."""
+    point = _ratio(source, output)
+
+    def evaluate(value: int) -> int:
+        scaled = fp.multiply(value - source.zero_point, point.multiplier, point.shift)
+        return fp.clamp(fp.wrap(output.zero_point + scaled))
+
+    return _tabulate(evaluate)
+
+
 def relu(source: Quantization, output: Quantization) -> Table:
     """max(x, 0) (`ReluQuantized`)."""
     point = _ratio(source, output)

@@ -1,109 +1,39 @@
-"""Selection: the first kernel in order of preference that is legal and at hand."""
+"""Which kernels may serve an operator, and the first of them."""
 
 from __future__ import annotations
 
 from tinyflow.boards import Board
-from tinyflow.errors import UnsupportedError
 from tinyflow.ir.graph import Graph
-from tinyflow.ir.operators import (
-    Add,
-    AveragePool2D,
-    Conv2D,
-    DepthwiseConv2D,
-    Dequantize,
-    FullyConnected,
-    MaxPool2D,
-    Mean,
-    Operator,
-    Pad,
-    Quantize,
-    Reshape,
-    Softmax,
-)
-from tinyflow.ir.plain import is_plain
-from tinyflow.ir.types import DType
-from tinyflow.kernels.base import Kernel, Maker
-from tinyflow.kernels.cmsis_nn import convolution, elementwise, fully_connected, pooling
+from tinyflow.kernels.base import Kernel
+from tinyflow.kernels.candidates import Candidates, candidates
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.kernels.portable import elementwise as portable_elementwise
-from tinyflow.kernels.portable import int4 as portable_int4
-from tinyflow.kernels.portable import int16 as portable_int16
-from tinyflow.kernels.portable import kernels as portable
-from tinyflow.kernels.portable import movement as portable_movement
-from tinyflow.kernels.portable import plain as portable_plain
-from tinyflow.kernels.portable import state as portable_state
-from tinyflow.kernels.portable import tables as portable_tables
-from tinyflow.kernels.portable import windows as portable_windows
-
-#: For each operator its kernels, the preferred first. A maker gives None where its kernel is
-#: not in the CMSIS-NN at hand or not legal for the operator.
-KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
-    Add: (elementwise.elementwise_add_s8, portable.add_s8, portable_elementwise.add_s8),
-    AveragePool2D: (pooling.pool_s8,),
-    Conv2D: (portable_int4.conv_s4, convolution.convolve_s8, portable_windows.grouped_conv_s8),
-    DepthwiseConv2D: (portable_int4.depthwise_conv_s4, convolution.depthwise_conv_s8),
-    Dequantize: (portable.dequantize,),
-    FullyConnected: (
-        portable_int4.fully_connected_s4,
-        fully_connected.fully_connected_s8,
-        portable_windows.computed_fully_connected_s8,
-    ),
-    MaxPool2D: (pooling.pool_s8,),
-    Mean: (portable.mean_s8, portable_windows.mean_any_axes_s8),
-    Pad: (portable_movement.pad_plain, elementwise.pad_s8, portable.pad_s8),
-    Quantize: (portable.quantize,),
-    Reshape: (portable.reshape,),
-    Softmax: (elementwise.softmax_s8, portable.softmax_s8),
-    **portable_elementwise.KERNELS,
-    **portable_tables.KERNELS,
-    **portable_movement.KERNELS,
-    **portable_plain.KERNELS,
-    **portable_windows.KERNELS,
-    **portable_state.KERNELS,
-}
-
-#: The kernels of operators on int16, where they are others than those of `KERNELS`.
-INT16_KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
-    **portable_elementwise.INT16_KERNELS,
-    **portable_int16.KERNELS,
-    **portable_movement.INT16_KERNELS,
-    **portable_windows.INT16_KERNELS,
-}
+from tinyflow.project import KernelSet
 
 
-def select_kernels(graph: Graph, board: Board, cmsis: CmsisNN) -> tuple[Kernel, ...]:
+def select_kernels(
+    graph: Graph, board: Board, cmsis: CmsisNN, *, kernels: KernelSet = "auto"
+) -> tuple[Kernel, ...]:
     """A kernel for each operator of the graph, in order.
+
+    Args:
+        graph: the graph.
+        board: where it will run.
+        cmsis: the copy of CMSIS-NN at hand.
+        kernels: which kernels may serve.
 
     Raises:
         UnsupportedError: no kernel serves an operator; names the operator and the layer.
     """
-    return tuple(_select(operator, graph, board, cmsis) for operator in graph.operators)
+    return tuple(
+        allowed(candidates(operator, graph, board, cmsis), kernels)[0]
+        for operator in graph.operators
+    )
 
 
-def _makers(operator: Operator, graph: Graph) -> tuple[Maker, ...]:
-    kernels = KERNELS.get(type(operator), ())
-    if graph.tensors[next(iter(operator.outputs()))].dtype is DType.INT16:
-        return INT16_KERNELS.get(type(operator), kernels)
-    return kernels
-
-
-def _select(operator: Operator, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel:
-    if is_plain(graph, operator):
-        return _select_plain(operator, graph, board, cmsis)
-    for make in _makers(operator, graph):
-        kernel = make(operator, graph, board, cmsis)
-        if kernel is not None:
-            return kernel
-    raise UnsupportedError(f"{operator.kind} layer {operator.name!r}: no kernel serves it")
-
-
-def _select_plain(operator: Operator, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel:
-    make = portable_plain.PLAIN_KERNELS.get(type(operator))
-    kernel = None if make is None else make(operator, graph, board, cmsis)
-    if kernel is None:
-        raise UnsupportedError(
-            f"{operator.kind} layer {operator.name!r}: in float32 it is compiled only where it is "
-            "a function of one int8 tensor, and given back to int8",
-            hint="Convert the model with full int8 post-training quantisation.",
-        )
-    return kernel
+def allowed(found: Candidates, kernels: KernelSet) -> tuple[Kernel, ...]:
+    """The candidates that may serve: never none, whatever is asked for."""
+    if kernels == "cmsis-nn" and found.library is not None:
+        return (found.library,)
+    if kernels == "native" and found.native:
+        return found.native
+    return found.kernels

@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.verify import verify
+from tinyflow.passes.activations import fuse_activations
+from tinyflow.passes.channels import drop_channels
+from tinyflow.passes.duplicates import share_duplicates
+from tinyflow.passes.identities import reshape_identities
 from tinyflow.passes.islands import tabulate_islands
+from tinyflow.passes.padding import fold_padding
+from tinyflow.passes.reshapes import bypass_reshapes
+from tinyflow.passes.tables import merge_tables
+from tinyflow.passes.unread import drop_unread
+
+#: In the order they run; each gives the same object where it finds nothing to do.
+PASSES: tuple[Callable[[Graph], Graph], ...] = (
+    drop_unread,
+    share_duplicates,
+    reshape_identities,
+    bypass_reshapes,
+    fuse_activations,
+    merge_tables,
+    fold_padding,
+    drop_channels,
+)
 
 
 def optimise(graph: Graph, content: bytes, path: Path) -> Graph:
@@ -20,6 +41,16 @@ def optimise(graph: Graph, content: bytes, path: Path) -> Graph:
     Raises:
         TinyflowError: the oracle refuses a part of the model.
     """
-    changed = tabulate_islands(graph, content, path)
-    verify(changed)
-    return changed
+    return rewrite(tabulate_islands(graph, content, path))
+
+
+def rewrite(graph: Graph) -> Graph:
+    """The graph after those passes that need no file, repeated until none finds anything more."""
+    changed = graph
+    while True:
+        before = changed
+        for rewritten in PASSES:
+            changed = rewritten(changed)
+        verify(changed)
+        if changed is before:
+            return changed

@@ -23,7 +23,8 @@ class _Section(BaseModel):
 class PlannedTensor(_Section):
     """A tensor: its index in the `.tflite`, and its offset in bytes from its memory's start.
 
-    A variable that is assigned has the index of the tensor that gives the value.
+    A variable that is assigned has the index of the tensor that gives the value. Where channels of
+    the file's tensor are left out, `channels` has the indices of its last dimension that are there.
     """
 
     index: int
@@ -32,10 +33,15 @@ class PlannedTensor(_Section):
     shape: tuple[int, ...]
     offset: int
     memory: Literal["arena", "state"] = "arena"
+    channels: tuple[int, ...] | None = None
 
 
 class PlannedLayer(_Section):
-    """A layer that runs code, and what it writes: its outputs, and the states that it keeps."""
+    """A layer that runs code, and what it writes: its outputs, and the states that it keeps.
+
+    Layers of one `segment` run row by row, in turns. Their outputs stand here only where they are
+    whole in memory at the end of the segment.
+    """
 
     function: str
     name: str
@@ -43,6 +49,7 @@ class PlannedLayer(_Section):
     kernel: str
     outputs: tuple[PlannedTensor, ...]
     states: tuple[PlannedTensor, ...] = ()
+    segment: int | None = None
 
 
 class PlanFile(_Section):
@@ -87,10 +94,12 @@ def describe_plan(graph: Graph, plan: MemoryPlan, code: ModelCode) -> PlanFile:
                 outputs=tuple(
                     _tensor(graph, plan, index, _known_as(layer.kernel.operator, index))
                     for index in layer.kernel.operator.outputs()
+                    if index not in plan.rings
                 ),
                 states=tuple(
                     _tensor(graph, plan, index, index) for index in layer.kernel.operator.states()
                 ),
+                segment=layer.segment,
             )
             for layer in code.layers
         ),
@@ -111,4 +120,5 @@ def _tensor(graph: Graph, plan: MemoryPlan, place: TensorId, index: TensorId) ->
         shape=tensor.shape,
         offset=plan.states[place] if tensor.is_state else plan.tensors[place],
         memory="state" if tensor.is_state else "arena",
+        channels=tensor.channels,
     )

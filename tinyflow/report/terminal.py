@@ -27,7 +27,7 @@ def _layers(report: Report) -> Table:
     table.add_column("layer", overflow="ellipsis", max_width=36, no_wrap=True)
     table.add_column("operator", no_wrap=True)
     table.add_column("kernel", style="dim", no_wrap=True, overflow="ellipsis")
-    for column in ("MACs", "cycles", "share"):
+    for column in ("MACs", "cycles", "share", "gain"):
         table.add_column(column, justify="right", no_wrap=True)
     total = max(1, report.latency.cycles)
     for layer in report.layers:
@@ -39,11 +39,27 @@ def _layer_cells(layer: LayerSection, total: int) -> tuple[str | Text, ...]:
     return (
         Text(layer.name),
         Text(f"{layer.operator} (float32)", style="yellow") if layer.float32 else layer.operator,
-        layer.kernel,
+        f"{layer.kernel} ({layer.variant})" if layer.variant else layer.kernel,
         f"{layer.macs:,}" if layer.macs else "-",
         f"{layer.cycles:,}",
         f"{layer.cycles / total:.1%}",
+        "" if layer.gain is None else f"{layer.gain:.1f}x",
     )
+
+
+def _kernels(report: Report) -> str:
+    """How the kernels were chosen, and what that is predicted to gain."""
+    kernels = report.kernels
+    native = [layer for layer in report.layers if layer.native]
+    text = f"{kernels.kernels}, for {kernels.optimize}: {len(native)} of {len(report.layers)} "
+    text += "layers native"
+    library = [layer.library_cycles for layer in native]
+    if native and None not in library:
+        saved = sum(cycles for cycles in library if cycles is not None)
+        saved -= sum(layer.cycles for layer in native)
+        gain = (report.latency.cycles + saved) / max(1, report.latency.cycles)
+        text += f", {gain:.1f}x faster than CMSIS-NN's kernels are predicted to be"
+    return text
 
 
 #: What each part of the split is called.
@@ -82,6 +98,7 @@ def _summary(report: Report) -> Table:
     table.add_column()
     latency, ram, flash = report.latency, report.memory.ram, report.memory.flash
     state = f"state {ram.state:,}, " if ram.state else ""
+    gap = f" (at least {ram.arena_bound:,})" if 0 < ram.arena_bound < ram.arena else ""
     table.add_row("", "")
     table.add_row(
         "latency",
@@ -102,7 +119,7 @@ def _summary(report: Report) -> Table:
     table.add_row(
         "RAM",
         f"{ram.total:,} of {ram.available:,} bytes ({ram.total / ram.available:.1%}): arena "
-        f"{ram.arena:,}, {state}stack {ram.stack:,}, data {ram.data:,}, bss {ram.bss:,}{code}",
+        f"{ram.arena:,}{gap}, {state}stack {ram.stack:,}, data {ram.data:,}, bss {ram.bss:,}{code}",
     )
     table.add_row(
         "flash",
@@ -151,6 +168,7 @@ def _summary(report: Report) -> Table:
                 f"of the instructions: {names}{more}"
             ),
         )
+    table.add_row("kernels", _kernels(report))
     table.add_row("CMSIS-NN", f"{report.kernels.cmsis_nn} ({report.kernels.origin})")
     for item in report.budget:
         state = "[green]kept[/]" if item.kept else "[red]broken[/]"

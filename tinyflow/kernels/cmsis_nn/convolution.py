@@ -58,7 +58,23 @@ def convolve_s8(op: Conv2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kerne
         # four (arm_convolve_s8_get_buffer_size); a pointwise convolution needs none.
         scratch=0 if pointwise else 2 * 2 * _round_up(kernel_h * kernel_w * depth, 4),
         macs=output.elements * kernel_h * kernel_w * depth,
+        variant=_variant(op, pointwise, height),
+        work={
+            "calls": 1,
+            "weights": weights.elements,
+            "columns": output.elements // filters * kernel_h * kernel_w,
+            "gathered": output.elements // filters * kernel_h * kernel_w * depth,
+            "outputs": output.elements,
+            "macs": output.elements * kernel_h * kernel_w * depth,
+        },
     )
+
+
+def _variant(op: Conv2D, pointwise: bool, height: int) -> str:
+    """Which way `arm_convolve_wrapper_s8` goes."""
+    if pointwise:
+        return "1x1" if op.window.stride == (1, 1) else "1x1 strided"
+    return "one row" if height == 1 else "im2col"
 
 
 def depthwise_conv_s8(
@@ -103,6 +119,13 @@ def depthwise_conv_s8(
         if one_to_one and not fast_3x3 and board.core in DSP_CORES
         else 0,
         macs=output.elements * kernel_h * kernel_w,
+        variant="3x3" if fast_3x3 else "one to one" if one_to_one else "multiplied",
+        work={
+            "calls": 1,
+            "pixels": output.elements // filters,
+            "outputs": output.elements,
+            "macs": output.elements * kernel_h * kernel_w,
+        },
     )
 
 

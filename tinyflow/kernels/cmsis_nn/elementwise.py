@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from tinyflow.boards import Board
-from tinyflow.ir.graph import Graph
+from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Add, Pad, Softmax
 from tinyflow.ir.quantization import activation_range
-from tinyflow.kernels.base import Kernel, nhwc, output_of
+from tinyflow.kernels.base import Kernel, Overlap, RowForm, nhwc, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.scaling import ADD_LEFT_SHIFT, add_multipliers, softmax_parameters
+
+#: The sum may be written over either operand.
+ADD_OVERLAPS = (Overlap("left"), Overlap("right"))
 
 
 def elementwise_add_s8(op: Add, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
@@ -21,7 +24,15 @@ def elementwise_add_s8(op: Add, graph: Graph, board: Board, cmsis: CmsisNN) -> K
         library="CMSIS-NN",
         template="cmsis_nn/elementwise_add_s8.c.j2",
         context=add_context(op, graph),
+        overlaps=ADD_OVERLAPS,
+        row_form=RowForm("cmsis_nn/elementwise_add_row_s8.c.j2", overlaps=ADD_OVERLAPS),
+        work=elementwise_work(output_of(graph, op)),
     )
+
+
+def elementwise_work(output: Tensor) -> dict[str, int]:
+    """The work of one loop over an output's elements."""
+    return {"calls": 1, "elements": output.elements}
 
 
 def same_shapes(op: Add, graph: Graph) -> bool:
@@ -35,9 +46,10 @@ def add_context(op: Add, graph: Graph) -> dict[str, object]:
     """What both the CMSIS-NN and the portable ADD are called with."""
     left, right, output = graph.tensors[op.left], graph.tensors[op.right], output_of(graph, op)
     return {
-        "left": left,
-        "right": right,
-        "output": output,
+        "operands": (left, right),
+        "result": output,
+        "elements": output.elements,
+        "row_elements": output.elements // nhwc(output)[1],
         "multipliers": add_multipliers(op, left, right, output),
         "left_shift": ADD_LEFT_SHIFT,
         "range": activation_range(op.activation, output.q),
@@ -54,7 +66,15 @@ def softmax_s8(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kerne
         library="CMSIS-NN",
         template="cmsis_nn/softmax_s8.c.j2",
         context=softmax_context(op, graph),
+        overlaps=(Overlap("input"),),
+        work=softmax_work(op, graph),
     )
+
+
+def softmax_work(op: Softmax, graph: Graph) -> dict[str, int]:
+    """The work of SOFTMAX: its rows, and their elements."""
+    source = graph.tensors[op.input]
+    return {"calls": 1, "rows": source.elements // source.shape[-1], "elements": source.elements}
 
 
 def softmax_context(op: Softmax, graph: Graph) -> dict[str, object]:
@@ -86,4 +106,12 @@ def pad_s8(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None
             "before": [pair[0] for pair in pads],
             "after": [pair[1] for pair in pads],
         },
+        work=pad_work(op, graph),
     )
+
+
+def pad_work(op: Pad, graph: Graph) -> dict[str, int]:
+    """The work of PAD: the rows copied, and all elements."""
+    source, output = graph.tensors[op.input], output_of(graph, op)
+    rows = source.elements // source.shape[-1]
+    return {"calls": 1, "rows": rows, "elements": output.elements}

@@ -65,4 +65,10 @@ def fully_connected_s8(
         context=context,
         constants=tuple(constants),
         macs=batches * rows * depth,
+        work={
+            "calls": 1,
+            "weights": rows * depth,
+            "outputs": batches * rows,
+            "macs": batches * rows * depth,
+        },
     )

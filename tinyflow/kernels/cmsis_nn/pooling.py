@@ -33,4 +33,10 @@ def pool_s8(op: Pool2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | 
         },
         # arm_avgpool_s8 sums into one int32 per channel where the core has the DSP extension.
         scratch=4 * channels if average and board.core in DSP_CORES else 0,
+        work={
+            "calls": 1,
+            "pixels": output.elements // channels,
+            "outputs": output.elements,
+            "inputs": output.elements * op.kernel[0] * op.kernel[1],
+        },
     )

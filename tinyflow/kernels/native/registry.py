@@ -8,9 +8,24 @@ from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator
 from tinyflow.kernels.base import Kernel, VariantMaker
+from tinyflow.kernels.native import (
+    convolution,
+    depthwise,
+    elementwise,
+    fully_connected,
+    lookup,
+    winograd,
+)
 
 #: One module a family; each gives its makers by operator as `VARIANTS`.
-NATIVE: tuple[dict[type[Operator], tuple[VariantMaker, ...]], ...] = ()
+NATIVE: tuple[dict[type[Operator], tuple[VariantMaker, ...]], ...] = (
+    convolution.VARIANTS,
+    depthwise.VARIANTS,
+    elementwise.VARIANTS,
+    fully_connected.VARIANTS,
+    lookup.VARIANTS,
+    winograd.VARIANTS,
+)
 
 
 def native_kernels(operator: Operator, graph: Graph, board: Board) -> Iterator[Kernel]:

@@ -29,7 +29,7 @@ from tinyflow.ir.elementwise import (
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Add, Operator
 from tinyflow.ir.quantization import FixedPoint, activation_range, int16_range
-from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
+from tinyflow.kernels.base import Constant, Kernel, Maker, Overlap, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.scaling import (
     ADD_LEFT_SHIFT_INT16,
@@ -122,7 +122,17 @@ def _kernel(
             if tensor.is_constant
         ),
         header="tf_elementwise.h",
+        overlaps=tuple(
+            Overlap(field, exact=True)
+            for field, tensor in fields
+            if not tensor.is_constant and _is_like(tensor, output)
+        ),
     )
+
+
+def _is_like(operand: Tensor, output: Tensor) -> bool:
+    """Whether the loops run through an operand as through the output."""
+    return operand.shape == output.shape and operand.size == output.size
 
 
 def mul_s8(op: Mul, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:

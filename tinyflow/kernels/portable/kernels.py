@@ -9,8 +9,16 @@ from tinyflow.errors import UnsupportedError
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Add, Dequantize, Mean, Pad, Quantize, Reshape, Softmax
 from tinyflow.ir.types import DType
-from tinyflow.kernels.base import Kernel, output_of
-from tinyflow.kernels.cmsis_nn.elementwise import add_context, same_shapes, softmax_context
+from tinyflow.kernels.base import Kernel, Overlap, RowForm, output_of
+from tinyflow.kernels.cmsis_nn.elementwise import (
+    ADD_OVERLAPS,
+    add_context,
+    elementwise_work,
+    pad_work,
+    same_shapes,
+    softmax_context,
+    softmax_work,
+)
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.scaling import mean_multiplier, rescale
 
@@ -22,7 +30,16 @@ def add_s8(op: Add, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None
     """ADD: int8, computed operands of the same shape."""
     if not same_shapes(op, graph):
         return None
-    return Kernel(op, "tf_add_s8", "tinyflow", "portable/add_s8.c.j2", add_context(op, graph))
+    return Kernel(
+        op,
+        "tf_add_s8",
+        "tinyflow",
+        "portable/add_s8.c.j2",
+        add_context(op, graph),
+        overlaps=ADD_OVERLAPS,
+        row_form=RowForm("portable/add_row_s8.c.j2", overlaps=ADD_OVERLAPS),
+        work=elementwise_work(output_of(graph, op)),
+    )
 
 
 def mean_s8(op: Mean, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
@@ -44,6 +61,7 @@ def mean_s8(op: Mean, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | No
             "output": output,
             "multiplier": mean_multiplier(source, output, count),
         },
+        work={"calls": 1, "outputs": output.elements, "inputs": output.elements * count},
     )
 
 
@@ -65,6 +83,7 @@ def pad_s8(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None
             "shape": shape,
             "pads": pads,
         },
+        work=pad_work(op, graph),
     )
 
 
@@ -94,7 +113,13 @@ def four_dimensions(
 def softmax_s8(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """SOFTMAX: int8, over the last dimension; beyond 511 elements, rows of like ones excepted."""
     return Kernel(
-        op, "tf_softmax_s8", "tinyflow", "portable/softmax_s8.c.j2", softmax_context(op, graph)
+        op,
+        "tf_softmax_s8",
+        "tinyflow",
+        "portable/softmax_s8.c.j2",
+        softmax_context(op, graph),
+        overlaps=(Overlap("input"),),
+        work=softmax_work(op, graph),
     )
 
 

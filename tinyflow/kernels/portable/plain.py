@@ -213,7 +213,7 @@ def cast(op: Cast, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
 
 
 def tabulated(op: Tabulated, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """TABLE: float operators on one int8 tensor, which `tinyflow.passes` made a table of."""
+    """TABLE: operators on each element of one int8 tensor, of which `tinyflow.passes` made one."""
     table = np.array(op.values, np.int8)
     return Kernel(
         op,

@@ -9,7 +9,7 @@ from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator
 from tinyflow.ir.plain import Exp, Gelu, Log, Neg
-from tinyflow.ir.quantization import Quantization, quantize_multiplier
+from tinyflow.ir.quantization import quantize_multiplier
 from tinyflow.ir.tables import (
     Abs,
     Elu,
@@ -25,98 +25,98 @@ from tinyflow.ir.tables import (
     Rsqrt,
     Tanh,
 )
-from tinyflow.kernels import lookup
-from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
+from tinyflow.kernels.base import Constant, Kernel, Maker, Overlap, RowForm, nhwc, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.scaling import softmax_parameters
+from tinyflow.kernels.tables import table_of
 
 _HEADER = "tf_tables.h"
 
 
 def logistic(op: Logistic, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """LOGISTIC: int8, output scale 1/256, by a table."""
-    return _lookup(op, graph, lookup.logistic(*_quantizations(op, graph)))
+    return _lookup(op, graph)
 
 
 def tanh(op: Tanh, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """TANH: int8, output scale 1/128, by a table."""
-    return _lookup(op, graph, lookup.tanh(*_quantizations(op, graph)))
+    return _lookup(op, graph)
 
 
 def hard_swish(op: HardSwish, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """HARD_SWISH: int8, the input's scale below 128 times the output's, by a table."""
-    return _lookup(op, graph, lookup.hard_swish(*_quantizations(op, graph)))
+    return _lookup(op, graph)
 
 
 def relu(op: Relu, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """RELU: int8, by a table."""
-    return _lookup(op, graph, lookup.relu(*_quantizations(op, graph)))
+    return _lookup(op, graph)
 
 
 def relu6(op: Relu6, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """RELU6: int8, not requantised to the output's scale as in the reference, by a table."""
-    return _lookup(op, graph, lookup.relu6(*_quantizations(op, graph)))
+    return _lookup(op, graph)
 
 
 def relu_n1_to_1(op: ReluN1To1, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """RELU_N1_TO_1: int8, by a table."""
-    return _lookup(op, graph, lookup.relu_n1_to_1(*_quantizations(op, graph)))
+    return _lookup(op, graph)
 
 
 def leaky_relu(op: LeakyRelu, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """LEAKY_RELU: int8, alpha of either sign, by a table."""
-    return _lookup(op, graph, lookup.leaky_relu(*_quantizations(op, graph), op.alpha))
+    return _lookup(op, graph)
 
 
 def absolute(op: Abs, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """ABS: int8, by a table."""
-    return _lookup(op, graph, lookup.absolute(*_quantizations(op, graph)))
+    return _lookup(op, graph)
 
 
 def elu(op: Elu, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """ELU: int8, by a table."""
-    return _lookup(op, graph, lookup.elu(*_quantizations(op, graph)))
+    return _lookup(op, graph)
 
 
 def exp(op: Exp, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """EXP: int8, by a table with LiteRT's arithmetic."""
-    return _lookup(op, graph, lookup.exp(*_quantizations(op, graph)))
+    return _lookup(op, graph)
 
 
 def log(op: Log, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """LOG: int8, by a table with LiteRT's arithmetic."""
-    return _lookup(op, graph, lookup.log(*_quantizations(op, graph)))
+    return _lookup(op, graph)
 
 
 def neg(op: Neg, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """NEG: int8 of one scale and zero points of 0, by a table with LiteRT's arithmetic."""
-    return _lookup(op, graph, lookup.neg())
+    return _lookup(op, graph)
 
 
 def gelu(op: Gelu, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """GELU: int8, exact or approximate, by a table with LiteRT's arithmetic."""
-    table = lookup.gelu(*_quantizations(op, graph), approximate=op.approximate)
-    return _lookup(op, graph, table)
+    return _lookup(op, graph)
 
 
 def rsqrt(op: Rsqrt, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """RSQRT: int8, input zero point -128 (no negative numbers), by a table."""
-    return _lookup(op, graph, lookup.rsqrt(*_quantizations(op, graph)))
+    return _lookup(op, graph)
 
 
-def _quantizations(op: Function, graph: Graph) -> tuple[Quantization, Quantization]:
-    return graph.tensors[op.input].q, output_of(graph, op).q
-
-
-def _lookup(op: Function, graph: Graph, table: lookup.Table) -> Kernel:
+def _lookup(op: Function, graph: Graph) -> Kernel:
+    table = table_of(op, graph)
+    assert table is not None, f"{op.kind} of another type than int8"
+    output = output_of(graph, op)
     return Kernel(
         op,
         "tf_lookup_s8",
         "tinyflow",
         "portable/lookup_s8.c.j2",
-        {"elements": output_of(graph, op).elements},
+        {"elements": output.elements, "row_elements": output.elements // nhwc(output)[1]},
         constants=(Constant("table", "int8_t", table, "output by the input's byte [256]"),),
         header=_HEADER,
+        overlaps=(Overlap("input"),),
+        row_form=RowForm("portable/lookup_row_s8.c.j2", overlaps=(Overlap("input"),)),
     )
 
 

@@ -1,0 +1,165 @@
+#include "tf_native_conv.h"
+
+#include <string.h>
+
+/* The pointers of one run, pixels at equal distances. */
+static inline void spread(const int8_t **run, const int8_t *first, int32_t pitch)
+{
+    run[0] = first;
+    run[1] = first + pitch;
+    run[2] = first + 2 * pitch;
+    run[3] = first + 3 * pitch;
+}
+
+/* Where the outputs go, and what waits for being computed. */
+typedef struct {
+    int8_t *output;
+    uint32_t groups; /* of four pixels that are expanded */
+} progress;
+
+/* Expand four pixels; compute when the columns are full. */
+static void add_group(const tf_conv_matrix *matrix, const tf_conv_run runs[], uint32_t count,
+                      uint32_t words, progress *at)
+{
+    const tf_conv_tile *tile = &matrix->tile;
+    matrix->expand_four(runs, count, words, tile->columns + 8u * tile->steps * at->groups);
+    if (++at->groups == matrix->groups) {
+        matrix->four(tile, at->output, at->groups);
+        at->output += 4u * tile->channels * at->groups;
+        at->groups = 0u;
+    }
+}
+
+/* Compute the groups that wait. */
+static void finish_groups(const tf_conv_matrix *matrix, progress *at)
+{
+    if (at->groups != 0u) {
+        matrix->four(&matrix->tile, at->output, at->groups);
+        at->output += 4u * matrix->tile.channels * at->groups;
+        at->groups = 0u;
+    }
+}
+
+/* The pixels left over, behind all groups. */
+static void finish_rest(const tf_conv_matrix *matrix, const tf_conv_run runs[], uint32_t count,
+                        uint32_t words, const progress *at)
+{
+    matrix->expand_rest(runs, count, words, matrix->tile.columns);
+    matrix->rest(&matrix->tile, at->output, 1u);
+}
+
+void tf_conv_line_s8(const tf_conv_line *line, const int8_t *input, int8_t *output,
+                     uint32_t pixels)
+{
+    tf_conv_run run;
+    progress at = {output, 0u};
+    const int32_t pitch = (int32_t)line->pitch;
+    for (; pixels >= 4u; pixels -= 4u, input += 4 * pitch) {
+        spread(run, input, pitch);
+        add_group(&line->matrix, (const tf_conv_run *)&run, 1u, line->words, &at);
+    }
+    finish_groups(&line->matrix, &at);
+    if (pixels != 0u) {
+        spread(run, input, pitch);
+        finish_rest(&line->matrix, (const tf_conv_run *)&run, 1u, line->words, &at);
+    }
+}
+
+/* Of a window. */
+static inline uint32_t elements(const tf_conv_window *window)
+{
+    return (uint32_t)(window->kernel[0] * window->kernel[1]);
+}
+
+/* Pointers of four pixels inside of their rows. */
+static void place_inner(const tf_conv_window *window, const int8_t *const rows[], int32_t x)
+{
+    const int32_t column = x * window->stride[1] - window->pads[1];
+    for (int32_t i = 0; i < window->kernel[0]; ++i) {
+        if (rows[i] == NULL) {
+            spread(window->runs[i], window->padding, 0);
+        } else {
+            spread(window->runs[i], rows[i] + column * window->depth,
+                   window->stride[1] * window->depth);
+        }
+    }
+}
+
+/* Pointers of one pixel anywhere. */
+static void place_edge(const tf_conv_window *window, const int8_t *const rows[], int32_t x,
+                       uint32_t pixel)
+{
+    tf_conv_run *run = window->runs;
+    for (int32_t i = 0; i < window->kernel[0]; ++i) {
+        int32_t column = x * window->stride[1] - window->pads[1];
+        for (int32_t j = 0; j < window->kernel[1]; ++j, ++run, column += window->dilation[1]) {
+            const int inside = rows[i] != NULL && column >= 0 && column < window->input[1];
+            (*run)[pixel] = inside ? rows[i] + column * window->depth : window->padding;
+        }
+    }
+}
+
+/* A row of the output; gives how many of its pixels, or of those before, wait for further ones. */
+static uint32_t compute_row(const tf_conv_window *window, const int8_t *const rows[],
+                            uint32_t filled, progress *at)
+{
+    const int32_t width = window->output[1];
+    const tf_conv_run *runs = (const tf_conv_run *)window->runs;
+    for (int32_t x = 0; x < width;) {
+        if (filled == 0u && x >= window->inner_begin && x + 4 <= window->inner_end) {
+            place_inner(window, rows, x);
+            add_group(&window->matrix, runs, (uint32_t)window->kernel[0], window->inner_words, at);
+            x += 4;
+            continue;
+        }
+        place_edge(window, rows, x, filled);
+        ++x;
+        if (++filled == 4u) {
+            add_group(&window->matrix, runs, elements(window), window->edge_words, at);
+            filled = 0u;
+        }
+    }
+    return filled;
+}
+
+/* What waits at the end. */
+static void finish(const tf_conv_window *window, uint32_t filled, progress *at)
+{
+    finish_groups(&window->matrix, at);
+    if (filled != 0u) {
+        finish_rest(&window->matrix, (const tf_conv_run *)window->runs, elements(window),
+                    window->edge_words, at);
+    }
+}
+
+static void fill_padding(const tf_conv_window *window)
+{
+    memset(window->padding, window->zero_point, 4u * window->inner_words);
+}
+
+void tf_conv_window_s8(const tf_conv_window *window, const int8_t *input, int8_t *output)
+{
+    const int32_t height = window->input[0];
+    const int32_t pitch = window->input[1] * window->depth;
+    progress at = {output, 0u};
+    uint32_t filled = 0u;
+    fill_padding(window);
+    for (int32_t image = 0; image < window->images; ++image, input += height * pitch) {
+        for (int32_t y = 0; y < window->output[0]; ++y) {
+            int32_t row = y * window->stride[0] - window->pads[0];
+            for (int32_t i = 0; i < window->kernel[0]; ++i, row += window->dilation[0]) {
+                window->rows[i] = row >= 0 && row < height ? input + row * pitch : NULL;
+            }
+            filled = compute_row(window, window->rows, filled, &at);
+        }
+    }
+    finish(window, filled, &at);
+}
+
+void tf_conv_window_row_s8(const tf_conv_window *window, const int8_t *const rows[],
+                           int8_t *output)
+{
+    progress at = {output, 0u};
+    fill_padding(window);
+    finish(window, compute_row(window, rows, 0u, &at), &at);
+}

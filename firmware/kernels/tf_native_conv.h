@@ -1,0 +1,80 @@
+/*
+ * Convolution on the DSP extension: windows of up to four pixels as int16 columns, multiplied with
+ * two channels at a time by assembly made for the layer's numbers.
+ */
+#ifndef TF_NATIVE_CONV_H
+#define TF_NATIVE_CONV_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The bytes of four pixels' windows that lie together: a pointer for each pixel. */
+typedef const int8_t *tf_conv_run[4];
+
+/* Windows of a group of pixels, of so many runs of so many words, as int16 columns. The last word
+ * may reach beyond a window. */
+typedef void tf_conv_expand_function(const tf_conv_run runs[], uint32_t count, uint32_t words,
+                                     int16_t *columns);
+
+/* What a matrix tile needs; the assembly knows the order of the members. */
+typedef struct {
+    const uint32_t *stream; /* for each pair of channels: biases, weights, requantisation */
+    int16_t *columns;       /* scratch: windows as int16, a group's behind the other's */
+    uint32_t *copy;         /* scratch: the stream of a pair of channels, where it is copied */
+    uint32_t steps;         /* of the stream, two weights of either channel each */
+    uint32_t channels;      /* of the output */
+    int32_t zero_point;     /* of the output */
+} tf_conv_tile;
+
+/* Outputs of some groups of pixels, all channels, from the columns. */
+typedef void tf_conv_tile_function(const tf_conv_tile *tile, int8_t *output, uint32_t groups);
+
+/* The matrix product of a layer. */
+typedef struct {
+    tf_conv_tile tile;
+    tf_conv_expand_function *expand_four; /* groups of four pixels */
+    tf_conv_tile_function *four;
+    tf_conv_expand_function *expand_rest; /* the pixels left over; NULL for none */
+    tf_conv_tile_function *rest;
+    uint32_t groups; /* of four pixels that are computed together */
+} tf_conv_matrix;
+
+/* Windows that lie at equal distances. */
+typedef struct {
+    tf_conv_matrix matrix;
+    uint32_t words; /* of a window */
+    uint32_t pitch; /* bytes from a window to the next one */
+} tf_conv_line;
+
+void tf_conv_line_s8(const tf_conv_line *line, const int8_t *input, int8_t *output,
+                     uint32_t pixels);
+
+/* Windows over an image. */
+typedef struct {
+    tf_conv_matrix matrix;
+    tf_conv_run *runs;     /* scratch: as many as the kernel has elements */
+    const int8_t **rows;   /* scratch: as many as the kernel is high */
+    int8_t *padding;       /* scratch: a run inside of a row, made of zero points */
+    int32_t zero_point;    /* of the input */
+    int32_t images;
+    int32_t input[2]; /* height and width, and so on */
+    int32_t depth;
+    int32_t output[2];
+    int32_t kernel[2];
+    int32_t stride[2];
+    int32_t dilation[2];
+    int32_t pads[2];
+    uint32_t inner_words; /* of a row of the kernel, */
+    uint32_t edge_words;  /* and of an element */
+    int32_t inner_begin;  /* pixels of a row whose window is inside of the row, */
+    int32_t inner_end;    /* if its elements lie together */
+} tf_conv_window;
+
+/* All images. */
+void tf_conv_window_s8(const tf_conv_window *window, const int8_t *input, int8_t *output);
+
+/* One row of the output, from as many rows as the kernel is high; NULL is a row of padding. */
+void tf_conv_window_row_s8(const tf_conv_window *window, const int8_t *const rows[],
+                           int8_t *output);
+
+#endif

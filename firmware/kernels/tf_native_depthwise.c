@@ -1,0 +1,226 @@
+/*
+ * Reference: TFLM, reference/integer_ops/depthwise_conv.h, DepthwiseConvPerChannel.
+ *
+ * The word of `place`, `channel` (0 to 3) and `line` is
+ * columns[(place * 4 + channel) * height + line].
+ */
+#include <stddef.h>
+
+#include "tf_native_depthwise.h"
+
+enum { CHANNELS = 4 };
+
+static void fill(uint32_t *words, int32_t count, uint32_t value)
+{
+    for (; count > 0; --count) {
+        *words++ = value;
+    }
+}
+
+/* The columns that no pixel comes into. */
+static void pad_columns(const tf_depthwise_plan *plan, uint32_t *columns)
+{
+    const int32_t column = CHANNELS * plan->height;
+    fill(columns, plan->input.front * column, plan->input.zero);
+    fill(columns + (plan->columns - plan->input.back) * column, plan->input.back * column,
+         plan->input.zero);
+}
+
+/* Lines of padding. */
+static void pad_lines(const tf_depthwise_plan *plan, uint32_t *columns, int32_t count)
+{
+    for (; count > 0; --count, ++columns) {
+        uint32_t *word = columns;
+        for (int32_t left = plan->columns * CHANNELS; left > 0; --left, word += plan->height) {
+            *word = plan->input.zero;
+        }
+    }
+}
+
+static uint32_t pixels(int8_t one, int8_t other)
+{
+    return (uint32_t)(uint16_t)one | (uint32_t)(uint16_t)other << 16;
+}
+
+/* What `gather` does, for one channel of a line. */
+static void gather_channel(const tf_depthwise_plan *plan, const int8_t *pixel, uint32_t *columns)
+{
+    const tf_depthwise_lines *line = &plan->input;
+    const int8_t zero = (int8_t)(uint8_t)line->zero;
+    int32_t head = line->head;
+    for (int32_t word = line->words; word > 0; --word, columns += CHANNELS * plan->height) {
+        int8_t one = zero;
+        if (head == 0) {
+            one = *pixel;
+            pixel += line->pitch;
+        }
+        head = 0;
+        *columns = pixels(one, *pixel);
+        pixel += line->pitch;
+    }
+    if (line->tail != 0) {
+        *columns = pixels(*pixel, zero);
+    }
+}
+
+/* Lines of fewer channels than `gather` takes. */
+static void gather_channels(const tf_depthwise_plan *plan, const int8_t *input, uint32_t *columns,
+                            int32_t channels, int32_t count)
+{
+    for (; count > 0; --count, input += plan->input.line_pitch, ++columns) {
+        for (int32_t channel = 0; channel < channels; ++channel) {
+            gather_channel(plan, input + channel, columns + channel * plan->height);
+        }
+    }
+}
+
+/* `count` lines of up to four channels. */
+static void gather(const tf_depthwise_plan *plan, const int8_t *input, uint32_t *columns,
+                   int32_t channels, int32_t count)
+{
+    columns += plan->input.front * CHANNELS * plan->height;
+    if (channels == CHANNELS) {
+        plan->gather(input, columns, &plan->input, count);
+    } else {
+        gather_channels(plan, input, columns, channels, count);
+    }
+}
+
+static int32_t between(int32_t low, int32_t value, int32_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+/* Lines from `first` to before `last`, which may lie beside the input. */
+static void gather_lines(const tf_depthwise_plan *plan, const int8_t *input, uint32_t *columns,
+                         int32_t channels, int32_t first, int32_t last)
+{
+    const int32_t begin = between(first, 0, last);
+    const int32_t end = between(begin, plan->input_lines, last);
+    if (begin < end) {
+        gather(plan, input + begin * plan->input.line_pitch, columns + (begin - first), channels,
+               end - begin);
+    }
+    pad_lines(plan, columns, begin - first);
+    pad_lines(plan, columns + (end - first), last - end);
+}
+
+/* In each column, the last lines move to the front: those from `from` on. */
+static void keep_lines(const tf_depthwise_plan *plan, uint32_t *columns, int32_t from, int32_t kept)
+{
+    for (int32_t place = plan->columns * CHANNELS; place > 0; --place, columns += plan->height) {
+        const uint32_t *source = columns + from;
+        uint32_t *target = columns;
+        for (int32_t line = kept; line > 0; --line) {
+            *target++ = *source++;
+        }
+    }
+}
+
+/* All output channels of up to four channels of the input, which are in the columns. */
+static void apply(const tf_depthwise_plan *plan, tf_depthwise_outputs *outputs,
+                  const uint32_t *constants, const uint32_t *columns, int8_t *output,
+                  int32_t channels)
+{
+    if (plan->multiplier == 1) {
+        outputs->channels = channels;
+        plan->window(columns, output, constants, outputs);
+        return;
+    }
+    for (; channels > 0; --channels) {
+        plan->window(columns, output, constants, outputs);
+        columns += plan->height;
+        output += plan->multiplier;
+        constants += plan->multiplier * plan->constants;
+    }
+}
+
+/*
+ * Four channels at a time in one strip, as long as there are four; gives how many are done. The
+ * loop is this small because small images spend much of their time around it, and with it the
+ * generated functions fit a cache of 1 KB. Lines of padding stay where they are.
+ */
+static int32_t apply_one_strip(const tf_depthwise_plan *plan, const uint32_t *constants,
+                               const int8_t *input, int8_t *output, uint32_t *columns)
+{
+    const int32_t words = CHANNELS * plan->constants;
+    const int32_t first = plan->pad + plan->input.front * CHANNELS * plan->height;
+    tf_depthwise_gather *const gather_four = plan->gather;
+    tf_depthwise_window *const window = plan->window;
+    int32_t channel = 0;
+    tf_depthwise_outputs outputs = plan->output;
+    outputs.channels = CHANNELS;
+    for (; channel + CHANNELS <= plan->channels; channel += CHANNELS) {
+        gather_four(input + channel, columns + first, &plan->input, plan->gathered);
+        window(columns, output + channel, constants, &outputs);
+        constants += words;
+    }
+    return channel;
+}
+
+/* Up to four channels from `channel` on, strip by strip. */
+static void apply_strips(const tf_depthwise_plan *plan, const uint32_t *constants,
+                         const int8_t *input, int8_t *output, uint32_t *columns, int32_t channel)
+{
+    const int32_t strip = plan->output.lines;
+    const int32_t kept = plan->kernel > plan->stride ? plan->kernel - plan->stride : 0;
+    const int32_t left = plan->channels - channel;
+    const int32_t channels = left < CHANNELS ? left : CHANNELS;
+    const int32_t filter = channel * plan->multiplier;
+    int32_t held = 0;
+    tf_depthwise_outputs outputs = plan->output;
+    for (int32_t line = 0; line < plan->output_lines; line += strip) {
+        const int32_t rest = plan->output_lines - line;
+        outputs.lines = rest < strip ? rest : strip;
+        const int32_t first = line * plan->stride - plan->pad;
+        const int32_t last = first + (outputs.lines - 1) * plan->stride + plan->kernel;
+        if (line > 0) {
+            keep_lines(plan, columns, strip * plan->stride, kept);
+            held = kept;
+        }
+        gather_lines(plan, input + channel, columns + held, channels, first + held, last);
+        apply(plan, &outputs, constants + filter * plan->constants, columns,
+              output + filter + line * plan->output_line_pitch, channels);
+    }
+}
+
+void tf_native_depthwise(const tf_depthwise_plan *plan, const uint32_t *constants,
+                         const int8_t *input, int8_t *output, uint32_t *columns)
+{
+    int32_t channel = 0;
+    pad_columns(plan, columns);
+    if (plan->gathered > 0) {
+        pad_lines(plan, columns, plan->pad);
+        pad_lines(plan, columns + plan->pad + plan->gathered,
+                  plan->height - plan->pad - plan->gathered);
+        channel = apply_one_strip(plan, constants, input, output, columns);
+    }
+    for (; channel < plan->channels; channel += CHANNELS) {
+        apply_strips(plan, constants, input, output, columns, channel);
+    }
+}
+
+void tf_native_depthwise_line(const tf_depthwise_plan *plan, const uint32_t *constants,
+                              const int8_t *const *lines, int8_t *output, uint32_t *columns)
+{
+    tf_depthwise_outputs outputs = plan->output;
+    outputs.lines = 1;
+    pad_columns(plan, columns);
+    for (int32_t line = 0; line < plan->kernel; ++line) {
+        if (lines[line] == NULL) {
+            pad_lines(plan, columns + line, 1);
+        }
+    }
+    for (int32_t channel = 0; channel < plan->channels; channel += CHANNELS) {
+        const int32_t left = plan->channels - channel;
+        const int32_t channels = left < CHANNELS ? left : CHANNELS;
+        for (int32_t line = 0; line < plan->kernel; ++line) {
+            if (lines[line] != NULL) {
+                gather(plan, lines[line] + channel, columns + line, channels, 1);
+            }
+        }
+        apply(plan, &outputs, constants, columns, output, channels);
+        output += channels * plan->multiplier;
+        constants += channels * plan->multiplier * plan->constants;
+    }
+}

@@ -1,0 +1,95 @@
+"""Winograd's convolution, every variant on an M4 and an M7, compared with the oracle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conformance.convolutions import conv
+from tests.conformance.driver import model_of
+from tests.conformance.windows import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, grouped_conv
+from tests.support.native import check_variants
+from tinyflow.boards import load_board
+from tinyflow.frontend.tflite_import import import_model
+from tinyflow.kernels.native.registry import native_kernels
+
+BOARDS = ("stm32l4r5", "stm32f746")
+
+CASES: dict[str, dict[str, Any]] = {
+    "whole tiles": {"size": (8, 8), "cin": 16, "cout": 4, "activation": RELU},
+    "tiles that overlap": {"size": (7, 9), "cin": 8, "cout": 3},
+    "valid": {"size": (6, 11), "cin": 4, "cout": 2, "padding": VALID, "activation": RELU6},
+    "one tile": {"size": (4, 4), "cin": 12, "cout": 5, "activation": RELU_N1_TO_1},
+    "2x2 only": {"size": (2, 3), "cin": 20, "cout": 1, "zero_points": (-128, 127)},
+    "batch": {"size": (5, 4), "cin": 4, "cout": 3, "batch": 2, "zero_points": (127, -128)},
+    "per tensor, no bias": {"size": (5, 8), "cin": 32, "cout": 2, "per_channel": False}
+    | {"bias": False},
+    "saturates": {"size": (4, 5), "cin": 8, "cout": 2, "scale": 0.2},
+    "vanishes": {"size": (4, 4), "cin": 8, "cout": 2, "scale": 1e-9},
+}
+
+
+def check(model: bytes, board: str, *, sides: int = 2) -> None:
+    tried = check_variants(model, load_board(board), vectors=1)
+    winograd = [kernel for kernel in tried if kernel.function == "tf_native_winograd"]
+    assert len({kernel.context["side"] for kernel in winograd}) == sides
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("name", CASES)
+def test_it_is_exact(name: str, board: str) -> None:
+    model = model_of({name: conv(**CASES[name])})
+    check(model, board, sides=1 if name == "2x2 only" else 2)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("weight", [-128, 127])
+def test_extreme_weights(weight: int, board: str) -> None:
+    case = grouped_conv(
+        size=(6, 6), groups=1, depth=40, filters=2, fill=weight, zero_points=(-128, 0), scale=1e-3
+    )
+    check(model_of({"extreme": case}), board)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_drawn(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    case = conv(
+        size=(int(rng.integers(4, 12)), int(rng.integers(4, 12))),
+        cin=4 * int(rng.integers(1, 7)),
+        cout=int(rng.integers(1, 6)),
+        padding=int(rng.choice([SAME, VALID])) if seed else SAME,
+        activation=int(rng.choice([NONE, RELU, RELU6])),
+        zero_points=(int(rng.integers(-128, 128)), int(rng.integers(-128, 128))),
+    )
+    tried = check_variants(
+        model_of({"drawn": case}), load_board(BOARDS[seed % 2]), vectors=2, seed=seed
+    )
+    assert tried
+
+
+@pytest.mark.parametrize(
+    "declined",
+    [
+        {"cin": 6},
+        {"cin": 8, "stride": (2, 1)},
+        {"cin": 8, "dilation": (1, 2)},
+        {"cin": 8, "kernel": (3, 2)},
+        {"cin": 8, "scale": 4.0},
+        {"cin": 8, "size": (1, 9)},
+    ],
+    ids=str,
+)
+def test_what_is_declined(declined: dict[str, Any]) -> None:
+    tried = check_variants(model_of({"declined": conv(**declined)}), load_board(BOARDS[0]))
+    assert not [kernel for kernel in tried if kernel.function == "tf_native_winograd"]
+
+
+def test_a_core_without_dsp_has_none() -> None:
+    model = model_of({"conv": conv(cin=8)})
+    graph = import_model(model, Path("conv.tflite"), name="net")
+    board = load_board(BOARDS[0]).model_copy(update={"core": "cortex-m0plus"})
+    assert not list(native_kernels(graph.operators[0], graph, board))

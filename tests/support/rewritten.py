@@ -1,0 +1,70 @@
+"""Rewritten graphs, run on a core and compared with the oracle's outputs of the original file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tests.support.tflite_builder import TfliteBuilder
+from tinyflow.boards import Board, load_board
+from tinyflow.emulate.oracle import Oracle
+from tinyflow.frontend.tflite_import import import_model
+from tinyflow.ir.graph import Graph, Tensor
+from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
+from tinyflow.kernels.select import select_kernels
+from tinyflow.passes import optimise
+from tinyflow.request import Array
+from tinyflow.trial import Trial
+
+PATH = Path("net.tflite")
+
+#: Adds operators to a file and gives the tensors that are its input and its output.
+Net = Callable[[TfliteBuilder], tuple[int, int]]
+
+
+def file_of(nets: Sequence[Net]) -> bytes:
+    """One model with all nets side by side."""
+    b = TfliteBuilder()
+    ends = [net(b) for net in nets]
+    return b.build([source for source, _ in ends], [output for _, output in ends])
+
+
+def optimised(content: bytes) -> Graph:
+    """The graph after all passes."""
+    return optimise(import_model(content, PATH, name="net"), content, PATH)
+
+
+def check_exact(content: bytes, board: Board | None = None, *, vectors: int = 4) -> Graph:
+    """Compare the optimised graph on a board, an M4 by default, with the oracle, byte for byte.
+
+    The first inputs are all the least, the next all the greatest value, the others random.
+
+    Returns:
+        The optimised graph.
+    """
+    graph, chosen = optimised(content), board or load_board("stm32f407")
+    cmsis = find_cmsis_nn()
+    trial = Trial(graph, select_kernels(graph, chosen, cmsis), chosen, cmsis)
+    oracle, rng = Oracle(content), np.random.default_rng(0)
+    for turn in range(vectors):
+        sample = [_values(tensor, turn, rng) for tensor in graph.input_tensors()]
+        outputs = zip(trial.run(*sample), oracle.run(*sample), strict=True)
+        for position, (found, due) in enumerate(outputs):
+            assert np.array_equal(found, due), (
+                f"output {position} of vector {turn}: "
+                f"{np.count_nonzero(found != due)} of {due.size} elements differ"
+            )
+    return graph
+
+
+def _values(tensor: Tensor, turn: int, rng: np.random.Generator) -> Array:
+    info = np.iinfo(tensor.dtype.numpy)
+    low, high = ((info.min, info.min), (info.max, info.max), (info.min, info.max))[min(turn, 2)]
+    return rng.integers(low, high, tensor.shape, endpoint=True).astype(tensor.dtype.numpy)
+
+
+def titles(graph: Graph) -> list[str]:
+    """The operators by their kinds, in order."""
+    return [op.title for op in graph.operators]

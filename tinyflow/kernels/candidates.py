@@ -1,0 +1,130 @@
+"""All kernels that are legal for an operator and at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinyflow.boards import Board
+from tinyflow.errors import UnsupportedError
+from tinyflow.ir.graph import Graph
+from tinyflow.ir.operators import (
+    Add,
+    AveragePool2D,
+    Conv2D,
+    DepthwiseConv2D,
+    Dequantize,
+    FullyConnected,
+    MaxPool2D,
+    Mean,
+    Operator,
+    Pad,
+    Quantize,
+    Reshape,
+    Softmax,
+)
+from tinyflow.ir.plain import is_plain
+from tinyflow.ir.types import DType
+from tinyflow.kernels.base import Kernel, Maker
+from tinyflow.kernels.cmsis_nn import convolution, elementwise, fully_connected, pooling
+from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.native.registry import native_kernels
+from tinyflow.kernels.portable import elementwise as portable_elementwise
+from tinyflow.kernels.portable import int4 as portable_int4
+from tinyflow.kernels.portable import int16 as portable_int16
+from tinyflow.kernels.portable import kernels as portable
+from tinyflow.kernels.portable import movement as portable_movement
+from tinyflow.kernels.portable import plain as portable_plain
+from tinyflow.kernels.portable import state as portable_state
+from tinyflow.kernels.portable import tables as portable_tables
+from tinyflow.kernels.portable import windows as portable_windows
+
+#: For each operator its kernels, the preferred first. A maker gives None where its kernel is
+#: not in the CMSIS-NN at hand or not legal for the operator.
+KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
+    Add: (elementwise.elementwise_add_s8, portable.add_s8, portable_elementwise.add_s8),
+    AveragePool2D: (pooling.pool_s8,),
+    Conv2D: (portable_int4.conv_s4, convolution.convolve_s8, portable_windows.grouped_conv_s8),
+    DepthwiseConv2D: (portable_int4.depthwise_conv_s4, convolution.depthwise_conv_s8),
+    Dequantize: (portable.dequantize,),
+    FullyConnected: (
+        portable_int4.fully_connected_s4,
+        fully_connected.fully_connected_s8,
+        portable_windows.computed_fully_connected_s8,
+    ),
+    MaxPool2D: (pooling.pool_s8,),
+    Mean: (portable.mean_s8, portable_windows.mean_any_axes_s8),
+    Pad: (portable_movement.pad_plain, elementwise.pad_s8, portable.pad_s8),
+    Quantize: (portable.quantize,),
+    Reshape: (portable.reshape,),
+    Softmax: (elementwise.softmax_s8, portable.softmax_s8),
+    **portable_elementwise.KERNELS,
+    **portable_tables.KERNELS,
+    **portable_movement.KERNELS,
+    **portable_plain.KERNELS,
+    **portable_windows.KERNELS,
+    **portable_state.KERNELS,
+}
+
+#: The kernels of operators on int16, where they are others than those of `KERNELS`.
+INT16_KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
+    **portable_elementwise.INT16_KERNELS,
+    **portable_int16.KERNELS,
+    **portable_movement.INT16_KERNELS,
+    **portable_windows.INT16_KERNELS,
+}
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The kernels that can serve one operator.
+
+    Attributes:
+        operator: what they compute.
+        native: all legal variants of tinyflow's generated kernels.
+        library: the first of CMSIS-NN's and tinyflow's portable kernels, in order of preference,
+            that is legal and at hand; None where none is.
+    """
+
+    operator: Operator
+    native: tuple[Kernel, ...]
+    library: Kernel | None
+
+    @property
+    def kernels(self) -> tuple[Kernel, ...]:
+        """All of them, the native ones first."""
+        return self.native if self.library is None else (*self.native, self.library)
+
+
+def candidates(operator: Operator, graph: Graph, board: Board, cmsis: CmsisNN) -> Candidates:
+    """The kernels that can serve an operator of the graph.
+
+    Raises:
+        UnsupportedError: there is none; names the operator and the layer.
+    """
+    if is_plain(graph, operator):
+        return Candidates(operator, (), _plain(operator, graph, board, cmsis))
+    made = (make(operator, graph, board, cmsis) for make in _makers(operator, graph))
+    library = next((kernel for kernel in made if kernel is not None), None)
+    found = Candidates(operator, tuple(native_kernels(operator, graph, board)), library)
+    if not found.kernels:
+        raise UnsupportedError(f"{operator.kind} layer {operator.name!r}: no kernel serves it")
+    return found
+
+
+def _makers(operator: Operator, graph: Graph) -> tuple[Maker, ...]:
+    kernels = KERNELS.get(type(operator), ())
+    if graph.tensors[next(iter(operator.outputs()))].dtype is DType.INT16:
+        return INT16_KERNELS.get(type(operator), kernels)
+    return kernels
+
+
+def _plain(operator: Operator, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel:
+    make = portable_plain.PLAIN_KERNELS.get(type(operator))
+    kernel = None if make is None else make(operator, graph, board, cmsis)
+    if kernel is None:
+        raise UnsupportedError(
+            f"{operator.kind} layer {operator.name!r}: in float32 it is compiled only where it is "
+            "a function of one int8 tensor, and given back to int8",
+            hint="Convert the model with full int8 post-training quantisation.",
+        )
+    return kernel

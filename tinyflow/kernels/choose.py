@@ -1,0 +1,350 @@
+"""Chooses one of its kernels for each operator, by predicted cycles, flash and memory.
+
+Where costs are known, the choice is a search: from a few simple choices, changes that improve the
+score are made until none does. A change gives one layer, and those like it, another kernel; or it
+moves every layer to a kernel, or away from one, since code that several layers share is paid once.
+Nothing is random: the same model gives the same choice. `docs/kernels.md` states the objectives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from tinyflow.cache import ContentHash
+from tinyflow.ir.operators import Operator
+from tinyflow.kernels.base import Kernel
+from tinyflow.kernels.candidates import Candidates
+from tinyflow.kernels.cost import Cost, CostTable, kernel_name
+from tinyflow.kernels.select import allowed
+from tinyflow.project import KernelSet, Objective
+
+#: Bytes of arena that a choice of kernels needs; the memory planner's answer.
+Arena = Callable[[Sequence[Kernel]], int]
+
+#: `balanced` may give up so many percent of the fastest choice's cycles, and no more.
+BALANCED_LOSS_PERCENT = 10
+#: `balanced` takes a percent of cycles for so many of flash or arena.
+_CYCLES_WEIGHT = 2
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a choice should stay within; None is no limit.
+
+    Attributes:
+        flash: bytes of constants and of the code of layers and kernels.
+        arena: bytes.
+        cycles: of one inference.
+    """
+
+    flash: int | None = None
+    arena: int | None = None
+    cycles: int | None = None
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What a choice is predicted to take; each in the sense of `Limits`."""
+
+    cycles: int
+    flash: int
+    arena: int
+
+
+@dataclass(frozen=True, eq=False)
+class Option:
+    """A kernel that a layer may take.
+
+    Attributes:
+        kernel: the kernel.
+        cost: its predicted cost, None where it was not measured.
+        pieces: bytes of flash of its constants and functions, each by what tells it from others:
+            a piece that several layers have is there once.
+        own: bytes of flash that no other layer shares.
+    """
+
+    kernel: Kernel
+    cost: Cost | None
+    pieces: Mapping[Hashable, int]
+    own: int
+
+    @property
+    def flash(self) -> int:
+        """Bytes of flash, were it the only layer."""
+        return self.own + sum(self.pieces.values())
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The chosen kernels.
+
+    Attributes:
+        kernels: one for each operator, in order.
+        options: for each operator all that can serve it, the chosen one included.
+        totals: predicted; None where a layer's cost is not known.
+    """
+
+    kernels: tuple[Kernel, ...]
+    options: tuple[tuple[Option, ...], ...]
+    totals: Totals | None
+
+    def options_of(self, operator: Operator) -> tuple[Option, ...]:
+        """All kernels that can serve an operator; those of tinyflow's native ones first."""
+        outputs = list(operator.outputs())
+        return next(
+            options
+            for kernel, options in zip(self.kernels, self.options, strict=True)
+            if list(kernel.operator.outputs()) == outputs
+        )
+
+
+def choose_kernels(
+    found: Sequence[Candidates],
+    costs: CostTable | None,
+    arena: Arena,
+    *,
+    kernels: KernelSet = "auto",
+    optimize: Objective = "balanced",
+    limits: Limits | None = None,
+) -> Choice:
+    """Choose a kernel for each operator.
+
+    Args:
+        found: the candidates of each operator, in order.
+        costs: the costs on the board, None where they are not known: then the first candidate of
+            each operator is taken.
+        arena: the memory planner.
+        kernels: which kernels may serve.
+        optimize: what is to be best.
+        limits: what the choice should stay within. Where none does, the one that goes least
+            beyond is chosen.
+    """
+    options = tuple(tuple(_option(kernel, costs) for kernel in each.kernels) for each in found)
+    search = _Search(
+        [
+            _comparable([option for option in some if option.kernel in allowed(each, kernels)])
+            for some, each in zip(options, found, strict=True)
+        ],
+        arena,
+    )
+    picked = search.best(optimize, limits or Limits())
+    chosen = search.kernels(picked)
+    known = all(option.cost is not None for option in search.options(picked))
+    return Choice(chosen, options, search.totals(picked) if known else None)
+
+
+def _option(kernel: Kernel, costs: CostTable | None) -> Option:
+    pieces: dict[Hashable, int] = {
+        (constant.c_type, ContentHash(constant.values).key()): constant.size
+        for constant in kernel.constants
+    }
+    measured = None if costs is None else costs.of(kernel)
+    if costs is None or measured is None:
+        return Option(kernel, Cost(0, 0) if kernel.aliases_input else None, pieces, 0)
+    return Option(kernel, costs.cost(kernel), pieces | costs.code(kernel), measured.layer_bytes)
+
+
+def _comparable(options: Sequence[Option]) -> tuple[Option, ...]:
+    """The options with a predicted cost; the first one where there are none."""
+    known = tuple(option for option in options if option.cost is not None)
+    return known or tuple(options[:1])
+
+
+#: For each group of layers the position of its option.
+_Picked = tuple[int, ...]
+_Score = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Layers with the same options at the same costs, which are decided together.
+
+    Attributes:
+        layers: their positions.
+        options: for each option the layers' own, in the order of the layers.
+    """
+
+    layers: tuple[int, ...]
+    options: tuple[tuple[Option, ...], ...]
+
+    @cached_property
+    def cycles(self) -> tuple[int, ...]:
+        return tuple(sum(each.cost.cycles for each in o if each.cost) for o in self.options)
+
+    @cached_property
+    def own(self) -> tuple[int, ...]:
+        return tuple(sum(each.own for each in option) for option in self.options)
+
+    @cached_property
+    def pieces(self) -> tuple[dict[Hashable, int], ...]:
+        return tuple(
+            {key: size for each in option for key, size in each.pieces.items()}
+            for option in self.options
+        )
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(kernel_name(option[0].kernel) for option in self.options)
+
+
+class _Search:
+    """The choices there are, and their scores."""
+
+    def __init__(self, layers: Sequence[tuple[Option, ...]], arena: Arena) -> None:
+        self._count = len(layers)
+        self._groups = _grouped(layers)
+        self._plan = arena
+        self._arenas: dict[tuple[Hashable, ...], int] = {}
+
+    # ---- figures of a choice ----
+
+    def options(self, picked: _Picked) -> list[Option]:
+        """The option of each layer."""
+        found: dict[int, Option] = {}
+        for group, position in zip(self._groups, picked, strict=True):
+            found |= zip(group.layers, group.options[position], strict=True)
+        return [found[layer] for layer in range(self._count)]
+
+    def kernels(self, picked: _Picked) -> tuple[Kernel, ...]:
+        """The kernel of each layer."""
+        return tuple(option.kernel for option in self.options(picked))
+
+    def totals(self, picked: _Picked) -> Totals:
+        """All figures."""
+        return Totals(self._cycles(picked), self._flash(picked), self._arena(picked))
+
+    def _cycles(self, picked: _Picked) -> int:
+        return sum(group.cycles[p] for group, p in zip(self._groups, picked, strict=True))
+
+    def _flash(self, picked: _Picked) -> int:
+        pieces: dict[Hashable, int] = {}
+        own = 0
+        for group, position in zip(self._groups, picked, strict=True):
+            pieces.update(group.pieces[position])
+            own += group.own[position]
+        return own + sum(pieces.values())
+
+    def _arena(self, picked: _Picked) -> int:
+        """The planner's answer, asked for once for kernels that it cannot tell apart."""
+        kernels = self.kernels(picked)
+        key = tuple((kernel.scratch, kernel.overlaps, kernel.row_form) for kernel in kernels)
+        if key not in self._arenas:
+            self._arenas[key] = self._plan(kernels)
+        return self._arenas[key]
+
+    # ---- scores: the least is the best ----
+
+    def best(self, optimize: Objective, limits: Limits) -> _Picked:
+        """The best choice within the limits, as far as the search finds it."""
+        fastest = self._each(lambda group, p: (group.cycles[p], sum(group.pieces[p].values())))
+        objective = self._objective(optimize, fastest)
+        starts = [
+            fastest,
+            self._each(lambda group, p: (group.own[p] + sum(group.pieces[p].values()),)),
+            self._each(lambda group, p: (group.options[p][0].kernel.scratch, group.cycles[p])),
+        ]
+        found = self._improved(starts, objective)
+        if not self._excess(found, limits):
+            return found
+
+        def limited(picked: _Picked) -> _Score:
+            return (self._excess(picked, limits), *objective(picked))
+
+        return self._improved([found, *starts], limited)
+
+    def _objective(self, optimize: Objective, fastest: _Picked) -> Callable[[_Picked], _Score]:
+        least = self._cycles(fastest)
+
+        def balanced(picked: _Picked) -> _Score:
+            cycles, flash, arena = self._cycles(picked), self._flash(picked), self._arena(picked)
+            lost = max(0, 100 * (cycles - least) - BALANCED_LOSS_PERCENT * least)
+            return lost, cycles**_CYCLES_WEIGHT * max(flash, 1) * max(arena, 1)
+
+        objectives: dict[Objective, Callable[[_Picked], _Score]] = {
+            "speed": lambda picked: (self._cycles(picked), self._flash(picked)),
+            "size": lambda picked: (self._flash(picked), self._cycles(picked)),
+            "ram": lambda picked: (
+                self._arena(picked),
+                self._cycles(picked),
+                self._flash(picked),
+            ),
+            "balanced": balanced,
+        }
+        return objectives[optimize]
+
+    def _excess(self, picked: _Picked, limits: Limits) -> int:
+        """How far a choice is beyond its limits, in millionths of them, added up."""
+        figures = (
+            (limits.cycles, self._cycles),
+            (limits.flash, self._flash),
+            (limits.arena, self._arena),
+        )
+        return sum(
+            max(0, 1_000_000 * (figure(picked) - limit) // max(limit, 1))
+            for limit, figure in figures
+            if limit is not None
+        )
+
+    # ---- the search ----
+
+    def _each(self, rank: Callable[[_Group, int], Any]) -> _Picked:
+        """For each group alone the option of the least rank, the first of several."""
+        return tuple(
+            min(range(len(group.options)), key=lambda p: rank(group, p)) for group in self._groups
+        )
+
+    def _improved(self, starts: Sequence[_Picked], score: Callable[[_Picked], _Score]) -> _Picked:
+        """The best that any start leads to."""
+        return min((self._descend(start, score) for start in dict.fromkeys(starts)), key=score)
+
+    def _descend(self, picked: _Picked, score: Callable[[_Picked], _Score]) -> _Picked:
+        best: _Score | None = score(picked)
+        while best is not None:
+            least, best = best, None
+            for tried in self._changed(picked):
+                if (found := score(tried)) < least:
+                    picked, best = tried, found
+                    break
+        return picked
+
+    def _changed(self, picked: _Picked) -> Iterator[_Picked]:
+        """The choices one change away."""
+        for name in sorted({name for group in self._groups for name in group.names}):
+            yield self._moved(picked, name, towards=False)
+            yield self._moved(picked, name, towards=True)
+        for index, group in enumerate(self._groups):
+            for position in range(len(group.options)):
+                yield (*picked[:index], position, *picked[index + 1 :])
+
+    def _moved(self, picked: _Picked, name: str, *, towards: bool) -> _Picked:
+        """The choice with every group that can on a kernel, or with none that need not be."""
+        moved = []
+        for group, position in zip(self._groups, picked, strict=True):
+            if towards or group.names[position] == name:
+                others = [p for p, other in enumerate(group.names) if (other == name) is towards]
+                moved.append(min(others, key=lambda p: group.cycles[p], default=position))
+            else:
+                moved.append(position)
+        return tuple(moved)
+
+
+def _grouped(layers: Sequence[tuple[Option, ...]]) -> list[_Group]:
+    """Layers whose options cost the same, together."""
+    members: dict[Hashable, list[int]] = {}
+    for index, options in enumerate(layers):
+        members.setdefault(tuple(map(_alike, options)), []).append(index)
+    return [
+        _Group(
+            tuple(indices),
+            tuple(zip(*(layers[index] for index in indices), strict=True)),
+        )
+        for indices in members.values()
+    ]
+
+
+def _alike(option: Option) -> Hashable:
+    kernel = option.kernel
+    return kernel_name(kernel), option.cost, option.flash, kernel.scratch, len(kernel.overlaps)

@@ -1,0 +1,137 @@
+"""An order of the layers that needs less memory, where branches leave a choice.
+
+Dynamic programming over the sets of layers that have run: of all orders that lead to one set only
+that of the lowest peak counts. The sets of one size are the antichains of the graph, which are few
+where branches are. Beyond a fixed number only the best are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tinyflow.ir.graph import Graph
+from tinyflow.ir.operators import TensorId
+from tinyflow.kernels.base import Kernel
+from tinyflow.plan.allocator import aligned, most_in_common
+from tinyflow.plan.lifetimes import Lifetimes, overlap
+
+#: How many sets of one size are kept, and a bound on that number times the layers' squared.
+_WIDTH, _WORK = 256, 2_000_000
+
+
+def order_for_memory(graph: Graph, kernels: Sequence[Kernel]) -> tuple[Kernel, ...]:
+    """The kernels in an order with a lower peak, or as they are where none is found.
+
+    Kernels that read or write a state keep their order among themselves. Deterministic.
+    """
+    return tuple(kernels[index] for index in _Search(graph, kernels).order())
+
+
+@dataclass(frozen=True)
+class _Partial:
+    """Some layers have run: a set of them as bits.
+
+    Attributes:
+        peak: the most bytes in use at any of them.
+        live: bytes in use after them.
+        done: their bits.
+        order: their indices as they ran.
+    """
+
+    peak: int
+    live: int
+    done: int
+    order: tuple[int, ...]
+
+
+class _Search:
+    def __init__(self, graph: Graph, kernels: Sequence[Kernel]) -> None:
+        self._graph, self._kernels = graph, kernels
+        lives = Lifetimes(graph, kernels)
+        self._storage, self._reads, self._writes = lives.storage, lives.reads, lives.writes
+        self._kept = {self._storage[index] for index in graph.outputs}
+        self._readers = dict.fromkeys(self._storage.values(), 0)
+        for index, memories in enumerate(self._reads):
+            for memory in memories:
+                self._readers[memory] |= 1 << index
+        self._before = list(self._predecessors())
+
+    def order(self) -> tuple[int, ...]:
+        """Indices of the kernels."""
+        given = _Partial(0, self._live_at_start(), 0, ())
+        for index in range(len(self._kernels)):
+            given = self._after(given, index)
+        width = max(1, min(_WIDTH, _WORK // max(1, len(self._kernels) ** 2)))
+        level = {0: _Partial(0, self._live_at_start(), 0, ())}
+        for _ in self._kernels:
+            following: dict[int, _Partial] = {}
+            for partial in level.values():
+                for index in self._ready(partial.done):
+                    found = self._after(partial, index)
+                    known = following.get(found.done)
+                    if found.peak < given.peak and (known is None or found.peak < known.peak):
+                        following[found.done] = found
+            best = sorted(following.values(), key=lambda p: (p.peak, p.live, p.order))[:width]
+            level = {partial.done: partial for partial in best}
+        return next((partial.order for partial in level.values()), given.order)
+
+    def _predecessors(self) -> Iterator[int]:
+        """For each kernel the bits of those that must run before it."""
+        writer: dict[TensorId, int] = {}
+        last_of_state = 0
+        for index, kernel in enumerate(self._kernels):
+            before = 0
+            for tensor in kernel.operator.inputs():
+                before |= writer.get(tensor, 0)
+            used = [*kernel.operator.inputs(), *kernel.operator.outputs()]
+            if any(self._graph.tensors[tensor].is_state for tensor in used):
+                before |= last_of_state
+                last_of_state = 1 << index
+            for tensor in kernel.operator.outputs():
+                writer[tensor] = 1 << index
+            yield before
+
+    def _ready(self, done: int) -> Iterator[int]:
+        for index, before in enumerate(self._before):
+            if not done >> index & 1 and before & ~done == 0:
+                yield index
+
+    def _live_at_start(self) -> int:
+        return sum(
+            self._size(index)
+            for index in dict.fromkeys(self._graph.inputs)
+            if self._readers[index] or index in self._kept
+        )
+
+    def _size(self, memory: TensorId) -> int:
+        return aligned(self._graph.tensors[memory].size)
+
+    def _after(self, partial: _Partial, index: int) -> _Partial:
+        """What it is like once one more layer has run."""
+        done = partial.done | 1 << index
+        reads, writes = self._reads[index], self._writes[index]
+        new = sum(self._size(memory) for memory in writes if memory not in reads)
+        dying = [memory for memory in reads if self._dies(memory, done)]
+        kernel = self._kernels[index]
+        peak = partial.live + new + aligned(kernel.scratch) - self._shared(index, dying)
+        gone = {*dying, *(memory for memory in writes if self._dies(memory, done))}
+        live = partial.live + new - sum(map(self._size, gone))
+        return _Partial(max(partial.peak, peak), live, done, (*partial.order, index))
+
+    def _dies(self, memory: TensorId, done: int) -> bool:
+        """Whether nobody reads it after these layers."""
+        return memory not in self._kept and self._readers[memory] & ~done == 0
+
+    def _shared(self, index: int, dying: Sequence[TensorId]) -> int:
+        """The most bytes that the output may have in common with inputs that die."""
+        kernel, writes = self._kernels[index], self._writes[index]
+        if len(writes) != 1 or kernel.aliases_input:
+            return 0
+        size = self._graph.tensors[writes[0]].size
+        total = 0
+        for memory in dying:
+            rule = overlap(kernel, kernel.overlaps, self._storage, memory)
+            if rule is not None:
+                total += most_in_common(self._graph.tensors[memory].size, size, rule.lead)
+        return min(aligned(size), total)

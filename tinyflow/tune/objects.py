@@ -1,0 +1,61 @@
+"""The code of a generated file alone: its size, and what it defines."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from elftools.elf.constants import SH_FLAGS
+from elftools.elf.elffile import ELFFile
+
+from tinyflow.boards import Board
+from tinyflow.errors import BuildError, ToolMissingError
+from tinyflow.toolchain.compiler import COMPILER
+
+
+@dataclass(frozen=True)
+class ObjectCode:
+    """An object file: bytes that go to flash, and the symbols that it defines."""
+
+    size: int
+    symbols: frozenset[str]
+
+
+def object_code(file: str, text: str, board: Board) -> ObjectCode:
+    """Compile or assemble one file.
+
+    Raises:
+        ToolMissingError: the cross-compiler is not on PATH.
+        BuildError: it refused the file.
+    """
+    with tempfile.TemporaryDirectory(prefix="tinyflow-") as name:
+        folder = Path(name)
+        (folder / file).write_text(text, encoding="utf-8")
+        command = [
+            COMPILER, "-mthumb", f"-mcpu={board.core}", f"-mfloat-abi={board.float_abi}",
+            *([f"-mfpu={board.fpu}"] if board.fpu else []),
+            "-std=c11", "-ffreestanding", "-O2", "-c", file, "-o", "code.o",
+        ]  # fmt: skip
+        try:
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        except FileNotFoundError as error:
+            raise ToolMissingError(f"{COMPILER} is not on PATH") from error
+        if done.returncode:
+            raise BuildError(f"the compiler refused {file}:\n{done.stderr.strip()}")
+        with (folder / "code.o").open("rb") as stream:
+            return _read(ELFFile(stream))
+
+
+def _read(elf: ELFFile) -> ObjectCode:
+    size = sum(
+        section["sh_size"]
+        for section in elf.iter_sections()
+        if section["sh_type"] == "SHT_PROGBITS"
+        and section["sh_flags"] & SH_FLAGS.SHF_ALLOC
+        and not section["sh_flags"] & SH_FLAGS.SHF_WRITE
+    )
+    table = elf.get_section_by_name(".symtab")
+    defined = (one.name for one in table.iter_symbols() if one["st_shndx"] != "SHN_UNDEF")
+    return ObjectCode(size, frozenset(defined))
