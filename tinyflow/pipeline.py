@@ -81,7 +81,8 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
     imported = import_model(quantised.tflite, request.model, name=name)
     graph = optimise(imported, quantised.tflite, request.model)
     choice = choose(request, graph, cmsis, calibration, cache, progress)
-    plan = plan_memory(graph, choice.kernels)
+    room = room_of(request, limits_of(request, graph, calibration))
+    plan = plan_memory(graph, choice.kernels, room=room)
     code = generate_model(
         graph, plan, cmsis, quantised.tflite, emit_tflite_array=request.emit_tflite_array
     )
@@ -149,13 +150,15 @@ def choose(
     costs = (
         board_costs(board, undecided, cmsis, cache, progress) if undecided else shipped_costs(board)
     )
+    limits = limits_of(request, graph, calibration)
+    room = room_of(request, limits)
     return choose_kernels(
         found,
         costs,
-        lambda kernels: plan_memory(graph, kernels).arena_size,
+        lambda kernels: plan_memory(graph, kernels, room=room, thorough=False).arena_size,
         kernels=request.kernels,
         optimize=request.optimize,
-        limits=limits_of(request, graph, calibration),
+        limits=limits,
     )
 
 
@@ -173,6 +176,13 @@ def limits_of(request: BuildRequest, graph: Graph, calibration: Calibration | No
         cycles = int(budget.latency_ms / 1000 * board.clock_hz / factor)
     state = sum(graph.tensors[index].size for index in graph.states())
     return Limits(flash=flash - _FIRMWARE_FLASH, arena=ram - state, cycles=cycles)
+
+
+def room_of(request: BuildRequest, limits: Limits) -> int:
+    """Bytes that the arena may have before layers run row by row, which costs some cycles."""
+    if request.optimize == "ram" or limits.arena is None:
+        return 0
+    return max(limits.arena, 0)
 
 
 # ------------------------------------------------------------------------ generate, compile

@@ -43,15 +43,15 @@ class Trial:
         board: Board,
         cmsis: CmsisNN,
         *,
-        stream: bool = False,
+        room: int | None = None,
     ) -> None:
-        """Plan, generate and compile; `stream` is that of `plan_memory`.
+        """Plan, generate and compile; `room` is that of `plan_memory`.
 
         Raises:
             BuildError: the compiler refused the code.
         """
         self._graph, self._board = graph, board
-        self.plan = plan_memory(graph, kernels, stream=stream)
+        self.plan = plan_memory(graph, kernels, room=room)
         self.code: ModelCode = generate_model(graph, self.plan, cmsis, b"")
         uses_cmsis = any(kernel.library == "CMSIS-NN" for kernel in kernels)
         entry = f"-Wl,--entry={self.code.name}_invoke"

@@ -163,3 +163,48 @@ void tf_conv_window_row_s8(const tf_conv_window *window, const int8_t *const row
     fill_padding(window);
     finish(window, compute_row(window, rows, 0u, &at), &at);
 }
+
+/* Copy a row, zero points around it. */
+static const int8_t *copy_row(const tf_conv_padded *padded, const int8_t *row, int32_t line)
+{
+    const uint32_t size = padded->before + padded->bytes + padded->after;
+    int8_t *copy = padded->lines + (uint32_t)line * size;
+    memset(copy, padded->window.zero_point, padded->before);
+    memcpy(copy + padded->before, row, padded->bytes);
+    memset(copy + padded->before + padded->bytes, padded->window.zero_point, padded->after);
+    return copy;
+}
+
+void tf_conv_padded_s8(const tf_conv_padded *padded, const int8_t *input, int8_t *output)
+{
+    const tf_conv_window *window = &padded->window;
+    const uint32_t size = padded->before + padded->bytes + padded->after;
+    progress at = {output, 0u};
+    uint32_t filled = 0u;
+    int32_t copied = 0; /* rows: the last ones are in the lines, row i in line i modulo their count */
+    fill_padding(window);
+    for (int32_t y = 0; y < window->output[0]; ++y) {
+        int32_t row = y * window->stride[0] - window->pads[0];
+        for (int32_t i = 0; i < window->kernel[0]; ++i, row += window->dilation[0]) {
+            window->rows[i] = NULL;
+            if (row >= 0 && row < window->input[0]) {
+                for (; copied <= row; ++copied, input += padded->pitch) {
+                    copy_row(padded, input, copied % padded->count);
+                }
+                window->rows[i] = padded->lines + (uint32_t)(row % padded->count) * size;
+            }
+        }
+        filled = compute_row(window, window->rows, filled, &at);
+    }
+    finish(window, filled, &at);
+}
+
+void tf_conv_padded_row_s8(const tf_conv_padded *padded, const int8_t *const rows[],
+                           int8_t *output)
+{
+    const tf_conv_window *window = &padded->window;
+    for (int32_t i = 0; i < window->kernel[0]; ++i) {
+        window->rows[i] = rows[i] == NULL ? NULL : copy_row(padded, rows[i], i);
+    }
+    tf_conv_window_row_s8(window, window->rows, output);
+}

@@ -77,4 +77,22 @@ void tf_conv_window_s8(const tf_conv_window *window, const int8_t *input, int8_t
 void tf_conv_window_row_s8(const tf_conv_window *window, const int8_t *const rows[],
                            int8_t *output);
 
+/* Windows over rows that are copied, so that all of them are inside. */
+typedef struct {
+    tf_conv_window window; /* over the copies, whose elements of a row are one */
+    int8_t *lines;         /* scratch: copies of rows */
+    int32_t count;         /* of lines */
+    uint32_t before;       /* bytes of zero points in front of a copied row, */
+    uint32_t bytes;        /* that are copied of a row, */
+    uint32_t after;        /* and of zero points behind it */
+    uint32_t pitch;        /* bytes from a row of the input to the next one */
+} tf_conv_padded;
+
+/* One image. */
+void tf_conv_padded_s8(const tf_conv_padded *padded, const int8_t *input, int8_t *output);
+
+/* One row of the output, as tf_conv_window_row_s8. */
+void tf_conv_padded_row_s8(const tf_conv_padded *padded, const int8_t *const rows[],
+                           int8_t *output);
+
 #endif

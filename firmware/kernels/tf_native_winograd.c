@@ -55,15 +55,20 @@ static void gather(const tf_winograd *layer, const int8_t *image, int32_t row, i
     const int32_t beyond = layer->in_width - column;
     const int32_t first = column < 0 ? -column : 0;
     const int32_t last = beyond < side ? beyond : side;
-    const size_t row_size = (size_t)side * pixel;
-    const size_t start = (size_t)first * pixel;
-    const size_t size = (size_t)(last - first) * pixel;
-    for (int32_t y = row; y < row + side; ++y, patch += row_size) {
-        memset(patch, layer->input_zero_point, row_size);
-        if (y >= 0 && y < layer->in_height) {
-            memcpy(patch + start, &image[(size_t)(y * layer->in_width + column + first) * pixel],
-                   size);
+    const size_t left = (size_t)first * pixel;
+    const size_t middle = (size_t)(last - first) * pixel;
+    const size_t right = (size_t)(side - last) * pixel;
+    const int8_t zero = layer->input_zero_point;
+    for (int32_t y = row; y < row + side; ++y) {
+        if (y < 0 || y >= layer->in_height) {
+            memset(patch, zero, left + middle + right);
+        } else {
+            memset(patch, zero, left);
+            memcpy(patch + left, &image[(size_t)(y * layer->in_width + column + first) * pixel],
+                   middle);
+            memset(patch + left + middle, zero, right);
         }
+        patch += left + middle + right;
     }
 }
 

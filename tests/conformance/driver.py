@@ -110,10 +110,10 @@ def _build(
         path,
         board=board,
         output=folder / "build",
+        placement="flash",
         vectors=VECTORS,
         cmsis_nn=cmsis_nn,
         kernels=kernels,
-        placement="flash",
     )
     assert report.exact.vectors == VECTORS
     assert report.exact.bytes > 0

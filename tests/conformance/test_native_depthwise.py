@@ -166,7 +166,7 @@ def test_each_line_may_be_computed_alone(name: str, monkeypatch: pytest.MonkeyPa
             "due": nhwc(output)[1],
             "due_bytes": output.elements // nhwc(output)[1],
         }
-        lines = replace(kernel, context=context, template="lines_of_a_test", file=kernel.file)
+        lines = replace(kernel, context=context, template="lines_of_a_test", overlaps=())
         (found,) = Trial(graph, [lines], load_board(BOARDS[0]), find_cmsis_nn()).run(sample)
         np.testing.assert_array_equal(found, expected, err_msg=kernel.variant)
         tried += 1

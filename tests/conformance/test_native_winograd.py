@@ -12,9 +12,14 @@ from tests.conformance.convolutions import conv
 from tests.conformance.driver import model_of
 from tests.conformance.windows import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, grouped_conv
 from tests.support.native import check_variants
+from tests.support.rewritten import optimised
+from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
+from tinyflow.emulate.oracle import Oracle
 from tinyflow.frontend.tflite_import import import_model
+from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.kernels.native.registry import native_kernels
+from tinyflow.trial import Trial
 
 BOARDS = ("stm32l4r5", "stm32f746")
 
@@ -52,6 +57,33 @@ def test_extreme_weights(weight: int, board: str) -> None:
         size=(6, 6), groups=1, depth=40, filters=2, fill=weight, zero_points=(-128, 0), scale=1e-3
     )
     check(model_of({"extreme": case}), board)
+
+
+@pytest.mark.parametrize("pads", [((2, 0), (0, 2)), ((1, 2), (2, 1))], ids=str)
+def test_explicit_padding(pads: tuple[tuple[int, int], tuple[int, int]]) -> None:
+    """As a PAD before a convolution becomes it."""
+
+    def padded(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+        size = (6 + sum(pads[0]), 5 + sum(pads[1]))
+        (middle,), outputs = conv(size=size, cin=8, cout=3, padding=VALID)(b, rng)
+        source = b.tensor((1, 6, 5, 8), scale=0.05, zero_point=-3)
+        paddings = b.tensor((4, 2), "int32", data=[(0, 0), *pads, (0, 0)])
+        b.operator("PAD", [source, paddings], [middle])
+        b.subgraph.operators.reverse()
+        return [source], outputs
+
+    content = model_of({"padded": padded})
+    graph, oracle, rng = optimised(content), Oracle(content), np.random.default_rng(0)
+    sample = rng.integers(-128, 128, (1, 6, 5, 8)).astype(np.int8)
+    (expected,) = oracle.run(sample)
+    (operator,) = graph.operators
+    board, tried = load_board(BOARDS[0]), 0
+    for kernel in native_kernels(operator, graph, board):
+        if kernel.function == "tf_native_winograd":
+            (found,) = Trial(graph, [kernel], board, find_cmsis_nn()).run(sample)
+            np.testing.assert_array_equal(found, expected, kernel.variant)
+            tried += 1
+    assert tried
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -75,7 +75,7 @@ def variants(kernels: list[Kernel]) -> set[str]:
 @pytest.mark.parametrize("case", SUMS)
 def test_sums_are_exact(case: str, kind: str, board: str) -> None:
     kernels = check_variants(binary(kind, *SUMS[case]), load_board(board), vectors=4)
-    # Where sums come so near to halves that TFLM's first roundings decide, no one rounding is right.
+    # Where TFLM's first roundings decide which way halves go, no single rounding is right.
     by_chance = {"one rounding"} if case == "ties by chance" else set()
     assert variants(kernels) == {"one rounding", "table"} - by_chance
 

@@ -86,14 +86,16 @@ _ORDERS: tuple[Callable[[Block], tuple[int, ...]], ...] = (
 )
 
 
-def allocate(blocks: Sequence[Block], sharings: Sequence[Sharing] = ()) -> Allocation:
-    """Place all blocks; deterministic."""
+def allocate(
+    blocks: Sequence[Block], sharings: Sequence[Sharing] = (), *, thorough: bool = True
+) -> Allocation:
+    """Place all blocks; deterministic. Only a `thorough` search does more than the greedy one."""
     problem = _Problem(blocks, sharings)
     bound = problem.bound()
     best = min(map(problem.place, problem.orders()), key=problem.height)
-    if problem.height(best) > bound:
+    if thorough and problem.height(best) > bound:
         best = _climb(problem, best, bound)
-    if problem.height(best) > bound:
+    if thorough and problem.height(best) > bound:
         search = _Branching(problem, best, bound)
         best = search.best
         if search.exhausted and problem.is_rigid:

@@ -59,7 +59,9 @@ class MemoryPlan:
         return next((each for each in self.segments if each.first <= index < each.end), None)
 
 
-def plan_memory(graph: Graph, kernels: Sequence[Kernel], *, stream: bool = False) -> MemoryPlan:
+def plan_memory(
+    graph: Graph, kernels: Sequence[Kernel], *, room: int | None = None, thorough: bool = True
+) -> MemoryPlan:
     """Place every activation and scratch buffer of the graph in one arena, and its states.
 
     An output lies in the memory of an input where the kernel allows it (`Kernel.overlaps`) and
@@ -69,22 +71,32 @@ def plan_memory(graph: Graph, kernels: Sequence[Kernel], *, stream: bool = False
     Args:
         graph: the graph.
         kernels: one for each operator.
-        stream: let layers run row by row where the kernels can and the arena becomes smaller.
+        room: bytes that the arena may have. Where it would have more, layers run row by row, if
+            their kernels can and that makes it smaller: no more of them than are needed for that.
+            None lets all layers run whole, and 0 makes the arena as small as can be.
+        thorough: search long for the least arena; else take what is found at once, to compare
+            many choices of kernels.
     """
     orders = dict.fromkeys([tuple(kernels), order_for_memory(graph, kernels)])
-    plans = [_plan(graph, order, ()) for order in orders]
-    if stream:
-        for order in orders:
-            segments = choose_segments(graph, order)
-            if segments:
-                plans.append(_plan(graph, order, segments))
-    return min(plans, key=lambda plan: plan.arena_size)
+    plans = [_plan(graph, order, (), thorough) for order in orders]
+    best = min(plans, key=lambda plan: plan.arena_size)
+    # What is placed may take more than the bound that segments are chosen by.
+    for target in () if room is None else (room, 0):
+        if best.arena_size <= target:
+            break
+        plans = [
+            _plan(graph, order, choose_segments(graph, order, target), thorough) for order in orders
+        ]
+        best = min(best, *plans, key=lambda plan: plan.arena_size)
+    return best
 
 
-def _plan(graph: Graph, kernels: tuple[Kernel, ...], segments: tuple[Segment, ...]) -> MemoryPlan:
+def _plan(
+    graph: Graph, kernels: tuple[Kernel, ...], segments: tuple[Segment, ...], thorough: bool
+) -> MemoryPlan:
     """The plan for one order of the layers, some of which run row by row."""
     layout = _Layout(graph, kernels, segments)
-    allocation = allocate(layout.blocks, layout.sharings)
+    allocation = allocate(layout.blocks, layout.sharings, thorough=thorough)
     offsets = allocation.offsets
     states, state_size = _states(graph)
     return MemoryPlan(

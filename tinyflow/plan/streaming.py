@@ -24,9 +24,12 @@ _LONGEST, _TURNS = 40, 200
 _NO_WAY = 1 << 60
 
 
-def choose_segments(graph: Graph, kernels: Sequence[Kernel]) -> tuple[Segment, ...]:
-    """The segments that give the lowest peak for layers in this order; deterministic."""
-    return _Search(graph, kernels).best()
+def choose_segments(graph: Graph, kernels: Sequence[Kernel], room: int) -> tuple[Segment, ...]:
+    """The segments that give the lowest peak for layers in this order; deterministic.
+
+    A peak of up to `room` bytes is as good as a lower one.
+    """
+    return _Search(graph, kernels, room).best()
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,25 @@ class _Run:
 
 
 class _Search:
-    def __init__(self, graph: Graph, kernels: Sequence[Kernel]) -> None:
-        self._graph, self._kernels = graph, kernels
+    def __init__(self, graph: Graph, kernels: Sequence[Kernel], room: int) -> None:
+        self._graph, self._kernels, self._room = graph, kernels, room
         self._lives = Lifetimes(graph, kernels)
         self._layers = [row_layer(graph, kernel) for kernel in kernels]
+        lives = self._lives
+        self._sizes = {memory: aligned(graph.tensors[memory].size) for memory in lives.first}
+        #: For each layer the memories that are in use before it and are still needed.
+        self._held = [
+            [m for m in lives.first if lives.first[m] < index <= lives.last[m]]
+            for index in range(len(kernels))
+        ]
+        layers = [layer for layer in self._layers if layer is not None]
+        self._row_bytes = {layer.output: row_bytes(graph, layer.output) for layer in layers}
+        #: The fewest rows that must be held of a tensor within a segment.
+        self._least = dict.fromkeys(self._row_bytes, 1)
+        for layer in layers:
+            for tensor in layer.inputs:
+                reach = (layer.form.height - 1) * layer.form.dilation + 1
+                self._least[tensor] = max(reach, self._least.get(tensor, 1))
         self._segments: dict[_Run, Segment] = {}
         #: For each run the bytes in use in it; for segments that were not rehearsed at least.
         self._bytes = {_Run(i, i + 1): self._single_bytes(i) for i in range(len(kernels))}
@@ -70,10 +88,11 @@ class _Search:
         peaks = [0] * (count + 1)
         for end in range(1, count + 1):
             peaks[end] = min(max(peaks[run.first], self._bytes[run]) for run in ending[end])
+        limit = max(peaks[count], self._room)
         rows = [0] * (count + 1)
         chosen: list[_Run] = []
         for end in range(1, count + 1):
-            allowed = [run for run in ending[end] if self._bytes[run] <= peaks[count]]
+            allowed = [run for run in ending[end] if self._bytes[run] <= limit]
             # No way leads here below the peak: a cut in the midst of a segment.
             rows[end], run = min(
                 ((rows[run.first] + run.rows, run) for run in allowed),
@@ -90,26 +109,20 @@ class _Search:
 
     # ---- what a run takes ----
 
-    def _size(self, memory: TensorId) -> int:
-        return aligned(self._graph.tensors[memory].size)
-
-    def _held(self, first: int) -> list[TensorId]:
-        """The memories that are in use before a layer and are still needed."""
-        lives = self._lives
-        return [m for m in lives.first if lives.first[m] < first <= lives.last[m]]
-
     def _single_bytes(self, index: int) -> int:
         kernel, lives = self._kernels[index], self._lives
         new = [memory for memory in lives.writes[index] if lives.first[memory] == index]
-        used = sum(map(self._size, [*self._held(index), *new])) + aligned(kernel.scratch)
+        used = sum(map(self._sizes.__getitem__, [*self._held[index], *new])) + aligned(
+            kernel.scratch
+        )
         if kernel.aliases_input or len(new) != 1:
             return used
         common = 0
         for memory in lives.reads[index]:
             rule = overlap(kernel, kernel.overlaps, lives.storage, memory)
             if rule is not None and lives.last[memory] == index:
-                common += most_in_common(self._size(memory), self._size(new[0]), rule.lead)
-        return used - min(self._size(new[0]), common)
+                common += most_in_common(self._sizes[memory], self._sizes[new[0]], rule.lead)
+        return used - min(self._sizes[new[0]], common)
 
     def _bound_segments(self, first: int) -> None:
         """Bound the bytes of all segments from a layer on, and keep those that may be of use."""
@@ -120,7 +133,7 @@ class _Search:
                 return
             rows += layer.rows
             most = max(most, self._bytes[_Run(end - 1, end)])
-            bound = self._segment_bytes(first, end, self._least_rows, lambda _, __: None)
+            bound = self._segment_bytes(first, end, self._least.__getitem__, lambda _, __: None)
             if bound < most:
                 self._bytes[_Run(first, end, rows)] = bound
 
@@ -137,11 +150,6 @@ class _Search:
             if last[layer.output] >= end or last[layer.output] == index
         )
 
-    def _least_rows(self, tensor: TensorId) -> int:
-        """The fewest rows that must be held of a tensor within a segment."""
-        readers = [layer for layer in self._layers if layer and tensor in layer.inputs]
-        return max((layer.form.height - 1) * layer.form.dilation + 1 for layer in readers)
-
     def _segment_bytes(
         self,
         first: int,
@@ -153,27 +161,27 @@ class _Search:
 
         A lead of None allows any overlap.
         """
-        held, whole = self._held(first), self._whole(first, end)
+        held, whole = self._held[first], self._whole(first, end)
         members = self._members(first, end)
-        used = sum(map(self._size, held)) + aligned(
+        used = sum(map(self._sizes.__getitem__, held)) + aligned(
             max(layer.kernel.scratch for layer in members.values())
         )
         dying = [memory for memory in held if self._lives.last[memory] < end]
         for layer in members.values():
             tensor = layer.output
             if tensor not in whole:
-                used += aligned(rows(tensor) * row_bytes(self._graph, tensor))
+                used += aligned(rows(tensor) * self._row_bytes[tensor])
                 continue
             common = sum(
-                most_in_common(self._size(memory), self._size(tensor), lead(memory, tensor) or 0)
+                most_in_common(self._sizes[memory], self._sizes[tensor], lead(memory, tensor) or 0)
                 for memory in dying
             )
-            used += self._size(tensor) - min(self._size(tensor), common)
+            used += self._sizes[tensor] - min(self._sizes[tensor], common)
         return used
 
     def _rehearse(self, run: _Run) -> None:
         """Replace the bound of a segment by what it really takes."""
-        held = self._held(run.first)
+        held = self._held[run.first]
         done = Rehearsal(
             self._graph,
             self._lives.storage,

@@ -101,7 +101,7 @@ class LatencySection(_Section):
 class RamSection(_Section):
     """Bytes of RAM: `bss` is without the arena and the state, `stack` the measured peak.
 
-    `state` is what the model keeps from one inference to the next, `code` runs from RAM. No arena
+    `state` is what the model keeps from one inference to the next; `code` runs from RAM. No arena
     for this order of layers is smaller than `arena_bound`: where both are equal, the arena is the
     least possible.
     """

@@ -31,6 +31,7 @@ from tinyflow.kernels.base import (
     nhwc,
     output_of,
 )
+from tinyflow.kernels.base import images as images_of
 from tinyflow.kernels.native import packing
 from tinyflow.kernels.native.requantise import Requantisation, requantisation
 from tinyflow.kernels.scaling import accumulator_multipliers
@@ -391,9 +392,7 @@ def window(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     inner = _inner(layer, width, out_width) if together else (0, 0)
     windows = layer.weights.reshape(layer.channels, -1)
     for matrix in _matrices(layer, windows, (pixels, out_width)):
-        runs_at = matrix.tile.scratch(board)
-        rows_at = runs_at + PIXELS * _POINTER * height_k * width_k
-        padding_at = rows_at + _POINTER * height_k
+        places = _Places(matrix, width_k * height_k, inner_words)
         yield Kernel(
             operator=op,
             function="tf_conv_window_s8",
@@ -404,9 +403,7 @@ def window(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
                 "rest": pixels % PIXELS,
                 "row_rest": out_width % PIXELS,
                 "window": {
-                    "runs_at": runs_at,
-                    "rows_at": rows_at,
-                    "padding_at": padding_at,
+                    **places.context,
                     "inner_words": inner_words,
                     "edge_words": edge_words,
                     "inner": inner,
@@ -422,7 +419,7 @@ def window(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
                 },
             },
             constants=(matrix.stream,),
-            scratch=padding_at + 4 * inner_words,
+            scratch=places.end,
             macs=layer.macs,
             header="tf_native_conv.h",
             file="native_conv",
@@ -432,6 +429,115 @@ def window(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
             work=matrix.work(pixels, edge_words * height_k * width_k)
             | {"rows": images * out_height},
         )
+
+
+def padded(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
+    """CONV_2D of any depth: rows are copied with their padding, and each row of a window is a run.
+
+    Runs are filled up to words with weights of zero, so depths of one to three waste little where
+    the kernel's rows are near a multiple of four bytes.
+    """
+    layer = _layer(op, graph, board)
+    if layer is None or layer.plain or layer.depth % 4 == 0:
+        return
+    _, height, width, depth = nhwc(layer.source)
+    out_height, out_width = nhwc(layer.output)[1:3]
+    pixels = out_height * out_width
+    height_k, width_k = layer.kernel
+    stride, dilation = op.window.stride, op.window.dilation
+    # Runs of a row of the kernel: one, unless dilation parts its elements.
+    runs, elements = (1, width_k) if dilation[1] == 1 else (width_k, 1)
+    words = -(-elements * depth // 4)
+    line_width = (out_width - 1) * stride[1] + op.window.reach(layer.kernel)[1]
+    before = layer.pads[1] * depth
+    kept = min(width, line_width - layer.pads[1]) * depth
+    # Rows that pixels waiting for further ones still need are kept.
+    waiting = -(-(PIXELS - 1) // out_width) if out_width % PIXELS else 0
+    count = op.window.reach(layer.kernel)[0] + waiting * stride[0]
+    line = line_width * depth
+    windows = np.zeros((layer.channels, height_k * runs, 4 * words), np.int8)
+    windows[:, :, : elements * depth] = layer.weights.reshape(
+        layer.channels, height_k * runs, elements * depth
+    )
+    for matrix in _matrices(layer, windows.reshape(layer.channels, -1), (pixels, out_width)):
+        places = _Places(matrix, height_k * runs, words)
+        yield Kernel(
+            operator=op,
+            function="tf_conv_padded_s8",
+            library="tinyflow",
+            template="native/conv_padded_s8.c.j2",
+            context={
+                "matrix": matrix.context,
+                "rest": pixels % PIXELS,
+                "row_rest": out_width % PIXELS,
+                "images": images_of(layer.source, layer.output),
+                "padded": {
+                    "lines_at": places.end,
+                    "count": count,
+                    "before": before,
+                    "bytes": kept,
+                    "after": line - before - kept,
+                    "pitch": width * depth,
+                },
+                "window": {
+                    **places.context,
+                    "inner_words": words,
+                    "edge_words": words,
+                    "inner": (0, out_width) if runs == 1 else (0, 0),
+                    "images": 1,
+                    "input": (height, line_width),
+                    "output": (out_height, out_width),
+                    "depth": depth,
+                    "kernel": (height_k, runs),
+                    "stride": stride,
+                    "dilation": dilation,
+                    "pads": (layer.pads[0], 0),
+                    "zero_point": layer.source.q.zero_point,
+                },
+            },
+            constants=(matrix.stream,),
+            scratch=places.end + count * line + 4,
+            macs=layer.macs,
+            header="tf_native_conv.h",
+            file="native_conv",
+            sources=matrix.files,
+            row_form=_row_form(layer, "native/conv_padded_row_s8.c.j2"),
+            variant=matrix.tile.title,
+            work=matrix.work(pixels, words * height_k * runs) | {"rows": out_height},
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Places:
+    """Where the scratch of a `tf_conv_window` is, behind the tile's.
+
+    Attributes:
+        runs: of a window.
+        words: of the longest run.
+    """
+
+    matrix: _Matrix
+    runs: int
+    words: int
+
+    @property
+    def _begin(self) -> int:
+        return self.matrix.tile.scratch(self.matrix.layer.board)
+
+    @property
+    def context(self) -> dict[str, int]:
+        """As the template has them."""
+        rows_at = self._begin + PIXELS * _POINTER * self.runs
+        return {
+            "runs_at": self._begin,
+            "rows_at": rows_at,
+            "padding_at": rows_at + _POINTER * self.matrix.layer.kernel[0],
+        }
+
+    @property
+    def end(self) -> int:
+        """Where further scratch may begin."""
+        return self.context["padding_at"] + 4 * self.words
 
 
 def _inner(layer: _Layer, width: int, out_width: int) -> Pair:
@@ -451,4 +557,4 @@ def _row_form(layer: _Layer, template: str) -> RowForm | None:
 
 
 #: Makers of this module, by operator.
-VARIANTS: dict[type[Operator], tuple[VariantMaker, ...]] = {Conv2D: (line, window)}
+VARIANTS: dict[type[Operator], tuple[VariantMaker, ...]] = {Conv2D: (line, window, padded)}

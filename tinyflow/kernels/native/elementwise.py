@@ -250,7 +250,8 @@ def _kernel(
     low, high = operands.limits
     clamped = (low, high) != (-128, 127)
     name = _name(f"tf_native_{kind}_s8", parameters, (low, high) if clamped else None)
-    given = {"name": name, **parameters, "clamped": clamped, "low": low, "high": high}
+    given: dict[str, int | str | bool] = {"name": name, **parameters}
+    given |= {"clamped": clamped, "low": low, "high": high}
     fields = {"left": operands.left, "right": operands.right}
     batch, height, _, _ = nhwc(output)
     computed = all(not tensor.is_constant for tensor in fields.values())

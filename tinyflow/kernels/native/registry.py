@@ -14,6 +14,8 @@ from tinyflow.kernels.native import (
     elementwise,
     fully_connected,
     lookup,
+    pooling,
+    softmax,
     winograd,
 )
 
@@ -24,6 +26,8 @@ NATIVE: tuple[dict[type[Operator], tuple[VariantMaker, ...]], ...] = (
     elementwise.VARIANTS,
     fully_connected.VARIANTS,
     lookup.VARIANTS,
+    pooling.VARIANTS,
+    softmax.VARIANTS,
     winograd.VARIANTS,
 )
 

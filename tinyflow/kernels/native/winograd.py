@@ -65,8 +65,12 @@ from tinyflow.kernels.scaling import accumulator_multipliers
 _TILES, _FILTERS = 4, 2
 #: Scratch memory beyond which more groups at once are not offered, bytes.
 _MOST_SCRATCH = 64 * 1024
-#: Steps of the product's loop over pairs of channels, the most first.
-_UNROLLS = (8, 6, 4, 2)
+#: Steps of the product's loop over pairs of channels, the most first: what a large instruction
+#: cache holds, and what 1 KB of it does.
+_UNROLLS_LARGE = (16, 12, 10, 8, 6, 4, 2)
+_UNROLLS_SMALL = (8, 6, 4, 2)
+#: Bytes of instruction cache beside the product's largest loop.
+_LARGE_CACHE = 2048
 
 
 @dataclass(frozen=True)
@@ -258,7 +262,7 @@ def _kernel(
     source, output = graph.tensors[op.input], output_of(graph, op)
     _, height, width, channels = source.shape
     side = tiling.algorithm.side
-    sources = _sources(side, channels // 2, how, dual=board.core == "cortex-m7")
+    sources = _sources(side, channels // 2, how, board)
     return Kernel(
         op,
         "tf_native_winograd",
@@ -279,18 +283,21 @@ def _kernel(
         file="native_winograd",
         sources=tuple(sources.values()),
         variant=f"{side}x{side}, {tiling.most * _TILES} at once",
-        work=_work(tiling, source, output, how),
+        work=_work(tiling, source, output, how, board),
     )
 
 
-def _unroll(pairs: int) -> int:
+def _unroll(pairs: int, board: Board) -> int:
     """Pairs of channels for each turn of the product's loop; it does not loop if that is all."""
-    return next(unroll for unroll in _UNROLLS if pairs % unroll == 0)
+    cache = None if board.timing is None else board.timing.fetch.cache
+    large = cache is not None and cache.lines * cache.line_bytes >= _LARGE_CACHE
+    unrolls = _UNROLLS_LARGE if large else _UNROLLS_SMALL
+    return next(unroll for unroll in unrolls if pairs % unroll == 0)
 
 
-def _sources(side: int, pairs: int, how: Requantisation, *, dual: bool) -> dict[str, Source]:
+def _sources(side: int, pairs: int, how: Requantisation, board: Board) -> dict[str, Source]:
     """The generated functions by what they are for."""
-    unroll = _unroll(pairs)
+    unroll, dual = _unroll(pairs, board), board.core == "cortex-m7"
     looped = pairs != unroll
     clamp = f"_{how.low}_{how.high}".replace("-", "m") if how.clamped else ""
 
@@ -320,9 +327,12 @@ def _sources(side: int, pairs: int, how: Requantisation, *, dual: bool) -> dict[
     }
 
 
-def _work(tiling: _Tiling, source: Tensor, output: Tensor, how: Requantisation) -> dict[str, int]:
+def _work(
+    tiling: _Tiling, source: Tensor, output: Tensor, how: Requantisation, board: Board
+) -> dict[str, int]:
     batch, _, _, filters = output.shape
     pairs = source.shape[3] // 2
+    turns = pairs // _unroll(pairs, board)
     halves = -(-filters // _FILTERS)
     products = batch * tiling.total * halves
     tiles = batch * tiling.total * _TILES
@@ -334,7 +344,7 @@ def _work(tiling: _Tiling, source: Tensor, output: Tensor, how: Requantisation) 
         "passes": batch * tiling.passes * halves,
         "weight_pairs": batch * tiling.passes * filters * pairs,
         "products": products,
-        "product_loops": 0 if _unroll(pairs) == pairs else products * pairs // _unroll(pairs),
+        "product_loops": products * turns if turns > 1 else 0,
         "product_pairs": products * pairs,
         "outputs": tiles * filters,
         "signed_outputs": tiles * filters * how.signed,
