@@ -268,7 +268,15 @@ def place(
     """Choose what runs from RAM, unless all code is to stay in flash."""
     if request.placement == "flash":
         return None
-    return choose_placement(request.board, code, vector, lambda: compiled(None), cache, progress)
+    return choose_placement(
+        request.board,
+        request.optimize,
+        code,
+        vector,
+        lambda: compiled(None),
+        cache,
+        progress,
+    )
 
 
 def compile_firmware(folder: Path, progress: Progress) -> Image:

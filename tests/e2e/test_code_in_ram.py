@@ -39,7 +39,7 @@ def build(
     folder = tmp_path_factory.mktemp(request.param)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TINYFLOW_CACHE", str(folder / "cache"))  # the choice is not to be kept
-        patch.setattr("tinyflow.plan.placement.LEAST_GAIN", -1.0)
+        patch.setattr("tinyflow.plan.placement.LEAST_GAIN", {"balanced": -1.0})
         patch.setattr("tinyflow.plan.placement.LEAST_WAIT", 0.0)
         tinyflow.build(model, board=request.param, output=folder / "build", vectors=4)
     return folder / "build"
@@ -148,7 +148,7 @@ def test_data_that_needs_the_ram_keeps_it(
 ) -> None:
     """On the L4R5 the RAM for code is a part of the RAM for data."""
     monkeypatch.setenv("TINYFLOW_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("tinyflow.plan.placement.LEAST_GAIN", -1.0)
+    monkeypatch.setattr("tinyflow.plan.placement.LEAST_GAIN", {"balanced": -1.0})
     monkeypatch.setattr("tinyflow.plan.placement.LEAST_WAIT", 0.0)
     board = load_board("stm32l4r5")
     parts = [
