@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tinyflow.boards import Board, load_board
 from tinyflow.pipeline import run
 from tinyflow.progress import Progress
-from tinyflow.project import Activations, BudgetTable, KernelSet, Objective, PruneTable
+from tinyflow.project import Activations, BudgetTable, KernelSet, Objective, Placement, PruneTable
 from tinyflow.report.model import Report
 from tinyflow.request import BuildRequest, DataSource
 
@@ -32,6 +32,7 @@ def build(
     cmsis_nn: Path | str | None = None,
     kernels: KernelSet = "auto",
     optimize: Objective = "balanced",
+    placement: Placement = "auto",
     vectors: int = 20,
     emit_tflite_array: bool = False,
     progress: Progress | None = None,
@@ -55,6 +56,7 @@ def build(
             wherever they can serve.
         optimize: what the choice of kernels makes best: `speed`, `size` (flash), `ram`, or all
             in balance.
+        placement: `auto` runs code from RAM where that pays; `flash` keeps it in flash.
         vectors: inputs on which the firmware is compared with the oracle.
         emit_tflite_array: also emit the `.tflite` as a C array.
         progress: told about stages.
@@ -79,6 +81,7 @@ def build(
             cmsis_nn=None if cmsis_nn is None else Path(cmsis_nn),
             kernels=kernels,
             optimize=optimize,
+            placement=placement,
             vectors=vectors,
             emit_tflite_array=emit_tflite_array,
         )

@@ -29,6 +29,7 @@ class LayerDifference:
         elements: compared.
         differing: of them, those that are not equal.
         largest: the largest absolute difference, in quantised steps (or in the float's unit).
+        compared: false for a layer whose output lies nowhere whole, since layers run row by row.
     """
 
     index: int
@@ -38,6 +39,7 @@ class LayerDifference:
     elements: int
     differing: int
     largest: float
+    compared: bool = True
 
 
 def bisect_layers(
@@ -84,15 +86,19 @@ def bisect_layers(
             )
 
         def on_enter(index: int) -> None:
-            # When a layer is entered, the one before it is done and its outputs are alive.
-            if index > 0 and len(found) == index - 1:
-                read_layer(plan.layers[index - 1])
+            # When a layer is entered, the one before it is done and its outputs are alive. Layers
+            # that run row by row are done together, and what they leave behind is alive then.
+            segment = plan.layers[index].segment
+            for layer in plan.layers[len(found) : index]:
+                if segment is None or layer.segment != segment:
+                    read_layer(layer)
 
         for earlier in before:
             client.run(*earlier)
         with simulator.watch([layer.function for layer in plan.layers], on_enter):
             client.run(*sample)
-        read_layer(plan.layers[-1])
+        for layer in plan.layers[len(found) :]:
+            read_layer(layer)
     oracle = Oracle((built.folder / "model.tflite").read_bytes(), keep_tensors=True)
     for earlier in before:
         oracle.run(*earlier)
@@ -125,8 +131,11 @@ def _compare(
 ) -> LayerDifference:
     differences = np.concatenate(
         [
-            np.abs(device.astype(np.float64).ravel() - reference.astype(np.float64).ravel())
-            for device, reference in zip(found, due, strict=True)
+            np.zeros(0),
+            *(
+                np.abs(device.astype(np.float64).ravel() - reference.astype(np.float64).ravel())
+                for device, reference in zip(found, due, strict=True)
+            ),
         ]
     )
     return LayerDifference(
@@ -137,4 +146,5 @@ def _compare(
         elements=differences.size,
         differing=int(np.count_nonzero(differences)),
         largest=float(differences.max(initial=0.0)),
+        compared=bool(found),
     )

@@ -9,6 +9,7 @@ import difflib
 import json
 from decimal import Decimal
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -44,6 +45,31 @@ class MemoryRegion(_Strict):
     kind: Literal["flash", "ram"]
     origin: Address
     size: int = Field(gt=0)
+
+
+class RamPart(_Strict):
+    """One RAM of the microcontroller, and what it may hold.
+
+    `uses` has `data` for stack, data and arena, and `code` for functions that are copied there at
+    reset: fetches neither wait nor hinder reads of the RAM that holds the data. `code_origin` is
+    the address to execute at, where that is another one of the same memory.
+    """
+
+    name: str
+    origin: Address
+    size: int = Field(gt=0)
+    uses: tuple[Literal["data", "code"], ...]
+    code_origin: Address | None = None
+    source: str
+
+    @property
+    def fetched_from(self) -> int:
+        """The address where code lies."""
+        return self.origin if self.code_origin is None else self.code_origin
+
+    def holds(self, address: int) -> bool:
+        """The address is the part's, as data is reached."""
+        return self.origin <= address < self.origin + self.size
 
 
 class PeripheralInstance(_Strict):
@@ -178,6 +204,7 @@ class Board(_Strict):
     family: str
     clock_hz: int = Field(gt=0)
     memory: tuple[MemoryRegion, ...]
+    ram_parts: tuple[RamPart, ...] = ()
     uart: Uart
     peripherals: tuple[PeripheralInstance, ...]
     defines: dict[str, int | str] = Field(default_factory=dict)
@@ -199,8 +226,47 @@ class Board(_Strict):
         """The RAM that holds stack, data and arena."""
         return self._region("ram")
 
+    @property
+    def code_ram(self) -> RamPart | None:
+        """The RAM that code may run from; None where there is none, or none that pays."""
+        return next((part for part in self.ram_parts if "code" in part.uses), None)
+
+    def data_below(self, part: RamPart) -> int:
+        """Bytes of `ram` that are left for data when a part holds code."""
+        inside = self.ram.origin <= part.origin < self.ram.origin + self.ram.size
+        return part.origin - self.ram.origin if inside else self.ram.size
+
+    def ram_names(self, address: int, size: int) -> tuple[str, ...]:
+        """The parts that some bytes of `ram` lie in, in order; of `ram` itself if there are none.
+
+        Args:
+            address: of the first byte.
+            size: how many, at least one.
+        """
+        names = tuple(
+            part.name
+            for part in self.ram_parts
+            if "data" in part.uses
+            and part.origin < address + size
+            and address < part.origin + part.size
+        )
+        return names or (self.ram.name,)
+
     def _region(self, kind: str) -> MemoryRegion:
         return next(region for region in self.memory if region.kind == kind)
+
+    @model_validator(mode="after")
+    def _parts_are_apart(self) -> Self:
+        spans = sorted((part.origin, part.size, part.name) for part in self.ram_parts)
+        for (origin, size, name), (following, _, other) in pairwise(spans):
+            if origin + size > following:
+                raise ValueError(f"ram_parts: {name} and {other} overlap")
+        ram = self.ram
+        for part in self.ram_parts:
+            inside = ram.origin <= part.origin and part.origin + part.size <= ram.origin + ram.size
+            if "data" in part.uses and not inside:
+                raise ValueError(f"ram_parts: {part.name} holds data and is not in {ram.name}")
+        return self
 
 
 def board_ids() -> list[str]:

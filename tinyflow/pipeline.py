@@ -7,7 +7,7 @@ does only what changed.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,7 +38,9 @@ from tinyflow.kernels.cost import shipped_costs
 from tinyflow.kernels.select import allowed
 from tinyflow.output import check_output, replacing
 from tinyflow.passes import optimise
+from tinyflow.place import choose_placement
 from tinyflow.plan.memory import MemoryPlan, plan_memory
+from tinyflow.plan.placement import CodePlacement
 from tinyflow.prepare import Quantised, device_inputs, quantise
 from tinyflow.progress import Progress
 from tinyflow.report.assemble import assemble_report
@@ -79,7 +81,8 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
     imported = import_model(quantised.tflite, request.model, name=name)
     graph = optimise(imported, quantised.tflite, request.model)
     choice = choose(request, graph, cmsis, calibration, cache, progress)
-    plan = plan_memory(graph, choice.kernels)
+    room = room_of(request, limits_of(request, graph, calibration))
+    plan = plan_memory(graph, choice.kernels, room=room)
     code = generate_model(
         graph, plan, cmsis, quantised.tflite, emit_tflite_array=request.emit_tflite_array
     )
@@ -87,9 +90,14 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
     with replacing(request.output) as folder:
         for former in ("report.json", PROFILE_PAGE):
             (folder / former).unlink(missing_ok=True)
-        generate(folder, request.board, graph, plan, code, cmsis, quantised.tflite)
-        image = compile_firmware(folder, progress)
         vectors, test = device_inputs(graph, quantised, request.vectors)
+
+        def compiled(placement: CodePlacement | None) -> Image:
+            generate(folder, request.board, graph, plan, code, cmsis, quantised.tflite, placement)
+            return compile_firmware(folder, progress)
+
+        placement = place(request, code, vectors[0], compiled, cache, progress)
+        image = compiled(placement)
         verification = emulate(
             request, image, code, quantised.tflite, vectors, test, cache, progress
         )
@@ -102,6 +110,10 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
             image,
             verification,
             timing.calibrated(calibration),
+            choice,
+            kernels=request.kernels,
+            optimize=request.optimize,
+            placement=placement,
             source=request.model.name.encode("utf-8", "replace").decode("utf-8"),
             accuracy=measure_accuracy(graph, quantised, verification),
             prune=quantised.prune,
@@ -138,13 +150,15 @@ def choose(
     costs = (
         board_costs(board, undecided, cmsis, cache, progress) if undecided else shipped_costs(board)
     )
+    limits = limits_of(request, graph, calibration)
+    room = room_of(request, limits)
     return choose_kernels(
         found,
         costs,
-        lambda kernels: plan_memory(graph, kernels).arena_size,
+        lambda kernels: plan_memory(graph, kernels, room=room, thorough=False).arena_size,
         kernels=request.kernels,
         optimize=request.optimize,
-        limits=limits_of(request, graph, calibration),
+        limits=limits,
     )
 
 
@@ -162,6 +176,13 @@ def limits_of(request: BuildRequest, graph: Graph, calibration: Calibration | No
         cycles = int(budget.latency_ms / 1000 * board.clock_hz / factor)
     state = sum(graph.tensors[index].size for index in graph.states())
     return Limits(flash=flash - _FIRMWARE_FLASH, arena=ram - state, cycles=cycles)
+
+
+def room_of(request: BuildRequest, limits: Limits) -> int:
+    """Bytes that the arena may have before layers run row by row, which costs some cycles."""
+    if request.optimize == "ram" or limits.arena is None:
+        return 0
+    return max(limits.arena, 0)
 
 
 # ------------------------------------------------------------------------ generate, compile
@@ -198,6 +219,7 @@ def generate(
     code: ModelCode,
     cmsis: CmsisNN,
     tflite: bytes,
+    placement: CodePlacement | None,
 ) -> None:
     """Write the PlatformIO project."""
     write_folder(folder / "lib" / code.name, code.files)
@@ -213,7 +235,11 @@ def generate(
         outputs=tuple(_harness_tensor(tensor) for tensor in graph.output_tensors()),
     )
     write_project(
-        folder, board, harness, cmsis_nn_lib_deps=LIB_DEPS if cmsis.root is None else None
+        folder,
+        board,
+        harness,
+        cmsis_nn_lib_deps=LIB_DEPS if cmsis.root is None else None,
+        placement=placement,
     )
     write_if_changed(folder / "model.tflite", tflite)
     description = describe_plan(graph, plan, code).model_dump_json(indent=1)
@@ -228,6 +254,28 @@ def _harness_tensor(tensor: Tensor) -> HarnessTensor:
         tensor.size,
         1.0 if q is None else q.scale,
         0 if q is None else q.zero_point,
+    )
+
+
+def place(
+    request: BuildRequest,
+    code: ModelCode,
+    vector: tuple[Array, ...],
+    compiled: Callable[[CodePlacement | None], Image],
+    cache: Cache,
+    progress: Progress,
+) -> CodePlacement | None:
+    """Choose what runs from RAM, unless all code is to stay in flash."""
+    if request.placement == "flash":
+        return None
+    return choose_placement(
+        request.board,
+        request.optimize,
+        code,
+        vector,
+        lambda: compiled(None),
+        cache,
+        progress,
     )
 
 

@@ -23,6 +23,9 @@ KernelSet = Literal["auto", "native", "cmsis-nn"]
 #: What the choice of kernels makes best.
 Objective = Literal["balanced", "speed", "size", "ram"]
 
+#: Where code runs: `auto` moves to RAM what waits too long for flash, on boards that can.
+Placement = Literal["auto", "flash"]
+
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -104,6 +107,10 @@ class BuildTable(_Table):
     kernels: KernelSet = Field(
         default="auto",
         description="auto takes the best; native, cmsis-nn: these wherever they can serve.",
+    )
+    placement: Placement = Field(
+        default="auto",
+        description="auto runs code from RAM where that pays and the board can; flash: never.",
     )
     vectors: int = Field(
         default=20, gt=0, description="Inputs on which the firmware is compared with the oracle."

@@ -10,7 +10,7 @@ from typing import Any
 import numpy.typing as npt
 
 from tinyflow.boards import Board
-from tinyflow.project import Activations, BudgetTable, KernelSet, Objective, PruneTable
+from tinyflow.project import Activations, BudgetTable, KernelSet, Objective, Placement, PruneTable
 
 Array = npt.NDArray[Any]
 #: A data file, or the arrays themselves.
@@ -36,5 +36,6 @@ class BuildRequest:
     cmsis_nn: Path | None = None
     kernels: KernelSet = "auto"
     optimize: Objective = "balanced"
+    placement: Placement = "auto"
     vectors: int = 20
     emit_tflite_array: bool = False

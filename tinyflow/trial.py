@@ -7,18 +7,20 @@ and how their cost is measured.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from tinyflow.boards import Board
 from tinyflow.codegen.model import ModelCode, generate_model
 from tinyflow.ir.graph import Graph
+from tinyflow.ir.operators import Operator
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.plan.memory import plan_memory
 from tinyflow.request import Array
 from tinyflow.timing.measure import Call, call_function, compile_code, result_of
-from tinyflow.timing.model import Timing
+from tinyflow.timing.model import SectionTiming, Timing
 from tinyflow.toolchain.elf import Symbol, SymbolKind
 
 #: What the arena holds before an inference: a kernel must not count on zeros.
@@ -32,20 +34,27 @@ class Trial:
     """A compiled graph, ready to run.
 
     Attributes:
+        plan: where everything lies in memory.
         code: the model's library as text.
     """
 
     def __init__(
-        self, graph: Graph, kernels: Sequence[Kernel], board: Board, cmsis: CmsisNN
+        self,
+        graph: Graph,
+        kernels: Sequence[Kernel],
+        board: Board,
+        cmsis: CmsisNN,
+        *,
+        room: int | None = None,
     ) -> None:
-        """Plan, generate and compile.
+        """Plan, generate and compile; `room` is that of `plan_memory`.
 
         Raises:
             BuildError: the compiler refused the code.
         """
         self._graph, self._board = graph, board
-        self._plan = plan_memory(graph, kernels)
-        self.code: ModelCode = generate_model(graph, self._plan, cmsis, b"")
+        self.plan = plan_memory(graph, kernels, room=room)
+        self.code: ModelCode = generate_model(graph, self.plan, cmsis, b"")
         uses_cmsis = any(kernel.library == "CMSIS-NN" for kernel in kernels)
         entry = f"-Wl,--entry={self.code.name}_invoke"
         self._image = compile_code(
@@ -72,6 +81,19 @@ class Trial:
         layers = [layer.function for layer in self.code.layers]
         call = self._call(inputs)
         return call_function(self._image, self._board, call, warm=warm, layers=layers).timing
+
+    def time_layers(self, *inputs: Array) -> dict[Operator, SectionTiming]:
+        """The modelled timing of each layer called by itself, with empty caches.
+
+        For layers side by side, which read nothing but inputs of the graph.
+        """
+        call = self._call(inputs)
+        found = {}
+        for layer in self.code.layers:
+            alone = replace(call, entry=layer.function)
+            measured = call_function(self._image, self._board, alone, layers=[layer.function])
+            (found[layer.kernel.operator],) = measured.timing.layers
+        return found
 
     def shared_code(self) -> dict[str, int]:
         """Bytes of all functions that are not the model's own, by symbol."""
@@ -107,10 +129,10 @@ class Trial:
         return f"{self._prefix}arena"
 
     def _offsets(self, tensors: Sequence[int]) -> list[int]:
-        return [self._plan.tensors[index] for index in tensors]
+        return [self.plan.tensors[index] for index in tensors]
 
     def _call(self, inputs: Sequence[Array]) -> Call:
-        arena = bytearray(_FILL * self._plan.arena_size)
+        arena = bytearray(_FILL * self.plan.arena_size)
         for values, offset in zip(inputs, self._offsets(self._graph.inputs), strict=True):
             content = values.tobytes()
             arena[offset : offset + len(content)] = content

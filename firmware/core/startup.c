@@ -3,7 +3,7 @@
  *
  * Memory, laid out by memory.ld: the stack is at the bottom of RAM, so that an overflow runs out
  * of RAM and faults; .data and .bss follow it. The stack is painted before use: the lowest word
- * that changed tells how deep it ever went.
+ * that changed tells how deep it ever went. Code that is to run from RAM is copied there.
  *
  * Registers: Armv7-M Architecture Reference Manual (Arm DDI 0403E), B3.2.2 "System control and
  * ID registers".
@@ -15,6 +15,7 @@
 
 extern uint32_t _stack_start[], _stack_end[]; /* lowest address, and one past the highest */
 extern uint32_t _sdata[], _edata[], _sidata[]; /* .data in RAM, and its image in flash */
+extern uint32_t _sramcode[], _eramcode[], _siramcode[]; /* code that runs from RAM; or nothing */
 extern uint32_t _sbss[], _ebss[];
 extern int main(void);
 
@@ -66,6 +67,13 @@ __attribute__((naked)) void tf_fault_handler(void) {
                    : "i"(TF_HALT_FAULT));
 }
 
+/* The stores are volatile so that the compiler cannot turn this loop into a call. */
+static void copy(const uint32_t *image, volatile uint32_t *begin, const volatile uint32_t *end) {
+    while (begin < end) {
+        *begin++ = *image++;
+    }
+}
+
 _Noreturn __attribute__((used)) void tf_reset(void) {
 #if defined(__ARM_FP)
     SCB_CPACR |= CPACR_FPU;
@@ -73,16 +81,15 @@ _Noreturn __attribute__((used)) void tf_reset(void) {
 #endif
     SCB_VTOR = (uint32_t)(uintptr_t)vectors;
 
-    /* The stores are volatile so that the compiler cannot turn these loops into calls. */
     uintptr_t stack_pointer;
     __asm volatile("mov %0, sp" : "=r"(stack_pointer));
     for (volatile uint32_t *word = _stack_start; (uintptr_t)word < stack_pointer; ++word) {
         *word = STACK_PAINT;
     }
-    const uint32_t *image = _sidata;
-    for (volatile uint32_t *word = _sdata; word < _edata; ++word) {
-        *word = *image++;
-    }
+    copy(_sidata, _sdata, _edata);
+    copy(_siramcode, _sramcode, _eramcode);
+    /* Nothing of what is fetched from here on is older than the copy. */
+    __asm volatile("dsb\n isb" ::: "memory");
     for (volatile uint32_t *word = _sbss; word < _ebss; ++word) {
         *word = 0;
     }

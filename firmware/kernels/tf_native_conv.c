@@ -11,28 +11,65 @@ static inline void spread(const int8_t **run, const int8_t *first, int32_t pitch
     run[3] = first + 3 * pitch;
 }
 
-void tf_conv_line_s8(const tf_conv_line *line, const int8_t *input, int8_t *output,
-                     uint32_t pixels)
+/* Where the outputs go, and what waits for being computed. */
+typedef struct {
+    int8_t *output;
+    uint32_t groups; /* of four pixels that are expanded */
+} progress;
+
+/* Expand four pixels; compute when the columns are full. */
+static void add_group(const tf_conv_matrix *matrix, const tf_conv_run runs[], uint32_t count,
+                      uint32_t words, progress *at)
 {
-    tf_conv_run run[1];
-    const uint32_t pitch = line->pitch;
-    for (; pixels >= 4u; pixels -= 4u) {
-        spread(run[0], input, (int32_t)pitch);
-        line->four(&line->tile, run, output);
-        input += 4u * pitch;
-        output += 4u * line->tile.channels;
-    }
-    if (pixels != 0u) {
-        spread(run[0], input, (int32_t)pitch);
-        line->rest(&line->tile, run, output);
+    const tf_conv_tile *tile = &matrix->tile;
+    matrix->expand_four(runs, count, words, tile->columns + 8u * tile->steps * at->groups);
+    if (++at->groups == matrix->groups) {
+        matrix->four(tile, at->output, at->groups);
+        at->output += 4u * tile->channels * at->groups;
+        at->groups = 0u;
     }
 }
 
-/* Where the outputs go, and how many pixels of the next group have their pointers. */
-typedef struct {
-    int8_t *output;
-    uint32_t filled;
-} progress;
+/* Compute the groups that wait. */
+static void finish_groups(const tf_conv_matrix *matrix, progress *at)
+{
+    if (at->groups != 0u) {
+        matrix->four(&matrix->tile, at->output, at->groups);
+        at->output += 4u * matrix->tile.channels * at->groups;
+        at->groups = 0u;
+    }
+}
+
+/* The pixels left over, behind all groups. */
+static void finish_rest(const tf_conv_matrix *matrix, const tf_conv_run runs[], uint32_t count,
+                        uint32_t words, const progress *at)
+{
+    matrix->expand_rest(runs, count, words, matrix->tile.columns);
+    matrix->rest(&matrix->tile, at->output, 1u);
+}
+
+void tf_conv_line_s8(const tf_conv_line *line, const int8_t *input, int8_t *output,
+                     uint32_t pixels)
+{
+    tf_conv_run run;
+    progress at = {output, 0u};
+    const int32_t pitch = (int32_t)line->pitch;
+    for (; pixels >= 4u; pixels -= 4u, input += 4 * pitch) {
+        spread(run, input, pitch);
+        add_group(&line->matrix, (const tf_conv_run *)&run, 1u, line->words, &at);
+    }
+    finish_groups(&line->matrix, &at);
+    if (pixels != 0u) {
+        spread(run, input, pitch);
+        finish_rest(&line->matrix, (const tf_conv_run *)&run, 1u, line->words, &at);
+    }
+}
+
+/* Of a window. */
+static inline uint32_t elements(const tf_conv_window *window)
+{
+    return (uint32_t)(window->kernel[0] * window->kernel[1]);
+}
 
 /* Pointers of four pixels inside of their rows. */
 static void place_inner(const tf_conv_window *window, const int8_t *const rows[], int32_t x)
@@ -62,46 +99,42 @@ static void place_edge(const tf_conv_window *window, const int8_t *const rows[],
     }
 }
 
-static void compute_row(const tf_conv_window *window, const int8_t *const rows[], progress *at)
+/* A row of the output; gives how many of its pixels, or of those before, wait for further ones. */
+static uint32_t compute_row(const tf_conv_window *window, const int8_t *const rows[],
+                            uint32_t filled, progress *at)
 {
     const int32_t width = window->output[1];
+    const tf_conv_run *runs = (const tf_conv_run *)window->runs;
     for (int32_t x = 0; x < width;) {
-        if (at->filled == 0u && x >= window->inner_begin && x + 4 <= window->inner_end) {
+        if (filled == 0u && x >= window->inner_begin && x + 4 <= window->inner_end) {
             place_inner(window, rows, x);
-            window->four(&window->inner, (const tf_conv_run *)window->runs, at->output);
-            at->output += 4u * window->inner.channels;
+            add_group(&window->matrix, runs, (uint32_t)window->kernel[0], window->inner_words, at);
             x += 4;
             continue;
         }
-        place_edge(window, rows, x, at->filled);
+        place_edge(window, rows, x, filled);
         ++x;
-        if (++at->filled == 4u) {
-            window->four(&window->edge, (const tf_conv_run *)window->runs, at->output);
-            at->output += 4u * window->edge.channels;
-            at->filled = 0u;
+        if (++filled == 4u) {
+            add_group(&window->matrix, runs, elements(window), window->edge_words, at);
+            filled = 0u;
         }
     }
+    return filled;
 }
 
-static void compute_rest(const tf_conv_window *window, const progress *at)
+/* What waits at the end. */
+static void finish(const tf_conv_window *window, uint32_t filled, progress *at)
 {
-    if (at->filled != 0u) {
-        window->rest(&window->edge, (const tf_conv_run *)window->runs, at->output);
+    finish_groups(&window->matrix, at);
+    if (filled != 0u) {
+        finish_rest(&window->matrix, (const tf_conv_run *)window->runs, elements(window),
+                    window->edge_words, at);
     }
 }
 
 static void fill_padding(const tf_conv_window *window)
 {
-    memset(window->padding, window->zero_point, 4u * window->inner.words);
-}
-
-void tf_conv_window_row_s8(const tf_conv_window *window, const int8_t *const rows[],
-                           int8_t *output)
-{
-    progress at = {output, 0u};
-    fill_padding(window);
-    compute_row(window, rows, &at);
-    compute_rest(window, &at);
+    memset(window->padding, window->zero_point, 4u * window->inner_words);
 }
 
 void tf_conv_window_s8(const tf_conv_window *window, const int8_t *input, int8_t *output)
@@ -109,6 +142,7 @@ void tf_conv_window_s8(const tf_conv_window *window, const int8_t *input, int8_t
     const int32_t height = window->input[0];
     const int32_t pitch = window->input[1] * window->depth;
     progress at = {output, 0u};
+    uint32_t filled = 0u;
     fill_padding(window);
     for (int32_t image = 0; image < window->images; ++image, input += height * pitch) {
         for (int32_t y = 0; y < window->output[0]; ++y) {
@@ -116,8 +150,109 @@ void tf_conv_window_s8(const tf_conv_window *window, const int8_t *input, int8_t
             for (int32_t i = 0; i < window->kernel[0]; ++i, row += window->dilation[0]) {
                 window->rows[i] = row >= 0 && row < height ? input + row * pitch : NULL;
             }
-            compute_row(window, window->rows, &at);
+            filled = compute_row(window, window->rows, filled, &at);
         }
     }
-    compute_rest(window, &at);
+    finish(window, filled, &at);
+}
+
+void tf_conv_window_row_s8(const tf_conv_window *window, const int8_t *const rows[],
+                           int8_t *output)
+{
+    progress at = {output, 0u};
+    fill_padding(window);
+    finish(window, compute_row(window, rows, 0u, &at), &at);
+}
+
+/* Copy a row, zero points around it. */
+static const int8_t *copy_row(const tf_conv_padded *padded, const int8_t *row, int32_t line)
+{
+    const uint32_t size = padded->before + padded->bytes + padded->after;
+    int8_t *copy = padded->lines + (uint32_t)line * size;
+    memset(copy, padded->window.zero_point, padded->before);
+    memcpy(copy + padded->before, row, padded->bytes);
+    memset(copy + padded->before + padded->bytes, padded->window.zero_point, padded->after);
+    return copy;
+}
+
+void tf_conv_padded_s8(const tf_conv_padded *padded, const int8_t *input, int8_t *output)
+{
+    const tf_conv_window *window = &padded->window;
+    const uint32_t size = padded->before + padded->bytes + padded->after;
+    progress at = {output, 0u};
+    uint32_t filled = 0u;
+    int32_t copied = 0; /* rows: the last ones are in the lines, row i in line i modulo their count */
+    fill_padding(window);
+    for (int32_t y = 0; y < window->output[0]; ++y) {
+        int32_t row = y * window->stride[0] - window->pads[0];
+        for (int32_t i = 0; i < window->kernel[0]; ++i, row += window->dilation[0]) {
+            window->rows[i] = NULL;
+            if (row >= 0 && row < window->input[0]) {
+                for (; copied <= row; ++copied, input += padded->pitch) {
+                    copy_row(padded, input, copied % padded->count);
+                }
+                window->rows[i] = padded->lines + (uint32_t)(row % padded->count) * size;
+            }
+        }
+        filled = compute_row(window, window->rows, filled, &at);
+    }
+    finish(window, filled, &at);
+}
+
+void tf_conv_padded_row_s8(const tf_conv_padded *padded, const int8_t *const rows[],
+                           int8_t *output)
+{
+    const tf_conv_window *window = &padded->window;
+    for (int32_t i = 0; i < window->kernel[0]; ++i) {
+        window->rows[i] = rows[i] == NULL ? NULL : copy_row(padded, rows[i], i);
+    }
+    tf_conv_window_row_s8(window, window->rows, output);
+}
+
+static void fill_padding_row(const tf_conv_woven *woven)
+{
+    memset(woven->padding, woven->window.zero_point, woven->pitch + 1u);
+}
+
+/* Weave the rows that `woven->rows` names. */
+static const int8_t *weave(const tf_conv_woven *woven, int32_t line)
+{
+    int8_t *woven_line = woven->lines + (uint32_t)line * woven->size;
+    const uint32_t pixels = woven->pixels * (uint32_t)woven->window.depth;
+    memset(woven_line, woven->window.zero_point, woven->before);
+    woven->weave(woven->rows, woven_line + woven->before, woven->pixels);
+    memset(woven_line + woven->before + pixels, woven->window.zero_point, woven->after);
+    return woven_line;
+}
+
+void tf_conv_woven_s8(const tf_conv_woven *woven, const int8_t *input, int8_t *output)
+{
+    const tf_conv_window *window = &woven->window;
+    progress at = {output, 0u};
+    uint32_t filled = 0u;
+    int32_t line = 0;
+    fill_padding_row(woven);
+    for (int32_t y = 0; y < window->output[0]; ++y) {
+        int32_t row = y * woven->stride - woven->pad;
+        for (int32_t i = 0; i < woven->kernel; ++i, row += woven->dilation) {
+            woven->rows[i] = row >= 0 && row < woven->height
+                                 ? input + (uint32_t)row * woven->pitch
+                                 : woven->padding;
+        }
+        const int8_t *const lines[1] = {weave(woven, line)};
+        line = line + 1 < woven->count ? line + 1 : 0;
+        filled = compute_row(window, lines, filled, &at);
+    }
+    finish(window, filled, &at);
+}
+
+void tf_conv_woven_row_s8(const tf_conv_woven *woven, const int8_t *const rows[], int8_t *output)
+{
+    fill_padding_row(woven);
+    for (int32_t i = 0; i < woven->kernel; ++i) {
+        woven->rows[i] = rows[i] == NULL ? woven->padding : rows[i];
+    }
+    const int8_t *const lines[1] = {weave(woven, 0)};
+    progress at = {output, 0u};
+    finish(&woven->window, compute_row(&woven->window, lines, 0u, &at), &at);
 }

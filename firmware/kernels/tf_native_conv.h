@@ -11,30 +11,39 @@
 /* The bytes of four pixels' windows that lie together: a pointer for each pixel. */
 typedef const int8_t *tf_conv_run[4];
 
+/* Windows of a group of pixels, of so many runs of so many words, as int16 columns. The last word
+ * may reach beyond a window. */
+typedef void tf_conv_expand_function(const tf_conv_run runs[], uint32_t count, uint32_t words,
+                                     int16_t *columns);
+
 /* What a matrix tile needs; the assembly knows the order of the members. */
 typedef struct {
     const uint32_t *stream; /* for each pair of channels: biases, weights, requantisation */
-    int16_t *columns;       /* scratch: windows as int16 */
-    uint32_t words;         /* of a run, four bytes each; the last may reach beyond a window */
-    uint32_t runs;          /* of a window */
+    int16_t *columns;       /* scratch: windows as int16, a group's behind the other's */
+    uint32_t *copy;         /* scratch: the stream of a pair of channels, where it is copied */
     uint32_t steps;         /* of the stream, two weights of either channel each */
     uint32_t channels;      /* of the output */
     int32_t zero_point;     /* of the output */
 } tf_conv_tile;
 
-/*
- * Outputs of some pixels, all channels; pixels that it does not compute need no pointers. All
- * windows are read before the first output is written.
- */
-typedef void tf_conv_tile_function(const tf_conv_tile *tile, const tf_conv_run runs[],
-                                   int8_t *output);
+/* Outputs of some groups of pixels, all channels, from the columns. */
+typedef void tf_conv_tile_function(const tf_conv_tile *tile, int8_t *output, uint32_t groups);
+
+/* The matrix product of a layer. */
+typedef struct {
+    tf_conv_tile tile;
+    tf_conv_expand_function *expand_four; /* groups of four pixels */
+    tf_conv_tile_function *four;
+    tf_conv_expand_function *expand_rest; /* the pixels left over; NULL for none */
+    tf_conv_tile_function *rest;
+    uint32_t groups; /* of four pixels that are computed together */
+} tf_conv_matrix;
 
 /* Windows that lie at equal distances. */
 typedef struct {
-    tf_conv_tile tile;
-    tf_conv_tile_function *four; /* for four pixels */
-    tf_conv_tile_function *rest; /* for those left over; NULL for none */
-    uint32_t pitch;              /* bytes from a window to the next one */
+    tf_conv_matrix matrix;
+    uint32_t words; /* of a window */
+    uint32_t pitch; /* bytes from a window to the next one */
 } tf_conv_line;
 
 void tf_conv_line_s8(const tf_conv_line *line, const int8_t *input, int8_t *output,
@@ -42,14 +51,11 @@ void tf_conv_line_s8(const tf_conv_line *line, const int8_t *input, int8_t *outp
 
 /* Windows over an image. */
 typedef struct {
-    tf_conv_tile inner; /* a run for each row of the kernel */
-    tf_conv_tile edge;  /* a run for each element of the kernel */
-    tf_conv_tile_function *four;
-    tf_conv_tile_function *rest;
-    tf_conv_run *runs;    /* scratch: as many as the kernel has elements */
-    const int8_t **rows;  /* scratch: as many as the kernel is high */
-    int8_t *padding;      /* scratch: a run of the inner tile, made of zero points */
-    int32_t zero_point;   /* of the input */
+    tf_conv_matrix matrix;
+    tf_conv_run *runs;     /* scratch: as many as the kernel has elements */
+    const int8_t **rows;   /* scratch: as many as the kernel is high */
+    int8_t *padding;       /* scratch: a run inside of a row, made of zero points */
+    int32_t zero_point;    /* of the input */
     int32_t images;
     int32_t input[2]; /* height and width, and so on */
     int32_t depth;
@@ -58,8 +64,10 @@ typedef struct {
     int32_t stride[2];
     int32_t dilation[2];
     int32_t pads[2];
-    int32_t inner_begin; /* pixels of a row whose window is inside of the row, */
-    int32_t inner_end;   /* if its elements lie together */
+    uint32_t inner_words; /* of a row of the kernel, */
+    uint32_t edge_words;  /* and of an element */
+    int32_t inner_begin;  /* pixels of a row whose window is inside of the row, */
+    int32_t inner_end;    /* if its elements lie together */
 } tf_conv_window;
 
 /* All images. */
@@ -68,5 +76,52 @@ void tf_conv_window_s8(const tf_conv_window *window, const int8_t *input, int8_t
 /* One row of the output, from as many rows as the kernel is high; NULL is a row of padding. */
 void tf_conv_window_row_s8(const tf_conv_window *window, const int8_t *const rows[],
                            int8_t *output);
+
+/* Windows over rows that are copied, so that all of them are inside. */
+typedef struct {
+    tf_conv_window window; /* over the copies, whose elements of a row are one */
+    int8_t *lines;         /* scratch: copies of rows */
+    int32_t count;         /* of lines */
+    uint32_t before;       /* bytes of zero points in front of a copied row, */
+    uint32_t bytes;        /* that are copied of a row, */
+    uint32_t after;        /* and of zero points behind it */
+    uint32_t pitch;        /* bytes from a row of the input to the next one */
+} tf_conv_padded;
+
+/* One image. */
+void tf_conv_padded_s8(const tf_conv_padded *padded, const int8_t *input, int8_t *output);
+
+/* One row of the output, as tf_conv_window_row_s8. */
+void tf_conv_padded_row_s8(const tf_conv_padded *padded, const int8_t *const rows[],
+                           int8_t *output);
+
+/* Weaves as many rows as a kernel is high into one line, pixel by pixel. */
+typedef void tf_conv_weave_function(const int8_t *const rows[], int8_t *line, uint32_t pixels);
+
+/* Windows over lines that are woven of rows, so that each lies together. */
+typedef struct {
+    tf_conv_window window; /* over the lines, with a kernel of 1x1 */
+    tf_conv_weave_function *weave;
+    const int8_t **rows; /* scratch: as many as the kernel is high */
+    int8_t *lines;       /* scratch */
+    int8_t *padding;     /* scratch: a row of zero points and a byte more */
+    int32_t count;       /* of lines */
+    uint32_t size;       /* bytes of a line with what is written behind it */
+    uint32_t before;     /* bytes of zero points in front of a line's pixels, */
+    uint32_t after;      /* and behind them */
+    uint32_t pixels;     /* that are woven of a row */
+    uint32_t pitch;      /* bytes from a row of the input to the next one */
+    int32_t height;      /* of the input, and so on */
+    int32_t kernel;
+    int32_t stride;
+    int32_t dilation;
+    int32_t pad;
+} tf_conv_woven;
+
+/* One image. */
+void tf_conv_woven_s8(const tf_conv_woven *woven, const int8_t *input, int8_t *output);
+
+/* One row of the output, as tf_conv_window_row_s8. */
+void tf_conv_woven_row_s8(const tf_conv_woven *woven, const int8_t *const rows[], int8_t *output);
 
 #endif

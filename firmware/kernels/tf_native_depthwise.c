@@ -91,9 +91,9 @@ static int32_t between(int32_t low, int32_t value, int32_t high)
     return value < low ? low : value > high ? high : value;
 }
 
-/* Lines from `first` to before `last`, which may lie beside the input; `pad`: those are not there. */
+/* Lines from `first` to before `last`, which may lie beside the input. */
 static void gather_lines(const tf_depthwise_plan *plan, const int8_t *input, uint32_t *columns,
-                         int32_t channels, int32_t first, int32_t last, int pad)
+                         int32_t channels, int32_t first, int32_t last)
 {
     const int32_t begin = between(first, 0, last);
     const int32_t end = between(begin, plan->input_lines, last);
@@ -101,10 +101,8 @@ static void gather_lines(const tf_depthwise_plan *plan, const int8_t *input, uin
         gather(plan, input + begin * plan->input.line_pitch, columns + (begin - first), channels,
                end - begin);
     }
-    if (pad) {
-        pad_lines(plan, columns, begin - first);
-        pad_lines(plan, columns + (end - first), last - end);
-    }
+    pad_lines(plan, columns, begin - first);
+    pad_lines(plan, columns + (end - first), last - end);
 }
 
 /* In each column, the last lines move to the front: those from `from` on. */
@@ -137,34 +135,68 @@ static void apply(const tf_depthwise_plan *plan, tf_depthwise_outputs *outputs,
     }
 }
 
+/*
+ * Four channels at a time in one strip, as long as there are four; gives how many are done. The
+ * loop is this small because small images spend much of their time around it, and with it the
+ * generated functions fit a cache of 1 KB. Lines of padding stay where they are.
+ */
+static int32_t apply_one_strip(const tf_depthwise_plan *plan, const uint32_t *constants,
+                               const int8_t *input, int8_t *output, uint32_t *columns)
+{
+    const int32_t words = CHANNELS * plan->constants;
+    const int32_t first = plan->pad + plan->input.front * CHANNELS * plan->height;
+    tf_depthwise_gather *const gather_four = plan->gather;
+    tf_depthwise_window *const window = plan->window;
+    int32_t channel = 0;
+    tf_depthwise_outputs outputs = plan->output;
+    outputs.channels = CHANNELS;
+    for (; channel + CHANNELS <= plan->channels; channel += CHANNELS) {
+        gather_four(input + channel, columns + first, &plan->input, plan->gathered);
+        window(columns, output + channel, constants, &outputs);
+        constants += words;
+    }
+    return channel;
+}
+
+/* Up to four channels from `channel` on, strip by strip. */
+static void apply_strips(const tf_depthwise_plan *plan, const uint32_t *constants,
+                         const int8_t *input, int8_t *output, uint32_t *columns, int32_t channel)
+{
+    const int32_t strip = plan->output.lines;
+    const int32_t kept = plan->kernel > plan->stride ? plan->kernel - plan->stride : 0;
+    const int32_t left = plan->channels - channel;
+    const int32_t channels = left < CHANNELS ? left : CHANNELS;
+    const int32_t filter = channel * plan->multiplier;
+    int32_t held = 0;
+    tf_depthwise_outputs outputs = plan->output;
+    for (int32_t line = 0; line < plan->output_lines; line += strip) {
+        const int32_t rest = plan->output_lines - line;
+        outputs.lines = rest < strip ? rest : strip;
+        const int32_t first = line * plan->stride - plan->pad;
+        const int32_t last = first + (outputs.lines - 1) * plan->stride + plan->kernel;
+        if (line > 0) {
+            keep_lines(plan, columns, strip * plan->stride, kept);
+            held = kept;
+        }
+        gather_lines(plan, input + channel, columns + held, channels, first + held, last);
+        apply(plan, &outputs, constants + filter * plan->constants, columns,
+              output + filter + line * plan->output_line_pitch, channels);
+    }
+}
+
 void tf_native_depthwise(const tf_depthwise_plan *plan, const uint32_t *constants,
                          const int8_t *input, int8_t *output, uint32_t *columns)
 {
-    const int32_t strip = plan->output.lines;
-    const int32_t kept = plan->kernel - plan->stride;
-    tf_depthwise_outputs outputs = plan->output;
+    int32_t channel = 0;
     pad_columns(plan, columns);
-    for (int32_t channel = 0; channel < plan->channels; channel += CHANNELS) {
-        const int32_t left = plan->channels - channel;
-        const int32_t channels = left < CHANNELS ? left : CHANNELS;
-        int32_t held = 0;
-        for (int32_t line = 0; line < plan->output_lines; line += strip) {
-            const int32_t rest = plan->output_lines - line;
-            outputs.lines = rest < strip ? rest : strip;
-            const int32_t first = line * plan->stride - plan->pad;
-            const int32_t last = first + (outputs.lines - 1) * plan->stride + plan->kernel;
-            if (line > 0 && kept > 0) {
-                keep_lines(plan, columns, strip * plan->stride, kept);
-                held = kept;
-            }
-            /* Lines of padding stay where they are, if there is but one strip. */
-            gather_lines(plan, input + channel, columns + held, channels, first + held, last,
-                         channel == 0 || strip < plan->output_lines);
-            apply(plan, &outputs, constants, columns, output + line * plan->output_line_pitch,
-                  channels);
-        }
-        output += channels * plan->multiplier;
-        constants += channels * plan->multiplier * plan->constants;
+    if (plan->gathered > 0) {
+        pad_lines(plan, columns, plan->pad);
+        pad_lines(plan, columns + plan->pad + plan->gathered,
+                  plan->height - plan->pad - plan->gathered);
+        channel = apply_one_strip(plan, constants, input, output, columns);
+    }
+    for (; channel < plan->channels; channel += CHANNELS) {
+        apply_strips(plan, constants, input, output, columns, channel);
     }
 }
 

@@ -58,6 +58,7 @@ typedef struct {
     int32_t stride;
     int32_t pad;
     int32_t input_lines;
+    int32_t gathered;            /* of them, where one strip is all and `multiplier` is 1; or 0 */
     int32_t output_lines;
     int32_t output_line_pitch;   /* bytes */
 } tf_depthwise_plan;

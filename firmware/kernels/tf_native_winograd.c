@@ -15,10 +15,11 @@ typedef struct {
     int8_t **outputs;     /* [tile]: its first pixel */
     uint32_t *tiles;      /* [group][pair of channels][element][tile] */
     uint32_t *filters;    /* [pair of channels][element][filter] */
-    int32_t *products;    /* [element][filter][tile] */
+    int32_t *products;    /* [group][element][filter][tile] */
     uint32_t *square;     /* [2][element] */
     int8_t *patch;        /* [row][column][channel] of a tile that reaches beyond the input */
     size_t group_words;   /* of `tiles` */
+    size_t product_words; /* of `products`, of a group */
 } workspace;
 
 static size_t smaller(size_t a, size_t b)
@@ -34,6 +35,7 @@ static workspace divide(const tf_winograd *layer, void *scratch)
     const size_t tiles = (size_t)layer->groups * TILES;
     workspace space;
     space.group_words = pairs * elements * TILES;
+    space.product_words = elements * FILTERS * TILES;
     space.outputs = (int8_t **)scratch;
     space.tiles = (uint32_t *)(void *)(space.outputs + tiles);
     space.filters = space.tiles + (size_t)layer->groups * space.group_words;
@@ -53,15 +55,20 @@ static void gather(const tf_winograd *layer, const int8_t *image, int32_t row, i
     const int32_t beyond = layer->in_width - column;
     const int32_t first = column < 0 ? -column : 0;
     const int32_t last = beyond < side ? beyond : side;
-    const size_t row_size = (size_t)side * pixel;
-    const size_t start = (size_t)first * pixel;
-    const size_t size = (size_t)(last - first) * pixel;
-    for (int32_t y = row; y < row + side; ++y, patch += row_size) {
-        memset(patch, layer->input_zero_point, row_size);
-        if (y >= 0 && y < layer->in_height) {
-            memcpy(patch + start, &image[(size_t)(y * layer->in_width + column + first) * pixel],
-                   size);
+    const size_t left = (size_t)first * pixel;
+    const size_t middle = (size_t)(last - first) * pixel;
+    const size_t right = (size_t)(side - last) * pixel;
+    const int8_t zero = layer->input_zero_point;
+    for (int32_t y = row; y < row + side; ++y) {
+        if (y < 0 || y >= layer->in_height) {
+            memset(patch, zero, left + middle + right);
+        } else {
+            memset(patch, zero, left);
+            memcpy(patch + left, &image[(size_t)(y * layer->in_width + column + first) * pixel],
+                   middle);
+            memset(patch + left + middle, zero, right);
         }
+        patch += left + middle + right;
     }
 }
 
@@ -108,24 +115,26 @@ static void multiply_groups(const tf_winograd *layer, const workspace *space, si
     tf_winograd_target target = {
         .zero_point = layer->output_zero_point,
         .pixel = filters,
-        .row = (size_t)(layer->out_width - layer->side) * filters,
+        .pitch = (size_t)layer->out_width * filters,
     };
     for (size_t filter = 0; filter < filters; filter += FILTERS) {
         const size_t count = smaller(filters - filter, FILTERS);
+        target.filter = filter;
         for (size_t i = 0; i < count; ++i) {
-            layer->transform_weights(&constants[i * filter_words + 3], pairs, &space->filters[i]);
+            target.channels[i] = constants;
+            target.channels[1] = constants;
+            layer->transform_weights(&constants[3], pairs, &space->filters[i]);
+            constants += filter_words;
         }
+        /* one after the other, so that each stage finds its code in the instruction cache */
         for (size_t group = 0; group < groups; ++group) {
             layer->multiply(&space->tiles[group * space->group_words], space->filters,
-                            space->products, pairs);
-            for (size_t i = 0; i < count; ++i) {
-                target.filter = filter + i;
-                layer->transform_output(&space->products[i * TILES],
-                                        &space->outputs[group * TILES],
-                                        &constants[i * filter_words], &target);
-            }
+                            &space->products[group * space->product_words], pairs);
         }
-        constants += count * filter_words;
+        for (size_t group = 0; group < groups; ++group) {
+            layer->transform_output(&space->products[group * space->product_words],
+                                    &space->outputs[group * TILES], &target, count);
+        }
     }
 }
 

@@ -8,12 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Where the outputs of a tile go, beside its first pixel. */
+/* Where the outputs of two filters go, beside the tiles' first pixels, and how they are scaled. */
 typedef struct {
     int32_t zero_point;
     size_t pixel;  /* bytes from one pixel to the next */
-    size_t row;    /* bytes from the end of a tile's row to its next row */
-    size_t filter; /* the number of the filter */
+    size_t pitch;  /* bytes from one row of pixels to the next */
+    size_t filter; /* the number of the first filter */
+    const uint32_t *channels[2]; /* of each filter bias and two multipliers */
 } tf_winograd_target;
 
 /* The generated functions; each says in its file what it does. */
@@ -22,8 +23,8 @@ typedef void tf_winograd_input(const int8_t *patch, size_t pitch, size_t channel
 typedef void tf_winograd_weights(const uint32_t *weights, size_t pairs, uint32_t *transformed);
 typedef void tf_winograd_gemm(const uint32_t *tiles, const uint32_t *filters, int32_t *products,
                               size_t pairs);
-typedef void tf_winograd_output(int32_t *products, int8_t *const *outputs, const uint32_t *channel,
-                                const tf_winograd_target *target);
+typedef void tf_winograd_output(int32_t *products, int8_t *const *outputs,
+                                const tf_winograd_target *target, size_t filters);
 
 typedef struct {
     int32_t batch;

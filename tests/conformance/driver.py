@@ -110,6 +110,7 @@ def _build(
         path,
         board=board,
         output=folder / "build",
+        placement="flash",
         vectors=VECTORS,
         cmsis_nn=cmsis_nn,
         kernels=kernels,

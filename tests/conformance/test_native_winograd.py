@@ -12,10 +12,16 @@ from tests.conformance.convolutions import conv
 from tests.conformance.driver import model_of
 from tests.conformance.windows import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, grouped_conv
 from tests.support.native import check_variants
+from tests.support.rewritten import optimised
+from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
+from tinyflow.emulate.oracle import Oracle
 from tinyflow.frontend.tflite_import import import_model
+from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.kernels.native.registry import native_kernels
+from tinyflow.trial import Trial
 
+FUNCTION = "tf_native_winograd"
 BOARDS = ("stm32l4r5", "stm32f746")
 
 CASES: dict[str, dict[str, Any]] = {
@@ -33,9 +39,8 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 def check(model: bytes, board: str, *, sides: int = 2) -> None:
-    tried = check_variants(model, load_board(board), vectors=1)
-    winograd = [kernel for kernel in tried if kernel.function == "tf_native_winograd"]
-    assert len({kernel.context["side"] for kernel in winograd}) == sides
+    tried = check_variants(model, load_board(board), vectors=1, function=FUNCTION)
+    assert len({kernel.context["side"] for kernel in tried}) == sides
 
 
 @pytest.mark.parametrize("board", BOARDS)
@@ -54,6 +59,33 @@ def test_extreme_weights(weight: int, board: str) -> None:
     check(model_of({"extreme": case}), board)
 
 
+@pytest.mark.parametrize("pads", [((2, 0), (0, 2)), ((1, 2), (2, 1))], ids=str)
+def test_explicit_padding(pads: tuple[tuple[int, int], tuple[int, int]]) -> None:
+    """As a PAD before a convolution becomes it."""
+
+    def padded(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+        size = (6 + sum(pads[0]), 5 + sum(pads[1]))
+        (middle,), outputs = conv(size=size, cin=8, cout=3, padding=VALID)(b, rng)
+        source = b.tensor((1, 6, 5, 8), scale=0.05, zero_point=-3)
+        paddings = b.tensor((4, 2), "int32", data=[(0, 0), *pads, (0, 0)])
+        b.operator("PAD", [source, paddings], [middle])
+        b.subgraph.operators.reverse()
+        return [source], outputs
+
+    content = model_of({"padded": padded})
+    graph, oracle, rng = optimised(content), Oracle(content), np.random.default_rng(0)
+    sample = rng.integers(-128, 128, (1, 6, 5, 8)).astype(np.int8)
+    (expected,) = oracle.run(sample)
+    (operator,) = graph.operators
+    board, tried = load_board(BOARDS[0]), 0
+    for kernel in native_kernels(operator, graph, board):
+        if kernel.function == FUNCTION:
+            (found,) = Trial(graph, [kernel], board, find_cmsis_nn()).run(sample)
+            np.testing.assert_array_equal(found, expected, kernel.variant)
+            tried += 1
+    assert tried
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_drawn(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -66,7 +98,11 @@ def test_drawn(seed: int) -> None:
         zero_points=(int(rng.integers(-128, 128)), int(rng.integers(-128, 128))),
     )
     tried = check_variants(
-        model_of({"drawn": case}), load_board(BOARDS[seed % 2]), vectors=2, seed=seed
+        model_of({"drawn": case}),
+        load_board(BOARDS[seed % 2]),
+        vectors=2,
+        seed=seed,
+        function=FUNCTION,
     )
     assert tried
 
@@ -84,12 +120,13 @@ def test_drawn(seed: int) -> None:
     ids=str,
 )
 def test_what_is_declined(declined: dict[str, Any]) -> None:
-    tried = check_variants(model_of({"declined": conv(**declined)}), load_board(BOARDS[0]))
-    assert not [kernel for kernel in tried if kernel.function == "tf_native_winograd"]
+    model = model_of({"declined": conv(**declined)})
+    assert not check_variants(model, load_board(BOARDS[0]), function=FUNCTION)
 
 
 def test_a_core_without_dsp_has_none() -> None:
     model = model_of({"conv": conv(cin=8)})
     graph = import_model(model, Path("conv.tflite"), name="net")
     board = load_board(BOARDS[0]).model_copy(update={"core": "cortex-m0plus"})
-    assert not list(native_kernels(graph.operators[0], graph, board))
+    kernels = native_kernels(graph.operators[0], graph, board)
+    assert FUNCTION not in {kernel.function for kernel in kernels}

@@ -76,6 +76,28 @@ def test_the_harness_answers_on_every_board(board_id: str, tmp_path: Path) -> No
         target.write(b"x")
 
 
+@pytest.mark.parametrize("board_id", ["stm32f746", "stm32l4r5"])
+def test_code_that_runs_from_ram(
+    board_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TINYFLOW_CACHE", str(tmp_path / "cache"))  # the choice is not to be kept
+    monkeypatch.setattr("tinyflow.plan.placement.LEAST_GAIN", {"balanced": -1.0})
+    monkeypatch.setattr("tinyflow.plan.placement.LEAST_WAIT", 0.0)
+    (tmp_path / "small.tflite").write_bytes(small_model())
+    report = tinyflow.build(
+        tmp_path / "small.tflite", board=board_id, output=tmp_path / "build", vectors=3
+    )
+    assert report.memory.ram.code > 4096
+    inputs = np.load(tmp_path / "build/vectors/input_0.npy")
+    outputs = np.load(tmp_path / "build/vectors/output_0.npy")
+    elf = tmp_path / "build" / report.artifacts["elf"]
+    with open_target("renode", elf, load_board(board_id)) as target:
+        client = HarnessClient(target)
+        for values, expected in zip(inputs, outputs, strict=True):
+            (found,) = client.run(values[None])
+            assert found.tobytes() == expected.tobytes()
+
+
 def test_firmware_that_is_silent_or_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An image for another board writes to a UART that is not there."""
     monkeypatch.setattr(renode, "FIRMWARE_TIMEOUT_S", 1.0)

@@ -66,6 +66,46 @@ def test_core_clock_and_memory(
     assert (board.ram.origin, board.ram.size) == (0x20000000, ram_kib * 1024)
 
 
+def test_ram_parts_make_up_the_ram(board: Board) -> None:
+    parts = [part for part in board.ram_parts if "data" in part.uses]
+    assert not parts or parts[0].origin == board.ram.origin
+    assert sum(part.size for part in parts) in (0, board.ram.size)
+    for one, following in pairwise(parts):
+        assert one.origin + one.size == following.origin
+
+
+@pytest.mark.parametrize(
+    ("board_id", "name", "address", "data"),
+    [
+        ("stm32f746", "ITCM", 0x00000000, 320),
+        ("stm32l4r5", "SRAM2", 0x10000000, 192),
+        ("stm32f407", None, None, None),  # SRAM shares its bus with data, CCM cannot be executed
+        ("nrf52840", None, None, None),
+    ],
+)
+def test_the_ram_that_code_runs_from(
+    board_id: str, name: str | None, address: int | None, data: int | None
+) -> None:
+    board = load_board(board_id)
+    part = board.code_ram
+    assert (part and part.name) == name
+    if part is not None and data is not None:
+        assert part.fetched_from == address
+        assert board.data_below(part) == data * 1024
+        regions = [(region.origin, region.size) for region in board.memory]
+        assert not any(
+            origin < part.fetched_from + part.size and part.fetched_from < origin + size
+            for origin, size in regions
+        )
+
+
+def test_where_bytes_of_ram_lie() -> None:
+    board = load_board("stm32f746")
+    assert board.ram_names(0x20000000, 65536) == ("DTCM",)
+    assert board.ram_names(0x2000FFFF, 2) == ("DTCM", "SRAM1")
+    assert load_board("nrf52840").ram_names(0x20000000, 4) == ("RAM",)
+
+
 def test_the_platformio_manifest_tells_the_same_sizes(board: Board) -> None:
     upload = manifest(board.id)["upload"]
     assert upload["maximum_size"] == board.flash.size
@@ -127,6 +167,20 @@ def test_an_unknown_field_is_refused(tmp_path: Path) -> None:
     content = manifest()
     content["tinyflow"]["colour"] = "green"
     with pytest.raises(InputError, match="field colour"):
+        read_board_file(write(tmp_path, content))
+
+
+def test_ram_parts_that_overlap(tmp_path: Path) -> None:
+    content = manifest()
+    content["tinyflow"]["ram_parts"][0]["size"] += 4
+    with pytest.raises(InputError, match="DTCM and SRAM1 overlap"):
+        read_board_file(write(tmp_path, content))
+
+
+def test_ram_parts_for_data_are_in_the_ram(tmp_path: Path) -> None:
+    content = manifest()
+    content["tinyflow"]["ram_parts"][3]["uses"] = ["data"]
+    with pytest.raises(InputError, match="ITCM holds data and is not in RAM"):
         read_board_file(write(tmp_path, content))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tinyflow.boards import load_board
-from tinyflow.codegen.render import render
+from tinyflow.codegen.project import linker_script
 from tinyflow.errors import InputError
 from tinyflow.toolchain.elf import Image, read_image
 
@@ -33,7 +33,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
         pytest.skip(f"{COMPILER} is not on PATH")
     folder = tmp_path_factory.mktemp("elf")
     (folder / "tiny.c").write_text(SOURCE)
-    script = render("project/memory.ld.j2", board=load_board("stm32f407"))
+    script = linker_script(load_board("stm32f407"), None)
     (folder / "memory.ld").write_text(script)
     flags = "-mthumb -mcpu=cortex-m4 -O1 -fdata-sections -ffunction-sections -fno-inline"
     link = "-nostdlib -Wl,--gc-sections -Wl,--fatal-warnings -T memory.ld -o tiny.elf"

@@ -16,7 +16,7 @@ from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.select import select_kernels
 from tinyflow.plan.memory import plan_memory
-from tinyflow.plan.order import shortest_order
+from tinyflow.plan.order import order_for_memory
 
 CMSIS = CmsisNN("7.0.0", "lib_deps", None, None, {})
 POOL = {"filterHeight": 1, "filterWidth": 1, "strideH": 1, "strideW": 1}
@@ -116,5 +116,5 @@ def test_many_layers_are_ordered_within_a_second() -> None:
         b.operator("ADD", branches, [ends[-1]])
     graph, kernels = _kernels(b.build([x], [ends[-1]]))
     start = time.process_time()
-    assert len(shortest_order(graph, kernels)) == 300
+    assert len(order_for_memory(graph, kernels)) == 300
     assert time.process_time() - start < 2.0  # a slow machine is given twice the time

@@ -122,17 +122,42 @@ def description(board: Board) -> str:
     return (RENODE / board.renode.platform).read_text(encoding="utf-8")
 
 
-def test_memory_is_the_boards(board: Board) -> None:
-    found = {
-        (address, int(properties["size"], 0))
-        for kind, address, properties in entries(description(board)).values()
-        if kind == "Memory.MappedMemory"
+def memories(board: Board) -> dict[str, tuple[list[int], int]]:
+    """Every memory of a .repl: its addresses and its size."""
+    pattern = r"^(\w+): Memory\.MappedMemory @ (sysbus [^\n{]+|\{[^}]*\})\n +size: (\w+)$"
+    return {
+        name: ([int(found, 0) for found in re.findall(r"sysbus (\w+)", places)], int(size, 0))
+        for name, places, size in re.findall(pattern, description(board), flags=re.MULTILINE)
     }
-    assert found == {(region.origin, region.size) for region in board.memory}
+
+
+def test_memory_is_the_boards(board: Board) -> None:
+    spans = sorted((place, size) for places, size in memories(board).values() for place in places)
+    wanted = [(region.origin, region.size) for region in board.memory]
+    if board.code_ram is not None:
+        wanted.append((board.code_ram.fetched_from, board.code_ram.size))
+    assert joined(spans) == joined(sorted(wanted))
+
+
+def joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans in order, with those that follow each other put together."""
+    found: list[tuple[int, int]] = []
+    for origin, size in spans:
+        if found and sum(found[-1]) == origin:
+            found[-1] = (found[-1][0], found[-1][1] + size)
+        else:
+            found.append((origin, size))
+    return found
+
+
+def test_ram_on_two_buses_is_one_memory(board: Board) -> None:
+    part = board.code_ram
+    if part is not None and part.code_origin is not None:
+        assert ([part.origin, part.code_origin], part.size) in memories(board).values()
 
 
 def test_every_peripheral_of_the_board_is_there_and_no_other(board: Board) -> None:
-    core = {"cpu", "nvic", "dwt", "flash", "ram"}
+    core = {"cpu", "nvic", "dwt", *memories(board)}
     found = {
         address for name, (_, address, _) in entries(description(board)).items() if name not in core
     }

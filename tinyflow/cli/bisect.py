@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import takewhile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -15,6 +17,9 @@ from tinyflow.built import read_build
 from tinyflow.cli.console import ConsoleProgress, out, print_json
 from tinyflow.cli.options import BuildFolder, Json
 from tinyflow.errors import ExactnessError, InputError
+
+if TYPE_CHECKING:
+    from tinyflow.bisect import LayerDifference
 
 
 def command(
@@ -72,17 +77,27 @@ def command(
             escape(layer.name),
             layer.operator,
             layer.kernel,
-            f"{layer.elements:,}",
-            f"{layer.differing:,}",
-            f"{layer.largest:g}",
+            f"{layer.elements:,}" if layer.compared else "row by row",
+            f"{layer.differing:,}" if layer.compared else "",
+            f"{layer.largest:g}" if layer.compared else "",
             style=style,
         )
     out.print(table)
     if first is not None:
+        unseen = _unseen_before(layers, first)
         raise ExactnessError(
             f"layer {first.index}, {first.operator} {first.name!r}, is the first that differs: "
-            f"{first.differing:,} of {first.elements:,} elements, by up to {first.largest:g}"
+            f"{first.differing:,} of {first.elements:,} elements, by up to {first.largest:g}",
+            hint=f"It runs row by row with the {unseen} before it, whose outputs are nowhere "
+            "whole: one of them may be the cause."
+            if unseen
+            else None,
         )
+
+
+def _unseen_before(layers: Sequence[LayerDifference], layer: LayerDifference) -> int:
+    """How many layers right before one were not compared."""
+    return len(list(takewhile(lambda other: not other.compared, layers[: layer.index][::-1])))
 
 
 command.__name__ = "bisect"

@@ -17,6 +17,7 @@ from tinyflow.project import (
     Activations,
     KernelSet,
     Objective,
+    Placement,
     Project,
     make_project,
     read_project,
@@ -102,6 +103,14 @@ def command(
             show_default=False,
         ),
     ] = None,
+    placement: Annotated[
+        Placement | None,
+        typer.Option(
+            help="auto: code that waits too long for flash runs from RAM, on boards that can; "
+            "flash: never. Default: auto.",
+            show_default=False,
+        ),
+    ] = None,
     vectors: Annotated[
         int | None,
         typer.Option(
@@ -146,6 +155,7 @@ def command(
             cmsis_nn=cmsis_nn or project.build.cmsis_nn,
             kernels=kernels or project.build.kernels,
             optimize=optimize or project.build.optimize,
+            placement=placement or project.build.placement,
             vectors=vectors or project.build.vectors,
             emit_tflite_array=emit_tflite_array or project.build.emit_tflite_array,
         )

@@ -1,5 +1,7 @@
 """The C of the layers: a function's body for each, what several have in common written once.
 
+A layer that runs row by row has a body that computes one row.
+
 Layers that repeat (the steps of an unrolled recurrent layer do) share their constant arrays, and
 their bodies where these differ in the addresses of tensors only.
 """
@@ -18,8 +20,9 @@ from tinyflow.codegen.render import float_literal, render
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import TensorId
 from tinyflow.ir.types import DType
-from tinyflow.kernels.base import Constant, Kernel
+from tinyflow.kernels.base import Constant, Kernel, nhwc
 from tinyflow.plan.memory import MemoryPlan
+from tinyflow.plan.rows import row_bytes
 
 _VALUES_PER_LINE = 16
 
@@ -98,8 +101,14 @@ def layer_code(
         kernels: the layers' kernels, in order.
         arrays: the names of their constants.
     """
-    bodies = [_Body(graph, plan, kernel, arrays) for kernel in kernels]
-    uses = Counter(body.key for body in bodies)
+    streamed = {
+        kernel for segment in plan.segments for kernel in plan.kernels[segment.first : segment.end]
+    }
+    bodies = [
+        (_RowBody if kernel in streamed else _Body)(graph, plan, kernel, arrays)
+        for kernel in kernels
+    ]
+    uses = Counter(body.key for body in bodies if not isinstance(body, _RowBody))
     shared: dict[tuple[str, ...], SharedFunction] = {}
     for body in bodies:
         if uses[body.key] > 1 and body.key not in shared:
@@ -123,7 +132,8 @@ class _Body:
         self, graph: Graph, plan: MemoryPlan, kernel: Kernel, arrays: ConstantArrays
     ) -> None:
         self.kind = kernel.operator.kind
-        self._graph, self._plan, self._kernel, self._arrays = graph, plan, kernel, arrays
+        self._graph, self._plan, self._kernel = graph, plan, kernel
+        self._constants = {item.suffix: arrays.name(item) for item in kernel.constants}
         tensors = self._tensors()
         self.parameters = tuple(
             f"{graph.tensors[index].dtype.c_type} *tensor_{position}"
@@ -149,25 +159,29 @@ class _Body:
         return [index for index in used if not self._graph.tensors[index].is_constant]
 
     def _render(self, addresses: list[str]) -> str:
-        kernel, operator = self._kernel, self._kernel.operator
-        offset = self._plan.scratch[self._plan.kernels.index(kernel)]
-        constants = {item.suffix: self._arrays.name(item) for item in kernel.constants}
+        operator = self._kernel.operator
         remaining = iter(addresses)
         pointers: dict[str, Any] = {}
         for field in (*operator.input_fields, operator.output_field):
             found = [
-                constants.get(field, "NULL")
+                self._constants.get(field, "NULL")
                 if self._graph.tensors[index].is_constant
                 else next(remaining)
                 for index in operator.tensors(field)
             ]
             several = isinstance(getattr(operator, field), tuple)
             pointers[field] = found if several else next(iter(found), "NULL")
+        return self._render_template(self._kernel.template, tensor=pointers)
+
+    def _render_template(self, template: str, **names: Any) -> str:
+        """A kernel's template, which finds its tensors under those names."""
+        kernel = self._kernel
+        offset = self._plan.scratch[self._plan.kernels.index(kernel)]
         body = render(
-            f"model/layers/{kernel.template}",
+            f"model/layers/{template}",
             **kernel.context,
-            tensor=pointers,
-            constant=constants,
+            **names,
+            constant=self._constants,
             scratch={
                 "pointer": "NULL" if offset is None else f"&{self._graph.name}_arena[{offset}]",
                 "size": kernel.scratch,
@@ -184,6 +198,63 @@ class _Body:
         if tensor.dtype is DType.INT8:
             return element
         return f"({tensor.dtype.c_type} *)(void *){element}"
+
+
+class _RowBody(_Body):
+    """The body of a layer that computes one row; it is shared with no other."""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return ()
+
+    def own(self) -> str:
+        return self.general
+
+    def _tensors(self) -> list[TensorId]:
+        return []
+
+    def _render(self, addresses: list[str]) -> str:
+        operator, form = self._kernel.operator, self._kernel.row_form
+        assert form is not None
+        fields = {
+            field: next(iter(operator.tensors(field)), None) for field in operator.input_fields
+        }
+        read = {
+            field: tensor
+            for field, tensor in fields.items()
+            if tensor is not None and not self._graph.tensors[tensor].is_constant
+        }
+        body = self._render_template(
+            form.template,
+            rows={field: f"rows_{field}" for field in read},
+            output="output",
+        )
+        text = render(
+            "model/row.c.j2",
+            form=form,
+            first=_times("row", form.stride) + (f" - {form.pad}" if form.pad else ""),
+            inputs=[{"field": field} | self._rows(tensor) for field, tensor in read.items()],
+            target=self._rows(next(iter(operator.outputs()))),
+            body=body,
+        )
+        return text.rstrip("\n")
+
+    def _rows(self, tensor: TensorId) -> dict[str, Any]:
+        """Where the rows of a tensor lie, as a `tf_rows` has it."""
+        height = nhwc(self._graph.tensors[tensor])[1]
+        ring = self._plan.rings.get(tensor)
+        offset = self._plan.tensors[tensor] if ring is None else ring.offset
+        return {
+            "start": f"&{self._graph.name}_arena[{offset}]",
+            "held": height if ring is None else ring.rows,
+            "height": height,
+            "bytes": row_bytes(self._graph, tensor),
+        }
+
+
+def _times(name: str, factor: int) -> str:
+    """A product in C."""
+    return name if factor == 1 else f"{name} * {factor}"
 
 
 def literals(values: NDArray[np.generic]) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,11 @@ from tinyflow.ir.types import DType
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.plan.memory import MemoryPlan
+from tinyflow.plan.rows import row_bytes
 from tinyflow.resources import FIRMWARE
+
+#: For layers that run row by row.
+_ROWS_HEADER = "tf_rows.h"
 
 _RANGES = {
     DType.INT8: (-128, 127),
@@ -36,10 +41,12 @@ class Layer:
     Attributes:
         function: the C function, a symbol of the ELF.
         kernel: what it calls.
+        segment: which of the segments that run row by row it is part of, None where it runs whole.
     """
 
     function: str
     kernel: Kernel
+    segment: int | None = None
 
 
 @dataclass(frozen=True)
@@ -107,12 +114,18 @@ def generate_model(
                 for index, (layer, body) in enumerate(zip(layers, code.bodies, strict=True))
             ],
             uses_cmsis_nn=uses_cmsis,
-            headers=sorted({kernel.header for kernel in kernels if kernel.library == "tinyflow"}),
+            calls=list(_calls(graph, plan, layers)),
+            headers=sorted(
+                {kernel.header for kernel in kernels if kernel.library == "tinyflow"}
+                | ({_ROWS_HEADER} if plan.segments else set())
+            ),
         ),
         f"{name}_weights.h": render("model/weights.h.j2", **common, arrays=arrays),
         f"{name}_weights.c": render("model/weights.c.j2", **common, arrays=arrays, total=total),
     }
     files |= _portable_sources(kernels)
+    if plan.segments:
+        files |= _firmware_kernels({_ROWS_HEADER})
     files |= _generated_sources(kernels)
     if uses_cmsis:
         files |= _cmsis_sources(cmsis, kernels)
@@ -130,10 +143,36 @@ def generate_model(
 
 
 def _layers(graph: Graph, plan: MemoryPlan) -> Iterator[Layer]:
-    running = [kernel for kernel in plan.kernels if not kernel.aliases_input]
-    for index, kernel in enumerate(running):
+    segments = {
+        position: number
+        for number, segment in enumerate(plan.segments)
+        for position in range(segment.first, segment.end)
+    }
+    running = [i for i, kernel in enumerate(plan.kernels) if not kernel.aliases_input]
+    for index, position in enumerate(running):
+        kernel = plan.kernels[position]
         title = kernel.operator.title.lower().replace("+", "_")
-        yield Layer(f"{graph.name}_layer_{index:02d}_{title}", kernel)
+        function = f"{graph.name}_layer_{index:02d}_{title}"
+        yield Layer(function, kernel, segments.get(position))
+
+
+def _calls(graph: Graph, plan: MemoryPlan, layers: tuple[Layer, ...]) -> Iterator[dict[str, Any]]:
+    """What an inference calls, in order: whole layers, and segments with their turns."""
+    numbered = enumerate(layers)
+    for segment, group in groupby(numbered, key=lambda pair: pair[1].segment):
+        members = list(group)
+        if segment is None:
+            yield from ({"function": layer.function, "members": ()} for _, layer in members)
+            continue
+        first, last = members[0][0], members[-1][0]
+        found = plan.segments[segment]
+        yield {
+            "function": f"{graph.name}_rows_{first:02d}_to_{last:02d}",
+            "first": first,
+            "last": last,
+            "members": [layer.function for _, layer in members],
+            "turns": literals(np.array(found.turns) - found.first),
+        }
 
 
 def _model_context(
@@ -159,6 +198,15 @@ def _model_context(
                 "title": layer_title(graph.tensors[index].name),
             }
             for index in plan.tensors
+        ],
+        "rings": [
+            {
+                "offset": ring.offset,
+                "size": ring.rows * row_bytes(graph, index),
+                "rows": ring.rows,
+                "title": layer_title(graph.tensors[index].name),
+            }
+            for index, ring in plan.rings.items()
         ],
         "inputs": [_edge(graph, plan, i, index) for i, index in enumerate(graph.inputs)],
         "outputs": [_edge(graph, plan, i, index) for i, index in enumerate(graph.outputs)],
@@ -199,6 +247,7 @@ def _layer_context(graph: Graph, index: int, layer: Layer, body: str) -> dict[st
         "title": layer_title(operator.name),
         "function": layer.function,
         "shapes": _shapes(graph, layer.kernel),
+        "by_rows": layer.segment is not None,
         "body": body,
     }
 
@@ -261,7 +310,11 @@ def _portable_sources(kernels: list[Kernel]) -> dict[str, bytes]:
     files = {file for file in named if file is not None}
     if own:
         files.add("tf_requantize.h")
-    return {f"kernels/{file}": (FIRMWARE / "kernels" / file).read_bytes() for file in sorted(files)}
+    return _firmware_kernels(files)
+
+
+def _firmware_kernels(names: Iterable[str]) -> dict[str, bytes]:
+    return {f"kernels/{file}": (FIRMWARE / "kernels" / file).read_bytes() for file in sorted(names)}
 
 
 def _generated_sources(kernels: list[Kernel]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from tinyflow.boards import Board
 from tinyflow.codegen.render import render, write_folder, write_if_changed
 from tinyflow.errors import InputError
+from tinyflow.plan.placement import CodePlacement
 from tinyflow.resources import FIRMWARE
 
 _C_TYPES = {
@@ -71,6 +72,7 @@ def write_project(
     model: ModelHarness,
     *,
     cmsis_nn_lib_deps: str | None = None,
+    placement: CodePlacement | None = None,
 ) -> None:
     """Write the project; what is already there and unchanged is not touched.
 
@@ -80,6 +82,7 @@ def write_project(
         model: The model's description; its code is expected in `lib/<c_name>/`.
         cmsis_nn_lib_deps: A `lib_deps` entry that gives CMSIS-NN; None where the model's
             library holds the kernels it uses.
+        placement: the functions that run from RAM; None where all code stays in flash.
 
     Raises:
         InputError: the board's family has no C file.
@@ -90,7 +93,7 @@ def write_project(
         {
             **_platform_files(board),
             f"boards/{board.id}.json": board.path.read_bytes(),
-            "memory.ld": render("project/memory.ld.j2", **context),
+            "memory.ld": linker_script(board, placement),
         },
     )
     write_folder(directory / "lib" / "tinyflow_harness", _firmware_files("harness"))
@@ -98,6 +101,11 @@ def write_project(
     for name in ("platformio.ini", "README.md"):
         write_if_changed(directory / name, render(f"project/{name}.j2", **context))
     write_if_changed(directory / ".gitignore", ".pio/\n")
+
+
+def linker_script(board: Board, placement: CodePlacement | None) -> str:
+    """The text of `platform/memory.ld`."""
+    return render("project/memory.ld.j2", board=board, placement=placement)
 
 
 def _platform_files(board: Board) -> dict[str, bytes]:

@@ -21,6 +21,7 @@ What was found of Unicorn 2.1.4, and is relied on or worked around here:
 from __future__ import annotations
 
 import ctypes
+import mmap
 import select
 import signal
 import socket
@@ -98,6 +99,11 @@ _IT_BITS = 0x0600FC00
 _WATCHDOG_PERIOD_S = 0.25
 #: An address where no code can be, given where emulation needs one to end at.
 _NOWHERE = 0xFFFFFFFE
+
+
+def _rights(region: MemoryRegion) -> int:
+    rights: int = unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC
+    return rights | unicorn.UC_PROT_WRITE if region.kind == "ram" else rights
 
 
 class CpuFault(Exception):  # noqa: N818 - it is what Arm calls it
@@ -182,7 +188,7 @@ class Engine:
     def __init__(self, core: Core) -> None:
         self._uc = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
         self._uc.ctl_set_cpu_model(_MODELS[core])
-        self._kept: list[object] = []  # ctypes callbacks that Unicorn calls
+        self._kept: list[object] = []  # callbacks and memory that Unicorn uses
         self._raised: BaseException | None = None
         self._uc.hook_add(
             unicorn.UC_HOOK_MEM_UNMAPPED | unicorn.UC_HOOK_MEM_PROT, self._on_memory_fault
@@ -198,10 +204,19 @@ class Engine:
 
     def map_memory(self, region: MemoryRegion) -> None:
         """Map flash (stores fault) or RAM, at its true size."""
-        rights = unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC
-        if region.kind == "ram":
-            rights |= unicorn.UC_PROT_WRITE
-        self._uc.mem_map(region.origin, region.size, rights)
+        self._uc.mem_map(region.origin, region.size, _rights(region))
+
+    def map_with_alias(self, region: MemoryRegion, part: MemoryRegion, origin: int) -> None:
+        """Map RAM, and a part of it at a second address: the same bytes.
+
+        What runs must not have been fetched before it is written through the other address.
+        """
+        memory = mmap.mmap(-1, region.size)
+        self._kept.append(memory)
+        address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        self._uc.mem_map_ptr(region.origin, region.size, _rights(region), address)
+        offset = part.origin - region.origin
+        self._uc.mem_map_ptr(origin, part.size, _rights(region), address + offset)
 
     def map_io(self, base: int, size: int, read: IoRead, write: IoWrite) -> None:
         """Map a peripheral's registers; what its functions raise ends `run`."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tinyflow.boards import Board, PeripheralInstance
+from tinyflow.boards import Board, MemoryRegion, PeripheralInstance
 from tinyflow.emulate.engine import CpuFault, Engine
 from tinyflow.emulate.measurement import Measurement, Recorder
 from tinyflow.emulate.peripherals import Peripheral, PeripheralFault, create
@@ -220,12 +220,20 @@ class Simulator(Target):
                     f"are not in the flash of {self.board.id}",
                     hint="Was this image built for another board?",
                 )
+        code, part = self.image.ram_code, self.board.code_ram
+        if code and (
+            part is None
+            or code.start < part.fetched_from
+            or code.stop > part.fetched_from + part.size
+        ):
+            raise InputError(
+                f"{self.image.path}: code at {code.start:#010x} is not in a RAM for code of "
+                f"{self.board.id}",
+                hint="Was this image built for another board?",
+            )
 
     def _build(self) -> Uart:
-        for region in self.board.memory:
-            self._engine.map_memory(region)
-            if region.kind == "ram":
-                self._engine.load(region.origin, _RAM_FILL * region.size)
+        self._map_memories()
         for segment in self.image.segments:
             self._engine.load(segment.address, segment.data)
         for instance in self.board.peripherals:
@@ -241,6 +249,27 @@ class Simulator(Target):
                 "is not one of its UARTs"
             )
         return uart
+
+    def _map_memories(self) -> None:
+        """Flash and RAM; RAM for code only where the image has put some there.
+
+        An ITCM RAM lies at address 0, where otherwise a null pointer would be found out.
+        """
+        part = self.board.code_ram if self.image.ram_code else None
+        for region in self.board.memory:
+            if region.kind == "ram" and part is not None and part.code_origin is not None:
+                inside = MemoryRegion(
+                    name=part.name, kind="ram", origin=part.origin, size=part.size
+                )
+                self._engine.map_with_alias(region, inside, part.code_origin)
+            else:
+                self._engine.map_memory(region)
+            if region.kind == "ram":
+                self._engine.load(region.origin, _RAM_FILL * region.size)
+        if part is not None and part.code_origin is None:
+            alone = MemoryRegion(name=part.name, kind="ram", origin=part.origin, size=part.size)
+            self._engine.map_memory(alone)
+            self._engine.load(alone.origin, _RAM_FILL * alone.size)
 
     def _add(self, peripheral: Peripheral) -> None:
         self.peripherals[peripheral.name] = peripheral

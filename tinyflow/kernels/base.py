@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -73,14 +74,20 @@ class RowForm:
     `height - 1`. They need not lie behind each other in memory, and those outside of the input
     are given as NULL: what padding means is the kernel's own affair.
 
+    Rows are computed in order, but rows of other layers come in between: what a row leaves in the
+    scratch is lost to the next.
+
     Attributes:
-        template: under `templates/model/layers`; renders C statements. Beside the kernel's
-            context, constants and scratch it finds in `rows`, by the operator's field, the name
-            of an array of pointers to the rows, and in `output` the pointer to the output's row.
+        template: under `templates/model/layers`; renders C statements, without a `return`. Beside
+            the kernel's context, constants and scratch it finds in `rows`, by the operator's
+            field, the name of an array of pointers to the rows, and in `output` the pointer to
+            the output's row. The context has no `output` of its own.
         height: rows of an input that one row of the output needs.
         stride: rows of the input for each row of the output.
         dilation: distance of the rows.
         pad: rows above the input.
+        overlaps: where the height is 1, how a row of the output may lie in the memory of a row
+            that it is made of and that nobody else needs.
     """
 
     template: str
@@ -88,6 +95,7 @@ class RowForm:
     stride: int = 1
     dilation: int = 1
     pad: int = 0
+    overlaps: tuple[Overlap, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +144,11 @@ class Kernel:
     work: Mapping[str, int] = field(default_factory=dict)
 
     @property
+    def is_native(self) -> bool:
+        """Whether it is one of tinyflow's generated ones: their calls' templates lie apart."""
+        return self.template.startswith("native/")
+
+    @property
     def source(self) -> str | None:
         """The C file in `firmware/kernels` of one of tinyflow's own: named as its template."""
         if self.file == "":
@@ -150,9 +163,23 @@ VariantMaker = Callable[[Any, Graph, Board], Iterator[Kernel]]
 
 
 def nhwc(tensor: Tensor) -> tuple[int, int, int, int]:
-    """A shape as batch, height, width, channels; missing leading dimensions are 1."""
-    batch, height, width, channels = (1,) * (4 - len(tensor.shape)) + tensor.shape
-    return batch, height, width, channels
+    """A shape as batch, height, width, channels.
+
+    Missing leading dimensions are 1; those beyond four are counted as batch.
+    """
+    shape = (1,) * (4 - len(tensor.shape)) + tensor.shape
+    height, width, channels = shape[-3:]
+    return math.prod(shape[:-3]), height, width, channels
+
+
+def is_image(tensor: Tensor) -> bool:
+    """Whether it has up to four dimensions and a batch of 1: what can be computed row by row."""
+    return len(tensor.shape) <= 4 and nhwc(tensor)[0] == 1
+
+
+def row_elements(tensor: Tensor) -> int:
+    """Elements of a row of an image; of all that is there where it is none."""
+    return tensor.elements // (nhwc(tensor)[1] if is_image(tensor) else 1)
 
 
 def images(source: Tensor, output: Tensor) -> dict[str, int]:

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from tinyflow.cache import ContentHash
+from tinyflow.ir.operators import Operator
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.candidates import Candidates
 from tinyflow.kernels.cost import Cost, CostTable, kernel_name
@@ -82,13 +83,22 @@ class Choice:
 
     Attributes:
         kernels: one for each operator, in order.
-        options: for each operator all that it could have taken, the chosen one included.
+        options: for each operator all that can serve it, the chosen one included.
         totals: predicted; None where a layer's cost is not known.
     """
 
     kernels: tuple[Kernel, ...]
     options: tuple[tuple[Option, ...], ...]
     totals: Totals | None
+
+    def options_of(self, operator: Operator) -> tuple[Option, ...]:
+        """All kernels that can serve an operator; those of tinyflow's native ones first."""
+        outputs = list(operator.outputs())
+        return next(
+            options
+            for kernel, options in zip(self.kernels, self.options, strict=True)
+            if list(kernel.operator.outputs()) == outputs
+        )
 
 
 def choose_kernels(
@@ -112,10 +122,14 @@ def choose_kernels(
         limits: what the choice should stay within. Where none does, the one that goes least
             beyond is chosen.
     """
-    options = tuple(
-        tuple(_option(kernel, costs) for kernel in allowed(each, kernels)) for each in found
+    options = tuple(tuple(_option(kernel, costs) for kernel in each.kernels) for each in found)
+    search = _Search(
+        [
+            _comparable([option for option in some if option.kernel in allowed(each, kernels)])
+            for some, each in zip(options, found, strict=True)
+        ],
+        arena,
     )
-    search = _Search([_comparable(each) for each in options], arena)
     picked = search.best(optimize, limits or Limits())
     chosen = search.kernels(picked)
     known = all(option.cost is not None for option in search.options(picked))
@@ -127,10 +141,11 @@ def _option(kernel: Kernel, costs: CostTable | None) -> Option:
         (constant.c_type, ContentHash(constant.values).key()): constant.size
         for constant in kernel.constants
     }
-    measured = None if costs is None else costs.of(kernel)
-    if costs is None or measured is None:
+    if costs is None or costs.of(kernel) is None:
         return Option(kernel, Cost(0, 0) if kernel.aliases_input else None, pieces, 0)
-    return Option(kernel, costs.cost(kernel), pieces | costs.code(kernel), measured.layer_bytes)
+    return Option(
+        kernel, costs.cost(kernel), pieces | costs.code(kernel), costs.layer_bytes(kernel)
+    )
 
 
 def _comparable(options: Sequence[Option]) -> tuple[Option, ...]:

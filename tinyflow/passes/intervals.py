@@ -147,11 +147,15 @@ class Sums:
 
 
 def sums(graph: Graph, op: Weighted, source: Interval) -> Sums | None:
-    """The limits of the accumulators of a convolution or product; None where it is grouped.
+    """The limits of the accumulators of a convolution or product.
+
+    None where it is grouped or not of int8.
 
     `source` is the interval of the input.
     """
     tensor, weights = graph.tensors[op.input], graph.tensors[op.weights].values.astype(np.int64)
+    if tensor.dtype is not DType.INT8:
+        return None
     channels = weights.shape[-1]
     if isinstance(op, FullyConnected):
         source = _spread(source, channels)

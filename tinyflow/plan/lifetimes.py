@@ -1,4 +1,4 @@
-"""Which memory tensors lie in, and when an output may lie in that of an input."""
+"""Which memory tensors lie in, from when to when, and when an output may lie in an input's."""
 
 from __future__ import annotations
 
@@ -8,34 +8,59 @@ from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import TensorId
 from tinyflow.kernels.base import Kernel, Overlap
 
-#: For each tensor in the arena, the tensor whose memory it shares (often itself).
-Storage = Mapping[TensorId, TensorId]
 
+class Lifetimes:
+    """The memories of the activations, for kernels in an order of execution.
 
-def storage_of(graph: Graph, kernels: Sequence[Kernel]) -> Storage:
-    """The memory of all tensors that are neither constant nor a state."""
-    storage = {index: index for index in graph.inputs}
-    for kernel in kernels:
-        source = next(iter(kernel.operator.inputs()))
-        for output in kernel.operator.outputs():
-            if graph.tensors[output].is_state:
-                continue
-            storage[output] = storage[source] if kernel.aliases_input else output
-    return storage
+    Tensors that share memory for good, as the two sides of a RESHAPE do, are one memory; it has the
+    name of the tensor that was there first.
 
+    Attributes:
+        storage: for each tensor that is neither constant nor a state its memory, often itself.
+        reads: for each kernel the memories that it reads, each once.
+        writes: for each kernel the memories that it writes, each once.
+        first: for each memory the index of the kernel that is the first to write it; -1 for inputs
+            of the model.
+        last: the index of the last kernel that reads or writes it; the number of kernels for
+            outputs of the model.
+    """
 
-def inputs_of(kernel: Kernel, storage: Storage) -> list[TensorId]:
-    """The memories that a kernel reads, each once."""
-    return list(dict.fromkeys(storage[i] for i in kernel.operator.inputs() if i in storage))
+    def __init__(self, graph: Graph, kernels: Sequence[Kernel]) -> None:
+        """Follow the kernels."""
+        self.storage: dict[TensorId, TensorId] = {index: index for index in graph.inputs}
+        self.reads: list[tuple[TensorId, ...]] = []
+        self.writes: list[tuple[TensorId, ...]] = []
+        self.first = dict.fromkeys(graph.inputs, -1)
+        self.last = dict.fromkeys(graph.inputs, -1)
+        for index, kernel in enumerate(kernels):
+            self._add(graph, index, kernel)
+        for tensor in graph.outputs:
+            self.last[self.storage[tensor]] = len(kernels)
 
-
-def outputs_of(kernel: Kernel, storage: Storage) -> list[TensorId]:
-    """The memories that a kernel writes, each once."""
-    return list(dict.fromkeys(storage[i] for i in kernel.operator.outputs() if i in storage))
+    def _add(self, graph: Graph, index: int, kernel: Kernel) -> None:
+        operator = kernel.operator
+        source = next(iter(operator.inputs()))
+        reads = tuple(
+            dict.fromkeys(self.storage[i] for i in operator.inputs() if i in self.storage)
+        )
+        for output in operator.outputs():
+            if not graph.tensors[output].is_state:
+                self.storage[output] = self.storage[source] if kernel.aliases_input else output
+        writes = tuple(
+            dict.fromkeys(self.storage[i] for i in operator.outputs() if i in self.storage)
+        )
+        for memory in (*reads, *writes):
+            self.first.setdefault(memory, index)
+            self.last[memory] = index
+        self.reads.append(reads)
+        self.writes.append(writes)
 
 
 def overlap(
-    kernel: Kernel, rules: Sequence[Overlap], storage: Storage, memory: TensorId
+    kernel: Kernel,
+    rules: Sequence[Overlap],
+    storage: Mapping[TensorId, TensorId],
+    memory: TensorId,
 ) -> Overlap | None:
     """How a kernel's output may lie in a memory that it reads and nobody reads after it.
 

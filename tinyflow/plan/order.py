@@ -14,13 +14,13 @@ from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import TensorId
 from tinyflow.kernels.base import Kernel
 from tinyflow.plan.allocator import aligned, most_in_common
-from tinyflow.plan.lifetimes import inputs_of, outputs_of, overlap, storage_of
+from tinyflow.plan.lifetimes import Lifetimes, overlap
 
 #: How many sets of one size are kept, and a bound on that number times the layers' squared.
 _WIDTH, _WORK = 256, 2_000_000
 
 
-def shortest_order(graph: Graph, kernels: Sequence[Kernel]) -> tuple[Kernel, ...]:
+def order_for_memory(graph: Graph, kernels: Sequence[Kernel]) -> tuple[Kernel, ...]:
     """The kernels in an order with a lower peak, or as they are where none is found.
 
     Kernels that read or write a state keep their order among themselves. Deterministic.
@@ -48,9 +48,8 @@ class _Partial:
 class _Search:
     def __init__(self, graph: Graph, kernels: Sequence[Kernel]) -> None:
         self._graph, self._kernels = graph, kernels
-        self._storage = storage_of(graph, kernels)
-        self._reads = [inputs_of(kernel, self._storage) for kernel in kernels]
-        self._writes = [outputs_of(kernel, self._storage) for kernel in kernels]
+        lives = Lifetimes(graph, kernels)
+        self._storage, self._reads, self._writes = lives.storage, lives.reads, lives.writes
         self._kept = {self._storage[index] for index in graph.outputs}
         self._readers = dict.fromkeys(self._storage.values(), 0)
         for index, memories in enumerate(self._reads):

@@ -11,11 +11,15 @@ from tinyflow.codegen.model import ModelCode
 from tinyflow.codegen.names import layer_title
 from tinyflow.emulate.verify import Verification
 from tinyflow.ir.graph import Graph, Tensor
+from tinyflow.ir.operators import Operator
 from tinyflow.ir.plain import is_float
+from tinyflow.kernels.choose import Choice
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.project import BudgetTable
+from tinyflow.plan.placement import CodePlacement
+from tinyflow.project import BudgetTable, KernelSet, Objective
 from tinyflow.report.model import (
     AccuracySection,
+    AlternativeSection,
     BoardSection,
     BudgetItem,
     CalibrationSection,
@@ -34,6 +38,7 @@ from tinyflow.report.model import (
     SplitSection,
     TensorSection,
 )
+from tinyflow.report.placement import describe_placement
 from tinyflow.timing.model import Split, Timing
 from tinyflow.toolchain.elf import Image
 
@@ -46,7 +51,11 @@ def assemble_report(
     image: Image,
     verification: Verification,
     timing: Timing,
+    choice: Choice,
     *,
+    kernels: KernelSet,
+    optimize: Objective,
+    placement: CodePlacement | None,
     source: str,
     accuracy: AccuracySection | None,
     prune: PruneSection | None,
@@ -71,6 +80,7 @@ def assemble_report(
         ),
         latency=latency,
         memory=memory,
+        placement=describe_placement(board, image, code.name, placement),
         exact=ExactSection(
             oracle=verification.oracle,
             vectors=verification.vectors,
@@ -91,10 +101,19 @@ def assemble_report(
                 energy_uj=timing.microjoules(timed.cycles),
                 split=split_section(timed.split),
                 float32=is_float(graph, layer.kernel.operator),
+                variant=layer.kernel.variant,
+                native=layer.kernel.is_native,
+                alternatives=_alternatives(choice, layer.kernel.operator),
             )
             for layer, timed in zip(code.layers, timing.layers, strict=True)
         ),
-        kernels=KernelsSection(cmsis_nn=cmsis.version, origin=cmsis.origin),
+        kernels=KernelsSection(
+            cmsis_nn=cmsis.version,
+            origin=cmsis.origin,
+            kernels=kernels,
+            optimize=optimize,
+            predicted_cycles=None if choice.totals is None else choice.totals.cycles,
+        ),
         budget=_budget(budget, latency, memory, accuracy),
         artifacts={
             "project": ".",
@@ -106,6 +125,21 @@ def assemble_report(
             "vectors": "vectors",
             "renode": "renode",
         },
+    )
+
+
+def _alternatives(choice: Choice, operator: Operator) -> tuple[AlternativeSection, ...]:
+    return tuple(
+        AlternativeSection(
+            kernel=option.kernel.function,
+            variant=option.kernel.variant,
+            native=option.kernel.is_native,
+            cycles=None if option.cost is None else option.cost.cycles,
+            instructions=None if option.cost is None else option.cost.instructions,
+            flash=option.flash,
+            scratch=option.kernel.scratch,
+        )
+        for option in choice.options_of(operator)
     )
 
 
@@ -168,6 +202,8 @@ def _energy(timing: Timing, board: Board) -> EnergySection | None:
 def _memory(board: Board, code: ModelCode, image: Image, stack_peak: int) -> MemorySection:
     """RAM and flash as the linked image has them, and the stack as it was measured."""
     arena, state = image.arena_bytes(code.name), image.state_bytes(code.name)
+    in_ram, part = len(image.ram_code), board.code_ram
+    beside = part.size if in_ram and part is not None and "data" not in part.uses else 0
     return MemorySection(
         ram=RamSection(
             arena=arena,
@@ -176,8 +212,9 @@ def _memory(board: Board, code: ModelCode, image: Image, stack_peak: int) -> Mem
             data=image.data_bytes,
             bss=image.bss_bytes - arena - state,
             stack=stack_peak,
-            total=image.data_bytes + image.bss_bytes + stack_peak,
-            available=board.ram.size,
+            code=in_ram,
+            total=image.data_bytes + image.bss_bytes + stack_peak + in_ram,
+            available=board.ram.size + beside,
         ),
         flash=FlashSection(
             code=image.code_bytes + image.data_bytes,

@@ -28,6 +28,7 @@ class BuildFigures(_Section):
     core: str
     clock_hz: int
     cmsis_nn: str
+    kernels: str
     ms: float
     error_percent: int
     calibration: float | None
@@ -97,6 +98,7 @@ def _figures(report: Report) -> BuildFigures:
         core=report.board.core,
         clock_hz=report.board.clock_hz,
         cmsis_nn=report.kernels.cmsis_nn,
+        kernels=f"{report.kernels.kernels}, {report.kernels.optimize}",
         ms=latency.ms,
         error_percent=latency.error_percent,
         calibration=None if latency.calibration is None else latency.calibration.factor,
@@ -165,6 +167,7 @@ def _figure_table(comparison: Comparison) -> Table:
 _ROWS: dict[str, Callable[[BuildFigures], str]] = {
     "core": lambda b: f"{b.core}, {b.clock_hz / 1e6:g} MHz",
     "CMSIS-NN": lambda b: b.cmsis_nn,
+    "kernels": lambda b: b.kernels,
     "latency": lambda b: f"{b.ms:.2f} ms ±{b.error_percent} %",
     "calibrated": lambda b: "no" if b.calibration is None else f"x{b.calibration:.3g}",
     "cycles": lambda b: f"{b.cycles:,}",

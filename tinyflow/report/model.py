@@ -101,8 +101,9 @@ class LatencySection(_Section):
 class RamSection(_Section):
     """Bytes of RAM: `bss` is without the arena and the state, `stack` the measured peak.
 
-    `state` is what the model keeps from one inference to the next. No arena for this order of
-    layers is smaller than `arena_bound`: where both are equal, the arena is the least possible.
+    `state` is what the model keeps from one inference to the next; `code` runs from RAM. No arena
+    for this order of layers is smaller than `arena_bound`: where both are equal, the arena is the
+    least possible.
     """
 
     arena: int
@@ -111,6 +112,7 @@ class RamSection(_Section):
     data: int
     bss: int
     stack: int
+    code: int = 0
     total: int
     available: int
 
@@ -129,6 +131,20 @@ class MemorySection(_Section):
 
     ram: RamSection
     flash: FlashSection
+
+
+class PlacedSection(_Section):
+    """What lies in which memories, its bytes, and why there.
+
+    `functions` are those that run from RAM; `gain_cycles` is what that was predicted to save.
+    """
+
+    what: str
+    memories: tuple[str, ...]
+    bytes: int
+    why: str
+    functions: tuple[str, ...] = ()
+    gain_cycles: int | None = None
 
 
 class ExactSection(_Section):
@@ -152,11 +168,28 @@ class AccuracySection(_Section):
     samples: int
 
 
+class AlternativeSection(_Section):
+    """A kernel that can serve a layer, `native` where it is one of tinyflow's generated ones.
+
+    `cycles` and `instructions` are predicted, None where the kernel was not measured. `flash` is
+    in bytes, constants and code, were it the only layer; `scratch` in bytes of arena.
+    """
+
+    kernel: str
+    variant: str
+    native: bool
+    cycles: int | None
+    instructions: int | None
+    flash: int
+    scratch: int
+
+
 class LayerSection(_Section):
     """One layer that runs code.
 
-    `energy_uj` is None where the run current is not known; `float32` is true where the layer was
-    left unquantised.
+    `variant` tells the form of a kernel that has several. `energy_uj` is None where the run
+    current is not known; `float32` is true where the layer was left unquantised. `alternatives`
+    are all kernels that can serve, the chosen one included.
     """
 
     name: str
@@ -169,13 +202,35 @@ class LayerSection(_Section):
     energy_uj: float | None
     split: SplitSection
     float32: bool = False
+    variant: str = ""
+    native: bool = False
+    alternatives: tuple[AlternativeSection, ...] = ()
+
+    @property
+    def library_cycles(self) -> int | None:
+        """What CMSIS-NN, or portable C where it has no kernel, is predicted to take."""
+        others = (other.cycles for other in self.alternatives if not other.native)
+        return next(others, None)
+
+    @property
+    def gain(self) -> float | None:
+        """How many times faster a native kernel is than the library's is predicted to be."""
+        if not self.native or self.library_cycles is None:
+            return None
+        return self.library_cycles / max(1, self.cycles)
 
 
 class KernelsSection(_Section):
-    """Where the kernels come from."""
+    """Where the kernels come from, and how they were chosen.
+
+    `predicted_cycles` is what the choice was expected to take, None where that is not known.
+    """
 
     cmsis_nn: str
     origin: str
+    kernels: str = "auto"
+    optimize: str = "balanced"
+    predicted_cycles: int | None = None
 
 
 class PruneSection(_Section):
@@ -206,6 +261,7 @@ class Report(_Section):
     board: BoardSection
     latency: LatencySection
     memory: MemorySection
+    placement: tuple[PlacedSection, ...] = ()
     exact: ExactSection
     accuracy: AccuracySection | None
     prune: PruneSection | None

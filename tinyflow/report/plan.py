@@ -37,7 +37,11 @@ class PlannedTensor(_Section):
 
 
 class PlannedLayer(_Section):
-    """A layer that runs code, and what it writes: its outputs, and the states that it keeps."""
+    """A layer that runs code, and what it writes: its outputs, and the states that it keeps.
+
+    Layers of one `segment` run row by row, in turns. Their outputs stand here only where they are
+    whole in memory at the end of the segment.
+    """
 
     function: str
     name: str
@@ -45,6 +49,7 @@ class PlannedLayer(_Section):
     kernel: str
     outputs: tuple[PlannedTensor, ...]
     states: tuple[PlannedTensor, ...] = ()
+    segment: int | None = None
 
 
 class PlanFile(_Section):
@@ -89,10 +94,12 @@ def describe_plan(graph: Graph, plan: MemoryPlan, code: ModelCode) -> PlanFile:
                 outputs=tuple(
                     _tensor(graph, plan, index, _known_as(layer.kernel.operator, index))
                     for index in layer.kernel.operator.outputs()
+                    if index not in plan.rings
                 ),
                 states=tuple(
                     _tensor(graph, plan, index, index) for index in layer.kernel.operator.states()
                 ),
+                segment=layer.segment,
             )
             for layer in code.layers
         ),

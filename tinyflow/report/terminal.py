@@ -27,7 +27,7 @@ def _layers(report: Report) -> Table:
     table.add_column("layer", overflow="ellipsis", max_width=36, no_wrap=True)
     table.add_column("operator", no_wrap=True)
     table.add_column("kernel", style="dim", no_wrap=True, overflow="ellipsis")
-    for column in ("MACs", "cycles", "share"):
+    for column in ("MACs", "cycles", "share", "gain"):
         table.add_column(column, justify="right", no_wrap=True)
     total = max(1, report.latency.cycles)
     for layer in report.layers:
@@ -39,11 +39,27 @@ def _layer_cells(layer: LayerSection, total: int) -> tuple[str | Text, ...]:
     return (
         Text(layer.name),
         Text(f"{layer.operator} (float32)", style="yellow") if layer.float32 else layer.operator,
-        layer.kernel,
+        f"{layer.kernel} ({layer.variant})" if layer.variant else layer.kernel,
         f"{layer.macs:,}" if layer.macs else "-",
         f"{layer.cycles:,}",
         f"{layer.cycles / total:.1%}",
+        "" if layer.gain is None else f"{layer.gain:.1f}x",
     )
+
+
+def _kernels(report: Report) -> str:
+    """How the kernels were chosen, and what that is predicted to gain."""
+    kernels = report.kernels
+    native = [layer for layer in report.layers if layer.native]
+    text = f"{kernels.kernels}, for {kernels.optimize}: {len(native)} of {len(report.layers)} "
+    text += "layers native"
+    library = [layer.library_cycles for layer in native]
+    if native and None not in library:
+        saved = sum(cycles for cycles in library if cycles is not None)
+        saved -= sum(layer.cycles for layer in native)
+        gain = (report.latency.cycles + saved) / max(1, report.latency.cycles)
+        text += f", {gain:.1f}x faster than CMSIS-NN's kernels are predicted to be"
+    return text
 
 
 #: What each part of the split is called.
@@ -99,16 +115,24 @@ def _summary(report: Report) -> Table:
             f"{energy.uj:,.0f} µJ ±{latency.error_percent} % at {energy.power_mw:.0f} mW, the part "
             "alone, from data sheet, typical",
         )
+    code = f", code {ram.code:,}" if ram.code else ""
     table.add_row(
         "RAM",
         f"{ram.total:,} of {ram.available:,} bytes ({ram.total / ram.available:.1%}): arena "
-        f"{ram.arena:,}{gap}, {state}stack {ram.stack:,}, data {ram.data:,}, bss {ram.bss:,}",
+        f"{ram.arena:,}{gap}, {state}stack {ram.stack:,}, data {ram.data:,}, bss {ram.bss:,}{code}",
     )
     table.add_row(
         "flash",
         f"{flash.total:,} of {flash.available:,} bytes ({flash.total / flash.available:.1%}): "
         f"weights {flash.weights:,}, code {flash.code:,}",
     )
+    for placed in report.placement:
+        if placed.gain_cycles is not None:
+            table.add_row(
+                "code in RAM",
+                f"{len(placed.functions)} functions, {placed.bytes:,} bytes in "
+                f"{', '.join(placed.memories)}: predicted to save {placed.gain_cycles:,} cycles",
+            )
     exact = report.exact
     verdict = (
         "[green]exact[/]" if not exact.mismatches else f"[red]{exact.mismatches:,} bytes differ[/]"
@@ -144,6 +168,7 @@ def _summary(report: Report) -> Table:
                 f"of the instructions: {names}{more}"
             ),
         )
+    table.add_row("kernels", _kernels(report))
     table.add_row("CMSIS-NN", f"{report.kernels.cmsis_nn} ({report.kernels.origin})")
     for item in report.budget:
         state = "[green]kept[/]" if item.kept else "[red]broken[/]"

@@ -138,6 +138,38 @@ class Blocks:
         self.code = [decode(trace.codes[int(a)], int(a)) for a in self.addresses]
 
 
+def fetch_misses(blocks: Blocks, board: Board, in_flash: Sequence[bool] | None = None) -> Ints:
+    """How many lines of code each block that ran had to read from flash.
+
+    Code outside flash is fetched without waiting and leaves the cache alone: the board file names
+    RAM for code only where that is so.
+
+    Args:
+        blocks: of a trace.
+        board: whose cache and flash are meant.
+        in_flash: for each block, that it counts as code in flash at all.
+
+    Returns:
+        int64 (executions,).
+    """
+    timing, flash = board.timing, board.flash
+    if timing is None or timing.fetch.cache is None or not timing.cycles(timing.fetch):
+        return np.zeros(len(blocks.ids), np.int64)
+    size = timing.fetch.cache.line_bytes
+    lines = [
+        range(address // size, (code[-1].end - 1) // size + 1)
+        if counts and flash.origin <= address < flash.origin + flash.size
+        else range(0)
+        for address, code, counts in zip(
+            blocks.addresses.tolist(),
+            blocks.code,
+            in_flash or [True] * len(blocks.code),
+            strict=True,
+        )
+    ]
+    return run_misses(blocks.ids, lines, timing.fetch.cache)
+
+
 def count_sections(blocks: Blocks, board: Board, sections: Ints, number: int) -> InferenceCounts:
     """Count what a trace holds, in sections of one's own.
 
@@ -168,6 +200,7 @@ class _Counter:
 
     def __init__(self, blocks: Blocks, board: Board, sections: Ints, number: int) -> None:
         self._board = board
+        self._blocks = blocks
         self._trace = blocks.trace
         self._addresses, self._ids, self._code = blocks.addresses, blocks.ids, blocks.code
         self._sections = sections
@@ -182,7 +215,7 @@ class _Counter:
         if pipeline_of(self._board).mispredict:
             self._count_mispredictions()
         if self._board.timing is not None:
-            self._count_fetches(self._board.timing)
+            self._count_fetches()
             self._count_accesses(self._board.timing)
         return self._result
 
@@ -236,19 +269,8 @@ class _Counter:
 
     # ---- the memories ----
 
-    def _count_fetches(self, timing: MemoryTiming) -> None:
-        cache = timing.fetch.cache
-        if cache is None or not timing.cycles(timing.fetch):
-            return
-        flash = self._board.flash
-        size = cache.line_bytes
-        lines = [
-            range(address // size, (code[-1].end - 1) // size + 1)
-            if flash.origin <= address < flash.origin + flash.size
-            else range(0)
-            for address, code in zip(self._addresses.tolist(), self._code, strict=True)
-        ]
-        missed = run_misses(self._ids, lines, cache)
+    def _count_fetches(self) -> None:
+        missed = fetch_misses(self._blocks, self._board)
         for section, block, number in self._tally(np.repeat(np.arange(len(missed)), missed)):
             section.fetch_misses[block] = number
 

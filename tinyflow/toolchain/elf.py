@@ -44,7 +44,8 @@ class Image:
     """A linked firmware image. All sizes are bytes.
 
     `flash_bytes` is what the ELF loads: `code_bytes` (vectors, code, constants, alignment),
-    `weights_bytes` and `data_bytes` (the initial values of `.data`).
+    `weights_bytes` and `data_bytes` (the initial values of `.data`). `ram_code` is where the code
+    lies that start-up copies to RAM; its image is part of `code_bytes`.
     """
 
     path: Path
@@ -56,6 +57,7 @@ class Image:
     bss_bytes: int
     stack_bytes: int
     _spans: tuple[Symbol, ...] = field(repr=False)
+    ram_code: range = range(0)
 
     @property
     def flash_bytes(self) -> int:
@@ -128,12 +130,20 @@ def _read(path: Path, elf: ELFFile) -> Image:
         bss_bytes=_section_size(elf, ".bss"),
         stack_bytes=_section_size(elf, ".stack"),
         _spans=tuple(symbol for symbol in symbols if symbol.size),
+        ram_code=_ram_code(elf),
     )
 
 
 def _section_size(elf: ELFFile, name: str) -> int:
     section = elf.get_section_by_name(name)
     return int(section["sh_size"]) if section else 0
+
+
+def _ram_code(elf: ELFFile) -> range:
+    section = elf.get_section_by_name(".ram_code")
+    if section is None:
+        return range(0)
+    return range(section["sh_addr"], section["sh_addr"] + section["sh_size"])
 
 
 def _symbols(path: Path, elf: ELFFile) -> tuple[Symbol, ...]:

@@ -36,7 +36,7 @@ def kernel_digest(kernel: Kernel, cmsis: CmsisNN) -> str:
         digest.add(cmsis.version)
     elif kernel.library == "tinyflow":
         files = (kernel.source, kernel.header, *kernel.needs)
-        digest.add(*(_text("firmware", f"kernels/{file}") for file in files))
+        digest.add(*(_text("firmware", f"kernels/{file}") for file in files if file))
     return digest.key()[:16]
 
 

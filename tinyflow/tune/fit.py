@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 #: Gradients below this, relative to the largest, do not let a coefficient in.
 _TOLERANCE = 1e-10
-#: What a prior counts beside one measurement.
-_PRIOR_WEIGHT = 0.05
 
 
 def non_negative_least_squares(matrix: Floats, target: Floats) -> Floats:
@@ -55,23 +53,18 @@ def _stay_positive(
         found[~free] = 0.0
 
 
-def fit_relative(work: Floats, measured: Floats, prior: Floats | None = None) -> Floats:
-    """The coefficients, not negative, with the least sum of squared relative errors.
+def fit_relative(work: Floats, measured: Floats, weights: Floats) -> Floats:
+    """The coefficients, not negative, with the least weighted sum of squared relative errors.
 
     Args:
         work: float64 (measurements, coefficients).
         measured: float64 (measurements,), positive.
-        prior: float64 (coefficients,), what to keep near where the measurements tell little.
+        weights: float64 (measurements,), what each counts.
 
     Returns:
         float64 (coefficients,).
     """
-    matrix: Floats = work / measured[:, None]
-    target: Floats = np.ones(len(measured))
-    if prior is not None:
-        shares = np.diag(_PRIOR_WEIGHT * matrix.mean(axis=0))
-        matrix = np.concatenate([matrix, shares])
-        target = np.concatenate([target, shares @ prior])
-    scale = np.maximum(np.abs(matrix).max(axis=0), np.finfo(np.float64).tiny)
-    found: Floats = non_negative_least_squares(matrix / scale, target) / scale
+    matrix = work * (weights / measured)[:, None]
+    scale = np.maximum(matrix.max(axis=0), np.finfo(np.float64).tiny)
+    found: Floats = non_negative_least_squares(matrix / scale, weights) / scale
     return found

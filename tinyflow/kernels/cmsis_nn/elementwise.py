@@ -6,9 +6,12 @@ from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Add, Pad, Softmax
 from tinyflow.ir.quantization import activation_range
-from tinyflow.kernels.base import Kernel, Overlap, nhwc, output_of
+from tinyflow.kernels.base import Kernel, Overlap, RowForm, nhwc, output_of, row_elements
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.scaling import ADD_LEFT_SHIFT, add_multipliers, softmax_parameters
+
+#: The sum may be written over either operand.
+ADD_OVERLAPS = (Overlap("left"), Overlap("right"))
 
 
 def elementwise_add_s8(op: Add, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
@@ -21,7 +24,8 @@ def elementwise_add_s8(op: Add, graph: Graph, board: Board, cmsis: CmsisNN) -> K
         library="CMSIS-NN",
         template="cmsis_nn/elementwise_add_s8.c.j2",
         context=add_context(op, graph),
-        overlaps=(Overlap("left"), Overlap("right")),
+        overlaps=ADD_OVERLAPS,
+        row_form=RowForm("cmsis_nn/elementwise_add_row_s8.c.j2", overlaps=ADD_OVERLAPS),
         work=elementwise_work(output_of(graph, op)),
     )
 
@@ -42,9 +46,10 @@ def add_context(op: Add, graph: Graph) -> dict[str, object]:
     """What both the CMSIS-NN and the portable ADD are called with."""
     left, right, output = graph.tensors[op.left], graph.tensors[op.right], output_of(graph, op)
     return {
-        "left": left,
-        "right": right,
-        "output": output,
+        "operands": (left, right),
+        "result": output,
+        "elements": output.elements,
+        "row_elements": row_elements(output),
         "multipliers": add_multipliers(op, left, right, output),
         "left_shift": ADD_LEFT_SHIFT,
         "range": activation_range(op.activation, output.q),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,16 +31,29 @@ from tinyflow.kernels.base import (
     nhwc,
     output_of,
 )
+from tinyflow.kernels.base import images as images_of
 from tinyflow.kernels.native import packing
 from tinyflow.kernels.native.requantise import Requantisation, requantisation
 from tinyflow.kernels.scaling import accumulator_multipliers
 
 #: Pixels of the tile.
 PIXELS = 4
-#: Steps of the inner loop that are tried; where they do not divide a window's, zeros fill up.
-UNROLLS = (4, 8, 16)
-#: At most so many steps are written out with no loop around them.
-MOST_ONCE = 16
+#: Steps of the inner loop that are written out: the fewest and the most.
+FEW_UNROLLED = 4
+MOST_UNROLLED = 16
+#: Bytes of code: of a step, of all else that runs for a group of pixels, and of the smallest
+#: instruction cache to reckon with.
+STEP_CODE = 50
+FURTHER_CODE = 500
+LEAST_CACHE = 1024
+#: How many groups of pixels may follow each other in a pair of channels.
+GROUPS = (4, 8)
+#: Steps up to which bytes may be better than packed weights, and a pair's stream may be expected
+#: to stay in a buffer of the flash.
+FEW_STEPS = 8
+#: What of several rows is woven into one: bytes of a pixel, and rows.
+MOST_WOVEN_DEPTH = 3
+MOST_WOVEN_ROWS = 10
 #: Of a pointer on the target, bytes.
 _POINTER = 4
 
@@ -103,11 +116,15 @@ class _Tile:
         unroll: steps written out.
         steps: of a pair of channels, a multiple of `unroll`.
         packed: the weights' form.
+        groups: of four pixels that follow each other in a pair of channels.
+        copied: the pair's stream is copied to RAM before.
     """
 
     unroll: int
     steps: int
     packed: bool
+    groups: int = 1
+    copied: bool = False
 
     @property
     def once(self) -> bool:
@@ -117,12 +134,20 @@ class _Tile:
     @property
     def title(self) -> str:
         """As reports name it."""
-        form = "packed" if self.packed else "bytes"
-        return f"2x{PIXELS}, {form}, unrolled by {self.unroll}" + ", no loop" * self.once
+        title = f"2x{PIXELS}, {'packed' if self.packed else 'bytes'}, unrolled by {self.unroll}"
+        if self.once:
+            title += ", no loop"
+        if self.groups > 1:
+            title += f", {self.groups} groups" + " from RAM" * self.copied
+        return title
 
     def columns(self, board: Board) -> int:
         """Bytes of the expanded windows; the Cortex-M7's order reads two words beyond."""
-        return 4 * PIXELS * self.steps + 8 * (board.core == "cortex-m7")
+        return 4 * PIXELS * self.steps * self.groups + 8 * (board.core == "cortex-m7")
+
+    def scratch(self, board: Board) -> int:
+        """Bytes of the columns and of the copy behind them."""
+        return self.columns(board) + 4 * (self.steps + packing.FURTHER_WORDS) * self.copied
 
 
 def _layer(op: Conv2D, graph: Graph, board: Board) -> _Layer | None:
@@ -161,15 +186,54 @@ def _layer(op: Conv2D, graph: Graph, board: Board) -> _Layer | None:
 def _tiles(layer: _Layer, elements: int) -> Iterator[_Tile]:
     """The forms worth trying for windows of so many elements."""
     steps = -(-elements // 4) * packing.STEPS_PER_WORD
-    unrolls = {unroll: -(-steps // unroll) * unroll for unroll in UNROLLS if unroll < steps}
-    if steps <= MOST_ONCE:
-        unrolls[steps] = steps
-    forms = [False]
-    if packing.packs(layer.weights.reshape(layer.channels, -1), layer.bias):
-        forms.append(True)
+    unrolls = {unroll: -(-steps // unroll) * unroll for unroll in _unrolls(steps, layer.board)}
+    packs = packing.packs(layer.weights.reshape(layer.channels, -1), layer.bias)
+    # Per step bytes cost an instruction more, per tile eight less.
+    forms = [True] * packs + [False] * (not packs or steps <= FEW_STEPS)
     for unroll, padded in unrolls.items():
         for packed in forms:
-            yield _Tile(unroll, padded, packed)
+            tile = _Tile(unroll, padded, packed)
+            yield tile
+            if layer.board.core != "cortex-m7" and layer.channels % 2 == 0:
+                yield from _blocks(tile)
+
+
+def _unrolls(steps: int, board: Board) -> Iterator[int]:
+    """How many of so many steps may be written out.
+
+    As many as fit the instruction cache, which shortens the loop, and few, which make one tile
+    for many layers; where none divides the steps, what wastes least. The Cortex-M7's order needs
+    an even number.
+    """
+    every = 2 if board.core == "cortex-m7" else 1
+    most = max(FEW_UNROLLED, min(MOST_UNROLLED, _cached_steps(board)))
+    fitting = [unroll for unroll in range(FEW_UNROLLED, most + 1, every) if unroll < steps]
+    dividing = [unroll for unroll in fitting if steps % unroll == 0]
+    if steps <= most:
+        yield steps
+    elif dividing:
+        yield dividing[-1]
+    if fitting and (not dividing or dividing[-1] != FEW_UNROLLED):
+        least = min(fitting, key=lambda unroll: (-(-steps // unroll) * unroll, -unroll))
+        if steps % FEW_UNROLLED == 0:
+            yield FEW_UNROLLED
+        elif not dividing and steps > most:
+            yield least
+
+
+def _cached_steps(board: Board) -> int:
+    """Steps whose code fits the instruction cache together with all else that a group runs."""
+    cache = None if board.timing is None else board.timing.fetch.cache
+    size = LEAST_CACHE if cache is None else cache.line_bytes * cache.lines
+    return (size - FURTHER_CODE) // STEP_CODE
+
+
+def _blocks(tile: _Tile) -> Iterator[_Tile]:
+    """The forms that read flash less often, at the price of more scratch."""
+    copied = tile.steps > FEW_STEPS
+    if copied or tile.once:
+        for groups in GROUPS:
+            yield replace(tile, groups=groups, copied=copied)
 
 
 def _tile_source(layer: _Layer, tile: _Tile, pixels: int) -> Source:
@@ -178,6 +242,11 @@ def _tile_source(layer: _Layer, tile: _Tile, pixels: int) -> Source:
     schedule = "m7" if layer.board.core == "cortex-m7" and pixels == PIXELS else "m4"
     name = f"tf_conv_2x{pixels}_{schedule}_u{tile.unroll}"
     name += "_once" * tile.once + "_packed" * tile.packed + "_odd" * odd + "_signed" * how.signed
+    block = tile.groups > 1 and pixels == PIXELS
+    remaining = (tile.steps + packing.FURTHER_WORDS) % 8 if block and tile.copied else 0
+    name += "_groups" * block
+    if block and tile.copied:
+        name += f"_copied_{remaining}"
     if how.clamped:
         name += f"_clamp_{how.low}_{how.high}".replace("-", "m")
     return Source(
@@ -188,6 +257,9 @@ def _tile_source(layer: _Layer, tile: _Tile, pixels: int) -> Source:
             ("unroll", tile.unroll),
             ("once", tile.once),
             ("packed", tile.packed),
+            ("block", block),
+            ("copied", block and tile.copied),
+            ("remaining", remaining),
             ("odd", odd),
             ("signed", how.signed),
             ("clamped", how.clamped),
@@ -213,32 +285,50 @@ class _Matrix:
 
     @property
     def context(self) -> dict[str, Any]:
-        """What `conv_tile.j2` needs."""
+        """What `conv_matrix.j2` needs; functions by pixels."""
         return {
-            "functions": [self.function(pixels) for pixels in self.sources],
-            "four": self.function(PIXELS),
+            "tile": {pixels: self._function(pixels) for pixels in range(PIXELS + 1)},
+            "expand": {
+                pixels: f"tf_conv_expand_{pixels}" if pixels in self.sources else "NULL"
+                for pixels in range(PIXELS + 1)
+            },
             "steps": self.tile.steps,
             "channels": self.layer.channels,
             "zero_point": self.layer.how.zero_point,
+            "groups": self.tile.groups,
+            "copied": self.tile.copied,
+            "copy_at": self.tile.columns(self.layer.board),
         }
 
-    def function(self, pixels: int) -> str:
-        """The tile for so many pixels, in C."""
+    @property
+    def files(self) -> tuple[Source, ...]:
+        """All generated files."""
+        expand = (
+            Source(f"tf_conv_expand_{pixels}.S", "conv/expand.S.j2", (("pixels", pixels),))
+            for pixels in self.sources
+        )
+        return (*self.sources.values(), *expand)
+
+    def _function(self, pixels: int) -> str:
         made = self.sources.get(pixels)
         return "NULL" if made is None else made.file.removesuffix(".S")
 
     def work(self, pixels: int, words: int) -> dict[str, int]:
         """What cycles are linear in, for windows of so many words."""
         groups, rest = divmod(pixels, PIXELS)
-        tiles = groups * self.layer.pairs
+        pairs, steps = self.layer.pairs, self.tile.steps
+        blocks = -(-groups // self.tile.groups) * pairs
         return {
             "calls": 1,
             "groups": groups,
             "words": groups * words,
-            "tiles": tiles,
-            "steps": tiles * self.tile.steps,
-            "rest_steps": rest * self.layer.pairs * self.tile.steps,
-            "rest_tiles": (rest > 0) * self.layer.pairs,
+            "blocks": blocks,
+            "block_steps": blocks * steps,
+            "tiles": groups * pairs,
+            "steps": groups * pairs * steps,
+            "rest_tiles": (rest > 0) * pairs,
+            "rest_steps": (rest > 0) * pairs * steps,
+            "rest_macs": rest * pairs * steps,
         }
 
 
@@ -280,6 +370,7 @@ def line(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     words = -(-depth // 4)
     windows = layer.weights.reshape(layer.channels, depth)
     for matrix in _matrices(layer, windows, (count, width)):
+        groups = matrix.tile.groups
         yield Kernel(
             operator=op,
             function="tf_conv_line_s8",
@@ -290,30 +381,35 @@ def line(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
                 "words": words,
                 "pitch": depth,
                 "pixels": count,
-                "rest": matrix.function(count % PIXELS),
+                "rest": count % PIXELS,
                 "row_pixels": width,
-                "row_rest": matrix.function(width % PIXELS),
+                "row_rest": width % PIXELS,
             },
             constants=(matrix.stream,),
-            scratch=matrix.tile.columns(board),
+            scratch=matrix.tile.scratch(board),
             macs=layer.macs,
             header="tf_native_conv.h",
             file="native_conv",
-            sources=tuple(matrix.sources.values()),
-            overlaps=(Overlap("input", lead=_lead(count, depth, layer.channels)),),
-            row_form=RowForm("native/conv_line_row_s8.c.j2"),
+            sources=matrix.files,
+            overlaps=(
+                Overlap("input", lead=_lead(count, depth, layer.channels, matrix.tile.groups)),
+            ),
+            row_form=RowForm(
+                "native/conv_line_row_s8.c.j2",
+                overlaps=(Overlap("input", lead=_lead(width, depth, layer.channels, groups)),),
+            ),
             variant=matrix.tile.title,
             work=matrix.work(count, words),
         )
 
 
-def _lead(count: int, depth: int, channels: int) -> int:
-    """How many bytes the output must begin before the input, for its groups to stay behind.
+def _lead(count: int, depth: int, channels: int, groups: int) -> int:
+    """How many bytes the output must begin before the input, for the outputs to stay behind.
 
-    A group's outputs are written when its inputs have been read, and must end where the next
-    group's inputs begin, or before.
+    So many groups' outputs are written when their inputs have been read, and must end where the
+    next ones' inputs begin, or before; pixels left over are read when all groups are written.
     """
-    ends = range(PIXELS, count, PIXELS)
+    ends = {*range(PIXELS * groups, count, PIXELS * groups), count - count % PIXELS} - {0, count}
     return max(((channels - depth) * end for end in ends), default=-count * depth)
 
 
@@ -336,9 +432,7 @@ def window(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     inner = _inner(layer, width, out_width) if together else (0, 0)
     windows = layer.weights.reshape(layer.channels, -1)
     for matrix in _matrices(layer, windows, (pixels, out_width)):
-        runs_at = matrix.tile.columns(board)
-        rows_at = runs_at + PIXELS * _POINTER * height_k * width_k
-        padding_at = rows_at + _POINTER * height_k
+        places = _Places(matrix, width_k * height_k, inner_words)
         yield Kernel(
             operator=op,
             function="tf_conv_window_s8",
@@ -346,12 +440,10 @@ def window(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
             template="native/conv_window_s8.c.j2",
             context={
                 "matrix": matrix.context,
-                "rest": matrix.function(pixels % PIXELS),
-                "row_rest": matrix.function(out_width % PIXELS),
+                "rest": pixels % PIXELS,
+                "row_rest": out_width % PIXELS,
                 "window": {
-                    "runs_at": runs_at,
-                    "rows_at": rows_at,
-                    "padding_at": padding_at,
+                    **places.context,
                     "inner_words": inner_words,
                     "edge_words": edge_words,
                     "inner": inner,
@@ -367,16 +459,210 @@ def window(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
                 },
             },
             constants=(matrix.stream,),
-            scratch=padding_at + 4 * inner_words,
+            scratch=places.end,
             macs=layer.macs,
             header="tf_native_conv.h",
             file="native_conv",
-            sources=tuple(matrix.sources.values()),
+            sources=matrix.files,
             row_form=_row_form(layer, "native/conv_window_row_s8.c.j2"),
             variant=matrix.tile.title,
             work=matrix.work(pixels, edge_words * height_k * width_k)
             | {"rows": images * out_height},
         )
+
+
+def padded(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
+    """CONV_2D of any depth: rows are copied with their padding, and each row of a window is a run.
+
+    Runs are filled up to words with weights of zero, so depths of one to three waste little where
+    the kernel's rows are near a multiple of four bytes.
+    """
+    layer = _layer(op, graph, board)
+    if layer is None or layer.plain or layer.depth % 4 == 0:
+        return
+    _, height, width, depth = nhwc(layer.source)
+    out_height, out_width = nhwc(layer.output)[1:3]
+    pixels = out_height * out_width
+    height_k, width_k = layer.kernel
+    stride, dilation = op.window.stride, op.window.dilation
+    # Runs of a row of the kernel: one, unless dilation parts its elements.
+    runs, elements = (1, width_k) if dilation[1] == 1 else (width_k, 1)
+    words = -(-elements * depth // 4)
+    line_width = (out_width - 1) * stride[1] + op.window.reach(layer.kernel)[1]
+    before = layer.pads[1] * depth
+    kept = min(width, line_width - layer.pads[1]) * depth
+    # Rows that pixels waiting for further ones still need are kept.
+    waiting = -(-(PIXELS - 1) // out_width) if out_width % PIXELS else 0
+    count = op.window.reach(layer.kernel)[0] + waiting * stride[0]
+    line = line_width * depth
+    windows = np.zeros((layer.channels, height_k * runs, 4 * words), np.int8)
+    windows[:, :, : elements * depth] = layer.weights.reshape(
+        layer.channels, height_k * runs, elements * depth
+    )
+    for matrix in _matrices(layer, windows.reshape(layer.channels, -1), (pixels, out_width)):
+        places = _Places(matrix, height_k * runs, words)
+        yield Kernel(
+            operator=op,
+            function="tf_conv_padded_s8",
+            library="tinyflow",
+            template="native/conv_padded_s8.c.j2",
+            context={
+                "matrix": matrix.context,
+                "rest": pixels % PIXELS,
+                "row_rest": out_width % PIXELS,
+                "images": images_of(layer.source, layer.output),
+                "padded": {
+                    "lines_at": places.end,
+                    "count": count,
+                    "before": before,
+                    "bytes": kept,
+                    "after": line - before - kept,
+                    "pitch": width * depth,
+                },
+                "window": {
+                    **places.context,
+                    "inner_words": words,
+                    "edge_words": words,
+                    "inner": (0, out_width) if runs == 1 else (0, 0),
+                    "images": 1,
+                    "input": (height, line_width),
+                    "output": (out_height, out_width),
+                    "depth": depth,
+                    "kernel": (height_k, runs),
+                    "stride": stride,
+                    "dilation": dilation,
+                    "pads": (layer.pads[0], 0),
+                    "zero_point": layer.source.q.zero_point,
+                },
+            },
+            constants=(matrix.stream,),
+            scratch=places.end + count * line + 4,
+            macs=layer.macs,
+            header="tf_native_conv.h",
+            file="native_conv",
+            sources=matrix.files,
+            row_form=_row_form(layer, "native/conv_padded_row_s8.c.j2"),
+            variant=matrix.tile.title,
+            work=matrix.work(pixels, words * height_k * runs) | {"rows": out_height},
+        )
+
+
+def woven(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
+    """CONV_2D of one to three channels: rows are woven, so that windows lie together.
+
+    Nothing of a window is wasted but what its last word lacks.
+    """
+    layer = _layer(op, graph, board)
+    if layer is None or layer.depth > MOST_WOVEN_DEPTH or op.window.dilation[1] != 1:
+        return
+    _, height, width, depth = nhwc(layer.source)
+    out_height, out_width = nhwc(layer.output)[1:3]
+    height_k, width_k = layer.kernel
+    if height_k > MOST_WOVEN_ROWS or layer.plain:
+        return
+    pixels, woven_depth = out_height * out_width, height_k * depth
+    stride = op.window.stride
+    words = -(-width_k * woven_depth // 4)
+    line_width = (out_width - 1) * stride[1] + width_k
+    kept = min(width, line_width - layer.pads[1])
+    # Lines whose last pixels wait for those of further lines are kept.
+    count = 1 + (-(-(PIXELS - 1) // out_width) if out_width % PIXELS else 0)
+    size = line_width * woven_depth + 4
+    weave = f"tf_conv_weave_{height_k}x{depth}"
+    windows = layer.weights.transpose(0, 2, 1, 3).reshape(layer.channels, -1)
+    for matrix in _matrices(layer, windows, (pixels, out_width)):
+        places = _Places(matrix, 1, 0)
+        padding_at = places.end + count * size
+        yield Kernel(
+            operator=op,
+            function="tf_conv_woven_s8",
+            library="tinyflow",
+            template="native/conv_woven_s8.c.j2",
+            context={
+                "matrix": matrix.context,
+                "rest": pixels % PIXELS,
+                "row_rest": out_width % PIXELS,
+                "images": images_of(layer.source, layer.output),
+                "woven": {
+                    "function": weave,
+                    "rows_at": places.context["rows_at"],
+                    "lines_at": places.end,
+                    "padding_at": padding_at,
+                    "count": count,
+                    "size": size,
+                    "before": layer.pads[1] * woven_depth,
+                    "after": (line_width - layer.pads[1] - kept) * woven_depth,
+                    "pixels": kept,
+                    "pitch": width * depth,
+                    "height": height,
+                    "kernel": height_k,
+                    "stride": stride[0],
+                    "dilation": op.window.dilation[0],
+                    "pad": layer.pads[0],
+                },
+                "window": {
+                    **places.context,
+                    "inner_words": words,
+                    "edge_words": words,
+                    "inner": (0, out_width),
+                    "images": 1,
+                    "input": (1, line_width),
+                    "output": (out_height, out_width),
+                    "depth": woven_depth,
+                    "kernel": (1, 1),
+                    "stride": (1, stride[1]),
+                    "dilation": (1, 1),
+                    "pads": (0, 0),
+                    "zero_point": layer.source.q.zero_point,
+                },
+            },
+            constants=(matrix.stream,),
+            scratch=padding_at + width * depth + 1,
+            macs=layer.macs,
+            header="tf_native_conv.h",
+            file="native_conv",
+            sources=(
+                *matrix.files,
+                Source(f"{weave}.S", "conv/weave.S.j2", (("rows", height_k), ("depth", depth))),
+            ),
+            row_form=_row_form(layer, "native/conv_woven_row_s8.c.j2"),
+            variant=matrix.tile.title,
+            work=matrix.work(pixels, words)
+            | {"rows": out_height, "woven": out_height * kept * height_k},
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Places:
+    """Where the scratch of a `tf_conv_window` is, behind the tile's.
+
+    Attributes:
+        runs: of a window.
+        words: of the longest run.
+    """
+
+    matrix: _Matrix
+    runs: int
+    words: int
+
+    @property
+    def _begin(self) -> int:
+        return self.matrix.tile.scratch(self.matrix.layer.board)
+
+    @property
+    def context(self) -> dict[str, int]:
+        """As the template has them."""
+        rows_at = self._begin + PIXELS * _POINTER * self.runs
+        return {
+            "runs_at": self._begin,
+            "rows_at": rows_at,
+            "padding_at": rows_at + _POINTER * self.matrix.layer.kernel[0],
+        }
+
+    @property
+    def end(self) -> int:
+        """Where further scratch may begin."""
+        return self.context["padding_at"] + 4 * self.words
 
 
 def _inner(layer: _Layer, width: int, out_width: int) -> Pair:
@@ -396,4 +682,4 @@ def _row_form(layer: _Layer, template: str) -> RowForm | None:
 
 
 #: Makers of this module, by operator.
-VARIANTS: dict[type[Operator], tuple[VariantMaker, ...]] = {Conv2D: (line, window)}
+VARIANTS: dict[type[Operator], tuple[VariantMaker, ...]] = {Conv2D: (line, window, padded, woven)}

@@ -26,6 +26,8 @@ Int64s = NDArray[np.int64]
 
 #: Steps of a window's word: four elements, two a step.
 STEPS_PER_WORD = 2
+#: Of a pair of channels in the stream, besides its steps.
+FURTHER_WORDS = 6
 
 
 def folded_bias(bias: NDArray[np.int32] | None, weights: NDArray[np.int8], zero: int) -> Int64s:

@@ -24,18 +24,21 @@ diagonal C makes up for that, and Y is S times the sum of products, S being 4 or
 
 Why it is exact:
 
-- The input and the weights are transformed as they are, without their zero points, so that they are
-  int8, and every element of a transform is at most the product of the matrix's greatest absolute
-  row (or column) sums times 128: 9 * 128 for weights and 4 * 128 for inputs where the side is 2,
-  49 * 128 and 100 * 128 where it is 4. All fit int16, so that no step before can do harm: sums
-  modulo 2**16 that end in range are right.
+- The weights are transformed as they are, and so are inputs where the side is 2: they are int8. An
+  element of a transform is at most 128 times the product of the matrix's greatest absolute row (or
+  column) sums: 9 * 128 for weights and 4 * 128 for inputs where the side is 2, 49 * 128 for weights
+  where it is 4. There 128 is added to inputs, which are 0 to 255 then, so that a sum of two int16
+  lanes in one word is seen to carry (`transforms.j2`); a column of B whose positive and negative
+  elements add up to p and -n makes (p**2 + n**2) * 255 of them at most, and 2 and -8 are the worst:
+  68 * 255. All fit int16, so that no step before can do harm: sums modulo 2**16 that end in range
+  are right.
 - Products and sums are int32 modulo 2**32. So S * acc comes out modulo 2**32, whatever passed its
   range on the way. Where the side is 4, a multiplication by the inverse of 9 modulo 2**32, which
   9 has for being odd, leaves 64 * acc modulo 2**32.
 - `fits` shows from the layer's weights that 4 * acc or 64 * acc itself is an int32, so that an
   arithmetic shift gives acc. Then come TFLite's roundings (`requantise`).
-- The bias, with the input's zero point folded in, is added to element (1, 1) before the output
-  transform, times S / C[1]**2: row 1 of A is all ones.
+- The bias, with the input's zero point and the 128 folded in, is added to element (1, 1) before
+  the output transform, times S / C[1]**2: row 1 of A is all ones.
 
 Padding is a patch filled up with the input's zero point. Where the sides of the output are no
 multiples of the tile's, the last tiles overlap the ones before, and write the same values again.
@@ -57,7 +60,15 @@ from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Conv2D, Operator
 from tinyflow.ir.quantization import activation_range
 from tinyflow.ir.types import DType
-from tinyflow.kernels.base import Constant, Kernel, Source, VariantMaker, bias_constant, output_of
+from tinyflow.kernels.base import (
+    Constant,
+    Kernel,
+    Overlap,
+    Source,
+    VariantMaker,
+    bias_constant,
+    output_of,
+)
 from tinyflow.kernels.native.requantise import Requantisation, requantisation
 from tinyflow.kernels.scaling import accumulator_multipliers
 
@@ -65,8 +76,12 @@ from tinyflow.kernels.scaling import accumulator_multipliers
 _TILES, _FILTERS = 4, 2
 #: Scratch memory beyond which more groups at once are not offered, bytes.
 _MOST_SCRATCH = 64 * 1024
-#: Steps of the product's loop over pairs of channels, the most first.
-_UNROLLS = (8, 6, 4, 2)
+#: Steps of the product's loop over pairs of channels, the most first: what a large instruction
+#: cache holds, and what 1 KB of it does.
+_UNROLLS_LARGE = (16, 12, 10, 8, 6, 4, 2)
+_UNROLLS_SMALL = (8, 6, 4, 2)
+#: Bytes of instruction cache beside the product's largest loop.
+_LARGE_CACHE = 2048
 
 
 @dataclass(frozen=True)
@@ -77,11 +92,13 @@ class Algorithm:
         side: of the square of outputs.
         scale: the output transform gives so many times the sum, after the inverse of 9.
         bias_factor: what the bias is multiplied by.
+        offset: what is added to each input before it is transformed.
     """
 
     side: int
     scale: int
     bias_factor: int
+    offset: int
 
     @property
     def elements(self) -> int:
@@ -93,7 +110,10 @@ class Algorithm:
         return self.scale * largest < 1 << 31
 
 
-ALGORITHMS = (Algorithm(2, 4, 4), Algorithm(4, 64, 36))
+ALGORITHMS = (
+    Algorithm(side=2, scale=4, bias_factor=4, offset=0),
+    Algorithm(side=4, scale=64, bias_factor=36, offset=128),
+)
 
 
 def largest_accumulator(weights: NDArray[np.int8], bias: NDArray[np.int32], zero_point: int) -> int:
@@ -128,8 +148,8 @@ def conv(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     for algorithm in ALGORITHMS:
         if min(output.shape[1:3]) >= algorithm.side and algorithm.fits(largest):
             constant = _constant(weights, bias, source.q.zero_point, how, algorithm)
-            for groups in _groups(algorithm, source, output):
-                yield _kernel(op, graph, board, algorithm, groups, how, constant)
+            for tiling in _tilings(algorithm, op, source, output):
+                yield _kernel(op, graph, board, tiling, how, constant)
 
 
 def _is_served(op: Conv2D, source: Tensor, weights: Tensor) -> bool:
@@ -145,32 +165,61 @@ def _is_served(op: Conv2D, source: Tensor, weights: Tensor) -> bool:
     )
 
 
-def _group_count(algorithm: Algorithm, output: Tensor) -> int:
-    """Groups of four tiles that cover one image."""
-    _, height, width, _ = output.shape
-    tiles = -(-height // algorithm.side) * -(-width // algorithm.side)
-    return -(-tiles // _TILES)
+@dataclass(frozen=True)
+class _Tiling:
+    """How the tiles of a layer share transforms of the weights.
+
+    Attributes:
+        algorithm: the size of a tile.
+        most: groups of four tiles for one transform of the weights, if there are as many.
+        total: groups of an image.
+        border: tiles of an image whose input reaches beyond it.
+    """
+
+    algorithm: Algorithm
+    most: int
+    total: int
+    border: int
+
+    @property
+    def groups(self) -> int:
+        """Groups for one transform of the weights."""
+        return min(self.most, self.total)
+
+    @property
+    def passes(self) -> int:
+        """Transforms of the weights for an image."""
+        return -(-self.total // self.groups)
+
+    def scratch(self, channels: int) -> int:
+        """Bytes: see `workspace` of the C file."""
+        pairs, elements, word = channels // 2, self.algorithm.elements, 4
+        outputs = self.groups * _TILES
+        tiles = self.groups * pairs * elements * _TILES
+        filters = pairs * elements * _FILTERS
+        products = self.groups * elements * _FILTERS * _TILES
+        return word * (outputs + tiles + filters + products)
 
 
-def _groups(algorithm: Algorithm, source: Tensor, output: Tensor) -> Iterator[int]:
-    """How many groups may share a transform of the weights: powers of 2, and all."""
-    total, groups = _group_count(algorithm, output), 1
-    while groups < 2 * total:
-        at_once = min(groups, total)
-        if groups > 1 and _scratch(algorithm, source.shape[3], at_once) > _MOST_SCRATCH:
-            return
-        yield at_once
-        groups *= 2
+def _tilings(algorithm: Algorithm, op: Conv2D, source: Tensor, output: Tensor) -> Iterator[_Tiling]:
+    """One, two, four and more groups for one transform of the weights, at most all."""
+    rows, columns = (_starts(extent, algorithm.side) for extent in output.shape[1:3])
+    total = -(-len(rows) * len(columns) // _TILES)
+    pads = op.window.pads((source.shape[1], source.shape[2]), (3, 3))
+    inside = [
+        sum(0 <= start - pad <= extent - algorithm.side - 2 for start in starts)
+        for starts, pad, extent in zip((rows, columns), pads, source.shape[1:3], strict=True)
+    ]
+    border = len(rows) * len(columns) - inside[0] * inside[1]
+    for power in range((2 * total - 1).bit_length()):
+        tiling = _Tiling(algorithm, 1 << power, total, border)
+        if tiling.groups == 1 or tiling.scratch(source.shape[3]) <= _MOST_SCRATCH:
+            yield tiling
 
 
-def _scratch(algorithm: Algorithm, channels: int, groups: int) -> int:
-    """Bytes: see `workspace` of the C file."""
-    pairs, elements, word = channels // 2, algorithm.elements, 4
-    outputs = groups * _TILES
-    tiles = groups * pairs * elements * _TILES
-    filters = pairs * elements * _FILTERS
-    products = elements * _FILTERS * _TILES
-    return word * (outputs + tiles + filters + products)
+def _starts(extent: int, side: int) -> list[int]:
+    """Where tiles begin that cover so many rows or columns."""
+    return [min(start, extent - side) for start in range(0, extent, side)]
 
 
 def transform_weights(weights: NDArray[np.int8]) -> NDArray[np.uint32]:
@@ -205,9 +254,8 @@ def _constant(
     """For each filter the bias, the requantisation and the weights, as one stream of words."""
     values = weights.values.astype(np.int8)
     filters = len(values)
-    folded = bias.astype(np.int64) - zero_point * values.reshape(filters, -1).sum(
-        axis=1, dtype=np.int64
-    )
+    sums = values.reshape(filters, -1).sum(axis=1, dtype=np.int64)
+    folded = bias.astype(np.int64) - (zero_point + algorithm.offset) * sums
     scaled = (folded * algorithm.bias_factor % (1 << 32)).astype(np.uint32)
     stream = np.concatenate([scaled[:, None], how.words, transform_weights(values)], axis=1)
     return Constant(
@@ -222,15 +270,14 @@ def _kernel(
     op: Conv2D,
     graph: Graph,
     board: Board,
-    algorithm: Algorithm,
-    groups: int,
+    tiling: _Tiling,
     how: Requantisation,
     constant: Constant,
 ) -> Kernel:
     source, output = graph.tensors[op.input], output_of(graph, op)
     _, height, width, channels = source.shape
-    loads = "ahead" if board.core == "cortex-m7" else "double"
-    sources = _sources(algorithm.side, channels // 2, how, loads)
+    side = tiling.algorithm.side
+    sources = _sources(side, channels // 2, how, board)
     return Kernel(
         op,
         "tf_native_winograd",
@@ -240,25 +287,38 @@ def _kernel(
             "source": source,
             "output": output,
             "pads": op.window.pads((height, width), (3, 3)),
-            "side": algorithm.side,
-            "groups": groups,
+            "side": side,
+            "groups": tiling.groups,
             "functions": {stage: made.file.removesuffix(".S") for stage, made in sources.items()},
         },
         constants=(constant,),
-        scratch=_scratch(algorithm, channels, groups),
+        scratch=tiling.scratch(channels),
         macs=output.elements * 9 * channels,
         header="tf_native_winograd.h",
         file="native_winograd",
         sources=tuple(sources.values()),
-        variant=f"{algorithm.side}x{algorithm.side}, weights transformed for {groups * _TILES} "
-        "tiles",
-        work=_work(algorithm, source, output, groups),
+        # one pass over an only image has read all of the input before it writes
+        overlaps=(
+            (Overlap("input", lead=-source.size),)
+            if tiling.passes == 1 and source.shape[0] == 1
+            else ()
+        ),
+        variant=f"tiles of {side}x{side}",
+        work=_work(tiling, source, output, how, board),
     )
 
 
-def _sources(side: int, pairs: int, how: Requantisation, loads: str) -> dict[str, Source]:
+def _unroll(pairs: int, board: Board) -> int:
+    """Pairs of channels for each turn of the product's loop; it does not loop if that is all."""
+    cache = None if board.timing is None else board.timing.fetch.cache
+    large = cache is not None and cache.lines * cache.line_bytes >= _LARGE_CACHE
+    unrolls = _UNROLLS_LARGE if large else _UNROLLS_SMALL
+    return next(unroll for unroll in unrolls if pairs % unroll == 0)
+
+
+def _sources(side: int, pairs: int, how: Requantisation, board: Board) -> dict[str, Source]:
     """The generated functions by what they are for."""
-    unroll = next(unroll for unroll in _UNROLLS if pairs % unroll == 0)
+    unroll, dual = _unroll(pairs, board), board.core == "cortex-m7"
     looped = pairs != unroll
     clamp = f"_{how.low}_{how.high}".replace("-", "m") if how.clamped else ""
 
@@ -271,14 +331,15 @@ def _sources(side: int, pairs: int, how: Requantisation, loads: str) -> dict[str
         "weights": made("weights"),
         "gemm": made(
             "gemm",
-            f"_u{unroll}{'' if looped else '_once'}_{loads}",
+            f"_u{unroll}{'' if looped else '_once'}{'_dual' if dual else ''}",
             unroll=unroll,
             looped=looped,
-            loads=loads,
+            dual=dual,
         ),
         "output": made(
             "output",
-            f"{'_signed' if how.signed else ''}{clamp}",
+            f"{'_dual' if dual else ''}{'_signed' if how.signed else ''}{clamp}",
+            dual=dual,
             signed=how.signed,
             clamped=how.clamped,
             low=how.low,
@@ -287,20 +348,28 @@ def _sources(side: int, pairs: int, how: Requantisation, loads: str) -> dict[str
     }
 
 
-def _work(algorithm: Algorithm, source: Tensor, output: Tensor, groups: int) -> dict[str, int]:
+def _work(
+    tiling: _Tiling, source: Tensor, output: Tensor, how: Requantisation, board: Board
+) -> dict[str, int]:
     batch, _, _, filters = output.shape
     pairs = source.shape[3] // 2
-    total = _group_count(algorithm, output)
-    passes = -(-total // groups)
+    turns = pairs // _unroll(pairs, board)
     halves = -(-filters // _FILTERS)
+    products = batch * tiling.total * halves
+    tiles = batch * tiling.total * _TILES
     return {
         "calls": batch,
-        "passes": batch * passes * halves,
-        "input_words": batch * total * _TILES * source.shape[3] // 4,
-        "weight_pairs": batch * passes * filters * pairs,
-        "products": batch * total * halves,
-        "product_pairs": batch * total * halves * pairs,
-        "tiles": batch * total * _TILES * filters,
+        "tiles": tiles,
+        "tile_words": tiles * pairs // 2,
+        "border_words": batch * tiling.border * pairs // 2,
+        "passes": batch * tiling.passes * halves,
+        "weight_pairs": batch * tiling.passes * filters * pairs,
+        "products": products,
+        "product_loops": products * turns if turns > 1 else 0,
+        "product_pairs": products * pairs,
+        "outputs": tiles * filters,
+        "signed_outputs": tiles * filters * how.signed,
+        "clamped_outputs": tiles * filters * how.clamped,
     }
 
 

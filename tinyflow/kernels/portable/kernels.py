@@ -9,8 +9,9 @@ from tinyflow.errors import UnsupportedError
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Add, Dequantize, Mean, Pad, Quantize, Reshape, Softmax
 from tinyflow.ir.types import DType
-from tinyflow.kernels.base import Kernel, Overlap, output_of
+from tinyflow.kernels.base import Kernel, Overlap, RowForm, output_of
 from tinyflow.kernels.cmsis_nn.elementwise import (
+    ADD_OVERLAPS,
     add_context,
     elementwise_work,
     pad_work,
@@ -35,7 +36,8 @@ def add_s8(op: Add, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None
         "tinyflow",
         "portable/add_s8.c.j2",
         add_context(op, graph),
-        overlaps=(Overlap("left"), Overlap("right")),
+        overlaps=ADD_OVERLAPS,
+        row_form=RowForm("portable/add_row_s8.c.j2", overlaps=ADD_OVERLAPS),
         work=elementwise_work(output_of(graph, op)),
     )
 

@@ -25,7 +25,15 @@ from tinyflow.ir.tables import (
     Rsqrt,
     Tanh,
 )
-from tinyflow.kernels.base import Constant, Kernel, Maker, Overlap, output_of
+from tinyflow.kernels.base import (
+    Constant,
+    Kernel,
+    Maker,
+    Overlap,
+    RowForm,
+    output_of,
+    row_elements,
+)
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.scaling import softmax_parameters
 from tinyflow.kernels.tables import table_of
@@ -106,15 +114,17 @@ def rsqrt(op: Rsqrt, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | Non
 def _lookup(op: Function, graph: Graph) -> Kernel:
     table = table_of(op, graph)
     assert table is not None, f"{op.kind} of another type than int8"
+    output = output_of(graph, op)
     return Kernel(
         op,
         "tf_lookup_s8",
         "tinyflow",
         "portable/lookup_s8.c.j2",
-        {"elements": output_of(graph, op).elements},
+        {"elements": output.elements, "row_elements": row_elements(output)},
         constants=(Constant("table", "int8_t", table, "output by the input's byte [256]"),),
         header=_HEADER,
         overlaps=(Overlap("input"),),
+        row_form=RowForm("portable/lookup_row_s8.c.j2", overlaps=(Overlap("input"),)),
     )
 
 

@@ -1,0 +1,45 @@
+/*
+ * Native element-wise kernels of int8. Their loops are generated for a model; see the assembly files
+ * beside this one. Each computes `count` elements that lie behind each other.
+ */
+#ifndef TF_NATIVE_ELEMENTWISE_H
+#define TF_NATIVE_ELEMENTWISE_H
+
+#include "tf_elementwise.h"
+
+#include <string.h>
+
+typedef struct {
+    uint32_t count;
+    int32_t left;  /* what each operand is multiplied by */
+    int32_t right;
+    int32_t offset;
+} tf_sum_constants;
+
+typedef struct {
+    uint32_t count;
+    const int32_t *table; /* of the operand of the smaller scale */
+    uint32_t multiplier;
+    uint32_t power;
+    int32_t zero_point; /* of the output */
+} tf_sum_table_constants;
+
+typedef struct {
+    uint32_t count;
+    uint32_t left;  /* minus the zero point in each halfword */
+    uint32_t right;
+    uint32_t multiplier;
+    uint32_t power;
+    int32_t zero_point; /* of the output */
+} tf_product_constants;
+
+typedef void tf_sum_kernel(const int8_t *left, const int8_t *right, int8_t *output,
+                           const tf_sum_constants *constants);
+typedef void tf_sum_table_kernel(const int8_t *looked_up, const int8_t *shifted, int8_t *output,
+                                 const tf_sum_table_constants *constants);
+typedef void tf_product_kernel(const int8_t *left, const int8_t *right, int8_t *output,
+                               const tf_product_constants *constants);
+typedef void tf_lookup_kernel(const int8_t *input, int8_t *output, const int8_t *table,
+                              uint32_t count);
+
+#endif

@@ -1,0 +1,173 @@
+"""The native depthwise kernels: every variant, in place and line by line, against the oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jinja2 import ChoiceLoader, DictLoader
+
+import tinyflow.trial
+from tests.conformance.driver import Case
+from tests.conformance.windows import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, depthwise
+from tests.support.native import check_variants
+from tests.support.tflite_builder import TfliteBuilder
+from tinyflow.boards import load_board
+from tinyflow.codegen.render import environment
+from tinyflow.emulate.oracle import Oracle
+from tinyflow.frontend.tflite_import import import_model
+from tinyflow.ir.graph import Graph
+from tinyflow.kernels.base import Kernel, nhwc, output_of
+from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
+from tinyflow.kernels.native.registry import native_kernels
+from tinyflow.plan.memory import MemoryPlan, plan_memory
+from tinyflow.trial import Trial
+
+BOARDS = ["stm32l4r5", "stm32f746"]
+
+CASES: dict[str, Case] = {
+    "four_outputs_of_a_line": depthwise(size=(5, 8), channels=4),
+    "one_left": depthwise(size=(3, 9), channels=4, activation=NONE),
+    "two_left": depthwise(size=(9, 6), channels=8, zero_points=(-128, -128), activation=RELU),
+    "three_left": depthwise(size=(6, 7), channels=4, activation=RELU_N1_TO_1),
+    "one_output": depthwise(size=(3, 3), padding=VALID, channels=4),
+    "one_pixel": depthwise(size=(1, 1), channels=5),
+    "channels_left": depthwise(size=(5, 6), channels=7, batch=2),
+    "fewer_than_four_channels": depthwise(size=(20, 5), channels=3, zero_points=(127, -128)),
+    "several_strips": depthwise(size=(31, 5), channels=4, padding=VALID),
+    "multiplier": depthwise(size=(7, 5), channels=5, multiplier=3),
+    "one_channel": depthwise(size=(12, 9), channels=1, multiplier=8, stride=(2, 2)),
+    "stride": depthwise(size=(9, 12), channels=4, stride=(2, 2)),
+    "stride_odd": depthwise(size=(19, 11), channels=6, stride=(2, 2), activation=NONE),
+    "stride_valid": depthwise(size=(17, 14), channels=4, stride=(2, 2), padding=VALID),
+    "stride_of_height": depthwise(size=(9, 10), channels=4, stride=(2, 1)),
+    "stride_of_width": depthwise(size=(9, 10), channels=4, stride=(1, 2), bias=False),
+    "least_weights": depthwise(size=(5, 5), channels=4, fill=-128, zero_points=(127, 3)),
+    "scale_of_a_half": depthwise(size=(5, 6), channels=4, scale=0.4, activation=NONE),
+    "scale_of_four": depthwise(size=(5, 6), channels=4, scale=3.2, stride=(2, 2)),
+    "vanishes": depthwise(size=(5, 6), channels=4, scale=1e-12, per_channel=False),
+}
+
+
+def model(case: Case, seed: int = 0) -> bytes:
+    builder = TfliteBuilder()
+    return builder.build(*case(builder, np.random.default_rng(seed)))
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("name", CASES)
+def test_every_variant_is_exact(name: str, board: str) -> None:
+    assert check_variants(model(CASES[name]), load_board(board), vectors=1)
+
+
+def drawn(rng: np.random.Generator) -> Case:
+    """A layer at random, biased to what is easily wrong."""
+
+    def one_of(*values: int) -> int:
+        return int(rng.choice(values))
+
+    kernel = (one_of(3, 3, 5, 1), one_of(3, 3, 5, 4))
+    padding = one_of(SAME, VALID)
+    least = kernel if padding == VALID else (1, 1)
+    return depthwise(
+        size=(least[0] + one_of(*range(12)), least[1] + one_of(*range(12))),
+        channels=one_of(1, 2, 4, 5, 8, 11),
+        multiplier=one_of(1, 1, 1, 2),
+        kernel=kernel,
+        stride=(one_of(1, 2, 3), one_of(1, 2, 2)),
+        padding=padding,
+        batch=one_of(1, 1, 2),
+        bias=bool(rng.integers(2)),
+        per_channel=bool(rng.integers(2)),
+        activation=one_of(NONE, RELU, RELU6, RELU_N1_TO_1),
+        zero_points=(one_of(-128, 127, 0, 7), one_of(-128, 127, 0, -20)),
+        scale=float(rng.choice([0.002, 0.01, 0.4, 3.0, 1e-9])),
+        widest_bias=one_of(3000, 1 << 30),
+    )
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("seed", range(8))
+def test_drawn_layers_are_exact(seed: int, board: str) -> None:
+    case = drawn(np.random.default_rng(seed))
+    check_variants(model(case, seed), load_board(board), vectors=1, seed=seed)
+
+
+# ---- in place, and line by line ----
+
+
+def both(content: bytes, board: str) -> Iterator[tuple[Graph, Kernel, np.ndarray, np.ndarray]]:
+    """Each native kernel with an input and the oracle's output."""
+    graph = import_model(content, Path("operator.tflite"), name="net")
+    (operator,) = graph.operators
+    shape = next(iter(graph.input_tensors())).shape
+    sample = np.random.default_rng(5).integers(-128, 128, shape).astype(np.int8)
+    (expected,) = Oracle(content).run(sample)
+    for kernel in native_kernels(operator, graph, load_board(board)):
+        yield graph, kernel, sample, expected
+
+
+IN_PLACE = [name for name in CASES if "multiplier" not in name and name != "one_channel"]
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_the_output_may_lie_in_the_inputs_place(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def plan(graph: Graph, kernels: list[Kernel]) -> MemoryPlan:
+        found = plan_memory(graph, kernels)
+        (source,), (output,) = graph.inputs, graph.outputs
+        return replace(found, tensors={**found.tensors, output: found.tensors[source]})
+
+    monkeypatch.setattr(tinyflow.trial, "plan_memory", plan)
+    tried = 0
+    for graph, kernel, sample, expected in both(model(CASES[name]), BOARDS[0]):
+        if kernel.overlaps:
+            trial = Trial(graph, [kernel], load_board(BOARDS[0]), find_cmsis_nn())
+            (found,) = trial.run(sample)
+            np.testing.assert_array_equal(found, expected, err_msg=kernel.variant)
+            tried += 1
+    assert tried
+
+
+ROWS = """
+{% set rows, output = {"input": "lines"}, "line" %}
+    for (int32_t y = 0; y < {{ due }}; ++y) {
+        const int8_t *lines[{{ form.height }}];
+        for (int32_t k = 0; k < {{ form.height }}; ++k) {
+            const int32_t row = y * {{ form.stride }} - {{ form.pad }} + k * {{ form.dilation }};
+            lines[k] = row < 0 || row >= {{ size }} ? NULL : {{ tensor.input }} + row * {{ bytes }};
+        }
+        int8_t *line = {{ tensor.output }} + y * {{ due_bytes }};
+{% include "model/layers/" ~ form.template %}
+    }
+    return 0;
+"""
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "channels_left"])
+def test_each_line_may_be_computed_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader = environment().loader
+    assert loader is not None
+    rows = DictLoader({"model/layers/lines_of_a_test": ROWS})
+    monkeypatch.setattr(environment(), "loader", ChoiceLoader([rows, loader]))
+    tried = 0
+    for graph, kernel, sample, expected in both(model(CASES[name]), BOARDS[0]):
+        if kernel.row_form is None:
+            continue
+        source, output = graph.tensors[graph.inputs[0]], output_of(graph, kernel.operator)
+        _, size, width, channels = nhwc(source)
+        context = {
+            **kernel.context,
+            "form": kernel.row_form,
+            "size": size,
+            "bytes": width * channels,
+            "due": nhwc(output)[1],
+            "due_bytes": output.elements // nhwc(output)[1],
+        }
+        lines = replace(kernel, context=context, template="lines_of_a_test", overlaps=())
+        (found,) = Trial(graph, [lines], load_board(BOARDS[0]), find_cmsis_nn()).run(sample)
+        np.testing.assert_array_equal(found, expected, err_msg=kernel.variant)
+        tried += 1
+    assert tried

@@ -1,0 +1,213 @@
+"""Layers that run row by row: in which turns, and which rows are kept for how long.
+
+A segment is a run of layers that each have a `RowForm`. Each turn computes one row of one layer,
+as soon as the row of the last layer that is due needs it and no sooner. A tensor between two layers
+lies nowhere whole: a ring buffer holds those of its rows that are still needed. Nothing is computed
+twice. Of tensors that come into the segment the first rows are done with before the last rows of
+its outputs are written, so an output may lie in the memory of an input and follow behind the rows
+read.
+
+Line buffers of this kind are common in image processing; for networks see Goetschalckx and
+Verhelst, "Breaking High-Resolution CNN Bandwidth Barriers with Enhanced Depth-First Execution",
+IEEE JETCAS 9(2), 2019.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from tinyflow.ir.graph import Graph
+from tinyflow.ir.operators import TensorId
+from tinyflow.ir.types import DType
+from tinyflow.kernels.base import Kernel, RowForm, is_image, nhwc
+from tinyflow.plan.lifetimes import overlap
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Layers that run row by row.
+
+    Attributes:
+        first: the index of the first layer, in execution order.
+        end: the index after the last one's.
+        turns: for each turn which layer computes its next row, as an index.
+        rings: how many rows are held of each tensor that lies nowhere whole.
+        leads: for a memory that is read for the last time in the segment and one that is written
+            in it, how many bytes the second must begin before the first, if they overlap.
+    """
+
+    first: int
+    end: int
+    turns: tuple[int, ...]
+    rings: Mapping[TensorId, int]
+    leads: Mapping[tuple[TensorId, TensorId], int]
+
+
+@dataclass(frozen=True)
+class RowLayer:
+    """A layer that can compute one row.
+
+    Attributes:
+        kernel: its kernel.
+        form: the kernel's row form.
+        inputs: the tensors of which it reads rows.
+        output: the tensor of which it writes rows.
+        rows: of the output.
+    """
+
+    kernel: Kernel
+    form: RowForm
+    inputs: tuple[TensorId, ...]
+    output: TensorId
+    rows: int
+
+    def first_row(self, row: int) -> int:
+        """The first row of an input, padding left out, that a row of the output needs."""
+        return max(0, row * self.form.stride - self.form.pad)
+
+    def rows_needed(self, rows: int, available: int) -> int:
+        """How many rows of an input so many rows of the output need, of those available."""
+        form = self.form
+        last = (rows - 1) * form.stride - form.pad + (form.height - 1) * form.dilation
+        return min(max(last + 1, 0), available) if rows else 0
+
+
+def row_layer(graph: Graph, kernel: Kernel) -> RowLayer | None:
+    """The kernel as a layer of rows; None where it has no row form, or no int8 image of one batch.
+
+    Inputs are the operator's that are not constant.
+    """
+    if kernel.row_form is None:
+        return None
+    inputs = tuple(
+        dict.fromkeys(i for i in kernel.operator.inputs() if not graph.tensors[i].is_constant)
+    )
+    outputs = tuple(kernel.operator.outputs())
+    used = [graph.tensors[index] for index in (*inputs, *outputs)]
+    if len(outputs) != 1 or any(
+        tensor.is_state or tensor.dtype is not DType.INT8 or not is_image(tensor) for tensor in used
+    ):
+        return None
+    return RowLayer(kernel, kernel.row_form, inputs, outputs[0], nhwc(used[-1])[1])
+
+
+def row_bytes(graph: Graph, tensor: TensorId) -> int:
+    """Bytes of one row of an image."""
+    return graph.tensors[tensor].size // nhwc(graph.tensors[tensor])[1]
+
+
+class Rehearsal:
+    """Runs the turns of a segment without computing anything, and notes what memory it takes.
+
+    Attributes:
+        turns, rings, leads: as in `Segment`.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        storage: Mapping[TensorId, TensorId],
+        layers: Mapping[int, RowLayer],
+        *,
+        whole: frozenset[TensorId],
+        dying: frozenset[TensorId],
+    ) -> None:
+        """Rehearse.
+
+        Args:
+            graph: of the layers.
+            storage: of all tensors.
+            layers: by their index in execution order.
+            whole: of the tensors that the layers write those that must lie in memory as a whole.
+            dying: memories that nobody reads after the segment.
+        """
+        self.turns: list[int] = []
+        self.rings: dict[TensorId, int] = {}
+        self.leads: dict[tuple[TensorId, TensorId], int] = {}
+        self._graph, self._storage, self._layers = graph, storage, layers
+        self._whole, self._dying = whole, dying
+        self._writer = {layer.output: index for index, layer in layers.items()}
+        self._readers: dict[TensorId, list[int]] = {}
+        for index, layer in layers.items():
+            for tensor in layer.inputs:
+                self._readers.setdefault(tensor, []).append(index)
+        self._ends = self._rows_to_compute()
+        self._done = dict.fromkeys(layers, 0)
+        self._run()
+
+    def _rows_to_compute(self) -> dict[int, int]:
+        """How many rows each layer computes: no more than the others need."""
+        ends: dict[int, int] = {}
+        for index, layer in reversed(list(self._layers.items())):
+            needed = [
+                self._layers[reader].rows_needed(ends[reader], layer.rows)
+                for reader in self._readers.get(layer.output, [])
+            ]
+            ends[index] = layer.rows if layer.output in self._whole else max(needed)
+        return ends
+
+    def _run(self) -> None:
+        """Demand the outputs row by row, several in step."""
+        targets = [self._writer[tensor] for tensor in self._writer if tensor in self._whole]
+        most = max(self._ends[index] for index in targets)
+        for step in range(1, most + 1):
+            for index in targets:
+                self._advance(index, -(-self._ends[index] * step // most))
+
+    def _advance(self, index: int, rows: int) -> None:
+        """Let a layer compute its rows up to that number, and others what it needs for them."""
+        layer = self._layers[index]
+        while self._done[index] < rows:
+            due = self._done[index] + 1
+            for tensor in layer.inputs:
+                writer = self._writer.get(tensor)
+                if writer is not None:
+                    self._advance(writer, layer.rows_needed(due, self._layers[writer].rows))
+            self._note(index, layer)
+            self.turns.append(index)
+            self._done[index] = due
+
+    def _note(self, index: int, layer: RowLayer) -> None:
+        """What memory the next row of a layer takes, and what must not be in its way."""
+        row = self._done[index]
+        if layer.output not in self._whole:
+            needed = min(self._first_rows_needed(layer.output), default=row)
+            held = row - min(needed, row) + 1
+            self.rings[layer.output] = max(held, self.rings.get(layer.output, 1))
+            return
+        written = self._storage[layer.output]
+        for tensor in self._readers:
+            memory = self._storage[tensor]
+            if memory in self._dying and tensor not in self._writer:
+                for lead in self._leads(index, tensor):
+                    known = self.leads.get((memory, written))
+                    self.leads[memory, written] = lead if known is None else max(known, lead)
+
+    def _first_rows_needed(self, tensor: TensorId, *, but: int | None = None) -> Iterator[int]:
+        """For each layer that reads a tensor the first row of it that it still needs."""
+        for reader in self._readers.get(tensor, []):
+            if reader != but and self._done[reader] < self._ends[reader]:
+                yield self._layers[reader].first_row(self._done[reader])
+
+    def _leads(self, index: int, tensor: TensorId) -> Iterator[int]:
+        """How far the output must begin before an input, for a layer's next row to be safe."""
+        layer = self._layers[index]
+        written = row_bytes(self._graph, layer.output)
+        read = row_bytes(self._graph, tensor)
+        row = self._done[index]
+        yield -self._graph.tensors[layer.output].size
+        rule = self._rule(layer, tensor)
+        for first in self._first_rows_needed(tensor, but=None if rule is None else index):
+            yield (row + 1) * written - first * read
+        if rule is not None:
+            yield row * written - layer.first_row(row) * read + rule
+            if row + 1 < self._ends[index]:
+                yield (row + 1) * written - layer.first_row(row + 1) * read
+
+    def _rule(self, layer: RowLayer, tensor: TensorId) -> int | None:
+        """By how many bytes a row may lie ahead of the row that it is made of; None: it may not."""
+        if tensor not in layer.inputs or layer.form.height > 1:
+            return None
+        rule = overlap(layer.kernel, layer.form.overlaps, self._storage, self._storage[tensor])
+        return None if rule is None or rule.exact else rule.lead
