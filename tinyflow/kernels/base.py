@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -162,9 +163,23 @@ VariantMaker = Callable[[Any, Graph, Board], Iterator[Kernel]]
 
 
 def nhwc(tensor: Tensor) -> tuple[int, int, int, int]:
-    """A shape as batch, height, width, channels; missing leading dimensions are 1."""
-    batch, height, width, channels = (1,) * (4 - len(tensor.shape)) + tensor.shape
-    return batch, height, width, channels
+    """A shape as batch, height, width, channels.
+
+    Missing leading dimensions are 1; those beyond four are counted as batch.
+    """
+    shape = (1,) * (4 - len(tensor.shape)) + tensor.shape
+    height, width, channels = shape[-3:]
+    return math.prod(shape[:-3]), height, width, channels
+
+
+def is_image(tensor: Tensor) -> bool:
+    """Whether it has up to four dimensions and a batch of 1: what can be computed row by row."""
+    return len(tensor.shape) <= 4 and nhwc(tensor)[0] == 1
+
+
+def row_elements(tensor: Tensor) -> int:
+    """Elements of a row of an image; of all that is there where it is none."""
+    return tensor.elements // (nhwc(tensor)[1] if is_image(tensor) else 1)
 
 
 def images(source: Tensor, output: Tensor) -> dict[str, int]:

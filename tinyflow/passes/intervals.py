@@ -147,7 +147,9 @@ class Sums:
 
 
 def sums(graph: Graph, op: Weighted, source: Interval) -> Sums | None:
-    """The limits of the accumulators of a convolution or product; None where it is grouped or not of int8.
+    """The limits of the accumulators of a convolution or product.
+
+    None where it is grouped or not of int8.
 
     `source` is the interval of the input.
     """
