@@ -144,12 +144,17 @@ class Tile:
 
     def scratch(self, board: Board) -> int:
         """Bytes of the columns and of the copy behind them."""
-        return self.columns(board) + 4 * self.stream * self.copied
+        return self.columns(board) + 4 * (self.stream + self.doubled) * self.copied
 
     @property
     def stream(self) -> int:
         """Words of the stream for the channels that are computed together."""
         return (self.steps + packing.FURTHER_WORDS) * (2 if self.quads else 1)
+
+    @property
+    def doubled(self) -> int:
+        """Words of a copied stream that stand there twice: biases, one for each of two pixels."""
+        return 4 if self.quads and not self.once else 0
 
 
 def layer_of(op: Conv2D, graph: Graph, board: Board) -> Layer | None:
@@ -249,7 +254,7 @@ def _tile_source(layer: Layer, tile: Tile, pixels: int) -> Source:
         tile = replace(tile, unroll=few, groups=1, copied=False)
     schedule = "m7" if layer.board.core == "cortex-m7" and whole else "m4"
     shape = "quad" if tile.quads else "tile"
-    remaining = tile.stream % 8 if tile.copied else 0
+    remaining = (tile.stream - tile.doubled) % 8 if tile.copied else 0
     parts = [f"tf_conv_{shape}_{pixels}_{schedule}_u{tile.unroll}"]
     parts += ["once"] * tile.once + ["packed"] * tile.packed + ["odd"] * odd
     parts += ["signed"] * how.signed + ["groups"] * (tile.groups > 1)
