@@ -29,6 +29,7 @@ def choose_placement(
     optimize: Objective,
     code: ModelCode,
     vector: tuple[Array, ...],
+    ram: int | None,
     compiled: Callable[[], Image],
     cache: Cache,
     progress: Progress,
@@ -40,6 +41,7 @@ def choose_placement(
         optimize: what the build makes best.
         code: the model's library.
         vector: the input of the inference that is traced.
+        ram: bytes that data and code may take together; None where the board alone is the limit.
         compiled: builds the firmware with all code in flash; called where nothing is cached.
         cache: keeps what was decided.
         progress: told about the stage.
@@ -54,12 +56,12 @@ def choose_placement(
     )
     for name, content in sorted(code.files.items()):
         key.add(name, content)
-    key.add(*vector)
+    key.add(ram, *vector)
 
     def make(folder: Path) -> None:
         image = compiled()
         progress.stage(f"place code on {board.id}")
-        placement = _decide(board, optimize, image, f"{code.name}_invoke", vector)
+        placement = _decide(board, optimize, image, f"{code.name}_invoke", vector, ram)
         found = None if placement is None else asdict(placement)
         (folder / _FILE).write_text(json.dumps(found))
 
@@ -70,11 +72,18 @@ def choose_placement(
 
 
 def _decide(
-    board: Board, optimize: Objective, image: Image, entry: str, vector: tuple[Array, ...]
+    board: Board,
+    optimize: Objective,
+    image: Image,
+    entry: str,
+    vector: tuple[Array, ...],
+    ram: int | None,
 ) -> CodePlacement | None:
     part = board.code_ram
     assert part is not None
     if image.symbol("_ebss").address > board.ram.origin + board.data_below(part):
         return None  # the data needs that RAM
+    taken = image.data_bytes + image.bss_bytes
+    capacity = part.size if ram is None else min(part.size, ram - taken)
     trace, _ = trace_inference(image, board, entry=entry, sample=vector)
-    return place_code(TracedFetches(trace, image, board), part.size, optimize)
+    return place_code(TracedFetches(trace, image, board), capacity, optimize)
