@@ -12,6 +12,7 @@ from tests.conformance.driver import Case, model_of
 from tests.conformance.windows import SAME, VALID, depthwise, fully_connected
 from tests.support.cores import board_with, cortex_m0plus
 from tests.support.native import check_variants
+from tests.support.native_rows import check_rows
 from tinyflow.boards import Board, load_board
 from tinyflow.kernels.base import Kernel
 
@@ -87,13 +88,13 @@ def test_drawn_layers_are_exact(board: Board) -> None:
             tried(case, board, vectors=1, seed=turn)
 
 
-@pytest.mark.parametrize("function", ["tf_plain_conv_s8", "tf_plain_depthwise_s8"])
-def test_rows_are_told(function: str, board: Board) -> None:
-    case = conv() if "depthwise" not in function else depthwise(channels=8)
-    (kernel,) = tried(case, board, vectors=0)
-    assert kernel.function == function
+@pytest.mark.parametrize(
+    "name", ["conv", "conv_dilated", "pointwise", "conv_one_channel", "depthwise_four"]
+)
+def test_rows_are_exact(name: str, board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = model_of({"case": WEIGHTED[name]})
+    (kernel,) = check_rows(content, board, monkeypatch)
     assert kernel.row_form is not None
-    assert (kernel.row_form.height, kernel.row_form.pad) == (3, 1)
 
 
 def test_cores_with_the_dsp_extension_have_better_ones(tmp_path: Path) -> None:
