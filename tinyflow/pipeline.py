@@ -82,8 +82,14 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
     imported = import_model(quantised.tflite, request.model, name=name)
     graph = optimise(imported, quantised.tflite, request.model)
     choice = choose(request, graph, cmsis, calibration, cache, progress)
-    room = room_of(request, limits_of(request, graph, calibration))
-    plan = plan_within(graph, choice.kernels, request.board, room)
+    limits = limits_of(request, graph, calibration)
+    plan = plan_within(
+        graph,
+        choice.kernels,
+        request.board,
+        room=room_of(request, limits),
+        limit=limits.arena,
+    )
     code = generate_model(
         graph, plan, cmsis, quantised.tflite, emit_tflite_array=request.emit_tflite_array
     )

@@ -1,4 +1,4 @@
-"""A plan that keeps to the room there is, at the cost of speed where nothing else helps."""
+"""A plan that fits, at the cost of speed where nothing else helps."""
 
 from __future__ import annotations
 
@@ -11,20 +11,23 @@ from tinyflow.kernels.portable.rows import row_kernel
 from tinyflow.plan.memory import MemoryPlan, plan_memory
 
 
-def plan_within(graph: Graph, kernels: Sequence[Kernel], board: Board, room: int) -> MemoryPlan:
-    """The plan for an arena of `room` bytes, or the smallest that is found.
+def plan_within(
+    graph: Graph, kernels: Sequence[Kernel], board: Board, *, room: int, limit: int | None
+) -> MemoryPlan:
+    """The plan for kernels, some of which give way where the arena would be too large.
 
-    Where the arena would be larger, kernels that cannot compute a row give way to portable ones
-    that can, as far as that makes it smaller.
+    Portable kernels that can compute a row then take the place of faster ones that cannot, as far
+    as that makes the arena smaller.
 
     Args:
         graph: the graph.
         kernels: one for each operator.
         board: where they run.
         room: as for `plan_memory`.
+        limit: bytes beyond which an arena is too large, None where there is no limit.
     """
     plan = plan_memory(graph, kernels, room=room)
-    if plan.arena_size <= room:
+    if limit is None or plan.arena_size <= limit:
         return plan
     able = [_with_rows(graph, kernel, board) for kernel in kernels]
     tried = plan_memory(graph, able, room=room)
