@@ -7,18 +7,20 @@ and how their cost is measured.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from tinyflow.boards import Board
 from tinyflow.codegen.model import ModelCode, generate_model
 from tinyflow.ir.graph import Graph
+from tinyflow.ir.operators import Operator
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.plan.memory import plan_memory
 from tinyflow.request import Array
 from tinyflow.timing.measure import Call, call_function, compile_code, result_of
-from tinyflow.timing.model import Timing
+from tinyflow.timing.model import SectionTiming, Timing
 from tinyflow.toolchain.elf import Symbol, SymbolKind
 
 #: What the arena holds before an inference: a kernel must not count on zeros.
@@ -79,6 +81,19 @@ class Trial:
         layers = [layer.function for layer in self.code.layers]
         call = self._call(inputs)
         return call_function(self._image, self._board, call, warm=warm, layers=layers).timing
+
+    def time_layers(self, *inputs: Array) -> dict[Operator, SectionTiming]:
+        """The modelled timing of each layer called by itself, with empty caches.
+
+        For layers side by side, which read nothing but inputs of the graph.
+        """
+        call = self._call(inputs)
+        found = {}
+        for layer in self.code.layers:
+            alone = replace(call, entry=layer.function)
+            measured = call_function(self._image, self._board, alone, layers=[layer.function])
+            (found[layer.kernel.operator],) = measured.timing.layers
+        return found
 
     def shared_code(self) -> dict[str, int]:
         """Bytes of all functions that are not the model's own, by symbol."""

@@ -62,7 +62,23 @@ def test_operators_are_exact(group: str, core: str, tmp_path: Path) -> None:
         GROUPS[group],
         tmp_path,
         board="stm32l4r5" if core == "cortex-m4" else cortex_m0plus(tmp_path),
+        kernels="cmsis-nn",
     )
+
+
+#: Families with operators that native kernels serve.
+NATIVE = ("convolutions", "elementwise", "litert", "quantize", "tables", "windows")
+
+
+@pytest.mark.parametrize("group", [name for name in GROUPS if name.rpartition("-")[0] in NATIVE])
+def test_native_kernels_are_exact(group: str, tmp_path: Path) -> None:
+    """Wherever one is legal; tests of each kernel try all of its variants."""
+    check(GROUPS[group], tmp_path, kernels="native")
+
+
+@pytest.mark.parametrize("family", NATIVE)
+def test_native_kernels_are_exact_on_a_cortex_m7(family: str, tmp_path: Path) -> None:
+    check(SAMPLES[family], tmp_path, board="stm32f746", kernels="native")
 
 
 @pytest.mark.parametrize("core", OTHER_CORES)
@@ -70,7 +86,7 @@ def test_operators_are_exact(group: str, core: str, tmp_path: Path) -> None:
 def test_some_operators_are_exact_on_the_other_cores(
     family: str, core: Core, tmp_path: Path
 ) -> None:
-    check(SAMPLES[family], tmp_path, board=board_with(core, tmp_path))
+    check(SAMPLES[family], tmp_path, board=board_with(core, tmp_path), kernels="cmsis-nn")
 
 
 _OTHER = os.environ.get("TINYFLOW_TEST_CMSIS_NN")
@@ -79,4 +95,4 @@ _OTHER = os.environ.get("TINYFLOW_TEST_CMSIS_NN")
 @pytest.mark.skipif(_OTHER is None, reason="TINYFLOW_TEST_CMSIS_NN names no other copy")
 @pytest.mark.parametrize("group", GROUPS)
 def test_operators_are_exact_on_another_cmsis_nn(group: str, tmp_path: Path) -> None:
-    check(GROUPS[group], tmp_path, cmsis_nn=_OTHER)
+    check(GROUPS[group], tmp_path, cmsis_nn=_OTHER, kernels="cmsis-nn")

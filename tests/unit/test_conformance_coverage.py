@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from tests.conformance.driver import model_of
-from tests.conformance.test_conformance import FAMILIES
+from tests.conformance.driver import groups, model_of
+from tests.conformance.test_conformance import FAMILIES, NATIVE
+from tinyflow.boards import load_board
 from tinyflow.frontend.read_plain import PLAIN_KINDS
+from tinyflow.frontend.tflite_import import import_model
 from tinyflow.frontend.tflite_operators import IMPORTERS
+from tinyflow.kernels.native.registry import native_kernels
 
 _NAMES = {
     value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)
@@ -167,6 +171,21 @@ def test_operands_that_may_be_computed_have_cases_of_both(operand: str) -> None:
     position = {"GATHER": 1, "PADV2": 2}[operand]
     found = _values(operand, lambda operator, graph: operator.inputs[position] in set(graph.inputs))
     assert found == {False, True}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_families_with_native_kernels_run_them(family: str) -> None:
+    board = load_board("stm32l4r5")
+    graphs = (
+        import_model(model_of(group), Path("group"), name="group")
+        for group in groups(FAMILIES[family])
+    )
+    served = any(
+        any(native_kernels(operator, graph, board))
+        for graph in graphs
+        for operator in graph.operators
+    )
+    assert served is (family in NATIVE)
 
 
 def _shape(graph: Any, index: int) -> tuple[int, ...]:

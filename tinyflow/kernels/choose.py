@@ -141,10 +141,11 @@ def _option(kernel: Kernel, costs: CostTable | None) -> Option:
         (constant.c_type, ContentHash(constant.values).key()): constant.size
         for constant in kernel.constants
     }
-    measured = None if costs is None else costs.of(kernel)
-    if costs is None or measured is None:
+    if costs is None or costs.of(kernel) is None:
         return Option(kernel, Cost(0, 0) if kernel.aliases_input else None, pieces, 0)
-    return Option(kernel, costs.cost(kernel), pieces | costs.code(kernel), measured.layer_bytes)
+    return Option(
+        kernel, costs.cost(kernel), pieces | costs.code(kernel), costs.layer_bytes(kernel)
+    )
 
 
 def _comparable(options: Sequence[Option]) -> tuple[Option, ...]:

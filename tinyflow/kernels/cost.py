@@ -7,6 +7,7 @@ to trust them.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -21,8 +22,17 @@ from tinyflow.boards import Board
 from tinyflow.cache import ContentHash
 from tinyflow.kernels.base import Kernel, Source
 
-_NUMBER = re.compile(r"\d+")
 COSTS = Path(__file__).resolve().parent / "costs"
+
+#: Parameters of generated code that add a step to each output: terms of its work.
+PER_OUTPUT = frozenset({"signed", "clamped", "wide", "per_channel"})
+#: Parameters of generated code that a unit of work's cost depends on, and no variant tells.
+_SHAPING = ("stride",)
+#: Parameters that a generated file's size does not depend on.
+_OF_NO_SIZE = frozenset({"function", "greatest", "high", "least", "low", "name"})
+_WORD = re.compile(r"\d+|[^\s\d,]+")
+#: The dissimilarity of two words; numbers differ by the logarithm of their ratio.
+_UNLIKE = 1.0
 
 
 @dataclass(frozen=True)
@@ -40,9 +50,6 @@ class KernelCosts(BaseModel):
         digest: of what was measured; another one says that the entry is stale.
         cycles: for each unit of work, by its name.
         instructions: the same of executed instructions.
-        code: bytes in flash, by symbol, of every function that it runs and that is not in a
-            generated file.
-        layer_bytes: bytes in flash of what calls it, at most: code and structures.
         points: how many shapes were measured.
         error_percent: how far the prediction is from one of them at most.
     """
@@ -52,10 +59,22 @@ class KernelCosts(BaseModel):
     digest: str
     cycles: dict[str, float]
     instructions: dict[str, float]
-    code: dict[str, int]
-    layer_bytes: int
     points: int
     error_percent: float
+
+
+class FamilyCode(BaseModel):
+    """Bytes in flash of what all variants of a kernel need beside their generated files.
+
+    Attributes:
+        functions: of every function, by symbol.
+        layer_bytes: of what calls them, at most: a layer's code and structures.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    functions: dict[str, int]
+    layer_bytes: int
 
 
 class SourceSize(BaseModel):
@@ -74,6 +93,7 @@ class CostTable(BaseModel):
     Attributes:
         board: what was measured: `board_key`.
         model: the timing model that measured: `tinyflow.tune.digest.model_digest`.
+        families: by `kernel_family`.
         kernels: by `kernel_name`.
         sources: generated files that were measured.
     """
@@ -82,25 +102,26 @@ class CostTable(BaseModel):
 
     board: str
     model: str
+    families: dict[str, FamilyCode]
     kernels: dict[str, KernelCosts]
     sources: tuple[SourceSize, ...]
 
     def cost(self, kernel: Kernel) -> Cost | None:
         """The predicted cost; None where the kernel was not measured."""
         costs = self.of(kernel)
-        if costs is None or not kernel.work or not costs.cycles.keys() >= kernel.work.keys():
+        if costs is None or not kernel.work:
             return None
         return Cost(_dot(costs.cycles, kernel.work), _dot(costs.instructions, kernel.work))
 
     def code(self, kernel: Kernel) -> dict[str, int]:
         """Bytes of the functions and generated files that the kernel runs, by symbol or file."""
-        costs = self.of(kernel)
-        found = {} if costs is None else dict(costs.code)
+        family = self.families.get(kernel_family(kernel))
+        found = {} if family is None else family.functions
         return found | {source.file: self.source_bytes(source) for source in kernel.sources}
 
     def source_bytes(self, source: Source) -> int:
         """Bytes of a generated file: those of the most similar one that was measured."""
-        wanted = set(source.parameters)
+        wanted = set(source_parameters(source))
         similar = max(
             (known for known in self.sources if known.template == source.template),
             key=lambda known: len(wanted & known.parameters.items()),
@@ -113,23 +134,51 @@ class CostTable(BaseModel):
         name = kernel_name(kernel)
         if name in self.kernels:
             return self.kernels[name]
-        distances = ((dissimilarity(known, name), known) for known in self.kernels)
-        distance, nearest = min(distances, default=(math.inf, ""))
-        return self.kernels[nearest] if distance < math.inf else None
+        family = kernel_family(kernel)
+        relatives = (known for known in self.kernels if known.partition(", ")[0] == family)
+        nearest = min(relatives, key=lambda known: dissimilarity(known, name), default=None)
+        return None if nearest is None else self.kernels[nearest]
+
+    def layer_bytes(self, kernel: Kernel) -> int:
+        """Bytes in flash of the layer itself."""
+        family = self.families.get(kernel_family(kernel))
+        return 0 if family is None else family.layer_bytes
 
     def to_json(self) -> str:
-        """The text of a table's file."""
-        return self.model_dump_json(indent=1) + "\n"
+        """The text of a table's file, a line for each entry."""
+        whole = self.model_dump(mode="json")
+        parts = ",\n".join(f'"{name}": {_lines(part)}' for name, part in whole.items())
+        return f"{{\n{parts}\n}}\n"
+
+
+def _lines(part: object) -> str:
+    """JSON of one level with a line for each of its members."""
+    if isinstance(part, dict):
+        members = ",\n".join(f"{json.dumps(key)}: {json.dumps(part[key])}" for key in part)
+        return f"{{\n{members}\n}}"
+    if isinstance(part, list):
+        return "[\n" + ",\n".join(map(json.dumps, part)) + "\n]"
+    return json.dumps(part)
 
 
 def _dot(coefficients: Mapping[str, float], work: Mapping[str, int]) -> int:
-    return round(sum(coefficients[name] * count for name, count in work.items()))
+    return round(sum(coefficients.get(name, 0.0) * count for name, count in work.items()))
+
+
+def source_parameters(source: Source) -> tuple[tuple[str, int | str | bool], ...]:
+    """The parameters that a generated file's size may depend on."""
+    return tuple(pair for pair in source.parameters if pair[0] not in _OF_NO_SIZE)
 
 
 def kernel_name(kernel: Kernel) -> str:
-    """What a table knows a kernel by: its family and its variant."""
-    family = kernel_family(kernel)
-    return f"{family}: {kernel.variant}" if kernel.variant else family
+    """What a table knows a kernel by: its family, its variant, and how its code was generated."""
+    generated = {
+        f"{name} {value}"
+        for source in kernel.sources
+        for name, value in source.parameters
+        if name in _SHAPING
+    }
+    return ", ".join(filter(None, (kernel_family(kernel), kernel.variant, *sorted(generated))))
 
 
 def kernel_family(kernel: Kernel) -> str:
@@ -140,11 +189,17 @@ def kernel_family(kernel: Kernel) -> str:
 
 
 def dissimilarity(one: str, other: str) -> float:
-    """How much the numbers in two kernels' names differ; infinite where the words do."""
-    if _NUMBER.sub("#", one) != _NUMBER.sub("#", other):
-        return math.inf
-    pairs = zip(_NUMBER.findall(one), _NUMBER.findall(other), strict=True)
-    return sum(abs(math.log((int(a) + 1) / (int(b) + 1))) for a, b in pairs)
+    """How different the words and numbers of two kernels' names are; 0 for the same."""
+    words, others = _WORD.findall(one), _WORD.findall(other)
+    if len(words) != len(others):
+        return _UNLIKE * max(len(words), len(others))
+    return sum(_distance(a, b) for a, b in zip(words, others, strict=True))
+
+
+def _distance(word: str, other: str) -> float:
+    if word.isdigit() and other.isdigit():
+        return abs(math.log((int(word) + 1) / (int(other) + 1)))
+    return 0.0 if word == other else _UNLIKE
 
 
 def board_key(board: Board) -> str:

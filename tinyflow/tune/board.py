@@ -45,6 +45,7 @@ def board_costs(
     return CostTable(
         board=board_key(board),
         model=model_digest(),
+        families={name: code for table in tables for name, code in table.families.items()},
         kernels={name: costs for table in tables for name, costs in table.kernels.items()},
         sources=tuple(source for table in tables for source in table.sources),
     )

@@ -7,9 +7,9 @@ code and weights out of caches as small as these.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 
 import numpy as np
@@ -17,24 +17,26 @@ import numpy as np
 from tinyflow.boards import Board
 from tinyflow.cache import ContentHash
 from tinyflow.ir.operators import Operator
-from tinyflow.kernels.base import Kernel, Source
+from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.candidates import candidates
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.cost import (
     CostTable,
+    FamilyCode,
     KernelCosts,
     SourceSize,
     board_key,
     dissimilarity,
     kernel_family,
     kernel_name,
+    source_parameters,
 )
 from tinyflow.progress import Progress
 from tinyflow.trial import Trial
 from tinyflow.tune.digest import kernel_digest, model_digest, source_text
 from tinyflow.tune.fit import Floats, fit_relative
-from tinyflow.tune.objects import ObjectCode, object_code
-from tinyflow.tune.probes import Probe, probes
+from tinyflow.tune.objects import object_code
+from tinyflow.tune.probes import Probe, probes, side_by_side
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,9 @@ class Shape:
     probe: Probe
     kernel: Kernel
 
+
+#: Activations and scratch that one trial holds at most.
+_PART_BYTES = 65536
 
 #: By `kernel_family` and `kernel_name`, the probes that each kernel serves.
 Families = dict[str, dict[str, list[Shape]]]
@@ -84,22 +89,27 @@ def measure_costs(
         former = None
     families = kernel_shapes(kinds, board, cmsis)
     kernels: dict[str, KernelCosts] = {}
+    code: dict[str, FamilyCode] = {}
     with ProcessPoolExecutor() as pool:
         sizes, generated = _source_sizes(families, board, pool)
-        for _, variants in sorted(families.items()):
+        for family, variants in sorted(families.items()):
             digests = {name: shapes_digest(shapes, cmsis) for name, shapes in variants.items()}
             kept = {} if former is None else _kept(former, digests)
-            if kept.keys() == digests.keys():
+            if former is not None and kept.keys() == digests.keys():
                 kernels |= kept
+                code[family] = former.families[family]
                 continue
             measured = {}
             for name, shapes in sorted(variants.items()):
                 progress.line(f"{name}: {len(shapes)} shapes")
-                measured[name] = list(pool.map(_measure, shapes, repeat(board), repeat(cmsis)))
-            kernels |= _fit_family(digests, measured, generated)
+                parts = pool.map(_measure, _parts(shapes), repeat(board), repeat(cmsis))
+                measured[name] = [one for part in parts for one in part]
+            kernels |= _fit_family(digests, measured)
+            code[family] = _family_code(measured, generated)
     return CostTable(
         board=board_key(board),
         model=model_digest(),
+        families=code,
         kernels=dict(sorted(kernels.items())),
         sources=sizes,
     )
@@ -134,16 +144,41 @@ def _kept(former: CostTable, digests: Mapping[str, str]) -> dict[str, KernelCost
     }
 
 
-def _measure(shape: Shape, board: Board, cmsis: CmsisNN) -> _Measured:
-    trial = Trial(shape.probe.graph, [shape.kernel], board, cmsis)
-    (layer,) = trial.time(*shape.probe.inputs, warm=False).layers
-    return _Measured(
-        shape.kernel.work,
-        layer.cycles,
-        layer.instructions,
-        trial.shared_code(),
-        trial.layer_bytes(),
-    )
+def _parts(shapes: Sequence[Shape]) -> list[list[Shape]]:
+    """The shapes in parts that fit a small board's memory together."""
+    parts: list[list[Shape]] = []
+    room = 0
+    for shape in shapes:
+        tensors = shape.probe.graph.tensors
+        needed = shape.kernel.scratch + sum(one.size for one in tensors if not one.is_constant)
+        if not parts or needed > room:
+            parts.append([])
+            room = _PART_BYTES
+        parts[-1].append(shape)
+        room -= needed
+    return parts
+
+
+def _measure(shapes: Sequence[Shape], board: Board, cmsis: CmsisNN) -> list[_Measured]:
+    """Time layers that are compiled together, each by itself."""
+    probe = side_by_side([shape.probe for shape in shapes])
+    kernels = [
+        replace(shape.kernel, operator=operator)
+        for shape, operator in zip(shapes, probe.graph.operators, strict=True)
+    ]
+    trial = Trial(probe.graph, kernels, board, cmsis)
+    code, layer_bytes = trial.shared_code(), -(-trial.layer_bytes() // len(shapes))
+    timings = trial.time_layers(*probe.inputs)
+    return [
+        _Measured(
+            kernel.work,
+            timings[kernel.operator].cycles,
+            timings[kernel.operator].instructions,
+            code,
+            layer_bytes,
+        )
+        for kernel in kernels
+    ]
 
 
 # ---- generated files ----
@@ -160,28 +195,27 @@ def _source_sizes(
     files = sorted(sources)
     texts = [source_text(sources[file]) for file in files]
     objects = list(pool.map(object_code, files, texts, repeat(board)))
-    sizes = tuple(_size(sources[file], code) for file, code in zip(files, objects, strict=True))
-    return sizes, frozenset().union(*(code.symbols for code in objects))
-
-
-def _size(source: Source, code: ObjectCode) -> SourceSize:
-    return SourceSize(template=source.template, parameters=dict(source.parameters), bytes=code.size)
+    sizes = {
+        (source.template, source_parameters(source)): code.size
+        for source, code in zip(map(sources.__getitem__, files), objects, strict=True)
+    }
+    defined: frozenset[str] = frozenset().union(*(code.symbols for code in objects))
+    return tuple(
+        SourceSize(template=template, parameters=dict(parameters), bytes=size)
+        for (template, parameters), size in sorted(sizes.items(), key=str)
+    ), defined
 
 
 # ---- the fit ----
 
 
-#: What a measurement of a very similar variant counts beside one of the variant itself, and how
-#: fast that falls with `dissimilarity`.
-_SIMILAR, _FALL = 0.1, 4.0
-#: The dissimilarity that is as good as infinite.
-_UNLIKE = 2.0
+#: What a measurement of a very similar variant counts beside one of the variant itself, how fast
+#: that falls with `dissimilarity`, and what one of any variant counts at least.
+_SIMILAR, _FALL, _LEAST = 0.1, 4.0, 1e-4
 
 
 def _fit_family(
-    digests: Mapping[str, str],
-    measured: Mapping[str, list[_Measured]],
-    generated: frozenset[str],
+    digests: Mapping[str, str], measured: Mapping[str, list[_Measured]]
 ) -> dict[str, KernelCosts]:
     """Fit each variant; where its own measurements tell little, those of similar ones count."""
     everything = [(name, one) for name, variant in measured.items() for one in variant]
@@ -193,24 +227,30 @@ def _fit_family(
     for variant, own in measured.items():
         weights = np.array([_weight(variant, name) for name, _ in everything], np.float64)
         fitted = fit_relative(work, cycles, weights)
-        code = {symbol: size for one in own for symbol, size in one.code.items()}
         errors = np.abs(_work(own, terms) @ fitted / _figures(own, "cycles") - 1)
         found[variant] = KernelCosts(
             digest=digests[variant],
             cycles=_coefficients(terms, fitted),
             instructions=_coefficients(terms, fit_relative(work, instructions, weights)),
-            code={name: code[name] for name in sorted(code.keys() - generated)},
-            layer_bytes=max(one.layer_bytes for one in own),
             points=len(own),
             error_percent=round(100 * float(errors.max()), 1),
         )
     return found
 
 
+def _family_code(measured: Mapping[str, list[_Measured]], generated: frozenset[str]) -> FamilyCode:
+    everything = [one for variant in measured.values() for one in variant]
+    code = {symbol: size for one in everything for symbol, size in one.code.items()}
+    return FamilyCode(
+        functions={name: code[name] for name in sorted(code.keys() - generated)},
+        layer_bytes=max(one.layer_bytes for one in everything),
+    )
+
+
 def _weight(variant: str, other: str) -> float:
     if variant == other:
         return 1.0
-    return _SIMILAR * math.exp(-_FALL * min(dissimilarity(variant, other), _UNLIKE))
+    return max(_LEAST, _SIMILAR * math.exp(-_FALL * dissimilarity(variant, other)))
 
 
 def _work(points: Iterable[_Measured], names: Iterable[str]) -> Floats:
@@ -222,5 +262,6 @@ def _figures(points: Iterable[_Measured], name: str) -> Floats:
 
 
 def _coefficients(names: Iterable[str], values: Iterable[float]) -> dict[str, float]:
-    """By name, in few enough digits that the machine's last bits do not show."""
-    return {name: float(f"{value:.6g}") for name, value in zip(names, values, strict=True)}
+    """By name, without those that are 0, in few enough digits that a machine's last do not show."""
+    found = ((name, float(f"{value:.6g}")) for name, value in zip(names, values, strict=True))
+    return {name: value for name, value in found if value}

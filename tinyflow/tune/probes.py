@@ -8,7 +8,7 @@ that small layers tell it as well as large ones, in less time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,29 @@ class Probe:
 def probes(kind: type[Operator]) -> tuple[Probe, ...]:
     """The layers that a kind of operator is measured on; none where it is not measured."""
     return tuple(_PROBES[kind]()) if kind in _PROBES else ()
+
+
+def side_by_side(several: Sequence[Probe]) -> Probe:
+    """Probes as one graph, each a layer of its own."""
+    tensors: list[Tensor] = []
+    operators: list[Operator] = []
+    inputs: list[int] = []
+    outputs: list[int] = []
+    for probe in several:
+        start = len(tensors)
+        tensors += probe.graph.tensors
+        operators += (_moved(operator, start) for operator in probe.graph.operators)
+        inputs += (start + index for index in probe.graph.inputs)
+        outputs += (start + index for index in probe.graph.outputs)
+    graph = Graph("probes", tuple(tensors), tuple(operators), tuple(inputs), tuple(outputs))
+    return Probe("several", graph, tuple(values for probe in several for values in probe.inputs))
+
+
+def _moved(operator: Operator, start: int) -> Operator:
+    """The operator of one input or more with its tensors so many places on."""
+    fields = (*operator.input_fields, operator.output_field)
+    moved = {field: start + index for field in fields for index in operator.tensors(field)}
+    return replace(operator, **moved)  # type: ignore[arg-type]
 
 
 class _Layer:
@@ -145,6 +168,9 @@ _CONVOLUTIONS = (
     _Conv((8, 8), 32, 16, (3, 3), activation=Activation.NONE),
     _Conv((8, 8), 32, 32, (3, 3), stride=2),
     _Conv((6, 6), 64, 32, (3, 3)),
+    _Conv((7, 7), 48, 40, (3, 3), activation=Activation.NONE),
+    _Conv((11, 10), 24, 24, (3, 3), activation=Activation.RELU6),
+    _Conv((5, 5), 32, 64, (3, 3)),
     _Conv((9, 7), 12, 20, (3, 3), padding=Padding.VALID, activation=Activation.RELU6),
     _Conv((20, 10), 1, 16, (10, 4), stride=2),
     _Conv((12, 9), 1, 8, (5, 5), padding=Padding.VALID, activation=Activation.NONE),

@@ -1,0 +1,240 @@
+"""The choice of kernels: objectives, shared code, limits; with costs made up for it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from tinyflow.ir.operators import Operator, Softmax
+from tinyflow.kernels.base import Constant, Kernel
+from tinyflow.kernels.candidates import Candidates
+from tinyflow.kernels.choose import (
+    BALANCED_LOSS_PERCENT,
+    Choice,
+    Limits,
+    choose_kernels,
+)
+from tinyflow.kernels.cost import CostTable, FamilyCode, KernelCosts
+from tinyflow.project import KernelSet, Objective
+
+
+@dataclass(frozen=True)
+class Made:
+    """A kernel's figures in one layer: cycles, bytes of constants and of scratch."""
+
+    cycles: int
+    constants: int = 0
+    scratch: int = 0
+
+
+#: Bytes of code of each kernel.
+CODE = {"small": 100, "big": 4000, "native/fast": 1000, "native/faster": 2000}
+
+
+def kernel(name: str, operator: Operator, made: Made) -> Kernel:
+    native = name.startswith("native/")
+    values = np.full(made.constants, zlib.crc32(f"{name} {operator.name}".encode()) % 251, np.uint8)
+    return Kernel(
+        operator,
+        name.removeprefix("native/"),
+        "tinyflow",
+        f"{name}.c.j2" if native else f"portable/{name}.c.j2",
+        constants=(Constant("weights", "uint8_t", values, ""),) if made.constants else (),
+        scratch=made.scratch,
+        work={"cycles": made.cycles},
+    )
+
+
+def candidates(layers: Sequence[Mapping[str, Made]]) -> list[Candidates]:
+    """By the kernels' names; natives begin with `native/`, another is the library's."""
+    found = []
+    for index, layer in enumerate(layers):
+        operator = Softmax(f"layer {index}", index, index + 1, 1.0)
+        made = {name: kernel(name, operator, figures) for name, figures in layer.items()}
+        natives = tuple(one for name, one in made.items() if name.startswith("native/"))
+        others = [one for name, one in made.items() if not name.startswith("native/")]
+        found.append(Candidates(operator, natives, others[0] if others else None))
+    return found
+
+
+def table(unknown: Sequence[str] = ()) -> CostTable:
+    """A cycle a unit of work, for every kernel but the unknown ones."""
+    known = {name: size for name, size in CODE.items() if name not in unknown}
+    costs = KernelCosts(
+        digest="", cycles={"cycles": 1.0}, instructions={}, points=1, error_percent=0.0
+    )
+    return CostTable(
+        board="",
+        model="",
+        families={
+            name: FamilyCode(functions={name: size}, layer_bytes=10) for name, size in known.items()
+        },
+        kernels=dict.fromkeys(known, costs),
+        sources=(),
+    )
+
+
+def arena(kernels: Sequence[Kernel]) -> int:
+    """Every layer needs 1000 bytes and its scratch."""
+    return 1000 + max(one.scratch for one in kernels)
+
+
+def choose(
+    layers: Sequence[Mapping[str, Made]],
+    optimize: Objective = "speed",
+    *,
+    limits: Limits | None = None,
+    kernels: KernelSet = "auto",
+    costs: CostTable | None = None,
+) -> Choice:
+    return choose_kernels(
+        candidates(layers),
+        costs or table(),
+        arena,
+        kernels=kernels,
+        optimize=optimize,
+        limits=limits,
+    )
+
+
+def names(choice: Choice) -> list[str]:
+    return [one.function for one in choice.kernels]
+
+
+TWO_KINDS = [
+    {"native/fast": Made(1000), "native/faster": Made(900), "small": Made(3000)},
+    {"native/fast": Made(500), "native/faster": Made(600), "small": Made(1000)},
+]
+
+
+def test_speed_takes_the_fewest_cycles_of_each_layer() -> None:
+    choice = choose(TWO_KINDS)
+    assert names(choice) == ["faster", "fast"]
+    assert choice.totals is not None
+    assert choice.totals.cycles == 1400
+    assert choice.totals.flash == 1000 + 2000 + 2 * 10
+
+
+def test_speed_takes_the_smaller_of_equals() -> None:
+    assert names(choose([{"native/faster": Made(10), "native/fast": Made(10)}])) == ["fast"]
+
+
+def test_size_pays_shared_code_once() -> None:
+    """Alone, every layer is smaller with other code; together one code serves all."""
+    layers = [
+        {"small": Made(10, constants=500), "native/fast": Made(9, constants=200 + index)}
+        for index in range(5)
+    ]
+    assert names(choose(layers, "size")) == ["fast"] * 5
+    assert names(choose(layers[:1], "size")) == ["small"]
+
+
+def test_size_shares_constants_of_the_same_content() -> None:
+    operator = Softmax("a", 0, 1, 1.0)
+    shared = kernel("native/fast", operator, Made(1, constants=5000))
+    again = Kernel(
+        Softmax("b", 1, 2, 1.0), "fast", "tinyflow", "native/fast.c.j2",
+        constants=shared.constants, work={"cycles": 1},
+    )  # fmt: skip
+    found = [Candidates(one.operator, (one,), None) for one in (shared, again)]
+    totals = choose_kernels(found, table(), arena, optimize="size").totals
+    assert totals is not None
+    assert totals.flash == 5000 + 1000 + 2 * 10
+
+
+def test_ram_asks_the_planner_and_then_takes_the_fastest() -> None:
+    layers = [
+        {"native/faster": Made(10, scratch=900), "native/fast": Made(20, scratch=100)},
+        {"native/faster": Made(10, scratch=90), "native/fast": Made(20)},
+    ]
+    choice = choose(layers, "ram")
+    assert names(choice) == ["fast", "faster"]
+    assert choice.totals is not None
+    assert choice.totals.arena == 1100
+
+
+def test_balanced_refuses_much_flash_for_little_gain() -> None:
+    layers = [{"native/fast": Made(1000), "big": Made(990)}]
+    assert names(choose(layers, "speed")) == ["big"]
+    assert names(choose(layers, "balanced")) == ["fast"]
+
+
+def test_balanced_never_gives_up_much_speed() -> None:
+    slower = 1000 + 10 * BALANCED_LOSS_PERCENT + 1
+    layers = [{"native/faster": Made(1000), "small": Made(slower)}]
+    assert names(choose(layers, "balanced")) == ["faster"]
+    assert names(choose(layers, "size")) == ["small"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "due"),
+    [
+        (Limits(), ["faster", "fast"]),
+        (Limits(flash=2100), ["fast", "fast"]),
+        (Limits(flash=200), ["small", "small"]),
+        (Limits(flash=1), ["small", "small"]),
+    ],
+)
+def test_speed_moves_to_what_fits_a_flash(limits: Limits, due: list[str]) -> None:
+    assert names(choose(TWO_KINDS, "speed", limits=limits)) == due
+
+
+def test_size_moves_to_what_is_fast_enough() -> None:
+    assert names(choose(TWO_KINDS, "size")) == ["small", "small"]
+    choice = choose(TWO_KINDS, "size", limits=Limits(cycles=2000))
+    assert names(choice) == ["fast", "fast"]
+
+
+def test_speed_moves_to_what_fits_an_arena() -> None:
+    layers = [{"native/faster": Made(10, scratch=900), "native/fast": Made(20, scratch=100)}]
+    assert names(choose(layers, limits=Limits(arena=1900))) == ["faster"]
+    assert names(choose(layers, limits=Limits(arena=1899))) == ["fast"]
+
+
+@pytest.mark.parametrize(
+    ("kernels", "due"),
+    [
+        ("auto", ["small", "small", "fast"]),
+        ("native", ["fast", "small", "fast"]),
+        ("cmsis-nn", ["small", "small", "fast"]),
+    ],
+)
+def test_what_may_serve(kernels: KernelSet, due: list[str]) -> None:
+    """Where nothing of what is asked for serves a layer, the rest does."""
+    layers = [
+        {"native/fast": Made(20), "small": Made(10)},
+        {"small": Made(10)},
+        {"native/fast": Made(5)},
+    ]
+    assert names(choose(layers, kernels=kernels)) == due
+
+
+def test_without_costs_the_first_is_taken() -> None:
+    choice = choose_kernels(candidates(TWO_KINDS), None, arena)
+    assert names(choice) == ["fast", "fast"]
+    assert choice.totals is None
+
+
+def test_a_kernel_without_a_cost_gives_way_to_one_that_has_it() -> None:
+    layers = [{"native/fast": Made(1000), "small": Made(1)}]
+    assert names(choose(layers, costs=table(unknown=["small"]))) == ["fast"]
+    choice = choose(layers, costs=table(unknown=["small", "native/fast"]))
+    assert names(choice) == ["fast"]
+    assert choice.totals is None
+
+
+def test_all_options_are_told() -> None:
+    choice = choose(TWO_KINDS, kernels="cmsis-nn")
+    options = choice.options_of(choice.kernels[0].operator)
+    assert [option.kernel.function for option in options] == ["fast", "faster", "small"]
+    assert [option.cost.cycles for option in options if option.cost] == [1000, 900, 3000]
+    assert [option.flash for option in options] == [1010, 2010, 110]
+
+
+def test_layers_that_are_alike_are_decided_together() -> None:
+    layers = [{"native/fast": Made(10), "native/faster": Made(9)}] * 3
+    assert names(choose(layers)) == ["faster"] * 3
