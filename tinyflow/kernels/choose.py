@@ -246,6 +246,9 @@ class _Search:
             fastest,
             self._each(lambda group, p: (group.own[p] + sum(group.pieces[p].values()),)),
             self._each(lambda group, p: (group.options[p][0].kernel.scratch, group.cycles[p])),
+            self._each(
+                lambda group, p: (group.options[p][0].kernel.row_form is None, group.cycles[p])
+            ),
         ]
         found = self._improved(starts, objective)
         if not self._excess(found, limits):
