@@ -35,10 +35,11 @@ import tinyflow
 from tinyflow.boards import load_board
 from tinyflow.emulate.oracle import Oracle
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
+from tinyflow.project import Objective
 from tinyflow.timing.measure import Call, call_function
 
 BOARDS = ("stm32l4r5", "stm32f746")
-GOALS = ("speed", "balanced", "size", "ram")
+GOALS: tuple[Objective, ...] = ("speed", "balanced", "size", "ram")
 #: Vectors of each build that are compared with the oracle.
 VECTORS = 5
 _BAKENN = "BakeNN"
@@ -202,7 +203,7 @@ def _ours(path: Path, model: str, board: str, goal: str) -> Row:
 def _cmsis_nn(path: Path, model: str, board: str, copy: CmsisNN) -> Row:
     kernels = f"CMSIS-NN {copy.version}"
     err.print(f"[dim]{model} on {board}, {kernels}[/]")
-    figures = _build(path, model, board, kernels="cmsis-nn", cmsis_nn=copy.root)
+    figures = _build(path, model, board, kernels="cmsis-nn", optimize="speed", cmsis_nn=copy.root)
     direct = DIRECT.get(copy.version, {}).get(model)
     if direct is None or load_board(board).core != "cortex-m4":
         return Row(kernels=kernels, goal=None, judged=False, **figures)

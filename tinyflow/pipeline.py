@@ -268,7 +268,17 @@ def place(
     """Choose what runs from RAM, unless all code is to stay in flash."""
     if request.placement == "flash":
         return None
-    return choose_placement(request.board, code, vector, lambda: compiled(None), cache, progress)
+    limit = request.budget.ram_kib
+    return choose_placement(
+        request.board,
+        request.optimize,
+        code,
+        vector,
+        None if limit is None else int(limit * 1024) - _STACK_IN_USE,
+        lambda: compiled(None),
+        cache,
+        progress,
+    )
 
 
 def compile_firmware(folder: Path, progress: Progress) -> Image:

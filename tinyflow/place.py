@@ -11,8 +11,9 @@ from tinyflow import __version__
 from tinyflow.boards import Board
 from tinyflow.cache import Cache, ContentHash
 from tinyflow.codegen.model import ModelCode
-from tinyflow.plan.placement import CodePlacement, place_code
+from tinyflow.plan.placement import LEAST_GAIN, CodePlacement, place_code
 from tinyflow.progress import Progress
+from tinyflow.project import Objective
 from tinyflow.request import Array
 from tinyflow.resources import FIRMWARE
 from tinyflow.timing.fetches import TracedFetches
@@ -25,8 +26,10 @@ _FILE = "placement.json"
 
 def choose_placement(
     board: Board,
+    optimize: Objective,
     code: ModelCode,
     vector: tuple[Array, ...],
+    ram: int | None,
     compiled: Callable[[], Image],
     cache: Cache,
     progress: Progress,
@@ -35,8 +38,10 @@ def choose_placement(
 
     Args:
         board: the board.
+        optimize: what the build makes best.
         code: the model's library.
         vector: the input of the inference that is traced.
+        ram: bytes that data and code may take together; None where the board alone is the limit.
         compiled: builds the firmware with all code in flash; called where nothing is cached.
         cache: keeps what was decided.
         progress: told about the stage.
@@ -44,17 +49,19 @@ def choose_placement(
     Raises:
         DeviceError: the firmware faulted.
     """
-    if board.code_ram is None or board.timing is None:
+    if board.code_ram is None or board.timing is None or optimize not in LEAST_GAIN:
         return None
-    key = ContentHash("placed", __version__, board.model_dump_json(), compiler_identity(), FIRMWARE)
+    key = ContentHash(
+        "placed", __version__, optimize, board.model_dump_json(), compiler_identity(), FIRMWARE
+    )
     for name, content in sorted(code.files.items()):
         key.add(name, content)
-    key.add(*vector)
+    key.add(ram, *vector)
 
     def make(folder: Path) -> None:
         image = compiled()
         progress.stage(f"place code on {board.id}")
-        placement = _decide(board, image, f"{code.name}_invoke", vector)
+        placement = _decide(board, optimize, image, f"{code.name}_invoke", vector, ram)
         found = None if placement is None else asdict(placement)
         (folder / _FILE).write_text(json.dumps(found))
 
@@ -65,11 +72,18 @@ def choose_placement(
 
 
 def _decide(
-    board: Board, image: Image, entry: str, vector: tuple[Array, ...]
+    board: Board,
+    optimize: Objective,
+    image: Image,
+    entry: str,
+    vector: tuple[Array, ...],
+    ram: int | None,
 ) -> CodePlacement | None:
     part = board.code_ram
     assert part is not None
     if image.symbol("_ebss").address > board.ram.origin + board.data_below(part):
         return None  # the data needs that RAM
+    taken = image.data_bytes + image.bss_bytes
+    capacity = part.size if ram is None else min(part.size, ram - taken)
     trace, _ = trace_inference(image, board, entry=entry, sample=vector)
-    return place_code(TracedFetches(trace, image, board), part.size)
+    return place_code(TracedFetches(trace, image, board), capacity, optimize)

@@ -208,3 +208,51 @@ void tf_conv_padded_row_s8(const tf_conv_padded *padded, const int8_t *const row
     }
     tf_conv_window_row_s8(window, window->rows, output);
 }
+
+static void fill_padding_row(const tf_conv_woven *woven)
+{
+    memset(woven->padding, woven->window.zero_point, woven->pitch + 1u);
+}
+
+/* Weave the rows that `woven->rows` names. */
+static const int8_t *weave(const tf_conv_woven *woven, int32_t line)
+{
+    int8_t *woven_line = woven->lines + (uint32_t)line * woven->size;
+    const uint32_t pixels = woven->pixels * (uint32_t)woven->window.depth;
+    memset(woven_line, woven->window.zero_point, woven->before);
+    woven->weave(woven->rows, woven_line + woven->before, woven->pixels);
+    memset(woven_line + woven->before + pixels, woven->window.zero_point, woven->after);
+    return woven_line;
+}
+
+void tf_conv_woven_s8(const tf_conv_woven *woven, const int8_t *input, int8_t *output)
+{
+    const tf_conv_window *window = &woven->window;
+    progress at = {output, 0u};
+    uint32_t filled = 0u;
+    int32_t line = 0;
+    fill_padding_row(woven);
+    for (int32_t y = 0; y < window->output[0]; ++y) {
+        int32_t row = y * woven->stride - woven->pad;
+        for (int32_t i = 0; i < woven->kernel; ++i, row += woven->dilation) {
+            woven->rows[i] = row >= 0 && row < woven->height
+                                 ? input + (uint32_t)row * woven->pitch
+                                 : woven->padding;
+        }
+        const int8_t *const lines[1] = {weave(woven, line)};
+        line = line + 1 < woven->count ? line + 1 : 0;
+        filled = compute_row(window, lines, filled, &at);
+    }
+    finish(window, filled, &at);
+}
+
+void tf_conv_woven_row_s8(const tf_conv_woven *woven, const int8_t *const rows[], int8_t *output)
+{
+    fill_padding_row(woven);
+    for (int32_t i = 0; i < woven->kernel; ++i) {
+        woven->rows[i] = rows[i] == NULL ? woven->padding : rows[i];
+    }
+    const int8_t *const lines[1] = {weave(woven, 0)};
+    progress at = {output, 0u};
+    finish(&woven->window, compute_row(&woven->window, lines, 0u, &at), &at);
+}

@@ -95,4 +95,33 @@ void tf_conv_padded_s8(const tf_conv_padded *padded, const int8_t *input, int8_t
 void tf_conv_padded_row_s8(const tf_conv_padded *padded, const int8_t *const rows[],
                            int8_t *output);
 
+/* Weaves as many rows as a kernel is high into one line, pixel by pixel. */
+typedef void tf_conv_weave_function(const int8_t *const rows[], int8_t *line, uint32_t pixels);
+
+/* Windows over lines that are woven of rows, so that each lies together. */
+typedef struct {
+    tf_conv_window window; /* over the lines, with a kernel of 1x1 */
+    tf_conv_weave_function *weave;
+    const int8_t **rows; /* scratch: as many as the kernel is high */
+    int8_t *lines;       /* scratch */
+    int8_t *padding;     /* scratch: a row of zero points and a byte more */
+    int32_t count;       /* of lines */
+    uint32_t size;       /* bytes of a line with what is written behind it */
+    uint32_t before;     /* bytes of zero points in front of a line's pixels, */
+    uint32_t after;      /* and behind them */
+    uint32_t pixels;     /* that are woven of a row */
+    uint32_t pitch;      /* bytes from a row of the input to the next one */
+    int32_t height;      /* of the input, and so on */
+    int32_t kernel;
+    int32_t stride;
+    int32_t dilation;
+    int32_t pad;
+} tf_conv_woven;
+
+/* One image. */
+void tf_conv_woven_s8(const tf_conv_woven *woven, const int8_t *input, int8_t *output);
+
+/* One row of the output, as tf_conv_window_row_s8. */
+void tf_conv_woven_row_s8(const tf_conv_woven *woven, const int8_t *const rows[], int8_t *output);
+
 #endif

@@ -21,6 +21,7 @@ from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.kernels.native.registry import native_kernels
 from tinyflow.trial import Trial
 
+FUNCTION = "tf_native_winograd"
 BOARDS = ("stm32l4r5", "stm32f746")
 
 CASES: dict[str, dict[str, Any]] = {
@@ -38,9 +39,8 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 def check(model: bytes, board: str, *, sides: int = 2) -> None:
-    tried = check_variants(model, load_board(board), vectors=1)
-    winograd = [kernel for kernel in tried if kernel.function == "tf_native_winograd"]
-    assert len({kernel.context["side"] for kernel in winograd}) == sides
+    tried = check_variants(model, load_board(board), vectors=1, function=FUNCTION)
+    assert len({kernel.context["side"] for kernel in tried}) == sides
 
 
 @pytest.mark.parametrize("board", BOARDS)
@@ -57,6 +57,14 @@ def test_extreme_weights(weight: int, board: str) -> None:
         size=(6, 6), groups=1, depth=40, filters=2, fill=weight, zero_points=(-128, 0), scale=1e-3
     )
     check(model_of({"extreme": case}), board)
+
+
+def test_sums_too_great_for_the_larger_tiles() -> None:
+    """64 times the sum would not fit: only tiles of 2x2 are offered, and right."""
+    case = grouped_conv(
+        size=(4, 4), groups=1, depth=128, filters=1, fill=127, zero_points=(-128, 0), scale=1e-4
+    )
+    check(model_of({"great": case}), BOARDS[0], sides=1)
 
 
 @pytest.mark.parametrize("pads", [((2, 0), (0, 2)), ((1, 2), (2, 1))], ids=str)
@@ -79,7 +87,7 @@ def test_explicit_padding(pads: tuple[tuple[int, int], tuple[int, int]]) -> None
     (operator,) = graph.operators
     board, tried = load_board(BOARDS[0]), 0
     for kernel in native_kernels(operator, graph, board):
-        if kernel.function == "tf_native_winograd":
+        if kernel.function == FUNCTION:
             (found,) = Trial(graph, [kernel], board, find_cmsis_nn()).run(sample)
             np.testing.assert_array_equal(found, expected, kernel.variant)
             tried += 1
@@ -98,7 +106,11 @@ def test_drawn(seed: int) -> None:
         zero_points=(int(rng.integers(-128, 128)), int(rng.integers(-128, 128))),
     )
     tried = check_variants(
-        model_of({"drawn": case}), load_board(BOARDS[seed % 2]), vectors=2, seed=seed
+        model_of({"drawn": case}),
+        load_board(BOARDS[seed % 2]),
+        vectors=2,
+        seed=seed,
+        function=FUNCTION,
     )
     assert tried
 
@@ -116,12 +128,13 @@ def test_drawn(seed: int) -> None:
     ids=str,
 )
 def test_what_is_declined(declined: dict[str, Any]) -> None:
-    tried = check_variants(model_of({"declined": conv(**declined)}), load_board(BOARDS[0]))
-    assert not [kernel for kernel in tried if kernel.function == "tf_native_winograd"]
+    model = model_of({"declined": conv(**declined)})
+    assert not check_variants(model, load_board(BOARDS[0]), function=FUNCTION)
 
 
 def test_a_core_without_dsp_has_none() -> None:
     model = model_of({"conv": conv(cin=8)})
     graph = import_model(model, Path("conv.tflite"), name="net")
     board = load_board(BOARDS[0]).model_copy(update={"core": "cortex-m0plus"})
-    assert not list(native_kernels(graph.operators[0], graph, board))
+    kernels = native_kernels(graph.operators[0], graph, board)
+    assert FUNCTION not in {kernel.function for kernel in kernels}

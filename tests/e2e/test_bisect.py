@@ -11,6 +11,8 @@ import pytest
 
 import tinyflow as tf
 from tests.support.command_line import CommandLine
+from tests.support.drawn_nets import DrawnNet
+from tests.support.rewritten import file_of
 from tests.support.small_model import small_model
 
 pytestmark = pytest.mark.skipif(
@@ -38,6 +40,22 @@ def test_every_layer_of_a_sound_build_is_equal(build: Path, tinyflow: CommandLin
         sizes = [int(np.prod(tensor["shape"])) for tensor in planned["outputs"]]
         assert layer["elements"] == sum(sizes) > 0
         assert layer["differing"] == layer["largest"] == 0
+
+
+def test_layers_are_compared_by_the_channels_that_are_left(
+    tmp_path: Path, tinyflow: CommandLine
+) -> None:
+    (tmp_path / "net.tflite").write_bytes(file_of([DrawnNet(3)]))
+    tf.build(tmp_path / "net.tflite", board="stm32f407", output=tmp_path / "build")
+    plan = json.loads((tmp_path / "build" / "plan.json").read_text())
+    tensors = [tensor for layer in plan["layers"] for tensor in layer["outputs"]]
+    assert any(tensor["channels"] for tensor in tensors)
+    vectors = tmp_path / "build" / "vectors" / "input_0.npy"
+    result = tinyflow("bisect", tmp_path / "build", "--inputs", vectors, "--json")
+    assert result.code == 0
+    assert [layer["elements"] for layer in result.json["layers"]] == [
+        int(np.prod(tensor["shape"])) for tensor in tensors
+    ]
 
 
 @pytest.mark.parametrize("position", [0, 2])

@@ -14,6 +14,7 @@ from tinyflow.boards import Board, board_ids, load_board
 from tinyflow.cache import Cache
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.errors import InputError
+from tinyflow.project import BudgetTable
 from tinyflow.report.model import Report
 from tinyflow.toolchain.elf import Image, read_image
 
@@ -39,7 +40,7 @@ def build(
     folder = tmp_path_factory.mktemp(request.param)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TINYFLOW_CACHE", str(folder / "cache"))  # the choice is not to be kept
-        patch.setattr("tinyflow.plan.placement.LEAST_GAIN", -1.0)
+        patch.setattr("tinyflow.plan.placement.LEAST_GAIN", {"balanced": -1.0})
         patch.setattr("tinyflow.plan.placement.LEAST_WAIT", 0.0)
         tinyflow.build(model, board=request.param, output=folder / "build", vectors=4)
     return folder / "build"
@@ -89,6 +90,25 @@ def test_what_lies_where_is_told(build: Path) -> None:
     memories = {item.what: item.memories for item in report.placement}
     assert memories["arena"] == memories["stack"] == (first,)
     assert memories["weights"] == memories["code"] == ("FLASH",)
+
+
+def test_a_budget_of_ram_is_kept(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TINYFLOW_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("tinyflow.plan.placement.LEAST_GAIN", {"balanced": -1.0})
+    monkeypatch.setattr("tinyflow.plan.placement.LEAST_WAIT", 0.0)
+    free = tinyflow.build(model, board="stm32l4r5", output=tmp_path / "build", vectors=1)
+    limit = (free.memory.ram.total - free.memory.ram.code) / 1024 + 3
+    report = tinyflow.build(
+        model,
+        board="stm32l4r5",
+        output=tmp_path / "build",
+        vectors=1,
+        budget=BudgetTable(ram_kib=limit),
+    )
+    assert 0 < report.memory.ram.code < free.memory.ram.code
+    assert all(item.kept for item in report.budget)
 
 
 def test_a_second_build_does_not_ask_again(
@@ -148,7 +168,7 @@ def test_data_that_needs_the_ram_keeps_it(
 ) -> None:
     """On the L4R5 the RAM for code is a part of the RAM for data."""
     monkeypatch.setenv("TINYFLOW_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("tinyflow.plan.placement.LEAST_GAIN", -1.0)
+    monkeypatch.setattr("tinyflow.plan.placement.LEAST_GAIN", {"balanced": -1.0})
     monkeypatch.setattr("tinyflow.plan.placement.LEAST_WAIT", 0.0)
     board = load_board("stm32l4r5")
     parts = [

@@ -15,7 +15,13 @@ from tinyflow.kernels.native.registry import native_kernels
 from tinyflow.trial import Trial
 
 
-def check_variants(content: bytes, board: Board, vectors: int = 3, seed: int = 0) -> list[Kernel]:
+def check_variants(
+    content: bytes,
+    board: Board,
+    vectors: int = 3,
+    seed: int = 0,
+    function: str | None = None,
+) -> list[Kernel]:
     """Run a model of one operator with each of its native kernels.
 
     Args:
@@ -24,6 +30,7 @@ def check_variants(content: bytes, board: Board, vectors: int = 3, seed: int = 0
         vectors: random inputs over the whole range of their type; two more hold its least and
             its greatest value.
         seed: of those inputs.
+        function: of the kernels that are tried; None tries all.
 
     Returns:
         The kernels that were tried.
@@ -46,7 +53,11 @@ def check_variants(content: bytes, board: Board, vectors: int = 3, seed: int = 0
                 rng.integers(low, high, tensor.shape, endpoint=True).astype(tensor.dtype.numpy)
             )
         samples.append((sample, oracle.run(*sample)))
-    kernels = list(native_kernels(operator, graph, board))
+    kernels = [
+        kernel
+        for kernel in native_kernels(operator, graph, board)
+        if function in (None, kernel.function)
+    ]
     cmsis = find_cmsis_nn()
     for kernel in kernels:
         trial = Trial(graph, [kernel], board, cmsis)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.support.cores import cortex_m0plus
-from tests.support.rewritten import check_exact, file_of, optimised, titles
+from tests.support.rewritten import any_kernels, check_exact, file_of, optimised, titles
 from tests.support.tflite_builder import TENSOR_TYPES, TfliteBuilder
 from tinyflow.ir.operators import Conv2D, DepthwiseConv2D, Window
 from tinyflow.ir.types import Padding
@@ -121,14 +121,21 @@ def test_any_padding_is_exact(
 ) -> None:
     if copy is not None:
         monkeypatch.setenv("TINYFLOW_CMSIS_NN", copy)
-    content = file_of([drawn(seed) for seed in range(40)])
+    content = file_of([drawn(seed) for seed in range(16)])
     graph = check_exact(content, cortex_m0plus(tmp_path) if small else None)
     assert set(titles(graph)) == {"CONV_2D", "DEPTHWISE_CONV_2D"}
 
 
 @needs_compiler
+@pytest.mark.parametrize("first", [16, 32])
+def test_any_kernel_pads_alike(first: int) -> None:
+    content = file_of([drawn(seed) for seed in range(first, first + 16)])
+    check_exact(content, select=any_kernels)
+
+
+@needs_compiler
 def test_padding_of_int16_is_exact() -> None:
-    graph = check_exact(file_of([drawn(seed, "int16") for seed in range(20)]))
+    graph = check_exact(file_of([drawn(seed, "int16") for seed in range(8)]))
     assert set(titles(graph)) == {"CONV_2D", "DEPTHWISE_CONV_2D"}
 
 

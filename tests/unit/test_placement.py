@@ -47,9 +47,18 @@ def test_what_waits_is_moved_and_what_does_not_stays() -> None:
 
 
 def test_little_waiting_is_not_worth_it() -> None:
-    enough = int(LEAST_GAIN * CYCLES)
+    enough = int(LEAST_GAIN["speed"] * CYCLES)
     assert place_code(Fetches({"loop": (2_000, enough - 1)}), PLENTY) is None
     assert functions(place_code(Fetches({"loop": (2_000, enough)}), PLENTY)) == ("loop",)
+
+
+def test_balance_asks_for_more_and_size_and_ram_for_none() -> None:
+    fetches = Fetches({"loop": (2_000, int(LEAST_GAIN["balanced"] * CYCLES) - 1)})
+    assert place_code(fetches, PLENTY, "speed") is not None
+    assert place_code(fetches, PLENTY, "balanced") is None
+    most = Fetches({"loop": (2_000, 900_000)})
+    assert place_code(most, PLENTY, "balanced") is not None
+    assert place_code(most, PLENTY, "size") is place_code(most, PLENTY, "ram") is None
 
 
 def test_what_waits_most_for_its_size_comes_first_when_room_is_short() -> None:

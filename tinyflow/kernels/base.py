@@ -172,6 +172,16 @@ def nhwc(tensor: Tensor) -> tuple[int, int, int, int]:
     return math.prod(shape[:-3]), height, width, channels
 
 
+def is_image(tensor: Tensor) -> bool:
+    """Whether it has up to four dimensions and a batch of 1: what can be computed row by row."""
+    return len(tensor.shape) <= 4 and nhwc(tensor)[0] == 1
+
+
+def row_elements(tensor: Tensor) -> int:
+    """Elements of a row of an image; of all that is there where it is none."""
+    return tensor.elements // (nhwc(tensor)[1] if is_image(tensor) else 1)
+
+
 def images(source: Tensor, output: Tensor) -> dict[str, int]:
     """For functions that serve one image: how many there are, and their elements."""
     count = nhwc(source)[0]

@@ -11,8 +11,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-#: The least that moving all functions must save, as a share of the cycles of an inference.
-LEAST_GAIN = 0.02
+from tinyflow.project import Objective
+
+#: The least that moving all functions must save, as a share of the cycles of an inference; none
+#: are moved for the other objectives, since code in RAM takes RAM and, for detours, flash.
+LEAST_GAIN: Mapping[Objective, float] = {"speed": 0.02, "balanced": 0.05}
 #: The least that one function must wait to be moved, likewise.
 LEAST_WAIT = 0.001
 #: What a call from flash to RAM or back costs beyond one that a BL reaches: the linker's detour
@@ -65,7 +68,9 @@ class CodePlacement:
     cycles: int
 
 
-def place_code(profile: FetchProfile, capacity: int) -> CodePlacement | None:
+def place_code(
+    profile: FetchProfile, capacity: int, optimize: Objective = "speed"
+) -> CodePlacement | None:
     """Choose the functions that run from RAM.
 
     Those that wait most for each byte come first. Then follow those whose calls would go to and
@@ -75,12 +80,14 @@ def place_code(profile: FetchProfile, capacity: int) -> CodePlacement | None:
     Args:
         profile: of the image with all code in flash.
         capacity: bytes of RAM for code.
+        optimize: what the build makes best.
 
     Returns:
-        None where that would not save a share of `LEAST_GAIN`.
+        None where that would not save the share that `LEAST_GAIN` asks for.
     """
     before = profile.waits_without(())
-    if before < LEAST_GAIN * profile.cycles:
+    least = LEAST_GAIN.get(optimize, 1.0) * profile.cycles
+    if before < least:
         return None
     chosen: set[str] = set()
     room = capacity
@@ -92,7 +99,7 @@ def place_code(profile: FetchProfile, capacity: int) -> CodePlacement | None:
         count for ends, count in profile.calls.items() if len(chosen.intersection(ends)) == 1
     )
     gain = before - profile.waits_without(chosen) - DETOUR_CYCLES * crossings
-    if not chosen or gain < LEAST_GAIN * profile.cycles:
+    if not chosen or gain < least:
         return None
     size = sum(profile.functions[name].size for name in chosen)
     return CodePlacement(tuple(sorted(chosen)), size, gain, profile.cycles)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import TensorId
 from tinyflow.ir.types import DType
-from tinyflow.kernels.base import Kernel, RowForm, nhwc
+from tinyflow.kernels.base import Kernel, RowForm, is_image, nhwc
 from tinyflow.plan.lifetimes import overlap
 
 
@@ -86,7 +86,7 @@ def row_layer(graph: Graph, kernel: Kernel) -> RowLayer | None:
     outputs = tuple(kernel.operator.outputs())
     used = [graph.tensors[index] for index in (*inputs, *outputs)]
     if len(outputs) != 1 or any(
-        tensor.is_state or tensor.dtype is not DType.INT8 or nhwc(tensor)[0] != 1 for tensor in used
+        tensor.is_state or tensor.dtype is not DType.INT8 or not is_image(tensor) for tensor in used
     ):
         return None
     return RowLayer(kernel, kernel.row_form, inputs, outputs[0], nhwc(used[-1])[1])

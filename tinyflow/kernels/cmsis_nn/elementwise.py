@@ -6,7 +6,7 @@ from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Add, Pad, Softmax
 from tinyflow.ir.quantization import activation_range
-from tinyflow.kernels.base import Kernel, Overlap, RowForm, nhwc, output_of
+from tinyflow.kernels.base import Kernel, Overlap, RowForm, nhwc, output_of, row_elements
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.scaling import ADD_LEFT_SHIFT, add_multipliers, softmax_parameters
 
@@ -49,7 +49,7 @@ def add_context(op: Add, graph: Graph) -> dict[str, object]:
         "operands": (left, right),
         "result": output,
         "elements": output.elements,
-        "row_elements": output.elements // nhwc(output)[1],
+        "row_elements": row_elements(output),
         "multipliers": add_multipliers(op, left, right, output),
         "left_shift": ADD_LEFT_SHIFT,
         "range": activation_range(op.activation, output.q),

@@ -38,17 +38,22 @@ from tinyflow.kernels.scaling import accumulator_multipliers
 
 #: Pixels of the tile.
 PIXELS = 4
-#: Steps of the inner loop that are tried; where they do not divide a window's, zeros fill up.
-UNROLLS = (4, 8, 16)
+#: Steps of the inner loop that are written out: the fewest and the most.
+FEW_UNROLLED = 4
+MOST_UNROLLED = 16
+#: Bytes of code: of a step, of all else that runs for a group of pixels, and of the smallest
+#: instruction cache to reckon with.
+STEP_CODE = 50
+FURTHER_CODE = 500
+LEAST_CACHE = 1024
 #: How many groups of pixels may follow each other in a pair of channels.
 GROUPS = (4, 8)
-#: Words of the stream that are copied together.
-COPIED_TOGETHER = 8
 #: Steps up to which bytes may be better than packed weights, and a pair's stream may be expected
 #: to stay in a buffer of the flash.
 FEW_STEPS = 8
-#: At most so many steps are written out with no loop around them.
-MOST_ONCE = 16
+#: What of several rows is woven into one: bytes of a pixel, and rows.
+MOST_WOVEN_DEPTH = 3
+MOST_WOVEN_ROWS = 10
 #: Of a pointer on the target, bytes.
 _POINTER = 4
 
@@ -181,9 +186,7 @@ def _layer(op: Conv2D, graph: Graph, board: Board) -> _Layer | None:
 def _tiles(layer: _Layer, elements: int) -> Iterator[_Tile]:
     """The forms worth trying for windows of so many elements."""
     steps = -(-elements // 4) * packing.STEPS_PER_WORD
-    unrolls = {unroll: -(-steps // unroll) * unroll for unroll in UNROLLS if unroll < steps}
-    if steps <= MOST_ONCE:
-        unrolls[steps] = steps
+    unrolls = {unroll: -(-steps // unroll) * unroll for unroll in _unrolls(steps, layer.board)}
     packs = packing.packs(layer.weights.reshape(layer.channels, -1), layer.bias)
     # Per step bytes cost an instruction more, per tile eight less.
     forms = [True] * packs + [False] * (not packs or steps <= FEW_STEPS)
@@ -195,13 +198,42 @@ def _tiles(layer: _Layer, elements: int) -> Iterator[_Tile]:
                 yield from _blocks(tile)
 
 
+def _unrolls(steps: int, board: Board) -> Iterator[int]:
+    """How many of so many steps may be written out.
+
+    As many as fit the instruction cache, which shortens the loop, and few, which make one tile
+    for many layers; where none divides the steps, what wastes least. The Cortex-M7's order needs
+    an even number.
+    """
+    every = 2 if board.core == "cortex-m7" else 1
+    most = max(FEW_UNROLLED, min(MOST_UNROLLED, _cached_steps(board)))
+    fitting = [unroll for unroll in range(FEW_UNROLLED, most + 1, every) if unroll < steps]
+    dividing = [unroll for unroll in fitting if steps % unroll == 0]
+    if steps <= most:
+        yield steps
+    elif dividing:
+        yield dividing[-1]
+    if fitting and (not dividing or dividing[-1] != FEW_UNROLLED):
+        least = min(fitting, key=lambda unroll: (-(-steps // unroll) * unroll, -unroll))
+        if steps % FEW_UNROLLED == 0:
+            yield FEW_UNROLLED
+        elif not dividing and steps > most:
+            yield least
+
+
+def _cached_steps(board: Board) -> int:
+    """Steps whose code fits the instruction cache together with all else that a group runs."""
+    cache = None if board.timing is None else board.timing.fetch.cache
+    size = LEAST_CACHE if cache is None else cache.line_bytes * cache.lines
+    return (size - FURTHER_CODE) // STEP_CODE
+
+
 def _blocks(tile: _Tile) -> Iterator[_Tile]:
     """The forms that read flash less often, at the price of more scratch."""
-    for groups in GROUPS:
-        if tile.unroll == 8 and tile.steps % COPIED_TOGETHER == 0:
-            yield replace(tile, groups=groups, copied=True)
-        elif tile.once and tile.steps <= FEW_STEPS:
-            yield replace(tile, groups=groups)
+    copied = tile.steps > FEW_STEPS
+    if copied or tile.once:
+        for groups in GROUPS:
+            yield replace(tile, groups=groups, copied=copied)
 
 
 def _tile_source(layer: _Layer, tile: _Tile, pixels: int) -> Source:
@@ -211,7 +243,10 @@ def _tile_source(layer: _Layer, tile: _Tile, pixels: int) -> Source:
     name = f"tf_conv_2x{pixels}_{schedule}_u{tile.unroll}"
     name += "_once" * tile.once + "_packed" * tile.packed + "_odd" * odd + "_signed" * how.signed
     block = tile.groups > 1 and pixels == PIXELS
-    name += "_groups" * block + "_copied" * (block and tile.copied)
+    remaining = (tile.steps + packing.FURTHER_WORDS) % 8 if block and tile.copied else 0
+    name += "_groups" * block
+    if block and tile.copied:
+        name += f"_copied_{remaining}"
     if how.clamped:
         name += f"_clamp_{how.low}_{how.high}".replace("-", "m")
     return Source(
@@ -224,6 +259,7 @@ def _tile_source(layer: _Layer, tile: _Tile, pixels: int) -> Source:
             ("packed", tile.packed),
             ("block", block),
             ("copied", block and tile.copied),
+            ("remaining", remaining),
             ("odd", odd),
             ("signed", how.signed),
             ("clamped", how.clamped),
@@ -334,6 +370,7 @@ def line(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     words = -(-depth // 4)
     windows = layer.weights.reshape(layer.channels, depth)
     for matrix in _matrices(layer, windows, (count, width)):
+        groups = matrix.tile.groups
         yield Kernel(
             operator=op,
             function="tf_conv_line_s8",
@@ -357,7 +394,10 @@ def line(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
             overlaps=(
                 Overlap("input", lead=_lead(count, depth, layer.channels, matrix.tile.groups)),
             ),
-            row_form=RowForm("native/conv_line_row_s8.c.j2"),
+            row_form=RowForm(
+                "native/conv_line_row_s8.c.j2",
+                overlaps=(Overlap("input", lead=_lead(width, depth, layer.channels, groups)),),
+            ),
             variant=matrix.tile.title,
             work=matrix.work(count, words),
         )
@@ -507,6 +547,91 @@ def padded(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
         )
 
 
+def woven(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
+    """CONV_2D of one to three channels: rows are woven, so that windows lie together.
+
+    Nothing of a window is wasted but what its last word lacks.
+    """
+    layer = _layer(op, graph, board)
+    if layer is None or layer.depth > MOST_WOVEN_DEPTH or op.window.dilation[1] != 1:
+        return
+    _, height, width, depth = nhwc(layer.source)
+    out_height, out_width = nhwc(layer.output)[1:3]
+    height_k, width_k = layer.kernel
+    if height_k > MOST_WOVEN_ROWS or layer.plain:
+        return
+    pixels, woven_depth = out_height * out_width, height_k * depth
+    stride = op.window.stride
+    words = -(-width_k * woven_depth // 4)
+    line_width = (out_width - 1) * stride[1] + width_k
+    kept = min(width, line_width - layer.pads[1])
+    # Lines whose last pixels wait for those of further lines are kept.
+    count = 1 + (-(-(PIXELS - 1) // out_width) if out_width % PIXELS else 0)
+    size = line_width * woven_depth + 4
+    weave = f"tf_conv_weave_{height_k}x{depth}"
+    windows = layer.weights.transpose(0, 2, 1, 3).reshape(layer.channels, -1)
+    for matrix in _matrices(layer, windows, (pixels, out_width)):
+        places = _Places(matrix, 1, 0)
+        padding_at = places.end + count * size
+        yield Kernel(
+            operator=op,
+            function="tf_conv_woven_s8",
+            library="tinyflow",
+            template="native/conv_woven_s8.c.j2",
+            context={
+                "matrix": matrix.context,
+                "rest": pixels % PIXELS,
+                "row_rest": out_width % PIXELS,
+                "images": images_of(layer.source, layer.output),
+                "woven": {
+                    "function": weave,
+                    "rows_at": places.context["rows_at"],
+                    "lines_at": places.end,
+                    "padding_at": padding_at,
+                    "count": count,
+                    "size": size,
+                    "before": layer.pads[1] * woven_depth,
+                    "after": (line_width - layer.pads[1] - kept) * woven_depth,
+                    "pixels": kept,
+                    "pitch": width * depth,
+                    "height": height,
+                    "kernel": height_k,
+                    "stride": stride[0],
+                    "dilation": op.window.dilation[0],
+                    "pad": layer.pads[0],
+                },
+                "window": {
+                    **places.context,
+                    "inner_words": words,
+                    "edge_words": words,
+                    "inner": (0, out_width),
+                    "images": 1,
+                    "input": (1, line_width),
+                    "output": (out_height, out_width),
+                    "depth": woven_depth,
+                    "kernel": (1, 1),
+                    "stride": (1, stride[1]),
+                    "dilation": (1, 1),
+                    "pads": (0, 0),
+                    "zero_point": layer.source.q.zero_point,
+                },
+            },
+            constants=(matrix.stream,),
+            scratch=padding_at + width * depth + 1,
+            macs=layer.macs,
+            header="tf_native_conv.h",
+            file="native_conv",
+            sources=(
+                *matrix.files,
+                Source(f"{weave}.S", "conv/weave.S.j2", (("rows", height_k), ("depth", depth))),
+            ),
+            row_form=_row_form(layer, "native/conv_woven_row_s8.c.j2"),
+            variant=matrix.tile.title,
+            work=matrix.work(pixels, words)
+            | {"rows": out_height, "woven": out_height * kept * height_k},
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class _Places:
     """Where the scratch of a `tf_conv_window` is, behind the tile's.
@@ -557,4 +682,4 @@ def _row_form(layer: _Layer, template: str) -> RowForm | None:
 
 
 #: Makers of this module, by operator.
-VARIANTS: dict[type[Operator], tuple[VariantMaker, ...]] = {Conv2D: (line, window, padded)}
+VARIANTS: dict[type[Operator], tuple[VariantMaker, ...]] = {Conv2D: (line, window, padded, woven)}

@@ -23,9 +23,8 @@ The accumulator is `tf_shift_left`'s, which wraps, as all sums here do.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +49,15 @@ from tinyflow.kernels.native.requantise import Requantisation, requantisation
 from tinyflow.kernels.scaling import accumulator_multipliers
 
 #: Lines that the columns have room for. Few of them need little scratch, many are moved less.
-HEIGHTS = (4, 8, 15)
+HEIGHTS = (4, 8, 15, 31)
+#: More lines than so many times those of a window bring next to nothing.
+_MOST_HEIGHT = 6
+#: The longest window along a line: two multiply-accumulates a word need its weights in registers.
+_MOST_TAPS = 7
+#: Words of weights that lie on the stack, at most.
+_MOST_WEIGHTS = 64
+#: Bytes of code of a window's lines, written out one after the other; beyond that it is a loop.
+_MOST_UNROLLED = 480
 #: The greatest shift to the right of the wide form: 2**29 is then still beyond any output.
 _MOST_RIGHT = 20
 _CHANNELS = 4
@@ -64,12 +71,18 @@ class _Axis:
     output: int
     kernel: int
     stride: int
+    dilation: int
     pad: int
+
+    @property
+    def reach(self) -> int:
+        """Positions that one output looks at, and those between."""
+        return (self.kernel - 1) * self.dilation + 1
 
     @property
     def needed(self) -> int:
         """Positions, padding included, that the outputs look at."""
-        return (self.output - 1) * self.stride + self.kernel
+        return (self.output - 1) * self.stride + self.reach
 
     @property
     def used(self) -> int:
@@ -125,24 +138,49 @@ class _Scaling:
     zero_point: int
 
 
+@dataclass(frozen=True, eq=False)
+class _Window:
+    """A generated function that moves a window along lines, and what it needs of a layer.
+
+    Attributes:
+        source: its file.
+        name: what tells its cost from that of others.
+        constants: uint32 (output channels, words), as its template says.
+        tiles: tiles of four outputs in a line.
+        rest: what it takes for the outputs after the last tile, or in it.
+        seen: columns that it looks at.
+        advanced: outputs by which it has advanced at the end of a line.
+        line_work: what its cycles on a line are linear in.
+        channel_work: what those on a channel of a strip are linear in.
+    """
+
+    source: Source
+    name: str
+    constants: NDArray[np.uint32]
+    tiles: int
+    rest: int
+    seen: int
+    advanced: int
+    line_work: Mapping[str, int]
+    channel_work: Mapping[str, int]
+
+
 def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """All variants for windows that fit the registers: 3x3, strides 1 and 2 along a line."""
+    """All variants: lines along width and height, few or many of them at a time."""
     source, weights = graph.tensors[op.input], graph.tensors[op.weights]
-    if (
-        board.core not in DSP_CORES
-        or (source.dtype, weights.dtype) != (DType.INT8, DType.INT8)
-        or op.window.dilation != (1, 1)
-    ):
+    if board.core not in DSP_CORES or (source.dtype, weights.dtype) != (DType.INT8, DType.INT8):
         return
     scaling = _scaling(op, source, weights, output_of(graph, op))
     if scaling is None:
         return
     for transposed in (False, True):
         layer = _layer(op, source, weights, output_of(graph, op), transposed)
-        if (layer.inner.kernel, layer.outer.kernel) != (3, 3) or layer.inner.stride > 2:
+        if not _is_served(layer) or (transposed and layer.inner == layer.outer):
             continue
         for height in HEIGHTS:
-            yield _kernel(op, graph, board, layer, scaling, height)
+            if not layer.outer.reach <= height <= _MOST_HEIGHT * layer.outer.reach:
+                continue
+            yield _kernel(op, graph, layer, _window(op, graph, layer, scaling, height, board))
             if height >= layer.outer.needed:
                 break
 
@@ -150,15 +188,27 @@ def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Ke
 VARIANTS: dict[type[Operator], tuple[VariantMaker, ...]] = {DepthwiseConv2D: (depthwise_s8,)}
 
 
+def _is_served(layer: _Layer) -> bool:
+    inner, outer = layer.inner, layer.outer
+    return (
+        inner.stride <= 2
+        and (inner.dilation == 1 or inner.kernel == 1)
+        and (inner.kernel <= _MOST_TAPS or outer.kernel == 1)
+        and outer.kernel * sum(_words_of_weights(inner)) <= _MOST_WEIGHTS
+    )
+
+
 def _layer(
     op: DepthwiseConv2D, source: Tensor, weights: Tensor, output: Tensor, transposed: bool
 ) -> _Layer:
     _, *size, channels = nhwc(source)
     _, *due, _ = nhwc(output)
+    window = op.window
     kernel = weights.shape[1:3]
-    pads = op.window.pads((size[0], size[1]), (kernel[0], kernel[1]))
+    pads = window.pads((size[0], size[1]), (kernel[0], kernel[1]))
     height, width = (
-        _Axis(*numbers) for numbers in zip(size, due, kernel, op.window.stride, pads, strict=True)
+        _Axis(*numbers)
+        for numbers in zip(size, due, kernel, window.stride, window.dilation, pads, strict=True)
     )
     inner, outer = (height, width) if transposed else (width, height)
     return _Layer(inner, outer, channels, op.multiplier, transposed)
@@ -192,37 +242,59 @@ def _scaling(
     )
 
 
-def _kernel(
-    op: DepthwiseConv2D,
-    graph: Graph,
-    board: Board,
-    layer: _Layer,
-    scaling: _Scaling,
-    height: int,
-) -> Kernel:
-    source, weights, output = (
-        graph.tensors[op.input],
-        graph.tensors[op.weights],
-        output_of(graph, op),
-    )
+def _kernel(op: DepthwiseConv2D, graph: Graph, layer: _Layer, window: _Window) -> Kernel:
+    source, output = graph.tensors[op.input], output_of(graph, op)
     inner, outer = layer.inner, layer.outer
-    strip = min((height - outer.kernel) // outer.stride + 1, outer.output)
+    height = int(dict(window.source.parameters)["height"])
+    strip = min((height - outer.reach) // outer.stride + 1, outer.output)
+    strips = -(-outer.output // strip)
     gather = _gather_source(height)
-    window = _window_source(inner.stride, height, scaling, board)
     lines = _line_of_columns(inner)
     columns = lines["front"] + lines["words"] + lines["tail"] + lines["back"]
-    tiles = (inner.output + 1) // 4
-    words_of_tile = 2 * inner.stride
-    rest = inner.output % 4
-    span = tiles * words_of_tile * 16 * height
-    # What a window looks at beyond the gathered columns belongs to outputs that are not stored.
-    seen = tiles * words_of_tile + 1 + (inner.stride if rest in (1, 2) else 0)
+    span = window.tiles * 2 * inner.stride * 16 * height
     pitch, line_pitch, output_pitch, output_line_pitch = layer.pitches
     zero = source.q.zero_point
-    constants = _constants_3x3(op, graph, layer, scaling)
+    filters = layer.channels * layer.multiplier
     groups = -(-layer.channels // _CHANNELS)
-    strips = -(-outer.output // strip)
-    filters = weights.shape[3]
+    context = {
+        "functions": {
+            "gather": gather.file.removesuffix(".S"),
+            "window": window.source.file.removesuffix(".S"),
+        },
+        "images": images(source, output),
+        "lines": {
+            "zero": f"0x{(zero & 0xFFFF) * 0x10001:08x}u",
+            "zero_bytes": f"0x{(zero & 0xFF) * 0x1010101:08x}u",
+            "pitch": pitch,
+            "line_pitch": line_pitch,
+            **lines,
+        },
+        "outputs": {
+            "zero_point": output.q.zero_point,
+            "pitch": output_pitch,
+            "span": span,
+            "lines": strip,
+            "rest": window.rest,
+            "back": 4 * outer.stride - span,
+            "forward": output_line_pitch - window.advanced * output_pitch,
+            "channels": layer.multiplier,
+            "plane": 4 * height if layer.multiplier == 1 else 0,
+        },
+        "walk": {
+            "height": height,
+            "columns": columns,
+            "channels": layer.channels,
+            "multiplier": layer.multiplier,
+            "constants": window.constants.shape[1],
+            "kernel": outer.reach,
+            "stride": outer.stride,
+            "pad": outer.pad,
+            "input_lines": outer.size,
+            "gathered": outer.used if strips == 1 and layer.multiplier == 1 else 0,
+            "output_lines": outer.output,
+            "output_line_pitch": output_line_pitch,
+        },
+    }
     return Kernel(
         operator=op,
         function="tf_native_depthwise",
@@ -230,67 +302,38 @@ def _kernel(
         template="native/depthwise.c.j2",
         header="tf_native_depthwise.h",
         file="native_depthwise",
-        context={
-            "functions": {
-                "gather": gather.file.removesuffix(".S"),
-                "window": window.file.removesuffix(".S"),
-            },
-            "images": images(source, output),
-            "lines": {
-                "zero": f"0x{(zero & 0xFFFF) * 0x10001:08x}u",
-                "zero_bytes": f"0x{(zero & 0xFF) * 0x1010101:08x}u",
-                "pitch": pitch,
-                "line_pitch": line_pitch,
-                **lines,
-            },
-            "outputs": {
-                "zero_point": scaling.zero_point,
-                "pitch": output_pitch,
-                "span": span,
-                "lines": strip,
-                "rest": rest,
-                "back": 4 * outer.stride - span,
-                # The last output of a tile is stored when the next begins.
-                "forward": output_line_pitch - (4 * tiles - 2 * (rest == 3)) * output_pitch,
-                "channels": layer.multiplier,
-                "plane": 4 * height if layer.multiplier == 1 else 0,
-            },
-            "walk": {
-                "height": height,
-                "columns": columns,
-                "channels": layer.channels,
-                "multiplier": layer.multiplier,
-                "constants": constants.values.shape[1],
-                "kernel": outer.kernel,
-                "stride": outer.stride,
-                "pad": outer.pad,
-                "input_lines": outer.size,
-                "gathered": outer.used if strips == 1 and layer.multiplier == 1 else 0,
-                "output_lines": outer.output,
-                "output_line_pitch": output_line_pitch,
-            },
-        },
-        constants=(constants,),
-        scratch=max(columns, seen) * 16 * height,
+        context=context,
+        constants=(
+            Constant(
+                "channels",
+                "uint32_t",
+                window.constants,
+                f"bias, multiplier, shifts and taps of each channel [{filters}]",
+            ),
+        ),
+        scratch=max(columns, window.seen) * 16 * height,
         macs=output.elements * inner.kernel * outer.kernel,
-        sources=(gather, window),
+        sources=(gather, window.source),
         overlaps=(Overlap("input", exact=True),) if _in_place(layer, strip) else (),
         row_form=None
-        if layer.transposed
-        else RowForm("native/depthwise_line.c.j2", 3, outer.stride, 1, outer.pad),
-        variant=f"lines along the {'height' if layer.transposed else 'width'}, {height} at a time",
+        if layer.transposed or outer.dilation > 1
+        else RowForm("native/depthwise_line.c.j2", outer.kernel, outer.stride, 1, outer.pad),
+        variant=window.name,
         work={
             "calls": 1,
             "columns": groups * outer.used * (lines["words"] + lines["tail"]),
-            "lines gathered": groups * outer.used,
-            "words moved": groups * (strips - 1) * max(0, outer.kernel - outer.stride)
-            * columns * _CHANNELS,
+            "strips": groups * (strips - 1),
+            "words moved": groups
+            * (strips - 1)
+            * max(0, outer.reach - outer.stride)
+            * columns
+            * _CHANNELS,
             "channels": filters * strips,
             "lines": filters * outer.output,
-            "tiles": filters * outer.output * tiles,
-            "pairs": filters * outer.output * (rest in (1, 2)),
+            **{name: count * filters * strips for name, count in window.channel_work.items()},
+            **{name: count * filters * outer.output for name, count in window.line_work.items()},
         },
-    )  # fmt: skip
+    )
 
 
 def _line_of_columns(inner: _Axis) -> dict[str, int]:
@@ -308,7 +351,7 @@ def _in_place(layer: _Layer, strip: int) -> bool:
         return False
     for line in range(strip, outer.output + strip, strip):
         written = min(line, outer.output)
-        read = min((written - 1) * outer.stride - outer.pad + outer.kernel, outer.size)
+        read = min((written - 1) * outer.stride - outer.pad + outer.reach, outer.size)
         if read == outer.size:
             continue
         if layer.transposed:
@@ -319,16 +362,136 @@ def _in_place(layer: _Layer, strip: int) -> bool:
     return True
 
 
+# ---- the generated functions ----
+
+
 def _gather_source(height: int) -> Source:
     name = f"tf_depthwise_gather_{height}"
     return Source(f"{name}.S", "depthwise/gather.S.j2", (("function", name), ("height", height)))
 
 
-def _window_source(stride: int, height: int, scaling: _Scaling, board: Board) -> Source:
+def _window(
+    op: DepthwiseConv2D,
+    graph: Graph,
+    layer: _Layer,
+    scaling: _Scaling,
+    height: int,
+    board: Board,
+) -> _Window:
+    inner, outer = layer.inner, layer.outer
+    taps = graph.tensors[op.weights].values.astype(np.int8)[0]
+    if layer.transposed:
+        taps = taps.swapaxes(0, 1)
+    bias = np.zeros(taps.shape[2], np.int64)
+    if op.bias is not None:
+        bias = graph.tensors[op.bias].values.astype(np.int64)
+    bias = bias - graph.tensors[op.input].q.zero_point * taps.astype(np.int64).sum(axis=(0, 1))
+    leading = [bias.astype(np.uint32), scaling.doubled]
+    if (outer.kernel, inner.kernel, outer.dilation) == (3, 3, 1):
+        return _window_3x3(inner, taps, leading, scaling, height, board)
+    return _window_of_any_shape(inner, outer, taps, leading, scaling, height, board)
+
+
+def _window_3x3(
+    inner: _Axis,
+    taps: NDArray[np.int8],
+    leading: list[NDArray[np.uint32]],
+    scaling: _Scaling,
+    height: int,
+    board: Board,
+) -> _Window:
+    tiles, rest = (inner.output + 1) // 4, inner.output % 4
+    pair = rest in (1, 2)
+    return _Window(
+        source=_window_source("3x3", {"stride": inner.stride}, height, scaling, board),
+        name=f"3x3, stride {inner.stride}",
+        constants=_words(leading, _bytes_3x3(taps, inner.stride, scaling)),
+        tiles=tiles,
+        rest=rest,
+        seen=tiles * 2 * inner.stride + 1 + (inner.stride if pair else 0),
+        advanced=4 * tiles - 2 * (rest == 3),
+        line_work={"tiles": tiles, "pairs": int(pair), **_work_of_limits(inner, scaling)},
+        channel_work={},
+    )
+
+
+def _window_of_any_shape(
+    inner: _Axis,
+    outer: _Axis,
+    taps: NDArray[np.int8],
+    leading: list[NDArray[np.uint32]],
+    scaling: _Scaling,
+    height: int,
+    board: Board,
+) -> _Window:
+    part = _part(inner)
+    lines, advance = outer.kernel, 4 * outer.dilation
+    if part.kernel < inner.kernel:
+        lines, advance = -(-inner.kernel // part.kernel), part.kernel // 2 * 16 * height
+        missing = lines * part.kernel - inner.kernel
+        taps = np.pad(taps, ((0, 0), (0, missing), (0, 0))).reshape(lines, part.kernel, -1)
+    tiles = -(-inner.output // 4)
+    weights = lines * sum(_words_of_weights(part))
+    words, products = _line_of_tile(part)
+    unrolled = lines * 4 * (1 + words + products) <= _MOST_UNROLLED
+    parameters = {
+        "lines": lines,
+        "taps": part.kernel,
+        "stride": inner.stride,
+        "advance": advance,
+        "unrolled": unrolled,
+    }
+    shape = f"{outer.kernel}x{inner.kernel}"
+    if outer.dilation > 1:
+        shape += f"_d{outer.dilation}"
+    return _Window(
+        source=_window_source(shape, parameters, height, scaling, board),
+        name="any window, unrolled" if unrolled else "any window",
+        constants=_words(leading, _bytes_of_pairs(taps, part, scaling)),
+        tiles=tiles,
+        rest=(inner.output - 1) % 4 + 1,
+        seen=(tiles - 1) * 2 * inner.stride
+        + words
+        + (lines - 1) * part.kernel // 2 * (part is not inner),
+        advanced=4 * (tiles - 1),
+        line_work={
+            "tiles": tiles,
+            "lines of tiles": tiles * lines,
+            "loads": tiles * (lines * words + weights),
+            "products": tiles * lines * products,
+            **_work_of_limits(inner, scaling),
+        },
+        channel_work={"weights": weights},
+    )
+
+
+def _part(inner: _Axis) -> _Axis:
+    """A window of one line that is too long for registers is one of several lines, its parts.
+
+    Its parts have an even length, so that all of them begin in the lower half of a word.
+    """
+    if inner.kernel <= _MOST_TAPS:
+        return inner
+    parts = [replace(inner, kernel=kernel) for kernel in (4, 6)]
+    return min(parts, key=lambda part: -(-inner.kernel // part.kernel) * sum(_line_of_tile(part)))
+
+
+def _work_of_limits(inner: _Axis, scaling: _Scaling) -> dict[str, int]:
+    """What some layers do with each output, and others do not."""
+    return {
+        "signs": inner.output * (scaling.signed + 3 * scaling.wide),
+        "limits": inner.output * (scaling.clamp is not None),
+    }
+
+
+def _window_source(
+    shape: str, parameters: Mapping[str, int], height: int, scaling: _Scaling, board: Board
+) -> Source:
     dual_issue = board.core == "cortex-m7"
     low, high = scaling.clamp or (0, 0)
     parts = [
-        f"tf_depthwise_3x3_s{stride}_{height}",
+        f"tf_depthwise_{shape}_s{parameters['stride']}",
+        f"{height}",
         *(["signed"] if scaling.signed else []),
         *(["wide"] if scaling.wide else []),
         *([f"from_{low + 128}_to_{high + 128}"] if scaling.clamp else []),
@@ -338,10 +501,10 @@ def _window_source(stride: int, height: int, scaling: _Scaling, board: Board) ->
     name = "_".join(parts)
     return Source(
         f"{name}.S",
-        "depthwise/window_3x3.S.j2",
+        "depthwise/window_3x3.S.j2" if shape == "3x3" else "depthwise/window.S.j2",
         (
             ("function", name),
-            ("stride", stride),
+            *parameters.items(),
             ("height", height),
             ("signed", scaling.signed),
             ("wide", scaling.wide),
@@ -354,28 +517,56 @@ def _window_source(stride: int, height: int, scaling: _Scaling, board: Board) ->
     )
 
 
-def _constants_3x3(op: DepthwiseConv2D, graph: Graph, layer: _Layer, scaling: _Scaling) -> Constant:
-    """Five words a channel, as `window_3x3.S.j2` reads them."""
-    weights, zero_point = graph.tensors[op.weights], graph.tensors[op.input].q.zero_point
-    taps = weights.values.astype(np.int8)[0]  # [line][place][channel]
-    if layer.transposed:
-        taps = taps.swapaxes(0, 1)
-    bias = np.zeros(taps.shape[2], np.int64)
-    if op.bias is not None:
-        bias = graph.tensors[op.bias].values.astype(np.int64)
-    bias = bias - zero_point * taps.astype(np.int64).sum(axis=(0, 1))
+def _words_of_weights(inner: _Axis) -> tuple[int, int]:
+    """Words of weights of a line of `window.S.j2`: from even taps on, and from odd ones.
+
+    Outputs at odd positions need pairs that begin with an odd tap. A last tap alone is the upper
+    half of the others' last pair, if there is one.
+    """
+    if inner.stride == 2 or inner.kernel == 1:
+        return (inner.kernel + 1) // 2, 0
+    return inner.kernel // 2, (inner.kernel - 1) // 2
+
+
+def _line_of_tile(inner: _Axis) -> tuple[int, int]:
+    """Words that a tile of `window.S.j2` loads of a line, and its multiply-accumulates."""
+    words = (3 * inner.stride + inner.kernel + 1) // 2
+    even, odd = (inner.kernel + 1) // 2, inner.kernel // 2 + 1
+    return words, 2 * (even + odd) if inner.stride == 1 else 4 * even
+
+
+def _words(
+    leading: list[NDArray[np.uint32]], columns: list[NDArray[np.uint8]]
+) -> NDArray[np.uint32]:
+    """Words of each channel: those given, then bytes, as many as make words, lowest first."""
+    packed = np.ascontiguousarray(np.stack(columns, axis=1)).view("<u4")
+    return np.concatenate([np.stack(leading, axis=1), packed], axis=1).astype(np.uint32)
+
+
+def _bytes_3x3(taps: NDArray[np.int8], stride: int, scaling: _Scaling) -> list[NDArray[np.uint8]]:
+    """Taps and shifts in the order of `window_3x3.S.j2`."""
     k = taps.view(np.uint8)
-    none = np.zeros(taps.shape[2], np.uint8)
-    left, right = scaling.left, scaling.right
-    rows: tuple[Any, ...] = (k[0, 0], k[1, 0], k[0, 1], k[1, 1])
-    if layer.inner.stride == 1:
-        rows += (k[2, 0], left, k[2, 1], k[2, 2], right, none, k[0, 2], k[1, 2])
-    else:
-        rows += (k[2, 0], k[0, 2], k[2, 1], k[1, 2], k[2, 2], right, left, none)
-    packed = np.ascontiguousarray(np.stack(rows, axis=1)).view("<u4")
-    words = np.concatenate(
-        [bias.astype(np.uint32)[:, None], scaling.doubled[:, None], packed], axis=1
-    ).astype(np.uint32)
-    return Constant(
-        "channels", "uint32_t", words, f"bias, multiplier, taps and shifts [{len(words)}]"
-    )
+    left, right, none = scaling.left, scaling.right, np.zeros_like(scaling.left)
+    begin = [k[0, 0], k[1, 0], k[0, 1], k[1, 1], k[2, 0]]
+    if stride == 1:
+        return [*begin, left, k[2, 1], k[2, 2], right, none, k[0, 2], k[1, 2]]
+    return [*begin, k[0, 2], k[2, 1], k[1, 2], k[2, 2], right, left, none]
+
+
+def _bytes_of_pairs(
+    taps: NDArray[np.int8], inner: _Axis, scaling: _Scaling
+) -> list[NDArray[np.uint8]]:
+    """Shifts, and taps in the order of `window.S.j2`: two pairs interleaved in each word."""
+    none = np.zeros_like(scaling.left)
+    evens, odds = _words_of_weights(inner)
+    pairs: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = []
+    for line in taps.view(np.uint8):
+        k = [*line, none]
+        pairs += [(k[2 * m], k[2 * m + 1]) for m in range(evens)]
+        pairs += [(k[2 * m + 1], k[2 * m + 2]) for m in range(odds)]
+    if len(pairs) % 2:
+        pairs.append((none, none))
+    found = [scaling.left, scaling.right, none, none]
+    for one, other in zip(pairs[::2], pairs[1::2], strict=True):
+        found += [one[0], other[0], one[1], other[1]]
+    return found

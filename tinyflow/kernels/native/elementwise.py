@@ -22,8 +22,9 @@ from tinyflow.kernels.base import (
     RowForm,
     Source,
     VariantMaker,
-    nhwc,
+    is_image,
     output_of,
+    row_elements,
 )
 from tinyflow.kernels.native.reference import Ints, multiply
 from tinyflow.kernels.native.requantise import requantisation
@@ -253,9 +254,13 @@ def _kernel(
     given: dict[str, int | str | bool] = {"name": name, **parameters}
     given |= {"clamped": clamped, "low": low, "high": high}
     fields = {"left": operands.left, "right": operands.right}
-    batch, height, _, _ = nhwc(output)
     computed = all(not tensor.is_constant for tensor in fields.values())
     alike = all(tensor.shape == output.shape for tensor in fields.values())
+    overlaps = tuple(
+        Overlap(field)
+        for field, tensor in fields.items()
+        if not tensor.is_constant and tensor.elements == output.elements
+    )
     return Kernel(
         operator=op,
         function=name,
@@ -269,7 +274,7 @@ def _kernel(
             "second": "right" if first == "left" else "left",
             "run": operands.run,
             "runs": operands.runs,
-            "row": output.elements // height,
+            "row": row_elements(output),
             "loops": operands.nest,
         },
         constants=(
@@ -284,12 +289,10 @@ def _kernel(
         file="",
         needs=("tf_elementwise.h",),
         sources=(Source(f"{name}.S", f"{kind}.S.j2", tuple(given.items())),),
-        overlaps=tuple(
-            Overlap(field)
-            for field, tensor in fields.items()
-            if not tensor.is_constant and tensor.elements == output.elements
-        ),
-        row_form=RowForm("native/binary_row.c.j2") if computed and alike and batch == 1 else None,
+        overlaps=overlaps,
+        row_form=RowForm("native/binary_row.c.j2", overlaps=overlaps)
+        if computed and alike and is_image(output)
+        else None,
         variant=variant,
         work={"calls": operands.runs, "fours": operands.runs * (operands.run // 4)}
         | {"ones": operands.runs * (operands.run % 4)},

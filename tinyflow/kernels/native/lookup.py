@@ -20,8 +20,9 @@ from tinyflow.kernels.base import (
     RowForm,
     Source,
     VariantMaker,
-    nhwc,
+    is_image,
     output_of,
+    row_elements,
 )
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.native.reference import multiply
@@ -65,7 +66,6 @@ def requantize_s8(op: Quantize, graph: Graph, board: Board) -> Iterator[Kernel]:
 def _kernels(op: Unary, graph: Graph, table: Constant) -> Iterator[Kernel]:
     """With the table in flash, and copied to RAM first."""
     output = output_of(graph, op)
-    batch, height, _, _ = nhwc(output)
     in_flash = Kernel(
         operator=op,
         function=_FUNCTION,
@@ -75,7 +75,7 @@ def _kernels(op: Unary, graph: Graph, table: Constant) -> Iterator[Kernel]:
             "function": _FUNCTION,
             "field": "input",
             "elements": output.elements,
-            "row": output.elements // height,
+            "row": row_elements(output),
             "copied": False,
         },
         constants=(table,),
@@ -84,7 +84,9 @@ def _kernels(op: Unary, graph: Graph, table: Constant) -> Iterator[Kernel]:
         needs=("tf_elementwise.h",),
         sources=(Source(f"{_FUNCTION}.S", "lookup.S.j2", (("name", _FUNCTION),)),),
         overlaps=(Overlap("input"),),
-        row_form=RowForm("native/lookup_row.c.j2") if batch == 1 else None,
+        row_form=RowForm("native/lookup_row.c.j2", overlaps=(Overlap("input"),))
+        if is_image(output)
+        else None,
         variant="table in flash",
         work={"calls": 1, "fours": output.elements // 4, "ones": output.elements % 4},
     )

@@ -24,18 +24,21 @@ diagonal C makes up for that, and Y is S times the sum of products, S being 4 or
 
 Why it is exact:
 
-- The input and the weights are transformed as they are, without their zero points, so that they are
-  int8, and every element of a transform is at most the product of the matrix's greatest absolute
-  row (or column) sums times 128: 9 * 128 for weights and 4 * 128 for inputs where the side is 2,
-  49 * 128 and 100 * 128 where it is 4. All fit int16, so that no step before can do harm: sums
-  modulo 2**16 that end in range are right.
+- The weights are transformed as they are, and so are inputs where the side is 2: they are int8. An
+  element of a transform is at most 128 times the product of the matrix's greatest absolute row (or
+  column) sums: 9 * 128 for weights and 4 * 128 for inputs where the side is 2, 49 * 128 for weights
+  where it is 4. There 128 is added to inputs, which are 0 to 255 then, so that a sum of two int16
+  lanes in one word is seen to carry (`transforms.j2`); a column of B whose positive and negative
+  elements add up to p and -n makes (p**2 + n**2) * 255 of them at most, and 2 and -8 are the worst:
+  68 * 255. All fit int16, so that no step before can do harm: sums modulo 2**16 that end in range
+  are right.
 - Products and sums are int32 modulo 2**32. So S * acc comes out modulo 2**32, whatever passed its
   range on the way. Where the side is 4, a multiplication by the inverse of 9 modulo 2**32, which
   9 has for being odd, leaves 64 * acc modulo 2**32.
 - `fits` shows from the layer's weights that 4 * acc or 64 * acc itself is an int32, so that an
   arithmetic shift gives acc. Then come TFLite's roundings (`requantise`).
-- The bias, with the input's zero point folded in, is added to element (1, 1) before the output
-  transform, times S / C[1]**2: row 1 of A is all ones.
+- The bias, with the input's zero point and the 128 folded in, is added to element (1, 1) before
+  the output transform, times S / C[1]**2: row 1 of A is all ones.
 
 Padding is a patch filled up with the input's zero point. Where the sides of the output are no
 multiples of the tile's, the last tiles overlap the ones before, and write the same values again.
@@ -57,7 +60,15 @@ from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Conv2D, Operator
 from tinyflow.ir.quantization import activation_range
 from tinyflow.ir.types import DType
-from tinyflow.kernels.base import Constant, Kernel, Source, VariantMaker, bias_constant, output_of
+from tinyflow.kernels.base import (
+    Constant,
+    Kernel,
+    Overlap,
+    Source,
+    VariantMaker,
+    bias_constant,
+    output_of,
+)
 from tinyflow.kernels.native.requantise import Requantisation, requantisation
 from tinyflow.kernels.scaling import accumulator_multipliers
 
@@ -81,11 +92,13 @@ class Algorithm:
         side: of the square of outputs.
         scale: the output transform gives so many times the sum, after the inverse of 9.
         bias_factor: what the bias is multiplied by.
+        offset: what is added to each input before it is transformed.
     """
 
     side: int
     scale: int
     bias_factor: int
+    offset: int
 
     @property
     def elements(self) -> int:
@@ -97,7 +110,10 @@ class Algorithm:
         return self.scale * largest < 1 << 31
 
 
-ALGORITHMS = (Algorithm(2, 4, 4), Algorithm(4, 64, 36))
+ALGORITHMS = (
+    Algorithm(side=2, scale=4, bias_factor=4, offset=0),
+    Algorithm(side=4, scale=64, bias_factor=36, offset=128),
+)
 
 
 def largest_accumulator(weights: NDArray[np.int8], bias: NDArray[np.int32], zero_point: int) -> int:
@@ -238,9 +254,8 @@ def _constant(
     """For each filter the bias, the requantisation and the weights, as one stream of words."""
     values = weights.values.astype(np.int8)
     filters = len(values)
-    folded = bias.astype(np.int64) - zero_point * values.reshape(filters, -1).sum(
-        axis=1, dtype=np.int64
-    )
+    sums = values.reshape(filters, -1).sum(axis=1, dtype=np.int64)
+    folded = bias.astype(np.int64) - (zero_point + algorithm.offset) * sums
     scaled = (folded * algorithm.bias_factor % (1 << 32)).astype(np.uint32)
     stream = np.concatenate([scaled[:, None], how.words, transform_weights(values)], axis=1)
     return Constant(
@@ -282,7 +297,13 @@ def _kernel(
         header="tf_native_winograd.h",
         file="native_winograd",
         sources=tuple(sources.values()),
-        variant=f"{side}x{side}, {tiling.most * _TILES} at once",
+        # one pass over an only image has read all of the input before it writes
+        overlaps=(
+            (Overlap("input", lead=-source.size),)
+            if tiling.passes == 1 and source.shape[0] == 1
+            else ()
+        ),
+        variant=f"tiles of {side}x{side}",
         work=_work(tiling, source, output, how, board),
     )
 

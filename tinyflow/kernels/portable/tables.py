@@ -25,7 +25,15 @@ from tinyflow.ir.tables import (
     Rsqrt,
     Tanh,
 )
-from tinyflow.kernels.base import Constant, Kernel, Maker, Overlap, RowForm, nhwc, output_of
+from tinyflow.kernels.base import (
+    Constant,
+    Kernel,
+    Maker,
+    Overlap,
+    RowForm,
+    output_of,
+    row_elements,
+)
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.scaling import softmax_parameters
 from tinyflow.kernels.tables import table_of
@@ -112,7 +120,7 @@ def _lookup(op: Function, graph: Graph) -> Kernel:
         "tf_lookup_s8",
         "tinyflow",
         "portable/lookup_s8.c.j2",
-        {"elements": output.elements, "row_elements": output.elements // nhwc(output)[1]},
+        {"elements": output.elements, "row_elements": row_elements(output)},
         constants=(Constant("table", "int8_t", table, "output by the input's byte [256]"),),
         header=_HEADER,
         overlaps=(Overlap("input"),),

@@ -1,0 +1,124 @@
+/*
+ * Inner products four outputs at a time: a word holds a weight of each, so that each input is loaded
+ * once for four products. Inputs are biased to 0 to 255, for which Armv6-M has the cheaper load;
+ * the sums' starts make up for it.
+ */
+#include "tf_plain_conv.h"
+
+#include "tf_plain_output.h"
+
+#include <string.h>
+
+enum {
+    BIAS = 0x80, /* turns -128 to 127 into 0 to 255 */
+};
+
+/* One input times a weight of each of four outputs. */
+static inline void multiply(int32_t sums[4], uint32_t weights, int32_t input)
+{
+    sums[0] += (int8_t)weights * input;
+    sums[1] += ((int32_t)(weights << 16) >> 24) * input;
+    sums[2] += ((int32_t)(weights << 8) >> 24) * input;
+    sums[3] += ((int32_t)weights >> 24) * input;
+}
+
+void tf_plain_products(const tf_plain_output *output, const int32_t *stream, const uint8_t *row,
+                       size_t depth, int8_t *outputs, size_t count)
+{
+    const uint8_t *const end = &row[depth];
+    while (count > 0) {
+        int32_t sums[4] = {stream[0], stream[1], stream[2], stream[3]};
+        stream += 4;
+        for (const uint8_t *input = row; input != end; input += 2, stream += 2) {
+            multiply(sums, (uint32_t)stream[0], input[0]);
+            multiply(sums, (uint32_t)stream[1], input[1]);
+        }
+        const size_t some = count < 4 ? count : 4;
+        stream = tf_plain_finish_four(sums, output, stream, outputs, some);
+        outputs += some;
+        count -= some;
+    }
+}
+
+static void copy_biased(uint8_t *to, const int8_t *from, size_t count)
+{
+    if ((((uintptr_t)to | (uintptr_t)from | count) & 3u) == 0) {
+        for (; count > 0; count -= 4, to += 4, from += 4) {
+            uint32_t four;
+            memcpy(&four, __builtin_assume_aligned(from, 4), sizeof four);
+            four ^= UINT32_C(0x01010101) * BIAS;
+            memcpy(__builtin_assume_aligned(to, 4), &four, sizeof four);
+        }
+        return;
+    }
+    for (; count > 0; --count) {
+        *to++ = (uint8_t)(*from++ ^ BIAS);
+    }
+}
+
+void tf_plain_fully_connected_s8(const tf_plain_output *output, const int32_t *stream,
+                                 const int8_t *input, int8_t *result, size_t rows, size_t depth,
+                                 size_t outputs, uint8_t *row)
+{
+    for (; rows > 0; --rows, input += depth, result += outputs) {
+        copy_biased(row, input, depth);
+        row[depth] = 0; /* of no account, its weights are 0; there is room for it */
+        tf_plain_products(output, stream, row, depth + depth % 2, result, outputs);
+    }
+}
+
+/* The inputs of a window that begins at column `first`, tap by tap. */
+static void gather(const tf_plain_window *window, const int8_t *const *rows, int32_t first,
+                   uint8_t *row)
+{
+    const size_t channels = (size_t)window->channels;
+    const uint8_t padding = (uint8_t)(window->input_zero_point ^ BIAS);
+    const int32_t last = first + (window->kernel_width - 1) * window->dilation_x;
+    const int whole = first >= 0 && last < window->input_width && window->dilation_x == 1;
+    for (int32_t y = 0; y < window->kernel_height; ++y) {
+        if (whole && rows[y] != NULL) {
+            const size_t bytes = (size_t)window->kernel_width * channels;
+            copy_biased(row, &rows[y][(size_t)first * channels], bytes);
+            row += bytes;
+            continue;
+        }
+        for (int32_t column = first; column <= last; column += window->dilation_x) {
+            if (rows[y] == NULL || column < 0 || column >= window->input_width) {
+                memset(row, padding, channels);
+            } else {
+                copy_biased(row, &rows[y][(size_t)column * channels], channels);
+            }
+            row += channels;
+        }
+    }
+    *row = 0;
+}
+
+void tf_plain_conv_row_s8(const tf_plain_window *window, const tf_plain_output *output,
+                          const int32_t *stream, const int8_t *const *rows, int8_t *result,
+                          uint8_t *row)
+{
+    const int32_t taps = window->kernel_height * window->kernel_width;
+    const size_t depth = (size_t)(taps * window->channels);
+    const size_t outputs = (size_t)window->outputs;
+    for (int32_t x = 0; x < window->output_width; ++x, result += outputs) {
+        gather(window, rows, x * window->stride_x - window->pad_x, row);
+        tf_plain_products(output, stream, row, depth + depth % 2, result, outputs);
+    }
+}
+
+void tf_plain_conv_s8(const tf_plain_window *window, const tf_plain_output *output,
+                      const int32_t *stream, const int8_t *input, int8_t *result, uint8_t *row)
+{
+    const int8_t *rows[TF_PLAIN_ROWS];
+    const size_t pitch = (size_t)(window->input_width * window->channels);
+    for (int32_t y = 0; y < window->output_height; ++y) {
+        int32_t at = y * window->stride_y - window->pad_y;
+        for (int32_t k = 0; k < window->kernel_height; ++k, at += window->dilation_y) {
+            const int within = at >= 0 && at < window->input_height;
+            rows[k] = within ? &input[(size_t)at * pitch] : NULL;
+        }
+        tf_plain_conv_row_s8(window, output, stream, rows, result, row);
+        result += window->output_width * window->outputs;
+    }
+}

@@ -1,0 +1,82 @@
+/*
+ * Convolutions and fully connected layers of int8 in plain C, for cores without the DSP extension,
+ * exact with TFLM's reference kernels.
+ */
+#ifndef TF_PLAIN_CONV_H
+#define TF_PLAIN_CONV_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * A scale below 1/2 as `multiplier * 2^-(31 + shift)`; the multiplier is from 2^30 to 2^31, or 0.
+ */
+typedef struct {
+    int32_t multiplier;
+    int32_t shift;
+} tf_plain_scale;
+
+typedef struct {
+    tf_plain_scale scale; /* of all outputs; a multiplier of -1: each has its own in the stream */
+    int32_t zero_point;   /* of the output */
+    int32_t minimum;
+    int32_t maximum;
+} tf_plain_output;
+
+/*
+ * `outputs` inner products with a row of `depth` bytes, which are inputs plus 128; the depth is even.
+ * The stream has for each four outputs their sums' starts, then for each byte of the row a word with
+ * a weight of each output, the first in the lowest byte, then their scales.
+ */
+void tf_plain_products(const tf_plain_output *output, const int32_t *stream, const uint8_t *row,
+                       size_t depth, int8_t *outputs, size_t count);
+
+/* result [rows][outputs] = input [rows][depth] times weights; `row` is scratch: depth + depth % 2. */
+void tf_plain_fully_connected_s8(const tf_plain_output *output, const int32_t *stream,
+                                 const int8_t *input, int8_t *result, size_t rows, size_t depth,
+                                 size_t outputs, uint8_t *row);
+
+typedef struct {
+    int32_t input_height;
+    int32_t input_width;
+    int32_t channels;
+    int32_t output_height;
+    int32_t output_width;
+    int32_t outputs; /* channels of the output */
+    int32_t kernel_height;
+    int32_t kernel_width;
+    int32_t stride_y;
+    int32_t stride_x;
+    int32_t dilation_y;
+    int32_t dilation_x;
+    int32_t pad_y;
+    int32_t pad_x;
+    int32_t input_zero_point;
+} tf_plain_window;
+
+enum {
+    TF_PLAIN_ROWS = 32, /* of a window, at most */
+};
+
+/* One image; `row` is scratch: an even number of bytes, at least those of a window. */
+void tf_plain_conv_s8(const tf_plain_window *window, const tf_plain_output *output,
+                      const int32_t *stream, const int8_t *input, int8_t *result, uint8_t *row);
+
+/* One row of the result; `rows` are kernel_height rows of the input, NULL outside of it. */
+void tf_plain_conv_row_s8(const tf_plain_window *window, const tf_plain_output *output,
+                          const int32_t *stream, const int8_t *const *rows, int8_t *result,
+                          uint8_t *row);
+
+/*
+ * Depthwise; channels are a multiple of 4. The stream has for each four channels their sums' starts,
+ * for each tap a word with a weight of each channel, then their scales. `scratch`: a pointer for
+ * each tap and one pixel.
+ */
+void tf_plain_depthwise_s8(const tf_plain_window *window, const tf_plain_output *output,
+                           const int32_t *stream, const int8_t *input, int8_t *result,
+                           void *scratch);
+void tf_plain_depthwise_row_s8(const tf_plain_window *window, const tf_plain_output *output,
+                               const int32_t *stream, const int8_t *const *rows, int8_t *result,
+                               void *scratch);
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * Depthwise convolution four channels at a time: a word of the input and a word of weights hold one
+ * tap of each.
+ */
+#include "tf_plain_conv.h"
+#include "tf_plain_output.h"
+
+#include <string.h>
+
+/* Where the taps of a window are that begins at column `first`; outside of the input, `padding`. */
+static void find_taps(const tf_plain_window *window, const int8_t *const *rows, int32_t first,
+                      const int8_t **taps, const int8_t *padding)
+{
+    for (int32_t y = 0; y < window->kernel_height; ++y) {
+        int32_t column = first;
+        for (int32_t x = 0; x < window->kernel_width; ++x, column += window->dilation_x) {
+            const int within = rows[y] != NULL && column >= 0 && column < window->input_width;
+            *taps++ = within ? &rows[y][column * window->channels] : padding;
+        }
+    }
+}
+
+static inline uint32_t four_at(const int8_t *channels)
+{
+    uint32_t four;
+    memcpy(&four, __builtin_assume_aligned(channels, 4), sizeof four);
+    return four;
+}
+
+/* One pixel of the result. */
+static void pixel(const tf_plain_window *window, const tf_plain_output *output,
+                  const int32_t *stream, const int8_t *const *taps, int8_t *result)
+{
+    const int8_t *const *const end = &taps[window->kernel_height * window->kernel_width];
+    for (int32_t channel = 0; channel < window->channels; channel += 4) {
+        int32_t sums[4] = {stream[0], stream[1], stream[2], stream[3]};
+        stream += 4;
+        for (const int8_t *const *tap = taps; tap != end; ++tap) {
+            const uint32_t input = four_at(&(*tap)[channel]);
+            const uint32_t weights = (uint32_t)*stream++;
+            sums[0] += (int8_t)weights * (int8_t)input;
+            sums[1] += ((int32_t)(weights << 16) >> 24) * ((int32_t)(input << 16) >> 24);
+            sums[2] += ((int32_t)(weights << 8) >> 24) * ((int32_t)(input << 8) >> 24);
+            sums[3] += ((int32_t)weights >> 24) * ((int32_t)input >> 24);
+        }
+        stream = tf_plain_finish_four(sums, output, stream, &result[channel], 4);
+    }
+}
+
+void tf_plain_depthwise_row_s8(const tf_plain_window *window, const tf_plain_output *output,
+                               const int32_t *stream, const int8_t *const *rows, int8_t *result,
+                               void *scratch)
+{
+    const int8_t **taps = scratch;
+    int8_t *padding = (int8_t *)&taps[window->kernel_height * window->kernel_width];
+    memset(padding, window->input_zero_point, (size_t)window->channels);
+    for (int32_t x = 0; x < window->output_width; ++x, result += window->channels) {
+        find_taps(window, rows, x * window->stride_x - window->pad_x, taps, padding);
+        pixel(window, output, stream, taps, result);
+    }
+}
+
+void tf_plain_depthwise_s8(const tf_plain_window *window, const tf_plain_output *output,
+                           const int32_t *stream, const int8_t *input, int8_t *result,
+                           void *scratch)
+{
+    const int8_t *rows[TF_PLAIN_ROWS];
+    const size_t pitch = (size_t)(window->input_width * window->channels);
+    for (int32_t y = 0; y < window->output_height; ++y) {
+        int32_t at = y * window->stride_y - window->pad_y;
+        for (int32_t k = 0; k < window->kernel_height; ++k, at += window->dilation_y) {
+            const int within = at >= 0 && at < window->input_height;
+            rows[k] = within ? &input[(size_t)at * pitch] : NULL;
+        }
+        tf_plain_depthwise_row_s8(window, output, stream, rows, result, scratch);
+        result += window->output_width * window->channels;
+    }
+}
