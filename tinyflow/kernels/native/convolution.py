@@ -214,7 +214,12 @@ def _unrolls(steps: int, board: Board) -> Iterator[int]:
     elif dividing:
         yield dividing[-1]
     if fitting and (not dividing or dividing[-1] != FEW_UNROLLED):
-        least = min(fitting, key=lambda unroll: (-(-steps // unroll) * unroll, -unroll))
+        whole_words = (
+            unroll
+            for unroll in fitting
+            if not -(-steps // unroll) * unroll % packing.STEPS_PER_WORD
+        )
+        least = min(whole_words, key=lambda unroll: (-(-steps // unroll) * unroll, -unroll))
         if steps % FEW_UNROLLED == 0:
             yield FEW_UNROLLED
         elif not dividing and steps > most:
