@@ -80,6 +80,8 @@ _MOST_SCRATCH = 64 * 1024
 #: cache holds, and what 1 KB of it does.
 _UNROLLS_LARGE = (16, 12, 10, 8, 6, 4, 2)
 _UNROLLS_SMALL = (8, 6, 4, 2)
+#: Filters so many pairs on are the last that a load reaches from the pointer, where it stays.
+_MOST_IN_REACH = 14
 #: Bytes of instruction cache beside the product's largest loop.
 _LARGE_CACHE = 2048
 
@@ -314,7 +316,8 @@ def _unroll(pairs: int, board: Board) -> int:
     cache = None if board.timing is None else board.timing.fetch.cache
     large = cache is not None and cache.lines * cache.line_bytes >= _LARGE_CACHE
     unrolls = _UNROLLS_LARGE if large else _UNROLLS_SMALL
-    return next(unroll for unroll in unrolls if pairs % unroll == 0)
+    most = max(unrolls) if board.core == "cortex-m7" else _MOST_IN_REACH
+    return next(unroll for unroll in unrolls if unroll <= most and pairs % unroll == 0)
 
 
 def _sources(side: int, pairs: int, how: Requantisation, board: Board) -> dict[str, Source]:
