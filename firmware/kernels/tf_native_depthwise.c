@@ -105,14 +105,14 @@ static void gather_lines(const tf_depthwise_plan *plan, const int8_t *input, uin
     pad_lines(plan, columns + (end - first), last - end);
 }
 
-/* In each column, the last lines move to the front: those from `from` on. */
+/* In each column, `kept` lines move to the front: those from `from` on. */
 static void keep_lines(const tf_depthwise_plan *plan, uint32_t *columns, int32_t from, int32_t kept)
 {
-    for (int32_t place = plan->columns * CHANNELS; place > 0; --place, columns += plan->height) {
-        const uint32_t *source = columns + from;
-        uint32_t *target = columns;
-        for (int32_t line = kept; line > 0; --line) {
-            *target++ = *source++;
+    const int32_t height = plan->height;
+    const uint32_t *const end = columns + plan->columns * CHANNELS * height;
+    for (; kept > 0; --kept, ++columns) {
+        for (uint32_t *word = columns; word < end; word += height) {
+            *word = word[from];
         }
     }
 }

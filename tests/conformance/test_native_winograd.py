@@ -59,6 +59,14 @@ def test_extreme_weights(weight: int, board: str) -> None:
     check(model_of({"extreme": case}), board)
 
 
+def test_sums_too_great_for_the_larger_tiles() -> None:
+    """64 times the sum would not fit: only tiles of 2x2 are offered, and right."""
+    case = grouped_conv(
+        size=(4, 4), groups=1, depth=128, filters=1, fill=127, zero_points=(-128, 0), scale=1e-4
+    )
+    check(model_of({"great": case}), BOARDS[0], sides=1)
+
+
 @pytest.mark.parametrize("pads", [((2, 0), (0, 2)), ((1, 2), (2, 1))], ids=str)
 def test_explicit_padding(pads: tuple[tuple[int, int], tuple[int, int]]) -> None:
     """As a PAD before a convolution becomes it."""

@@ -261,3 +261,21 @@ def weights(graph: Graph) -> int:
     return sum(
         graph.tensors[op.weights].elements for op in graph.operators if isinstance(op, Weighted)
     )
+
+
+def test_other_types_and_scalars_are_left_alone() -> None:
+    b = TfliteBuilder()
+    image = b.tensor((1, 4, 4, 2), "float32")
+    weights = b.tensor((3, 1, 1, 2), "float32", data=np.zeros((3, 1, 1, 2)))
+    middle, output = (b.tensor((1, 4, 4, 3), "float32") for _ in range(2))
+    options = {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+    b.operator("CONV_2D", [image, weights], [middle], **options)
+    b.operator("RELU", [middle], [output])
+    scalar, bent = b.tensor((), scale=0.1), b.tensor((), scale=0.1)
+    b.operator("ABS", [scalar], [bent])
+    total = b.tensor((), scale=0.2)
+    b.operator("ADD", [bent, b.tensor((), scale=0.1, data=3)], [total])
+    last = b.tensor((1,), scale=0.2)
+    b.operator("RESHAPE", [total, b.tensor((1,), "int32", data=[1])], [last])
+    graph = optimised(b.build([image, scalar], [output, last]))
+    assert not any(tensor.channels for tensor in graph.tensors)

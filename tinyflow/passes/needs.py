@@ -98,11 +98,15 @@ class Needs:
         while missing:
             missing = False
             for op in reversed(self._graph.operators):
-                rule = _each if isinstance(op, Function) else _RULES.get(type(op), _everything)
-                for index, mask in rule(self._graph, op, self):
+                for index, mask in self._rule(op)(self._graph, op, self):
                     if index in self._masks and np.any(mask & ~self._masks[index]):
                         self._masks[index] = self._masks[index] | mask
                         missing = True
+
+    def _rule(self, op: Operator) -> _Rule:
+        if not all(self._graph.tensors[index].shape for index in op.outputs()):
+            return _everything
+        return _each if isinstance(op, Function) else _RULES.get(type(op), _everything)
 
     def _round_up(self, index: TensorId, multiple: int) -> bool:
         """Add channels up to the next multiple, those of one value first; whether any was added."""
@@ -124,8 +128,8 @@ def columns(op: FullyConnected, graph: Graph) -> NDArray[np.intp] | None:
 
     None where rows of the weights do not begin with the input's first channel.
     """
-    channels, depth = graph.tensors[op.input].shape[-1], graph.tensors[op.weights].shape[1]
-    return np.arange(depth) % channels if depth % channels == 0 else None
+    shape, depth = graph.tensors[op.input].shape, graph.tensors[op.weights].shape[1]
+    return np.arange(depth) % shape[-1] if shape and depth % shape[-1] == 0 else None
 
 
 def operands_with_channels(graph: Graph, op: Operator) -> list[TensorId]:
@@ -150,13 +154,14 @@ def _everything(graph: Graph, op: Operator, needs: Needs) -> _Wanted:
 def _mixing(graph: Graph, op: Any, needs: Needs) -> _Wanted:
     """A convolution or product: what has weights, and no value that the bias could stand for."""
     weights = graph.tensors[op.weights]
-    channels = graph.tensors[op.input].shape[-1]
-    if not weights.is_constant or len(graph.tensors[op.output].shape) < 2:
+    types = {graph.tensors[index].dtype for index in (op.input, op.output)}
+    if not weights.is_constant or types != {DType.INT8}:
         yield from _everything(graph, op, needs)
         return
+    channels = graph.tensors[op.input].shape[-1] if graph.tensors[op.input].shape else 1
     rows, depth = weights.shape[0], weights.shape[-1]
     of_column = columns(op, graph) if isinstance(op, FullyConnected) else np.arange(depth)
-    if graph.tensors[op.output].shape[-1] != rows or of_column is None:
+    if graph.tensors[op.output].shape[-1:] != (rows,) or of_column is None:
         yield from _everything(graph, op, needs)
         return
     if isinstance(op, Conv2D) and depth != channels:  # in groups

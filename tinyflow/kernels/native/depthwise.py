@@ -24,7 +24,7 @@ The accumulator is `tf_shift_left`'s, which wraps, as all sums here do.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -193,7 +193,7 @@ def _is_served(layer: _Layer) -> bool:
     return (
         inner.stride <= 2
         and (inner.dilation == 1 or inner.kernel == 1)
-        and inner.kernel <= _MOST_TAPS
+        and (inner.kernel <= _MOST_TAPS or outer.kernel == 1)
         and outer.kernel * sum(_words_of_weights(inner)) <= _MOST_WEIGHTS
     )
 
@@ -424,34 +424,56 @@ def _window_of_any_shape(
     height: int,
     board: Board,
 ) -> _Window:
+    part = _part(inner)
+    lines, advance = outer.kernel, 4 * outer.dilation
+    if part.kernel < inner.kernel:
+        lines, advance = -(-inner.kernel // part.kernel), part.kernel // 2 * 16 * height
+        missing = lines * part.kernel - inner.kernel
+        taps = np.pad(taps, ((0, 0), (0, missing), (0, 0))).reshape(lines, part.kernel, -1)
     tiles = -(-inner.output // 4)
-    weights = outer.kernel * sum(_words_of_weights(inner))
-    words, products = _line_of_tile(inner)
-    unrolled = outer.kernel * 4 * (1 + words + products) <= _MOST_UNROLLED
+    weights = lines * sum(_words_of_weights(part))
+    words, products = _line_of_tile(part)
+    unrolled = lines * 4 * (1 + words + products) <= _MOST_UNROLLED
     parameters = {
-        "lines": outer.kernel,
-        "taps": inner.kernel,
+        "lines": lines,
+        "taps": part.kernel,
         "stride": inner.stride,
-        "dilation": outer.dilation,
+        "advance": advance,
         "unrolled": unrolled,
     }
+    shape = f"{outer.kernel}x{inner.kernel}"
+    if outer.dilation > 1:
+        shape += f"_d{outer.dilation}"
     return _Window(
-        source=_window_source(f"{outer.kernel}x{inner.kernel}", parameters, height, scaling, board),
+        source=_window_source(shape, parameters, height, scaling, board),
         name="any window, unrolled" if unrolled else "any window",
-        constants=_words(leading, _bytes_of_pairs(taps, inner, scaling)),
+        constants=_words(leading, _bytes_of_pairs(taps, part, scaling)),
         tiles=tiles,
         rest=(inner.output - 1) % 4 + 1,
-        seen=(tiles - 1) * 2 * inner.stride + words,
+        seen=(tiles - 1) * 2 * inner.stride
+        + words
+        + (lines - 1) * part.kernel // 2 * (part is not inner),
         advanced=4 * (tiles - 1),
         line_work={
             "tiles": tiles,
-            "lines of tiles": tiles * outer.kernel,
-            "loads": tiles * (outer.kernel * words + weights),
-            "products": tiles * outer.kernel * products,
+            "lines of tiles": tiles * lines,
+            "loads": tiles * (lines * words + weights),
+            "products": tiles * lines * products,
             **_work_of_limits(inner, scaling),
         },
         channel_work={"weights": weights},
     )
+
+
+def _part(inner: _Axis) -> _Axis:
+    """A window of one line that is too long for registers is one of several lines, its parts.
+
+    Its parts have an even length, so that all of them begin in the lower half of a word.
+    """
+    if inner.kernel <= _MOST_TAPS:
+        return inner
+    parts = [replace(inner, kernel=kernel) for kernel in (4, 6)]
+    return min(parts, key=lambda part: -(-inner.kernel // part.kernel) * sum(_line_of_tile(part)))
 
 
 def _work_of_limits(inner: _Axis, scaling: _Scaling) -> dict[str, int]:
@@ -463,18 +485,12 @@ def _work_of_limits(inner: _Axis, scaling: _Scaling) -> dict[str, int]:
 
 
 def _window_source(
-    kernel: str,
-    parameters: Mapping[str, int],
-    height: int,
-    scaling: _Scaling,
-    board: Board,
+    shape: str, parameters: Mapping[str, int], height: int, scaling: _Scaling, board: Board
 ) -> Source:
     dual_issue = board.core == "cortex-m7"
     low, high = scaling.clamp or (0, 0)
-    dilation = parameters.get("dilation", 1)
     parts = [
-        f"tf_depthwise_{kernel}_s{parameters['stride']}",
-        *([f"d{dilation}"] if dilation > 1 else []),
+        f"tf_depthwise_{shape}_s{parameters['stride']}",
         f"{height}",
         *(["signed"] if scaling.signed else []),
         *(["wide"] if scaling.wide else []),
@@ -485,9 +501,7 @@ def _window_source(
     name = "_".join(parts)
     return Source(
         f"{name}.S",
-        "depthwise/window_3x3.S.j2"
-        if kernel == "3x3" and dilation == 1
-        else "depthwise/window.S.j2",
+        "depthwise/window_3x3.S.j2" if shape == "3x3" else "depthwise/window.S.j2",
         (
             ("function", name),
             *parameters.items(),
