@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,8 @@ from tests.conformance.driver import Case
 from tests.conformance.windows import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, depthwise
 from tests.support.native import check_variants
 from tests.support.tflite_builder import TfliteBuilder
-from tinyflow.boards import load_board
-from tinyflow.codegen.render import environment
+from tinyflow.boards import load_board, read_board_file
+from tinyflow.codegen.render import environment, render
 from tinyflow.emulate.oracle import Oracle
 from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph
@@ -23,6 +24,7 @@ from tinyflow.kernels.base import Kernel, nhwc, output_of
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.kernels.native.registry import native_kernels
 from tinyflow.plan.memory import plan_memory
+from tinyflow.resources import BOARDS as BOARD_FILES
 from tinyflow.trial import Trial
 
 BOARDS = ["stm32l4r5", "stm32f746"]
@@ -68,6 +70,19 @@ def model(case: Case, seed: int = 0) -> bytes:
 @pytest.mark.parametrize("name", CASES)
 def test_every_variant_is_exact(name: str, board: str) -> None:
     assert check_variants(model(CASES[name]), load_board(board), vectors=1)
+
+
+@pytest.mark.parametrize("name", ["three_left", "stride_odd", "five_by_five", "scale_of_a_half"])
+def test_without_an_fpu_constants_wait_on_the_stack(name: str, tmp_path: Path) -> None:
+    manifest = json.loads((BOARD_FILES / "stm32l4r5.json").read_text(encoding="utf-8"))
+    del manifest["build"]["fpu"]
+    manifest["build"]["float_abi"] = "soft"
+    (tmp_path / "soft.json").write_text(json.dumps(manifest), encoding="utf-8")
+    board = read_board_file(tmp_path / "soft.json")
+    for kernel in check_variants(model(CASES[name]), board, vectors=1):
+        assert "vmov" not in render(
+            f"kernels/{kernel.sources[1].template}", file="", **dict(kernel.sources[1].parameters)
+        )
 
 
 def drawn(rng: np.random.Generator) -> Case:
