@@ -276,6 +276,9 @@ class _Search:
             fastest,
             self._each(lambda group, p: (group.own[p] + sum(group.pieces[p].values()),)),
             self._each(lambda group, p: (*_room(group.options[p][0].kernel), group.cycles[p])),
+            self._each(
+                lambda group, p: (group.options[p][0].kernel.row_form is None, group.cycles[p])
+            ),
         ]
         score = self._scorer(optimize, least_cycles=self._cycles(fastest))
         if optimize == "ram":  # where shared code is no matter, and the planner is asked most

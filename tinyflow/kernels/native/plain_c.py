@@ -1,6 +1,8 @@
-"""CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED in plain C, for cores without the DSP extension.
+"""CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED for cores without the DSP extension.
 
-`tf_plain_conv.h` describes the stream of weights; `tf_plain_output.h` has the requantisation.
+They are in C; for a Cortex-M0+, whose eight registers the compiler does not make do with, the
+innermost loops are in assembly. `tf_plain_conv.h` describes the stream of weights,
+`tf_plain_output.h` the requantisation.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from tinyflow.kernels.base import (
     Kernel,
     Overlap,
     RowForm,
+    Source,
     VariantMaker,
     images,
     nhwc,
@@ -38,16 +41,18 @@ from tinyflow.kernels.scaling import accumulator_multipliers
 Ints = NDArray[np.int64]
 
 _HEADER = "tf_plain_conv.h"
-_NEEDS = ("tf_plain_output.h",)
+_NEEDS = ("tf_plain_output.c", "tf_plain_output.h")
 #: Outputs whose weights share a word.
 _LANES = 4
 #: What inputs are biased by.
 _BIAS = 128
-#: Sums must stay below this, `tf_plain_high_product` says why.
+#: Sums must stay below this, `tf_plain_output.h` says why.
 _MOST = 1 << 29
 #: `TF_PLAIN_ROWS` of `tf_plain_conv.h`.
 _MOST_ROWS = 32
 _POINTER = 4
+#: The innermost loops, where the compiler's are poor.
+_LOOPS = Source("tf_plain_multiply.S", "plain_multiply.S.j2")
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +139,14 @@ def _serves(op: Weighted, graph: Graph, board: Board) -> bool:
     )
 
 
+def _variant(board: Board) -> str:
+    return "loops in assembly" if _loops(board) else "C"
+
+
+def _loops(board: Board) -> tuple[Source, ...]:
+    return (_LOOPS,) if board.core == "cortex-m0plus" else ()
+
+
 def _values(tensor: Tensor) -> Ints:
     return tensor.values.astype(np.int64)
 
@@ -166,8 +179,9 @@ def fully_connected_s8(op: FullyConnected, graph: Graph, board: Board) -> Iterat
         header=_HEADER,
         file="plain_conv",
         needs=_NEEDS,
+        sources=_loops(board),
         overlaps=(Overlap("input", lead=lead),),
-        variant="plain C",
+        variant=_variant(board),
         work=_work(rows, depth, outputs, layer),
     )
 
@@ -199,10 +213,11 @@ def conv_s8(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
         header=_HEADER,
         file="plain_conv",
         needs=_NEEDS,
+        sources=_loops(board),
         # A pixel is copied before its outputs are written, which must not reach the next.
         overlaps=(Overlap("input", lead=_lead(pixels, outputs, depth)),) if pointwise else (),
         row_form=_row_form(op, source, height),
-        variant="plain C",
+        variant=_variant(board),
         work=_work(pixels, window, outputs, layer),
     )
 
@@ -212,8 +227,11 @@ def _lead(pixels: int, outputs: int, depth: int) -> int:
 
 
 def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """DEPTHWISE_CONV_2D: int8, multiplier 1, channels a multiple of 4, scales below 1/2."""
-    if not _serves(op, graph, board) or op.multiplier != 1:
+    """DEPTHWISE_CONV_2D: int8, multiplier 1, channels a multiple of 4, scales below 1/2.
+
+    On a Cortex-M0+ only: CMSIS-NN's is faster on a Cortex-M3.
+    """
+    if not _serves(op, graph, board) or not _loops(board) or op.multiplier != 1:
         return
     source, weights = graph.tensors[op.input], graph.tensors[op.weights]
     _, height, width, channels = weights.shape
@@ -237,8 +255,9 @@ def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Ke
         header=_HEADER,
         file="plain_depthwise",
         needs=_NEEDS,
+        sources=_loops(board),
         row_form=_row_form(op, source, height),
-        variant="plain C",
+        variant=_variant(board),
         work={
             "calls": 1,
             "pixels": pixels,
