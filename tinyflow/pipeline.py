@@ -39,6 +39,7 @@ from tinyflow.kernels.select import allowed
 from tinyflow.output import check_output, replacing
 from tinyflow.passes import optimise
 from tinyflow.place import choose_placement
+from tinyflow.plan.fit import plan_within
 from tinyflow.plan.memory import MemoryPlan, plan_memory
 from tinyflow.plan.placement import CodePlacement
 from tinyflow.prepare import Quantised, device_inputs, quantise
@@ -81,8 +82,14 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
     imported = import_model(quantised.tflite, request.model, name=name)
     graph = optimise(imported, quantised.tflite, request.model)
     choice = choose(request, graph, cmsis, calibration, cache, progress)
-    room = room_of(request, limits_of(request, graph, calibration))
-    plan = plan_memory(graph, choice.kernels, room=room)
+    limits = limits_of(request, graph, calibration)
+    plan = plan_within(
+        graph,
+        choice.kernels,
+        request.board,
+        room=room_of(request, limits),
+        limit=limits.arena,
+    )
     code = generate_model(
         graph, plan, cmsis, quantised.tflite, emit_tflite_array=request.emit_tflite_array
     )

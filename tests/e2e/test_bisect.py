@@ -13,6 +13,7 @@ import tinyflow as tf
 from tests.support.command_line import CommandLine
 from tests.support.drawn_nets import DrawnNet
 from tests.support.rewritten import file_of
+from tests.support.row_networks import residual_block
 from tests.support.small_model import small_model
 
 pytestmark = pytest.mark.skipif(
@@ -103,3 +104,27 @@ def _buffers(path: Path) -> list[object]:
 
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(path.read_bytes(), 0))
     return list(model.buffers)
+
+
+def test_layers_that_run_row_by_row_are_compared_where_they_are_whole(
+    tmp_path: Path, tinyflow: CommandLine
+) -> None:
+    model = tmp_path / "net.tflite"
+    model.write_bytes(residual_block())
+    report = tf.build(model, board="stm32f407", output=tmp_path / "build", optimize="ram")
+    assert report.exact.mismatches == 0
+    plan = json.loads((tmp_path / "build" / "plan.json").read_text())
+    vectors = tmp_path / "build" / "vectors" / "input_0.npy"
+    layers = tinyflow("bisect", tmp_path / "build", "--inputs", vectors, "--json").json["layers"]
+    hidden = [layer for layer in plan["layers"] if not layer["outputs"]]
+    assert hidden
+    assert all(layer["segment"] is not None for layer in hidden)
+    assert all(
+        layer["segment"] == planned["segment"]
+        for layer, planned in zip(report.model_dump()["layers"], plan["layers"], strict=True)
+    )
+    for layer, planned in zip(layers, plan["layers"], strict=True):
+        assert layer["compared"] == bool(planned["outputs"])
+        assert layer["differing"] == 0
+    told = tinyflow("bisect", tmp_path / "build", "--inputs", vectors)
+    assert told.out.count("row by row") == len(hidden)

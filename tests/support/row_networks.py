@@ -10,7 +10,7 @@ from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.kernels.portable.rows import VARIANTS
+from tinyflow.kernels.portable.rows import row_kernel
 from tinyflow.kernels.select import select_kernels
 
 KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D", "AVERAGE_POOL_2D", "ABS", "ADD")
@@ -34,6 +34,17 @@ def row_network(seed: int) -> bytes:
         used.add(source[0])
         tensors.append(result)
     return b.build([tensors[0][0]], [tensor for tensor, _ in tensors[1:] if tensor not in used])
+
+
+def residual_block() -> bytes:
+    """Two poolings and a sum with what came in: two of its tensors need not lie there whole."""
+    b = TfliteBuilder()
+    x, p, q, y = (b.tensor((1, 64, 16, 4), scale=0.1) for _ in range(4))
+    window = {"filterHeight": 3, "filterWidth": 3, "strideH": 1, "strideW": 1}
+    for source, result in ((x, p), (p, q)):
+        b.operator("MAX_POOL_2D", [source], [result], **window)
+    b.operator("ADD", [x, q], [y])
+    return b.build([x], [y])
 
 
 _Image = tuple[int, tuple[int, int, int]]
@@ -83,14 +94,4 @@ def _layer(b: TfliteBuilder, rng: np.random.Generator, kind: str, source: _Image
 def row_kernels(graph: Graph, board: Board, cmsis: CmsisNN) -> list[Kernel]:
     """For each operator a kernel in portable C that has a row form, where there is one."""
     kernels = select_kernels(graph, board, cmsis, kernels="cmsis-nn")
-    return [
-        next(
-            (
-                found
-                for make in VARIANTS.get(type(kernel.operator), ())
-                for found in make(kernel.operator, graph, board)
-            ),
-            kernel,
-        )
-        for kernel in kernels
-    ]
+    return [row_kernel(kernel.operator, graph, board) or kernel for kernel in kernels]

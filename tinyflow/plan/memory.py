@@ -81,7 +81,7 @@ def plan_memory(
     plans = [_plan(graph, order, (), thorough) for order in orders]
     best = min(plans, key=lambda plan: plan.arena_size)
     # What is placed may take more than the bound that segments are chosen by.
-    for target in () if room is None else (room, 0):
+    for target in () if room is None else sorted({room, 0}, reverse=True):
         if best.arena_size <= target:
             break
         plans = [

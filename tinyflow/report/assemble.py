@@ -104,6 +104,7 @@ def assemble_report(
                 variant=layer.kernel.variant,
                 native=layer.kernel.is_native,
                 alternatives=_alternatives(choice, layer.kernel.operator),
+                segment=layer.segment,
             )
             for layer, timed in zip(code.layers, timing.layers, strict=True)
         ),

@@ -189,7 +189,8 @@ class LayerSection(_Section):
 
     `variant` tells the form of a kernel that has several. `energy_uj` is None where the run
     current is not known; `float32` is true where the layer was left unquantised. `alternatives`
-    are all kernels that can serve, the chosen one included.
+    are all kernels that can serve, the chosen one included. Layers of one `segment` run row by row,
+    in turns.
     """
 
     name: str
@@ -205,6 +206,7 @@ class LayerSection(_Section):
     variant: str = ""
     native: bool = False
     alternatives: tuple[AlternativeSection, ...] = ()
+    segment: int | None = None
 
     @property
     def library_cycles(self) -> int | None:

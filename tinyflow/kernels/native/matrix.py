@@ -221,7 +221,9 @@ def _unrolls(steps: int, board: Board) -> Iterator[int]:
     elif dividing:
         yield dividing[-1]
     else:
-        yield min(fitting, key=lambda unroll: (-(-steps // unroll) * unroll, -unroll))
+        padded = {unroll: -(-steps // unroll) * unroll for unroll in fitting}
+        whole = [unroll for unroll in fitting if padded[unroll] % packing.STEPS_PER_WORD == 0]
+        yield min(whole, key=lambda unroll: (padded[unroll], -unroll))
     if FEW_UNROLLED in (dividing if steps <= most else dividing[:-1]):
         yield FEW_UNROLLED
 

@@ -127,9 +127,16 @@ def _weighted(op: Conv2D | DepthwiseConv2D, graph: Graph) -> tuple[Constant, ...
     )
 
 
-VARIANTS: dict[type[Operator], tuple[VariantMaker, ...]] = {
-    AveragePool2D: (pool_rows_s8,),
-    Conv2D: (conv_rows_s8,),
-    DepthwiseConv2D: (depthwise_conv_rows_s8,),
-    MaxPool2D: (pool_rows_s8,),
+#: The makers of this module, by operator.
+VARIANTS: dict[type[Operator], VariantMaker] = {
+    AveragePool2D: pool_rows_s8,
+    Conv2D: conv_rows_s8,
+    DepthwiseConv2D: depthwise_conv_rows_s8,
+    MaxPool2D: pool_rows_s8,
 }
+
+
+def row_kernel(operator: Operator, graph: Graph, board: Board) -> Kernel | None:
+    """The operator's kernel of this module, None where there is none."""
+    make = VARIANTS.get(type(operator))
+    return None if make is None else next(make(operator, graph, board), None)

@@ -1,0 +1,52 @@
+"""A plan that fits, at the cost of speed where nothing else helps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tinyflow.boards import Board
+from tinyflow.ir.graph import Graph
+from tinyflow.kernels.base import Kernel
+from tinyflow.kernels.portable.rows import row_kernel
+from tinyflow.plan.memory import MemoryPlan, plan_memory
+
+
+def plan_within(
+    graph: Graph, kernels: Sequence[Kernel], board: Board, *, room: int, limit: int | None
+) -> MemoryPlan:
+    """The plan for kernels, some of which give way where the arena would be too large.
+
+    Portable kernels that can compute a row then take the place of faster ones that cannot, as far
+    as that makes the arena smaller.
+
+    Args:
+        graph: the graph.
+        kernels: one for each operator.
+        board: where they run.
+        room: as for `plan_memory`.
+        limit: bytes beyond which an arena is too large, None where there is no limit.
+    """
+    plan = plan_memory(graph, kernels, room=room)
+    if limit is None or plan.arena_size <= limit:
+        return plan
+    able = [_with_rows(graph, kernel, board) for kernel in kernels]
+    tried = plan_memory(graph, able, room=room)
+    if tried.arena_size >= plan.arena_size:
+        return plan
+    # What runs whole after all keeps its own kernel.
+    streamed = {
+        kernel.operator
+        for segment in tried.segments
+        for kernel in tried.kernels[segment.first : segment.end]
+    }
+    mixed = [
+        other if other.operator in streamed else kernel
+        for kernel, other in zip(kernels, able, strict=True)
+    ]
+    return min(plan_memory(graph, mixed, room=room), tried, key=lambda found: found.arena_size)
+
+
+def _with_rows(graph: Graph, kernel: Kernel, board: Board) -> Kernel:
+    if kernel.row_form is not None or kernel.aliases_input:
+        return kernel
+    return row_kernel(kernel.operator, graph, board) or kernel
