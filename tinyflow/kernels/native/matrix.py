@@ -211,11 +211,12 @@ def _unrolls(steps: int, board: Board) -> Iterator[int]:
     As many as fit the instruction cache, which makes the loop shorter, and few, which makes one
     tile for many layers. Where none divides the steps, what wastes least serves.
     """
-    # The Cortex-M7's order needs an even number.
-    every = 2 if board.core == "cortex-m7" else 1
+    # The Cortex-M7's order needs an even number, and a loop of two turns is predicted worst.
+    dual = board.core == "cortex-m7"
+    every, worst = (2, 2) if dual else (1, 0)
     most = max(FEW_UNROLLED, min(MOST_UNROLLED, _cached_steps(board)))
     fitting = [unroll for unroll in range(FEW_UNROLLED, most + 1, every) if unroll < steps]
-    dividing = [unroll for unroll in fitting if steps % unroll == 0]
+    dividing = [unroll for unroll in fitting if steps % unroll == 0 and steps // unroll != worst]
     if steps <= most:
         yield steps
     elif dividing:
