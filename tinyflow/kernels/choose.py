@@ -8,13 +8,13 @@ Nothing is random: the same model gives the same choice. `docs/kernels.md` state
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import cycle
 from typing import Any
 
-from tinyflow.cache import ContentHash
 from tinyflow.ir.operators import Operator
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.candidates import Candidates
@@ -139,7 +139,7 @@ def choose_kernels(
 
 def _option(kernel: Kernel, costs: CostTable | None) -> Option:
     pieces: dict[Hashable, int] = {
-        (constant.c_type, ContentHash(constant.values).key()): constant.size
+        (constant.c_type, hashlib.sha256(constant.values.tobytes()).digest()): constant.size
         for constant in kernel.constants
     }
     if costs is None or costs.of(kernel) is None:
