@@ -406,9 +406,11 @@ A converter leaves some operators in float32 inside an int8 model; see
 
 Activations that may be fused into an operator: {activations}.
 
-Which kernel runs depends on the copy of CMSIS-NN at hand; the report names it for each layer.
-`arm_` functions are CMSIS-NN's; `tf_` functions are tinyflow's own portable C, used for what the
-copy lacks. The copy of CMSIS-NN {bundled} is the part of it that PyPI's `bakenn` carries.
+[Native kernels](kernels.md), generated for the layer, serve most convolutions, products, sums,
+pools and tables of int8 where that is best. The others depend on the copy of CMSIS-NN at hand, and
+are named below: `arm_` functions are CMSIS-NN's; `tf_` functions are tinyflow's own portable C,
+used for what the copy lacks. The report names each layer's kernel. The copy of CMSIS-NN {bundled}
+is the part of it that PyPI's `bakenn` carries.
 
 VAR_HANDLE and CALL_ONCE are accepted, too, and become no code: variables are known by their
 container and shared name, and a subgraph that CALL_ONCE runs may assign constants to them. Other

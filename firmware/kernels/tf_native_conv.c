@@ -48,19 +48,27 @@ static void finish_rest(const tf_conv_matrix *matrix, const tf_conv_run runs[], 
     matrix->rest(&matrix->tile, at->output, 1u);
 }
 
+/* Groups of pixels whose windows are one run and lie at equal distances. */
+static void add_line(const tf_conv_matrix *matrix, uint32_t words, const int8_t *first,
+                     int32_t pitch, uint32_t groups, progress *at)
+{
+    tf_conv_run run;
+    for (; groups != 0u; --groups, first += 4 * pitch) {
+        spread(run, first, pitch);
+        add_group(matrix, (const tf_conv_run *)&run, 1u, words, at);
+    }
+}
+
 void tf_conv_line_s8(const tf_conv_line *line, const int8_t *input, int8_t *output,
                      uint32_t pixels)
 {
-    tf_conv_run run;
     progress at = {output, 0u};
-    const int32_t pitch = (int32_t)line->pitch;
-    for (; pixels >= 4u; pixels -= 4u, input += 4 * pitch) {
-        spread(run, input, pitch);
-        add_group(&line->matrix, (const tf_conv_run *)&run, 1u, line->words, &at);
-    }
+    const uint32_t groups = pixels / 4u;
+    add_line(&line->matrix, line->words, input, (int32_t)line->pitch, groups, &at);
     finish_groups(&line->matrix, &at);
-    if (pixels != 0u) {
-        spread(run, input, pitch);
+    if (pixels % 4u != 0u) {
+        tf_conv_run run;
+        spread(run, input + 4u * groups * line->pitch, (int32_t)line->pitch);
         finish_rest(&line->matrix, (const tf_conv_run *)&run, 1u, line->words, &at);
     }
 }
@@ -106,7 +114,17 @@ static uint32_t compute_row(const tf_conv_window *window, const int8_t *const ro
     const int32_t width = window->output[1];
     const tf_conv_run *runs = (const tf_conv_run *)window->runs;
     for (int32_t x = 0; x < width;) {
-        if (filled == 0u && x >= window->inner_begin && x + 4 <= window->inner_end) {
+        const int32_t inner = window->inner_end - x;
+        if (filled == 0u && x >= window->inner_begin && inner >= 4 && rows[0] != NULL
+            && window->kernel[0] == 1) {
+            const int32_t pitch = window->stride[1] * window->depth;
+            add_line(&window->matrix, window->inner_words,
+                     rows[0] + x * pitch - window->pads[1] * window->depth, pitch,
+                     (uint32_t)inner / 4u, at);
+            x += inner - inner % 4;
+            continue;
+        }
+        if (filled == 0u && x >= window->inner_begin && inner >= 4) {
             place_inner(window, rows, x);
             add_group(&window->matrix, runs, (uint32_t)window->kernel[0], window->inner_words, at);
             x += 4;

@@ -26,7 +26,7 @@ static void softmax_row(const int32_t *exponentials, uint32_t count, const int8_
     }
     /* sum = 2^(ACCUMULATOR_BITS - headroom) * (1 + fraction) */
     int32_t headroom = 0;
-    while ((sum & UINT32_C(0x80000000)) == 0) {
+    while (headroom < 32 && (sum & UINT32_C(0x80000000)) == 0) {
         sum <<= 1;
         ++headroom;
     }

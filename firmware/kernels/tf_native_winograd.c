@@ -8,7 +8,6 @@
 
 #define TILES 4    /* of a group */
 #define FILTERS 2  /* that are multiplied at a time */
-#define TAP_WORDS 5 /* for two channels of a filter */
 
 /* What the scratch memory holds. */
 typedef struct {
@@ -110,7 +109,7 @@ static void multiply_groups(const tf_winograd *layer, const workspace *space, si
 {
     const size_t pairs = (size_t)layer->channels / 2;
     const size_t filters = (size_t)layer->filters;
-    const size_t filter_words = 3 + pairs * TAP_WORDS;
+    const size_t filter_words = 3 + pairs * 9 / 2; /* of nine taps, two bytes a pair */
     const uint32_t *constants = layer->constants;
     tf_winograd_target target = {
         .zero_point = layer->output_zero_point,

@@ -13,15 +13,6 @@ enum {
     BIAS = 0x80, /* turns -128 to 127 into 0 to 255 */
 };
 
-/* One input times a weight of each of four outputs. */
-static inline void multiply(int32_t sums[4], uint32_t weights, int32_t input)
-{
-    sums[0] += (int8_t)weights * input;
-    sums[1] += ((int32_t)(weights << 16) >> 24) * input;
-    sums[2] += ((int32_t)(weights << 8) >> 24) * input;
-    sums[3] += ((int32_t)weights >> 24) * input;
-}
-
 void tf_plain_products(const tf_plain_output *output, const int32_t *stream, const uint8_t *row,
                        size_t depth, int8_t *outputs, size_t count)
 {
@@ -29,10 +20,8 @@ void tf_plain_products(const tf_plain_output *output, const int32_t *stream, con
     while (count > 0) {
         int32_t sums[4] = {stream[0], stream[1], stream[2], stream[3]};
         stream += 4;
-        for (const uint8_t *input = row; input != end; input += 2, stream += 2) {
-            multiply(sums, (uint32_t)stream[0], input[0]);
-            multiply(sums, (uint32_t)stream[1], input[1]);
-        }
+        tf_plain_multiply_row(sums, row, end, stream);
+        stream += depth;
         const size_t some = count < 4 ? count : 4;
         stream = tf_plain_finish_four(sums, output, stream, outputs, some);
         outputs += some;

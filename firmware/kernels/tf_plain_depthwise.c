@@ -20,13 +20,6 @@ static void find_taps(const tf_plain_window *window, const int8_t *const *rows, 
     }
 }
 
-static inline uint32_t four_at(const int8_t *channels)
-{
-    uint32_t four;
-    memcpy(&four, __builtin_assume_aligned(channels, 4), sizeof four);
-    return four;
-}
-
 /* One pixel of the result. */
 static void pixel(const tf_plain_window *window, const tf_plain_output *output,
                   const int32_t *stream, const int8_t *const *taps, int8_t *result)
@@ -35,14 +28,8 @@ static void pixel(const tf_plain_window *window, const tf_plain_output *output,
     for (int32_t channel = 0; channel < window->channels; channel += 4) {
         int32_t sums[4] = {stream[0], stream[1], stream[2], stream[3]};
         stream += 4;
-        for (const int8_t *const *tap = taps; tap != end; ++tap) {
-            const uint32_t input = four_at(&(*tap)[channel]);
-            const uint32_t weights = (uint32_t)*stream++;
-            sums[0] += (int8_t)weights * (int8_t)input;
-            sums[1] += ((int32_t)(weights << 16) >> 24) * ((int32_t)(input << 16) >> 24);
-            sums[2] += ((int32_t)(weights << 8) >> 24) * ((int32_t)(input << 8) >> 24);
-            sums[3] += ((int32_t)weights >> 24) * ((int32_t)input >> 24);
-        }
+        tf_plain_multiply_taps(sums, taps, (size_t)channel, stream, end);
+        stream += end - taps;
         stream = tf_plain_finish_four(sums, output, stream, &result[channel], 4);
     }
 }

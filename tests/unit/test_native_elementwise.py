@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.native import check_variants
+from tests.support.native_rows import check_rows
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
 from tinyflow.kernels.base import Kernel
@@ -150,3 +151,14 @@ def test_functions_of_one_value_are_exact(elements: int, board: str) -> None:
     for kind, output in (("LOGISTIC", (1 / 256, -128)), ("QUANTIZE", (0.03, 9))):
         kernels = check_variants(function(kind, elements, output), load_board(board), vectors=1)
         assert variants(kernels) == {"table in flash", "table in RAM"}
+
+
+def test_rows_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    board = load_board("stm32l4r5")
+    b = TfliteBuilder()
+    source = b.tensor((1, 4, 3, 5), scale=0.04, zero_point=-3)
+    result = b.tensor((1, 4, 3, 5), scale=1 / 256, zero_point=-128)
+    b.operator("LOGISTIC", [source], [result])
+    assert check_rows(b.build([source], [result]), board, monkeypatch)
+    for kind in ("ADD", "SUB", "MUL"):
+        assert check_rows(binary(kind, *SUMS["scales apart"]), board, monkeypatch)

@@ -1,4 +1,4 @@
-"""The native kernels in plain C give the oracle's bytes on a Cortex-M0+."""
+"""The native kernels for cores without the DSP extension give the oracle's bytes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pytest
 from tests.conformance.convolutions import CASES, conv
 from tests.conformance.driver import Case, model_of
 from tests.conformance.windows import SAME, VALID, depthwise, fully_connected
-from tests.support.cores import cortex_m0plus
+from tests.support.cores import board_with, cortex_m0plus
 from tests.support.native import check_variants
-from tinyflow.boards import Board
+from tests.support.native_rows import check_rows
+from tinyflow.boards import Board, load_board
 from tinyflow.kernels.base import Kernel
 
 MORE = {
@@ -60,6 +61,12 @@ def test_plain_kernels_are_exact(name: str, board: Board) -> None:
     assert bool(kernels) == (name not in LEFT)
 
 
+@pytest.mark.parametrize("name", ["conv", "aligned", "fully_connected", "conv_edge_zero_points"])
+def test_they_are_exact_on_a_cortex_m3(name: str, tmp_path: Path) -> None:
+    (kernel,) = tried(WEIGHTED[name], board_with("cortex-m3", tmp_path))
+    assert kernel.variant == "C"
+
+
 def test_drawn_layers_are_exact(board: Board) -> None:
     rng = np.random.default_rng(11)
 
@@ -81,17 +88,15 @@ def test_drawn_layers_are_exact(board: Board) -> None:
             tried(case, board, vectors=1, seed=turn)
 
 
-@pytest.mark.parametrize("function", ["tf_plain_conv_s8", "tf_plain_depthwise_s8"])
-def test_rows_are_told(function: str, board: Board) -> None:
-    case = conv() if "depthwise" not in function else depthwise(channels=8)
-    (kernel,) = tried(case, board, vectors=0)
-    assert kernel.function == function
+@pytest.mark.parametrize(
+    "name", ["conv", "conv_dilated", "pointwise", "conv_one_channel", "depthwise_four"]
+)
+def test_rows_are_exact(name: str, board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = model_of({"case": WEIGHTED[name]})
+    (kernel,) = check_rows(content, board, monkeypatch)
     assert kernel.row_form is not None
-    assert (kernel.row_form.height, kernel.row_form.pad) == (3, 1)
 
 
 def test_cores_with_the_dsp_extension_have_better_ones(tmp_path: Path) -> None:
-    from tinyflow.boards import load_board
-
     kernels = tried(conv(), load_board("stm32l4r5"), vectors=0)
     assert not any("plain" in kernel.function for kernel in kernels)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.support.native import check_variants
+from tests.support.native_rows import check_rows
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
 from tinyflow.emulate.oracle import Oracle
@@ -162,3 +163,9 @@ def test_a_pool_may_write_over_what_it_has_read() -> None:
     assert lead((1, 4, 4, 8), (2, 2), (2, 2), VALID) == 0
     # One row and one pixel of a window above and left of the pixel written.
     assert lead((1, 4, 4, 8), (3, 3), (1, 1), SAME) == 8 * (4 + 1)
+
+
+@pytest.mark.parametrize("kind", ["AVERAGE_POOL_2D", "MAX_POOL_2D"])
+@pytest.mark.parametrize("case", ["two by two", "padded", "padded, strided"])
+def test_rows_are_exact(case: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check_rows(pool(kind, *POOLS[case]), load_board("stm32l4r5"), monkeypatch)

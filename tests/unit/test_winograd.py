@@ -137,11 +137,13 @@ def test_the_largest_accumulator_is_reached_by_none(zero_point: int) -> None:
 
 
 def test_weights_are_pairs_of_taps() -> None:
-    weights = np.arange(-36, 36, dtype=np.int8).reshape(2, 3, 3, 4)
+    weights = np.arange(-72, 72, dtype=np.int16).astype(np.int8).reshape(2, 3, 3, 8)
     words = transform_weights(weights)
-    assert words.shape == (2, 10)
-    found = words.view(np.int8).reshape(2, 2, 5, 2, 2)
-    for channel, (pair, place) in enumerate([(0, 0), (1, 0), (0, 1), (1, 1)]):
-        taps = found[:, pair, :, place].reshape(2, 10)
-        np.testing.assert_array_equal(taps[:, :9], weights[..., channel].reshape(2, 9))
-        assert not taps[:, 9].any()
+    assert words.shape == (2, 18)
+    found = words.view(np.int8).reshape(2, 72)
+    first, last = found[:, :64].reshape(2, 4, 4, 2, 2), found[:, 64:].reshape(2, 4, 2)
+    for channel in range(8):
+        pair, place = 2 * (channel // 4) + channel % 2, channel % 4 // 2
+        taps = weights[..., channel].reshape(2, 9)
+        np.testing.assert_array_equal(first[:, pair, :, place].reshape(2, 8), taps[:, :8])
+        np.testing.assert_array_equal(last[:, pair, place], taps[:, 8])

@@ -8,12 +8,13 @@ Nothing is random: the same model gives the same choice. `docs/kernels.md` state
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from itertools import cycle
 from typing import Any
 
-from tinyflow.cache import ContentHash
 from tinyflow.ir.operators import Operator
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.candidates import Candidates
@@ -123,13 +124,13 @@ def choose_kernels(
             beyond is chosen.
     """
     options = tuple(tuple(_option(kernel, costs) for kernel in each.kernels) for each in found)
-    search = _Search(
-        [
-            _comparable([option for option in some if option.kernel in allowed(each, kernels)])
-            for some, each in zip(options, found, strict=True)
-        ],
-        arena,
-    )
+    layers = [
+        _comparable([option for option in some if option.kernel in allowed(each, kernels)])
+        for some, each in zip(options, found, strict=True)
+    ]
+    if optimize == "ram":
+        layers = [_undominated(each) for each in layers]
+    search = _Search(layers, arena)
     picked = search.best(optimize, limits or Limits())
     chosen = search.kernels(picked)
     known = all(option.cost is not None for option in search.options(picked))
@@ -138,7 +139,7 @@ def choose_kernels(
 
 def _option(kernel: Kernel, costs: CostTable | None) -> Option:
     pieces: dict[Hashable, int] = {
-        (constant.c_type, ContentHash(constant.values).key()): constant.size
+        (constant.c_type, hashlib.sha256(constant.values.tobytes()).digest()): constant.size
         for constant in kernel.constants
     }
     if costs is None or costs.of(kernel) is None:
@@ -154,9 +155,25 @@ def _comparable(options: Sequence[Option]) -> tuple[Option, ...]:
     return known or tuple(options[:1])
 
 
+def _undominated(options: Sequence[Option]) -> tuple[Option, ...]:
+    """Without options that take as much scratch as another one, and as many cycles."""
+
+    def cycles(option: Option) -> int:
+        return 0 if option.cost is None else option.cost.cycles
+
+    kept: dict[Hashable, list[Option]] = {}
+    for option in sorted(options, key=lambda one: (one.kernel.scratch, cycles(one), one.flash)):
+        alike = kept.setdefault((option.kernel.overlaps, option.kernel.row_form), [])
+        if not alike or cycles(option) < cycles(alike[-1]):
+            alike.append(option)
+    return tuple(option for alike in kept.values() for option in alike)
+
+
 #: For each group of layers the position of its option.
 _Picked = tuple[int, ...]
 _Score = tuple[int, ...]
+#: A choice's score; None where it is surely not less than the one given.
+_Scorer = Callable[[_Picked, _Score | None], _Score | None]
 
 
 @dataclass(frozen=True)
@@ -197,6 +214,7 @@ class _Search:
     def __init__(self, layers: Sequence[tuple[Option, ...]], arena: Arena) -> None:
         self._count = len(layers)
         self._groups = _grouped(layers)
+        self._names = sorted({name for group in self._groups for name in group.names})
         self._plan = arena
         self._arenas: dict[tuple[Hashable, ...], int] = {}
 
@@ -236,48 +254,73 @@ class _Search:
             self._arenas[key] = self._plan(kernels)
         return self._arenas[key]
 
+    @cached_property
+    def _least_arena(self) -> int:
+        """About the least that any choice needs: the planner, which takes longest, need not be
+        asked about what could not win even with that.
+        """
+        found = {}
+        for group in self._groups:
+            scratch = min(option[0].kernel.scratch for option in group.options)
+            best = max(group.options, key=lambda option: len(option[0].kernel.overlaps))
+            for layer, option in zip(group.layers, best, strict=True):
+                found[layer] = replace(option.kernel, scratch=scratch)
+        return self._plan([found[layer] for layer in range(self._count)])
+
     # ---- scores: the least is the best ----
 
     def best(self, optimize: Objective, limits: Limits) -> _Picked:
         """The best choice within the limits, as far as the search finds it."""
         fastest = self._each(lambda group, p: (group.cycles[p], sum(group.pieces[p].values())))
-        objective = self._objective(optimize, fastest)
         starts = [
             fastest,
             self._each(lambda group, p: (group.own[p] + sum(group.pieces[p].values()),)),
-            self._each(lambda group, p: (group.options[p][0].kernel.scratch, group.cycles[p])),
+            self._each(lambda group, p: (*_room(group.options[p][0].kernel), group.cycles[p])),
             self._each(
                 lambda group, p: (group.options[p][0].kernel.row_form is None, group.cycles[p])
             ),
         ]
-        found = self._improved(starts, objective)
+        score = self._scorer(optimize, least_cycles=self._cycles(fastest))
+        if optimize == "ram":  # where shared code is no matter, and the planner is asked most
+            del starts[1]
+            self._names = []
+        found = self._improved(starts, score)
         if not self._excess(found, limits):
             return found
 
-        def limited(picked: _Picked) -> _Score:
-            return (self._excess(picked, limits), *objective(picked))
+        def limited(picked: _Picked, best: _Score | None) -> _Score | None:
+            excess = self._excess(picked, limits)
+            if best is not None and excess > best[0]:
+                return None
+            rest = score(picked, best[1:] if best is not None and excess == best[0] else None)
+            return None if rest is None else (excess, *rest)
 
         return self._improved([found, *starts], limited)
 
-    def _objective(self, optimize: Objective, fastest: _Picked) -> Callable[[_Picked], _Score]:
-        least = self._cycles(fastest)
+    def _scorer(self, optimize: Objective, *, least_cycles: int) -> _Scorer:
+        """The score of an objective, given the cycles of the fastest choice."""
 
-        def balanced(picked: _Picked) -> _Score:
-            cycles, flash, arena = self._cycles(picked), self._flash(picked), self._arena(picked)
-            lost = max(0, 100 * (cycles - least) - BALANCED_LOSS_PERCENT * least)
-            return lost, cycles**_CYCLES_WEIGHT * max(flash, 1) * max(arena, 1)
+        def speed(picked: _Picked, best: _Score | None) -> _Score:
+            return self._cycles(picked), self._flash(picked)
 
-        objectives: dict[Objective, Callable[[_Picked], _Score]] = {
-            "speed": lambda picked: (self._cycles(picked), self._flash(picked)),
-            "size": lambda picked: (self._flash(picked), self._cycles(picked)),
-            "ram": lambda picked: (
-                self._arena(picked),
-                self._cycles(picked),
-                self._flash(picked),
-            ),
-            "balanced": balanced,
-        }
-        return objectives[optimize]
+        def size(picked: _Picked, best: _Score | None) -> _Score:
+            return self._flash(picked), self._cycles(picked)
+
+        def ram(picked: _Picked, best: _Score | None) -> _Score:
+            return self._arena(picked), self._cycles(picked), self._flash(picked)
+
+        def balanced(picked: _Picked, best: _Score | None) -> _Score | None:
+            cycles, flash = self._cycles(picked), self._flash(picked)
+            lost = max(0, 100 * (cycles - least_cycles) - BALANCED_LOSS_PERCENT * least_cycles)
+            cost = cycles**_CYCLES_WEIGHT * max(flash, 1)
+            if best is not None and (lost, cost * self._least_arena) >= best:
+                return None
+            return lost, cost * self._arena(picked)
+
+        scorers: dict[Objective, _Scorer] = {
+            "speed": speed, "size": size, "ram": ram, "balanced": balanced,
+        }  # fmt: skip
+        return scorers[optimize]
 
     def _excess(self, picked: _Picked, limits: Limits) -> int:
         """How far a choice is beyond its limits, in millionths of them, added up."""
@@ -300,28 +343,35 @@ class _Search:
             min(range(len(group.options)), key=lambda p: rank(group, p)) for group in self._groups
         )
 
-    def _improved(self, starts: Sequence[_Picked], score: Callable[[_Picked], _Score]) -> _Picked:
+    def _improved(self, starts: Sequence[_Picked], score: _Scorer) -> _Picked:
         """The best that any start leads to."""
-        return min((self._descend(start, score) for start in dict.fromkeys(starts)), key=score)
+        found = [self._descend(start, score) for start in dict.fromkeys(starts)]
+        return min(found, key=lambda ended: ended[0])[1]
 
-    def _descend(self, picked: _Picked, score: Callable[[_Picked], _Score]) -> _Picked:
-        best: _Score | None = score(picked)
-        while best is not None:
-            least, best = best, None
-            for tried in self._changed(picked):
-                if (found := score(tried)) < least:
-                    picked, best = tried, found
-                    break
-        return picked
+    def _descend(self, picked: _Picked, score: _Scorer) -> tuple[_Score, _Picked]:
+        """Change a choice until no change makes it better."""
+        best = score(picked, None)
+        assert best is not None
+        changes, failed = list(self._changes()), 0
+        for change in cycle(changes):
+            if failed == len(changes):
+                break
+            tried = change(picked)
+            found = None if tried == picked else score(tried, best)
+            if found is None or found >= best:
+                failed += 1
+            else:
+                picked, best, failed = tried, found, 0
+        return best, picked
 
-    def _changed(self, picked: _Picked) -> Iterator[_Picked]:
-        """The choices one change away."""
-        for name in sorted({name for group in self._groups for name in group.names}):
-            yield self._moved(picked, name, towards=False)
-            yield self._moved(picked, name, towards=True)
+    def _changes(self) -> Iterator[Callable[[_Picked], _Picked]]:
+        """All changes of a choice that are tried."""
+        for name in self._names:
+            yield partial(self._moved, name=name, towards=False)
+            yield partial(self._moved, name=name, towards=True)
         for index, group in enumerate(self._groups):
             for position in range(len(group.options)):
-                yield (*picked[:index], position, *picked[index + 1 :])
+                yield partial(_with, index=index, position=position)
 
     def _moved(self, picked: _Picked, name: str, *, towards: bool) -> _Picked:
         """The choice with every group that can on a kernel, or with none that need not be."""
@@ -333,6 +383,16 @@ class _Search:
             else:
                 moved.append(position)
         return tuple(moved)
+
+
+def _room(kernel: Kernel) -> tuple[bool, bool, int]:
+    """How much of the arena a kernel asks for: less where its output may lie in its input."""
+    return not kernel.overlaps, kernel.row_form is None, kernel.scratch
+
+
+def _with(picked: _Picked, *, index: int, position: int) -> _Picked:
+    """The choice with another option for one group."""
+    return (*picked[:index], position, *picked[index + 1 :])
 
 
 def _grouped(layers: Sequence[tuple[Option, ...]]) -> list[_Group]:

@@ -7,6 +7,7 @@ to trust them.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -19,7 +20,6 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tinyflow.boards import Board
-from tinyflow.cache import ContentHash
 from tinyflow.kernels.base import Kernel, Source
 
 COSTS = Path(__file__).resolve().parent / "costs"
@@ -205,9 +205,8 @@ def _distance(word: str, other: str) -> float:
 def board_key(board: Board) -> str:
     """A hash of all of a board that modelled cycles depend on."""
     timing = None if board.timing is None else _without_sources(board.timing.model_dump())
-    return ContentHash(
-        board.core, board.fpu, board.float_abi, board.flash.origin, board.ram.origin, repr(timing)
-    ).key()[:16]
+    what = (board.core, board.fpu, board.float_abi, board.flash.origin, board.ram.origin, timing)
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
 
 
 def _without_sources(value: Any) -> Any:

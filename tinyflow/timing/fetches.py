@@ -53,8 +53,11 @@ class TracedFetches(FetchProfile):
         waits: dict[str, float] = defaultdict(float)
         for name, count in zip(self._names, by_block.tolist(), strict=True):
             waits[name] += count * float(self._line_cycles)
-        sizes = {symbol.name: symbol.size for symbol in image.symbols if symbol.kind == "function"}
-        return {name: CodeUse(sizes.get(name, 0), round(cycles)) for name, cycles in waits.items()}
+        sizes: Counter[str] = Counter()  # file-local functions may share a name, and move together
+        for symbol in image.symbols:
+            if symbol.kind == "function":
+                sizes[symbol.name] += symbol.size
+        return {name: CodeUse(sizes[name], round(cycles)) for name, cycles in waits.items()}
 
     def _calls(self, starts: Sequence[int]) -> Counter[tuple[str, str]]:
         """How often each function entered another one at its beginning."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyflow.ir.elementwise import Mul, Sub
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import (
     Add,
@@ -24,10 +25,12 @@ from tinyflow.ir.operators import (
     Mean,
     Operator,
     Pad,
+    Quantize,
     Softmax,
     Window,
 )
 from tinyflow.ir.quantization import Quantization
+from tinyflow.ir.tables import Function, Logistic
 from tinyflow.ir.types import Activation, DType, Padding
 
 Pair = tuple[int, int]
@@ -45,8 +48,12 @@ class Probe:
 
 
 def probes(kind: type[Operator]) -> tuple[Probe, ...]:
-    """The layers that a kind of operator is measured on; none where it is not measured."""
-    return tuple(_PROBES[kind]()) if kind in _PROBES else ()
+    """The layers that a kind of operator is measured on; none where it is not measured.
+
+    Functions of one int8 tensor are tables all, and cost the same.
+    """
+    make = _PROBES.get(Logistic if issubclass(kind, Function) else kind)
+    return () if make is None else tuple(make())
 
 
 def side_by_side(several: Sequence[Probe]) -> Probe:
@@ -174,6 +181,11 @@ _CONVOLUTIONS = (
     _Conv((9, 7), 12, 20, (3, 3), padding=Padding.VALID, activation=Activation.RELU6),
     _Conv((20, 10), 1, 16, (10, 4), stride=2),
     _Conv((12, 9), 1, 8, (5, 5), padding=Padding.VALID, activation=Activation.NONE),
+    _Conv((25, 10), 1, 32, (10, 4), stride=2, activation=Activation.RELU6),
+    _Conv((14, 14), 1, 6, (3, 3)),
+    _Conv((16, 12), 1, 12, (7, 7), stride=2, activation=Activation.NONE),
+    _Conv((24, 24), 3, 8, (3, 3), stride=2, activation=Activation.RELU6),
+    _Conv((12, 12), 3, 32, (3, 3), activation=Activation.NONE),
     _Conv((1, 32), 8, 16, (1, 5)),
     _Conv((1, 24), 6, 12, (1, 3), stride=2, activation=Activation.NONE),
     _Conv((1, 16), 32, 32, (1, 3)),
@@ -258,7 +270,7 @@ def _depthwise() -> Iterator[Probe]:
 
 _PRODUCTS = (
     (1, 256, 64), (1, 128, 128), (1, 128, 8), (1, 8, 128), (1, 64, 12), (4, 32, 16), (2, 50, 7),
-    (1, 100, 10), (1, 33, 5),
+    (1, 100, 10), (1, 33, 5), (1, 640, 32), (1, 12, 96),
 )  # fmt: skip
 
 
@@ -306,6 +318,27 @@ def _sums() -> Iterator[Probe]:
             activation,
         )
         yield layer.probe(operator)
+
+
+def _binaries(kind: type[Mul | Sub]) -> Iterator[Probe]:
+    for shape in _IMAGES:
+        layer = _Layer(f"{kind.kind} {shape}")
+        operands = layer.input(shape, 0.05), layer.input(shape, 0.03, 4)
+        output = layer.activation(shape, 0.08, 5)
+        yield layer.probe(kind(layer.name, *operands, output, Activation.NONE))
+
+
+def _lookups() -> Iterator[Probe]:
+    for shape in _IMAGES:
+        layer = _Layer(f"lookup {shape}")
+        source, output = layer.input(shape), layer.activation(shape, 1 / 256, -128)
+        yield layer.probe(Logistic(layer.name, source, output))
+
+
+def _rescalings() -> Iterator[Probe]:
+    for shape in _IMAGES:
+        layer = _Layer(f"rescaling {shape}")
+        yield layer.probe(Quantize(layer.name, layer.input(shape), layer.activation(shape, 0.07)))
 
 
 _POOLS = (
@@ -361,10 +394,14 @@ _PROBES: dict[type[Operator], Callable[[], Iterator[Probe]]] = {
     Conv2D: _convolutions,
     DepthwiseConv2D: _depthwise,
     FullyConnected: _products,
+    Logistic: _lookups,
     MaxPool2D: lambda: _pools(MaxPool2D),
     Mean: _means,
+    Mul: lambda: _binaries(Mul),
     Pad: _pads,
+    Quantize: _rescalings,
     Softmax: _softmaxes,
+    Sub: lambda: _binaries(Sub),
 }
 #: The kinds of operators that are measured.
 MEASURED: tuple[type[Operator], ...] = tuple(_PROBES)

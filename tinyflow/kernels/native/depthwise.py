@@ -51,7 +51,7 @@ from tinyflow.kernels.scaling import accumulator_multipliers
 #: Lines that the columns have room for. Few of them need little scratch, many are moved less.
 HEIGHTS = (4, 8, 15, 31)
 #: More lines than so many times those of a window bring next to nothing.
-_MOST_HEIGHT = 6
+_MOST_HEIGHT = 11
 #: The longest window along a line: two multiply-accumulates a word need its weights in registers.
 _MOST_TAPS = 7
 #: Words of weights that lie on the stack, at most.
@@ -255,7 +255,8 @@ def _kernel(op: DepthwiseConv2D, graph: Graph, layer: _Layer, window: _Window) -
     pitch, line_pitch, output_pitch, output_line_pitch = layer.pitches
     zero = source.q.zero_point
     filters = layer.channels * layer.multiplier
-    groups = -(-layer.channels // _CHANNELS)
+    fours, others = divmod(layer.channels, _CHANNELS)
+    groups = fours + (others > 0)
     context = {
         "functions": {
             "gather": gather.file.removesuffix(".S"),
@@ -321,8 +322,10 @@ def _kernel(op: DepthwiseConv2D, graph: Graph, layer: _Layer, window: _Window) -
         variant=window.name,
         work={
             "calls": 1,
-            "columns": groups * outer.used * (lines["words"] + lines["tail"]),
-            "strips": groups * (strips - 1),
+            "columns": fours * outer.used * (lines["words"] + lines["tail"]),
+            "columns of one channel": others * outer.used * (lines["words"] + lines["tail"]),
+            "input lines": groups * outer.used,
+            "strips": groups * strips * (strips > 1),
             "words moved": groups
             * (strips - 1)
             * max(0, outer.reach - outer.stride)
@@ -404,13 +407,13 @@ def _window_3x3(
     pair = rest in (1, 2)
     return _Window(
         source=_window_source("3x3", {"stride": inner.stride}, height, scaling, board),
-        name=f"3x3, stride {inner.stride}",
+        name="3x3",
         constants=_words(leading, _bytes_3x3(taps, inner.stride, scaling)),
         tiles=tiles,
         rest=rest,
         seen=tiles * 2 * inner.stride + 1 + (inner.stride if pair else 0),
         advanced=4 * tiles - 2 * (rest == 3),
-        line_work={"tiles": tiles, "pairs": int(pair), **_work_of_limits(inner, scaling)},
+        line_work={"tiles": tiles, "pairs": int(pair)},
         channel_work={},
     )
 
@@ -459,7 +462,6 @@ def _window_of_any_shape(
             "lines of tiles": tiles * lines,
             "loads": tiles * (lines * words + weights),
             "products": tiles * lines * products,
-            **_work_of_limits(inner, scaling),
         },
         channel_work={"weights": weights},
     )
@@ -474,14 +476,6 @@ def _part(inner: _Axis) -> _Axis:
         return inner
     parts = [replace(inner, kernel=kernel) for kernel in (4, 6)]
     return min(parts, key=lambda part: -(-inner.kernel // part.kernel) * sum(_line_of_tile(part)))
-
-
-def _work_of_limits(inner: _Axis, scaling: _Scaling) -> dict[str, int]:
-    """What some layers do with each output, and others do not."""
-    return {
-        "signs": inner.output * (scaling.signed + 3 * scaling.wide),
-        "limits": inner.output * (scaling.clamp is not None),
-    }
 
 
 def _window_source(

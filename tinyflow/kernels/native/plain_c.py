@@ -1,6 +1,8 @@
-"""CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED in plain C, for cores without the DSP extension.
+"""CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED for cores without the DSP extension.
 
-`tf_plain_conv.h` describes the stream of weights; `tf_plain_output.h` has the requantisation.
+They are in C; for a Cortex-M0+, whose eight registers the compiler does not make do with, the
+innermost loops are in assembly. `tf_plain_conv.h` describes the stream of weights,
+`tf_plain_output.h` the requantisation.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyflow.boards import DSP_CORES, Board
 from tinyflow.ir.graph import Graph, Tensor
@@ -28,26 +29,28 @@ from tinyflow.kernels.base import (
     Kernel,
     Overlap,
     RowForm,
+    Source,
     VariantMaker,
     images,
     nhwc,
     output_of,
 )
+from tinyflow.kernels.native.reference import Ints, settle_constants
 from tinyflow.kernels.scaling import accumulator_multipliers
 
-Ints = NDArray[np.int64]
-
 _HEADER = "tf_plain_conv.h"
-_NEEDS = ("tf_plain_output.h",)
+_NEEDS = ("tf_plain_output.c", "tf_plain_output.h")
 #: Outputs whose weights share a word.
 _LANES = 4
 #: What inputs are biased by.
 _BIAS = 128
-#: Sums must stay below this, `tf_plain_high_product` says why.
+#: Sums must stay below this, `tf_plain_output.h` says why.
 _MOST = 1 << 29
 #: `TF_PLAIN_ROWS` of `tf_plain_conv.h`.
 _MOST_ROWS = 32
 _POINTER = 4
+#: The innermost loops, where the compiler's are poor.
+_LOOPS = Source("tf_plain_multiply.S", "plain_multiply.S.j2")
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,25 +98,30 @@ def _padded(shift: Ints, more: int) -> Ints:
     return np.pad(shift, (0, more), constant_values=1)
 
 
-def _layer(op: Weighted, graph: Graph, board: Board, weights: Ints, bias: int) -> Layer | None:
+def _layer(
+    op: Conv2D | DepthwiseConv2D | FullyConnected, graph: Graph, weights: Ints, bias: int
+) -> Layer | None:
     """The layer, or None where these kernels do not serve it; inputs are read plus `bias`."""
     source, output = graph.tensors[op.input], output_of(graph, op)
     tensor = graph.tensors[op.weights]
     count = len(weights)
     multiplier, shift = accumulator_multipliers(source, tensor, output, count)
-    zero = multiplier == 0
-    if np.any((shift > -1) & ~zero):
-        return None
+    low, high = activation_range(op.activation, output.q)
     values = np.zeros(count, np.int64)
     if op.bias is not None:
         values = graph.tensors[op.bias].values.astype(np.int64)
+    values, multiplier, shift = settle_constants(
+        weights, values, multiplier, shift, output.q.zero_point, (low, high)
+    )
+    zero = multiplier == 0
+    if np.any((shift > -1) & ~zero):
+        return None
     folded = values - source.q.zero_point * weights.sum(1)
     if np.any(np.abs(folded) + _BIAS * np.abs(weights).sum(1) >= _MOST):
         return None
     right = np.where(zero, 1, -shift.astype(np.int64))
     factors = multiplier.astype(np.int64)
     own = bool(np.any(factors != factors[0]) or np.any(right != right[0]))
-    low, high = activation_range(op.activation, output.q)  # type: ignore[attr-defined]
     how = {
         "multiplier": -1 if own else int(factors[0]),
         "shift": int(right[0]),
@@ -134,6 +142,14 @@ def _serves(op: Weighted, graph: Graph, board: Board) -> bool:
     )
 
 
+def _variant(board: Board) -> str:
+    return "loops in assembly" if _loops(board) else "C"
+
+
+def _loops(board: Board) -> tuple[Source, ...]:
+    return (_LOOPS,) if board.core == "cortex-m0plus" else ()
+
+
 def _values(tensor: Tensor) -> Ints:
     return tensor.values.astype(np.int64)
 
@@ -145,7 +161,7 @@ def _even(depth: int) -> int:
 def fully_connected_s8(op: FullyConnected, graph: Graph, board: Board) -> Iterator[Kernel]:
     """FULLY_CONNECTED: int8, constant weights, scales below 1/2; any number of rows."""
     layer = (
-        _layer(op, graph, board, _values(graph.tensors[op.weights]), _BIAS)
+        _layer(op, graph, _values(graph.tensors[op.weights]), _BIAS)
         if _serves(op, graph, board)
         else None
     )
@@ -166,8 +182,9 @@ def fully_connected_s8(op: FullyConnected, graph: Graph, board: Board) -> Iterat
         header=_HEADER,
         file="plain_conv",
         needs=_NEEDS,
+        sources=_loops(board),
         overlaps=(Overlap("input", lead=lead),),
-        variant="plain C",
+        variant=_variant(board),
         work=_work(rows, depth, outputs, layer),
     )
 
@@ -180,7 +197,7 @@ def conv_s8(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     outputs, height, width, depth = weights.shape
     if depth != nhwc(source)[3] or height > _MOST_ROWS:
         return
-    layer = _layer(op, graph, board, _values(weights).reshape(outputs, -1), _BIAS)
+    layer = _layer(op, graph, _values(weights).reshape(outputs, -1), _BIAS)
     if layer is None:
         return
     output = output_of(graph, op)
@@ -199,10 +216,11 @@ def conv_s8(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
         header=_HEADER,
         file="plain_conv",
         needs=_NEEDS,
+        sources=_loops(board),
         # A pixel is copied before its outputs are written, which must not reach the next.
         overlaps=(Overlap("input", lead=_lead(pixels, outputs, depth)),) if pointwise else (),
         row_form=_row_form(op, source, height),
-        variant="plain C",
+        variant=_variant(board),
         work=_work(pixels, window, outputs, layer),
     )
 
@@ -212,15 +230,18 @@ def _lead(pixels: int, outputs: int, depth: int) -> int:
 
 
 def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """DEPTHWISE_CONV_2D: int8, multiplier 1, channels a multiple of 4, scales below 1/2."""
-    if not _serves(op, graph, board) or op.multiplier != 1:
+    """DEPTHWISE_CONV_2D: int8, multiplier 1, channels a multiple of 4, scales below 1/2.
+
+    On a Cortex-M0+ only: CMSIS-NN's is faster on a Cortex-M3.
+    """
+    if not _serves(op, graph, board) or not _loops(board) or op.multiplier != 1:
         return
     source, weights = graph.tensors[op.input], graph.tensors[op.weights]
     _, height, width, channels = weights.shape
     if channels % _LANES or height > _MOST_ROWS:
         return
     taps = _values(weights).reshape(height * width, channels).T
-    layer = _layer(op, graph, board, taps, 0)
+    layer = _layer(op, graph, taps, 0)
     if layer is None:
         return
     output = output_of(graph, op)
@@ -237,8 +258,9 @@ def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Ke
         header=_HEADER,
         file="plain_depthwise",
         needs=_NEEDS,
+        sources=_loops(board),
         row_form=_row_form(op, source, height),
-        variant="plain C",
+        variant=_variant(board),
         work={
             "calls": 1,
             "pixels": pixels,

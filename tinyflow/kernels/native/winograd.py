@@ -80,6 +80,8 @@ _MOST_SCRATCH = 64 * 1024
 #: cache holds, and what 1 KB of it does.
 _UNROLLS_LARGE = (16, 12, 10, 8, 6, 4, 2)
 _UNROLLS_SMALL = (8, 6, 4, 2)
+#: Filters so many pairs on are the last that a load reaches from the pointer, where it stays.
+_MOST_IN_REACH = 14
 #: Bytes of instruction cache beside the product's largest loop.
 _LARGE_CACHE = 2048
 
@@ -225,23 +227,24 @@ def _starts(extent: int, side: int) -> list[int]:
 def transform_weights(weights: NDArray[np.int8]) -> NDArray[np.uint32]:
     """The weights in the order in which the transform reads them.
 
-    Two channels are ten bytes each, taps 0 to 8 and a zero, shuffled into words of taps 2i and
-    2i + 1 of the one and the same of the other. The two are 0 and 2 of four channels, then 1 and 3,
-    as SXTB16 takes inputs apart.
+    Pairs of channels are 0 and 2 of four, then 1 and 3, as SXTB16 takes inputs apart. Taps 0 to 7
+    of a pair are words of taps 2i and 2i + 1 of the one channel and the same of the other. The last
+    taps of all pairs follow.
 
     Args:
         weights: (filters, 3, 3, channels).
 
     Returns:
-        uint32 (filters, 5 * channels / 2).
+        uint32 (filters, 9 * channels / 4).
     """
     filters, _, _, channels = weights.shape
-    taps = np.zeros((filters, 10, channels), np.int8)
-    taps[:, :9] = weights.reshape(filters, 9, channels)
-    # filter, i, tap of two, four channels, channel of the pair, which pair
-    parts = taps.reshape(filters, 5, 2, channels // 4, 2, 2)
-    ordered = np.ascontiguousarray(parts.transpose(0, 3, 5, 1, 4, 2))
-    return ordered.reshape(filters, -1).view("<u4").astype(np.uint32)
+    # filter, tap, four channels, channel of the pair, which pair
+    taps = weights.reshape(filters, 9, channels // 4, 2, 2)
+    words = taps[:, :8].reshape(filters, 4, 2, channels // 4, 2, 2).transpose(0, 3, 5, 1, 4, 2)
+    last = taps[:, 8].transpose(0, 1, 3, 2)
+    parts = [words.reshape(filters, -1), last.reshape(filters, -1)]
+    ordered = np.ascontiguousarray(np.concatenate(parts, axis=1))
+    return ordered.view("<u4").astype(np.uint32)
 
 
 def _constant(
@@ -313,7 +316,8 @@ def _unroll(pairs: int, board: Board) -> int:
     cache = None if board.timing is None else board.timing.fetch.cache
     large = cache is not None and cache.lines * cache.line_bytes >= _LARGE_CACHE
     unrolls = _UNROLLS_LARGE if large else _UNROLLS_SMALL
-    return next(unroll for unroll in unrolls if pairs % unroll == 0)
+    most = max(unrolls) if board.core == "cortex-m7" else _MOST_IN_REACH
+    return next(unroll for unroll in unrolls if unroll <= most and pairs % unroll == 0)
 
 
 def _sources(side: int, pairs: int, how: Requantisation, board: Board) -> dict[str, Source]:

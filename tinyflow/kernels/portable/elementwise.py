@@ -30,6 +30,7 @@ from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Add, Operator
 from tinyflow.ir.quantization import FixedPoint, activation_range, int16_range
 from tinyflow.kernels.base import Constant, Kernel, Maker, Overlap, output_of
+from tinyflow.kernels.cmsis_nn.elementwise import elementwise_work
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.scaling import (
     ADD_LEFT_SHIFT_INT16,
@@ -127,6 +128,7 @@ def _kernel(
             for field, tensor in fields
             if not tensor.is_constant and _is_like(tensor, output)
         ),
+        work=elementwise_work(output),
     )
 
 

@@ -149,6 +149,7 @@ def quantize(op: Quantize, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel
             "output": output,
             "multiplier": rescale(source, output),
         },
+        work=elementwise_work(output),
     )
 
 

@@ -34,6 +34,7 @@ from tinyflow.kernels.base import (
     output_of,
     row_elements,
 )
+from tinyflow.kernels.cmsis_nn.elementwise import elementwise_work
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.scaling import softmax_parameters
 from tinyflow.kernels.tables import table_of
@@ -125,6 +126,7 @@ def _lookup(op: Function, graph: Graph) -> Kernel:
         header=_HEADER,
         overlaps=(Overlap("input"),),
         row_form=RowForm("portable/lookup_row_s8.c.j2", overlaps=(Overlap("input"),)),
+        work=elementwise_work(output),
     )
 
 
