@@ -34,7 +34,9 @@ def _layers(scales: list[float], weights: list[int]) -> ModelCode:
     content = b.build([first], [last])
     graph = import_model(content, Path("net.tflite"), name="net")
     cmsis = find_cmsis_nn()
-    plan = plan_memory(graph, select_kernels(graph, load_board("stm32l4r5"), cmsis))
+    plan = plan_memory(
+        graph, select_kernels(graph, load_board("stm32l4r5"), cmsis, kernels="cmsis-nn")
+    )
     return generate_model(graph, plan, cmsis, content)
 
 
