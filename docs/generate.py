@@ -467,11 +467,12 @@ def _bundled() -> Path:
 
 
 def _operator_rows(*copies: CmsisNN) -> Iterator[tuple[str, ...]]:
+    probed = [_probed(copy) for copy in copies]
     for kind, kernels in groupby(services(), key=lambda service: service.operator):
         stated = list(kernels)
         functions = (
-            ", ".join(dict.fromkeys(f"`{kernel.function}`" for kernel in _probed(kind, copy)))
-            for copy in copies
+            ", ".join(dict.fromkeys(f"`{kernel.function}`" for kernel in found.get(kind, ())))
+            for found in probed
         )
         yield (
             f"`{kind}`",
@@ -491,13 +492,14 @@ def _sentences(stated: list[Service]) -> Iterator[str]:
             yield f"int16: {attributes}"
 
 
-def _probed(kind: str, copy: CmsisNN) -> Iterator[Kernel]:
-    """The kernels chosen for the cases that the tests have of an operator."""
+def _probed(copy: CmsisNN) -> dict[str, list[Kernel]]:
+    """By operator the kernels chosen for the cases that the tests have of it."""
     board = load_board("stm32f746")
+    found: dict[str, list[Kernel]] = {}
     for graph in _examples():
         for kernel in select_kernels(graph, board, copy, kernels="cmsis-nn"):
-            if kernel.operator.title == kind:
-                yield kernel
+            found.setdefault(kernel.operator.title, []).append(kernel)
+    return found
 
 
 @cache

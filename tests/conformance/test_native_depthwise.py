@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,20 +11,20 @@ import numpy as np
 import pytest
 from jinja2 import ChoiceLoader, DictLoader
 
-import tinyflow.trial
 from tests.conformance.driver import Case
 from tests.conformance.windows import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, depthwise
 from tests.support.native import check_variants
 from tests.support.tflite_builder import TfliteBuilder
-from tinyflow.boards import load_board
-from tinyflow.codegen.render import environment
+from tinyflow.boards import load_board, read_board_file
+from tinyflow.codegen.render import environment, render
 from tinyflow.emulate.oracle import Oracle
 from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph
 from tinyflow.kernels.base import Kernel, nhwc, output_of
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.kernels.native.registry import native_kernels
-from tinyflow.plan.memory import MemoryPlan, plan_memory
+from tinyflow.plan.memory import plan_memory
+from tinyflow.resources import BOARDS as BOARD_FILES
 from tinyflow.trial import Trial
 
 BOARDS = ["stm32l4r5", "stm32f746"]
@@ -48,6 +49,14 @@ CASES: dict[str, Case] = {
     "least_weights": depthwise(size=(5, 5), channels=4, fill=-128, zero_points=(127, 3)),
     "scale_of_a_half": depthwise(size=(5, 6), channels=4, scale=0.4, activation=NONE),
     "scale_of_four": depthwise(size=(5, 6), channels=4, scale=3.2, stride=(2, 2)),
+    "five_by_five": depthwise(size=(6, 7), channels=4, kernel=(5, 5), zero_points=(7, -128)),
+    "five_by_five_stride": depthwise(size=(9, 8), channels=4, kernel=(5, 5), stride=(2, 2)),
+    "even_window": depthwise(size=(6, 7), channels=4, kernel=(2, 4), padding=VALID),
+    "too_long_to_unroll": depthwise(size=(9, 5), channels=4, kernel=(7, 7), activation=NONE),
+    "columns": depthwise(size=(9, 9), channels=5, kernel=(1, 3)),
+    "dilated": depthwise(size=(9, 7), channels=4, kernel=(3, 1), dilation=(2, 1)),
+    "long": depthwise(size=(1, 21), channels=4, kernel=(1, 9), batch=2),
+    "very_long": depthwise(size=(1, 40), channels=1, kernel=(1, 31), scale=0.4),
     "vanishes": depthwise(size=(5, 6), channels=4, scale=1e-12, per_channel=False),
 }
 
@@ -61,6 +70,19 @@ def model(case: Case, seed: int = 0) -> bytes:
 @pytest.mark.parametrize("name", CASES)
 def test_every_variant_is_exact(name: str, board: str) -> None:
     assert check_variants(model(CASES[name]), load_board(board), vectors=1)
+
+
+@pytest.mark.parametrize("name", ["three_left", "stride_odd", "five_by_five", "scale_of_a_half"])
+def test_without_an_fpu_constants_wait_on_the_stack(name: str, tmp_path: Path) -> None:
+    manifest = json.loads((BOARD_FILES / "stm32l4r5.json").read_text(encoding="utf-8"))
+    del manifest["build"]["fpu"]
+    manifest["build"]["float_abi"] = "soft"
+    (tmp_path / "soft.json").write_text(json.dumps(manifest), encoding="utf-8")
+    board = read_board_file(tmp_path / "soft.json")
+    for kernel in check_variants(model(CASES[name]), board, vectors=1):
+        assert "vmov" not in render(
+            f"kernels/{kernel.sources[1].template}", file="", **dict(kernel.sources[1].parameters)
+        )
 
 
 def drawn(rng: np.random.Generator) -> Case:
@@ -90,7 +112,7 @@ def drawn(rng: np.random.Generator) -> Case:
 
 
 @pytest.mark.parametrize("board", BOARDS)
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_drawn_layers_are_exact(seed: int, board: str) -> None:
     case = drawn(np.random.default_rng(seed))
     check_variants(model(case, seed), load_board(board), vectors=1, seed=seed)
@@ -114,22 +136,19 @@ IN_PLACE = [name for name in CASES if "multiplier" not in name and name != "one_
 
 
 @pytest.mark.parametrize("name", IN_PLACE)
-def test_the_output_may_lie_in_the_inputs_place(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def plan(graph: Graph, kernels: list[Kernel]) -> MemoryPlan:
-        found = plan_memory(graph, kernels)
-        (source,), (output,) = graph.inputs, graph.outputs
-        return replace(found, tensors={**found.tensors, output: found.tensors[source]})
+def test_every_variant_was_tried_in_place(name: str) -> None:
+    """Trials plan their memory as builds do, so that the tests above wrote over the inputs."""
+    graph = import_model(model(CASES[name]), Path("operator.tflite"), name="net")
+    (operator,) = graph.operators
+    shared = []
+    for kernel in native_kernels(operator, graph, load_board(BOARDS[0])):
+        offsets = plan_memory(graph, [kernel]).tensors
+        shared.append(offsets[graph.inputs[0]] == offsets[graph.outputs[0]])
+        assert shared[-1] == bool(kernel.overlaps)
+    assert any(shared)
 
-    monkeypatch.setattr(tinyflow.trial, "plan_memory", plan)
-    tried = 0
-    for graph, kernel, sample, expected in both(model(CASES[name]), BOARDS[0]):
-        if kernel.overlaps:
-            trial = Trial(graph, [kernel], load_board(BOARDS[0]), find_cmsis_nn())
-            (found,) = trial.run(sample)
-            np.testing.assert_array_equal(found, expected, err_msg=kernel.variant)
-            tried += 1
-    assert tried
 
+ONE_IMAGE = [name for name in CASES if name not in ("channels_left", "long", "dilated")]
 
 ROWS = """
 {% set rows, output = {"input": "lines"}, "line" %}
@@ -146,7 +165,7 @@ ROWS = """
 """
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name != "channels_left"])
+@pytest.mark.parametrize("name", ONE_IMAGE)
 def test_each_line_may_be_computed_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     loader = environment().loader
     assert loader is not None

@@ -24,7 +24,7 @@ POOL = {"filterHeight": 1, "filterWidth": 1, "strideH": 1, "strideW": 1}
 
 def _kernels(content: bytes) -> tuple[Graph, tuple[Kernel, ...]]:
     graph = import_model(content, Path("net.tflite"), name="net")
-    return graph, select_kernels(graph, load_board("stm32l4r5"), CMSIS)
+    return graph, select_kernels(graph, load_board("stm32l4r5"), CMSIS, kernels="cmsis-nn")
 
 
 def _two_branches() -> bytes:

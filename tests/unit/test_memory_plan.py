@@ -23,7 +23,9 @@ CMSIS = CmsisNN("7.0.0", "lib_deps", None, None, {})
 
 def _plan(content: bytes) -> tuple[Graph, MemoryPlan]:
     graph = import_model(content, Path("net.tflite"), name="net")
-    return graph, plan_memory(graph, select_kernels(graph, load_board("stm32l4r5"), CMSIS))
+    return graph, plan_memory(
+        graph, select_kernels(graph, load_board("stm32l4r5"), CMSIS, kernels="cmsis-nn")
+    )
 
 
 def test_a_reshape_shares_its_input_and_runs_no_code() -> None:
@@ -104,7 +106,9 @@ def test_what_is_still_needed_is_never_written_over(network: tuple[bytes, list[O
             overlaps=tuple(replace(rule, field=field) for field in kernel.operator.input_fields),
         )
         for kernel, rule in zip(
-            select_kernels(graph, load_board("stm32l4r5"), CMSIS), rules, strict=True
+            select_kernels(graph, load_board("stm32l4r5"), CMSIS, kernels="cmsis-nn"),
+            rules,
+            strict=True,
         )
     ]
     plan = plan_memory(graph, kernels)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.cores import board_with
+from tests.support.cores import board_with, cortex_m0plus
 from tests.support.native import check_variants
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
@@ -119,6 +119,24 @@ def test_cores_without_fpu_park_on_the_stack(tmp_path: Path) -> None:
         assert check_variants(CASES[name], board, vectors=1)
         kernels = check_variants(CASES[name], soft, vectors=1)
         assert all(kernel.function.endswith("soft") for kernel in kernels)
+
+
+def test_outputs_without_weights_may_have_any_bias(tmp_path: Path) -> None:
+    """Training leaves such outputs with whatever scale they had last."""
+    rng = np.random.default_rng(0)
+    weights = rng.integers(-127, 128, (9, 12))
+    weights[[1, 4, 8]] = 0
+    values = np.where(weights.any(1), 100, 2**30 + 12345) * np.array([1, 1, 1, 1, -1, 1, 1, 1, 1])
+    b = TfliteBuilder()
+    source = b.tensor((1, 12), scale=0.02, zero_point=-9)
+    scales = [0.005, 1e-9, *[0.005] * 2, 2.0, *[0.005] * 3, 1e-12]
+    kernel = b.tensor((9, 12), scale=scales, data=weights)
+    bias = b.tensor((9,), "int32", 0.0001, data=values)
+    output = b.tensor((1, 9), scale=0.03, zero_point=4)
+    b.operator("FULLY_CONNECTED", [source, kernel, bias], [output])
+    content = b.build([source], [output])
+    assert check_variants(content, load_board("stm32l4r5"))
+    assert check_variants(content, cortex_m0plus(tmp_path))
 
 
 def test_work_and_memory_are_told() -> None:

@@ -13,6 +13,8 @@ from tinyflow.passes.duplicates import share_duplicates
 from tinyflow.passes.identities import reshape_identities
 from tinyflow.passes.islands import tabulate_islands
 from tinyflow.passes.padding import fold_padding
+from tinyflow.passes.reshape_after_elementwise import reshape_after_elementwise
+from tinyflow.passes.reshape_before_pad import reshape_before_pad
 from tinyflow.passes.reshapes import bypass_reshapes
 from tinyflow.passes.tables import merge_tables
 from tinyflow.passes.unread import drop_unread
@@ -22,6 +24,8 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     drop_unread,
     share_duplicates,
     reshape_identities,
+    reshape_before_pad,
+    reshape_after_elementwise,
     bypass_reshapes,
     fuse_activations,
     merge_tables,

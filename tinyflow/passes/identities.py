@@ -25,12 +25,12 @@ from tinyflow.ir.operators import Operator, Pad, Quantize, Reshape
 from tinyflow.ir.tables import Function
 from tinyflow.kernels.tables import table_of
 from tinyflow.passes.edit import alike, touches_state
-from tinyflow.passes.intervals import Intervals
+from tinyflow.passes.intervals import Intervals, intervals_of
 
 
 def reshape_identities(graph: Graph) -> Graph:
     """The graph with a RESHAPE in place of each operator that keeps every element."""
-    intervals = Intervals(graph) if any(map(_is_function, graph.operators)) else None
+    intervals = intervals_of(graph) if any(map(_is_function, graph.operators)) else None
     changed = tuple(_rewritten(graph, op, intervals) for op in graph.operators)
     if all(new is old for new, old in zip(changed, graph.operators, strict=True)):
         return graph

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -109,6 +110,12 @@ class Intervals:
         if index not in self._found:
             self._found[index] = _of_constant(tensor) if tensor.is_constant else _any(tensor)
         return self._found[index]
+
+
+@lru_cache(maxsize=2)
+def intervals_of(graph: Graph) -> Intervals:
+    """The intervals of a graph, which several passes ask for as long as it stays as it is."""
+    return Intervals(graph)
 
 
 def _is_analysed(tensor: Tensor) -> bool:

@@ -46,7 +46,7 @@ from tinyflow.ir.operators import (
 from tinyflow.ir.tables import Function
 from tinyflow.ir.types import DType
 from tinyflow.ir.windows import ReduceMax, ReduceMin, ResizeBilinear
-from tinyflow.passes.intervals import Intervals, pads_input, sums
+from tinyflow.passes.intervals import Intervals, intervals_of, pads_input, sums
 
 Mask = NDArray[np.bool_]
 _Wanted = Iterator[tuple[TensorId, Mask]]
@@ -58,7 +58,7 @@ class Needs:
     def __init__(self, graph: Graph, multiple: int) -> None:
         """Find the least channels that all operators can live with."""
         self._graph = graph
-        self.intervals = Intervals(graph)
+        self.intervals = intervals_of(graph)
         ends = {*graph.inputs, *graph.outputs}
         written = [index for op in graph.operators for index in op.outputs()]
         self._masks: dict[TensorId, Mask] = {

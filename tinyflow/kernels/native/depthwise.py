@@ -49,9 +49,9 @@ from tinyflow.kernels.native.requantise import Requantisation, requantisation
 from tinyflow.kernels.scaling import accumulator_multipliers
 
 #: Lines that the columns have room for. Few of them need little scratch, many are moved less.
-HEIGHTS = (4, 8, 15, 31)
+HEIGHTS = (4, 8, 16, 32)
 #: More lines than so many times those of a window bring next to nothing.
-_MOST_HEIGHT = 6
+_MOST_HEIGHT = 11
 #: The longest window along a line: two multiply-accumulates a word need its weights in registers.
 _MOST_TAPS = 7
 #: Words of weights that lie on the stack, at most.

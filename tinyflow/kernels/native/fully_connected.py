@@ -19,10 +19,9 @@ from tinyflow.ir.operators import FullyConnected, Operator
 from tinyflow.ir.quantization import activation_range
 from tinyflow.ir.types import DType
 from tinyflow.kernels.base import Constant, Kernel, Overlap, Source, VariantMaker, output_of
+from tinyflow.kernels.native.reference import Ints, settle_constants
 from tinyflow.kernels.native.requantise import Requantisation, requantisation
 from tinyflow.kernels.scaling import accumulator_multipliers
-
-Ints = NDArray[np.int64]
 
 #: Inputs of one step of the loops.
 _STEP = 4
@@ -98,13 +97,16 @@ def _layer(op: FullyConnected, graph: Graph, board: Board) -> Layer | None:
     outputs = weights.shape[0]
     multiplier, shift = accumulator_multipliers(source, weights, output, outputs)
     limits = activation_range(op.activation, output.q)
-    how = requantisation(multiplier, shift, output.q.zero_point, limits)
-    if how is None:
-        return None
     values = weights.values.astype(np.int64)
     bias = np.zeros(outputs, np.int64)
     if op.bias is not None:
         bias = graph.tensors[op.bias].values.astype(np.int64)
+    bias, multiplier, shift = settle_constants(
+        values, bias, multiplier, shift, output.q.zero_point, limits
+    )
+    how = requantisation(multiplier, shift, output.q.zero_point, limits)
+    if how is None:
+        return None
     per_channel = bool(np.any(how.words != how.words[0]))
     return Layer(values, bias - source.q.zero_point * values.sum(1), how, per_channel)
 

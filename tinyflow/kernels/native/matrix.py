@@ -112,6 +112,7 @@ class Tile:
         packed: the weights' form.
         groups: of four pixels that follow each other in a pair of channels.
         copied: the pair's stream is copied to RAM before.
+        quads: four channels by two pixels instead of two by four.
     """
 
     unroll: int
@@ -119,6 +120,7 @@ class Tile:
     packed: bool
     groups: int = 1
     copied: bool = False
+    quads: bool = False
 
     @property
     def once(self) -> bool:
@@ -128,7 +130,8 @@ class Tile:
     @property
     def title(self) -> str:
         """As reports name it."""
-        title = f"2x{PIXELS}, {'packed' if self.packed else 'bytes'}, unrolled by {self.unroll}"
+        shape = "4x2" if self.quads else "2x4"
+        title = f"{shape}, {'packed' if self.packed else 'bytes'}, unrolled by {self.unroll}"
         if self.once:
             title += ", no loop"
         if self.groups > 1:
@@ -141,7 +144,17 @@ class Tile:
 
     def scratch(self, board: Board) -> int:
         """Bytes of the columns and of the copy behind them."""
-        return self.columns(board) + 4 * (self.steps + packing.FURTHER_WORDS) * self.copied
+        return self.columns(board) + 4 * (self.stream + self.doubled) * self.copied
+
+    @property
+    def stream(self) -> int:
+        """Words of the stream for the channels that are computed together."""
+        return (self.steps + packing.FURTHER_WORDS) * (2 if self.quads else 1)
+
+    @property
+    def doubled(self) -> int:
+        """Words of a copied stream that stand there twice: biases, one for each of two pixels."""
+        return 4 if self.quads and not self.once else 0
 
 
 def layer_of(op: Conv2D, graph: Graph, board: Board) -> Layer | None:
@@ -189,7 +202,7 @@ def _tiles(layer: Layer, elements: int) -> Iterator[Tile]:
             tile = Tile(unroll, padded, packed)
             yield tile
             if layer.board.core != "cortex-m7" and layer.channels % 2 == 0:
-                yield from _blocks(tile)
+                yield from _blocks(layer, tile)
 
 
 def _unrolls(steps: int, board: Board) -> Iterator[int]:
@@ -198,11 +211,12 @@ def _unrolls(steps: int, board: Board) -> Iterator[int]:
     As many as fit the instruction cache, which makes the loop shorter, and few, which makes one
     tile for many layers. Where none divides the steps, what wastes least serves.
     """
-    # The Cortex-M7's order needs an even number.
-    every = 2 if board.core == "cortex-m7" else 1
+    # The Cortex-M7's order needs an even number, and a loop of two turns is predicted worst.
+    dual = board.core == "cortex-m7"
+    every, worst = (2, 2) if dual else (1, 0)
     most = max(FEW_UNROLLED, min(MOST_UNROLLED, _cached_steps(board)))
     fitting = [unroll for unroll in range(FEW_UNROLLED, most + 1, every) if unroll < steps]
-    dividing = [unroll for unroll in fitting if steps % unroll == 0]
+    dividing = [unroll for unroll in fitting if steps % unroll == 0 and steps // unroll != worst]
     if steps <= most:
         yield steps
     elif dividing:
@@ -222,39 +236,43 @@ def _cached_steps(board: Board) -> int:
     return (size - FURTHER_CODE) // STEP_CODE
 
 
-def _blocks(tile: Tile) -> Iterator[Tile]:
+def _blocks(layer: Layer, tile: Tile) -> Iterator[Tile]:
     """The forms that read flash less often, at the price of more scratch."""
-    copied = tile.steps > FEW_STEPS
-    if copied or tile.once:
-        for groups in GROUPS:
-            yield replace(tile, groups=groups, copied=copied)
+    quads = tile.packed and layer.channels % 4 == 0
+    for groups in GROUPS:
+        if quads:
+            yield replace(tile, groups=groups, copied=True, quads=True)
+        elif tile.steps > FEW_STEPS:
+            yield replace(tile, groups=groups, copied=True)
+        if tile.once and tile.steps <= FEW_STEPS:
+            yield replace(tile, groups=groups)
 
 
 def _tile_source(layer: Layer, tile: Tile, pixels: int) -> Source:
     """The assembly of a tile for so many pixels."""
     how, odd = layer.how, bool(layer.channels % 2)
-    if pixels < PIXELS and tile.steps % FEW_UNROLLED == 0:
-        tile = replace(tile, unroll=FEW_UNROLLED)  # one for many layers
-    schedule = "m7" if layer.board.core == "cortex-m7" and pixels == PIXELS else "m4"
-    name = f"tf_conv_2x{pixels}_{schedule}_u{tile.unroll}"
-    name += "_once" * tile.once + "_packed" * tile.packed + "_odd" * odd + "_signed" * how.signed
-    block = tile.groups > 1 and pixels == PIXELS
-    remaining = (tile.steps + packing.FURTHER_WORDS) % 8 if block and tile.copied else 0
-    name += "_groups" * block
-    if block and tile.copied:
-        name += f"_copied_{remaining}"
-    if how.clamped:
-        name += f"_clamp_{how.low}_{how.high}".replace("-", "m")
+    whole = pixels == PIXELS
+    if not whole:  # few pixels: no copy, and one tile for many layers
+        few = FEW_UNROLLED if tile.steps % FEW_UNROLLED == 0 else tile.unroll
+        tile = replace(tile, unroll=few, groups=1, copied=False)
+    schedule = "m7" if layer.board.core == "cortex-m7" and whole else "m4"
+    shape = "quad" if tile.quads else "tile"
+    remaining = (tile.stream - tile.doubled) % 8 if tile.copied else 0
+    parts = [f"tf_conv_{shape}_{pixels}_{schedule}_u{tile.unroll}"]
+    parts += ["once"] * tile.once + ["packed"] * tile.packed + ["odd"] * odd
+    parts += ["signed"] * how.signed + ["groups"] * (tile.groups > 1)
+    parts += [f"copied_{remaining}"] * tile.copied
+    parts += [f"clamp_{how.low}_{how.high}".replace("-", "m")] * how.clamped
     return Source(
-        f"{name}.S",
-        f"conv/tile_{schedule}.S.j2",
+        f"{'_'.join(parts)}.S",
+        f"conv/{shape}_{schedule}.S.j2",
         (
             ("pixels", pixels),
             ("unroll", tile.unroll),
             ("once", tile.once),
             ("packed", tile.packed),
-            ("block", block),
-            ("copied", block and tile.copied),
+            ("block", tile.groups > 1),
+            ("copied", tile.copied),
             ("remaining", remaining),
             ("odd", odd),
             ("signed", how.signed),
@@ -347,7 +365,12 @@ def matrices(layer: Layer, windows: NDArray[np.int8], counts: tuple[int, ...]) -
                 "stream",
                 "uint32_t",
                 packing.stream(
-                    windows, layer.bias, layer.how, steps=tile.steps, packed=tile.packed
+                    windows,
+                    layer.bias,
+                    layer.how,
+                    steps=tile.steps,
+                    packed=tile.packed,
+                    quads=tile.quads,
                 ),
                 f"biases, weights {list(layer.weights.shape)} and requantisation",
             ),

@@ -74,6 +74,7 @@ def stream(
     *,
     steps: int,
     packed: bool,
+    quads: bool = False,
 ) -> NDArray[np.uint32]:
     """The stream of a layer.
 
@@ -83,6 +84,8 @@ def stream(
         how: the layer's requantisation.
         steps: of a pair of channels; those beyond the window have weights of zero.
         packed: the form, see above.
+        quads: two pairs together: their biases, then their weights step by step, then both
+            requantisations; the channels are a multiple of four.
 
     Returns:
         uint32 (pairs * (steps + 6),); a last channel without partner is paired with zeros.
@@ -91,9 +94,9 @@ def stream(
     padded = np.zeros((channels, 2 * steps), np.int64)
     padded[:, :elements] = weights
     # (pairs, low or high, words, byte) to (pairs, low or high, steps, half)
-    quads = _pairs(padded).reshape(-1, 2, steps // STEPS_PER_WORD, 4)
+    words = _pairs(padded).reshape(-1, 2, steps // STEPS_PER_WORD, 4)
     low, high = (
-        np.stack([quads[:, i, :, 0:2], quads[:, i, :, 2:4]], axis=-1).reshape(-1, steps, 2)
+        np.stack([words[:, i, :, 0:2], words[:, i, :, 2:4]], axis=-1).reshape(-1, steps, 2)
         for i in (0, 1)
     )
     halfwords = 256 * high + low if packed else 256 * (high & 0xFF) + (low & 0xFF)
@@ -101,15 +104,20 @@ def stream(
     biases = _pairs(bias[:, None])[:, :, 0]
     if packed:
         biases = np.stack([biases[:, 0], 256 * biases[:, 1] + biases[:, 0]], axis=1)
-    words = np.concatenate(
-        [
-            biases & 0xFFFFFFFF,
-            halfwords[:, :, 0] | halfwords[:, :, 1] << 16,
-            _pairs(how.words.astype(np.int64)).reshape(-1, 4),
-        ],
-        axis=1,
+    parts = (
+        biases & 0xFFFFFFFF,
+        halfwords[:, :, 0] | halfwords[:, :, 1] << 16,
+        _pairs(how.words.astype(np.int64)).reshape(-1, 4),
     )
-    return words.astype(np.uint32).ravel()
+    if quads:
+        first, among, last = (part.reshape(-1, 2, part.shape[1]) for part in parts)
+        count = len(first)
+        parts = (
+            first.reshape(count, -1),
+            among.transpose(0, 2, 1).reshape(count, -1),
+            last.reshape(count, -1),
+        )
+    return np.concatenate(parts, axis=1).astype(np.uint32).ravel()
 
 
 def _pairs(rows: Int64s) -> Int64s:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyflow.boards import DSP_CORES, Board
 from tinyflow.ir.graph import Graph, Tensor
@@ -36,9 +35,8 @@ from tinyflow.kernels.base import (
     nhwc,
     output_of,
 )
+from tinyflow.kernels.native.reference import Ints, settle_constants
 from tinyflow.kernels.scaling import accumulator_multipliers
-
-Ints = NDArray[np.int64]
 
 _HEADER = "tf_plain_conv.h"
 _NEEDS = ("tf_plain_output.c", "tf_plain_output.h")
@@ -100,25 +98,30 @@ def _padded(shift: Ints, more: int) -> Ints:
     return np.pad(shift, (0, more), constant_values=1)
 
 
-def _layer(op: Weighted, graph: Graph, board: Board, weights: Ints, bias: int) -> Layer | None:
+def _layer(
+    op: Conv2D | DepthwiseConv2D | FullyConnected, graph: Graph, weights: Ints, bias: int
+) -> Layer | None:
     """The layer, or None where these kernels do not serve it; inputs are read plus `bias`."""
     source, output = graph.tensors[op.input], output_of(graph, op)
     tensor = graph.tensors[op.weights]
     count = len(weights)
     multiplier, shift = accumulator_multipliers(source, tensor, output, count)
-    zero = multiplier == 0
-    if np.any((shift > -1) & ~zero):
-        return None
+    low, high = activation_range(op.activation, output.q)
     values = np.zeros(count, np.int64)
     if op.bias is not None:
         values = graph.tensors[op.bias].values.astype(np.int64)
+    values, multiplier, shift = settle_constants(
+        weights, values, multiplier, shift, output.q.zero_point, (low, high)
+    )
+    zero = multiplier == 0
+    if np.any((shift > -1) & ~zero):
+        return None
     folded = values - source.q.zero_point * weights.sum(1)
     if np.any(np.abs(folded) + _BIAS * np.abs(weights).sum(1) >= _MOST):
         return None
     right = np.where(zero, 1, -shift.astype(np.int64))
     factors = multiplier.astype(np.int64)
     own = bool(np.any(factors != factors[0]) or np.any(right != right[0]))
-    low, high = activation_range(op.activation, output.q)  # type: ignore[attr-defined]
     how = {
         "multiplier": -1 if own else int(factors[0]),
         "shift": int(right[0]),
@@ -158,7 +161,7 @@ def _even(depth: int) -> int:
 def fully_connected_s8(op: FullyConnected, graph: Graph, board: Board) -> Iterator[Kernel]:
     """FULLY_CONNECTED: int8, constant weights, scales below 1/2; any number of rows."""
     layer = (
-        _layer(op, graph, board, _values(graph.tensors[op.weights]), _BIAS)
+        _layer(op, graph, _values(graph.tensors[op.weights]), _BIAS)
         if _serves(op, graph, board)
         else None
     )
@@ -194,7 +197,7 @@ def conv_s8(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     outputs, height, width, depth = weights.shape
     if depth != nhwc(source)[3] or height > _MOST_ROWS:
         return
-    layer = _layer(op, graph, board, _values(weights).reshape(outputs, -1), _BIAS)
+    layer = _layer(op, graph, _values(weights).reshape(outputs, -1), _BIAS)
     if layer is None:
         return
     output = output_of(graph, op)
@@ -238,7 +241,7 @@ def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Ke
     if channels % _LANES or height > _MOST_ROWS:
         return
     taps = _values(weights).reshape(height * width, channels).T
-    layer = _layer(op, graph, board, taps, 0)
+    layer = _layer(op, graph, taps, 0)
     if layer is None:
         return
     output = output_of(graph, op)
