@@ -281,9 +281,6 @@ class _Search:
             ),
         ]
         score = self._scorer(optimize, least_cycles=self._cycles(fastest))
-        if optimize == "ram":  # where shared code is no matter, and the planner is asked most
-            del starts[1]
-            self._names = []
         found = self._improved(starts, score)
         if not self._excess(found, limits):
             return found
