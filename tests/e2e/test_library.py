@@ -43,10 +43,18 @@ needs_arm = pytest.mark.skipif(shutil.which(GCC) is None, reason=f"{GCC} is not 
 needs_host = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc for this machine")
 
 
-def generate(tflite: bytes, name: str, cmsis_nn: str | None = None, **options: bool) -> ModelCode:
+def generate(
+    tflite: bytes,
+    name: str,
+    cmsis_nn: str | None = None,
+    *,
+    core: str = "cortex-m4",
+    **options: bool,
+) -> ModelCode:
     cmsis = find_cmsis_nn(None if cmsis_nn is None else Path(cmsis_nn))
     graph = import_model(tflite, Path(f"{name}.tflite"), name=name)
-    plan = plan_memory(graph, select_kernels(graph, load_board("stm32l4r5"), cmsis))
+    board = load_board("stm32l4r5").model_copy(update={"core": core})
+    plan = plan_memory(graph, select_kernels(graph, board, cmsis))
     return generate_model(graph, plan, cmsis, tflite, **options)
 
 
@@ -88,14 +96,15 @@ def includes(library: Path) -> list[str]:
 
 
 def compile_library(library: Path, core: str, folder: Path) -> list[Path]:
-    """Every C file below the library's folder; tinyflow's own with warnings as errors."""
-    sources = sorted(library.rglob("*.c"))
+    """Every source file below the library's folder; tinyflow's own with warnings as errors."""
+    sources = sorted([*library.rglob("*.c"), *library.rglob("*.S")])
     own = [path for path in sources if "cmsis_nn" not in path.parts]
     other = [path for path in sources if "cmsis_nn" in path.parts]
     folder.mkdir()
     machine = [f"-mcpu={core}", "-mthumb", *CORES[core], "-O2", "-std=c11", *includes(library)]
     for paths, flags in ((own, [*STRICT, "-pedantic"]), (other, ["-w"])):
-        run(GCC, "-c", *machine, *flags, "-fcallgraph-info", *paths, cwd=folder)
+        if paths:
+            run(GCC, "-c", *machine, *flags, "-fcallgraph-info", *paths, cwd=folder)
     return [folder / f"{path.stem}.o" for path in sources]
 
 
@@ -117,7 +126,9 @@ def test_it_compiles_alone(model: str, cmsis_nn: str | None, core: str, tmp_path
         "uint8": lambda: edges_model("uint8", zero_point=128, output="uint8"),
     }[model]()
     library = tmp_path / "lib" / "digits"
-    write_folder(library, generate(tflite, "digits", cmsis_nn, emit_tflite_array=True).files)
+    write_folder(
+        library, generate(tflite, "digits", cmsis_nn, core=core, emit_tflite_array=True).files
+    )
     objects = compile_library(library, core, tmp_path / "objects")
 
     called = set(run(NM, "-u", "--format=just-symbols", *objects, cwd=tmp_path).split())
@@ -148,7 +159,7 @@ def _cycle(folder: Path) -> list[str]:
 @pytest.mark.parametrize("core", CORES)
 def test_the_documented_example_links(core: str, tmp_path: Path) -> None:
     library = tmp_path / "lib" / "digits"
-    write_folder(library, generate(small_model(), "digits").files)
+    write_folder(library, generate(small_model(), "digits", core=core).files)
     objects = compile_library(library, core, tmp_path / "objects")
     (tmp_path / "digit_reader.c").write_text(example())
     (tmp_path / "main.c").write_text(

@@ -44,6 +44,8 @@ RawCallback = Callable[[int, int, int, int], None]
 #: What Unicorn calls for a load or store: engine, kind, address, size, value, unused.
 AccessCallback = Callable[[int, int, int, int, int, int], None]
 
+#: What Unicorn maps memory in, bytes.
+_PAGE = 4096
 _MODELS: dict[Core, int] = {
     "cortex-m0plus": arm.UC_CPU_ARM_CORTEX_M0,
     "cortex-m3": arm.UC_CPU_ARM_CORTEX_M3,
@@ -203,8 +205,9 @@ class Engine:
     # ---- memory ----
 
     def map_memory(self, region: MemoryRegion) -> None:
-        """Map flash (stores fault) or RAM, at its true size."""
-        self._uc.mem_map(region.origin, region.size, _rights(region))
+        """Map flash (stores fault) or RAM, in whole pages."""
+        size = -(-region.size // _PAGE) * _PAGE
+        self._uc.mem_map(region.origin, size, _rights(region))
 
     def map_with_alias(self, region: MemoryRegion, part: MemoryRegion, origin: int) -> None:
         """Map RAM, and a part of it at a second address: the same bytes.

@@ -24,9 +24,9 @@ def print_report(console: Console, report: Report) -> None:
 
 def _layers(report: Report) -> Table:
     table = Table(title=Text(f"{report.model.name} on {report.board.id}", style="bold"), box=None)
-    table.add_column("layer", overflow="ellipsis", max_width=36, no_wrap=True)
+    table.add_column("layer", overflow="ellipsis", max_width=31, no_wrap=True)
     table.add_column("operator", no_wrap=True)
-    table.add_column("kernel", style="dim", no_wrap=True, overflow="ellipsis")
+    table.add_column("kernel", style="dim", no_wrap=True, overflow="ellipsis", max_width=22)
     for column in ("MACs", "cycles", "share", "gain"):
         table.add_column(column, justify="right", no_wrap=True)
     total = max(1, report.latency.cycles)
@@ -39,7 +39,7 @@ def _layer_cells(layer: LayerSection, total: int) -> tuple[str | Text, ...]:
     return (
         Text(layer.name),
         Text(f"{layer.operator} (float32)", style="yellow") if layer.float32 else layer.operator,
-        f"{layer.kernel} ({layer.variant})" if layer.variant else layer.kernel,
+        layer.kernel,
         f"{layer.macs:,}" if layer.macs else "-",
         f"{layer.cycles:,}",
         f"{layer.cycles / total:.1%}",
