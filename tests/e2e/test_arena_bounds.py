@@ -48,7 +48,9 @@ def test_guards_around_every_buffer_stay(
         return Allocation(tuple(offsets), offset, offset)
 
     monkeypatch.setattr("tinyflow.plan.memory.allocate", spread)
-    monkeypatch.setattr("tinyflow.plan.memory.order_for_memory", lambda _, kernels: tuple(kernels))
+    monkeypatch.setattr(
+        "tinyflow.plan.memory.order_for_memory", lambda _, kernels: tuple(range(len(kernels)))
+    )
     monkeypatch.setattr("tinyflow.plan.memory.aligned", lambda size: aligned(size) + GUARD)
     model = tmp_path / "net.tflite"
     model.write_bytes(model_of(GROUPS[group]))
