@@ -116,10 +116,12 @@ def _summary(report: Report) -> Table:
             "alone, from data sheet, typical",
         )
     code = f", code {ram.code:,}" if ram.code else ""
+    weights = f", weights {ram.weights:,}" if ram.weights else ""
     table.add_row(
         "RAM",
         f"{ram.total:,} of {ram.available:,} bytes ({ram.total / ram.available:.1%}): arena "
-        f"{ram.arena:,}{gap}, {state}stack {ram.stack:,}, data {ram.data:,}, bss {ram.bss:,}{code}",
+        f"{ram.arena:,}{gap}, {state}stack {ram.stack:,}, data {ram.data:,}, bss {ram.bss:,}"
+        f"{code}{weights}",
     )
     table.add_row(
         "flash",
@@ -128,10 +130,15 @@ def _summary(report: Report) -> Table:
     )
     for placed in report.placement:
         if placed.gain_cycles is not None:
+            moved = (
+                f"{len(placed.functions)} functions"
+                if placed.functions
+                else f"{len(placed.arrays)} arrays"
+            )
             table.add_row(
-                "code in RAM",
-                f"{len(placed.functions)} functions, {placed.bytes:,} bytes in "
-                f"{', '.join(placed.memories)}: predicted to save {placed.gain_cycles:,} cycles",
+                placed.what,
+                f"{moved}, {placed.bytes:,} bytes in {', '.join(placed.memories)}: predicted to "
+                f"save {placed.gain_cycles:,} cycles",
             )
     exact = report.exact
     verdict = (
