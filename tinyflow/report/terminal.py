@@ -6,7 +6,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tinyflow.report.model import LatencySection, LayerSection, Report
+from tinyflow.report.model import LatencySection, LayerSection, PlacedSection, Report
 
 #: Float layers that the warning names, at most.
 _FLOATS_NAMED = 5
@@ -84,6 +84,17 @@ def origin(latency: LatencySection) -> str:
     )
 
 
+def describe_moved(placed: PlacedSection) -> str:
+    """What start-up copies to a RAM, and what that was predicted to save."""
+    what = (
+        f"{len(placed.functions)} functions" if placed.functions else f"{len(placed.arrays)} arrays"
+    )
+    return (
+        f"{what}, {placed.bytes:,} bytes in {', '.join(placed.memories)}: predicted to save "
+        f"{placed.gain_cycles:,} cycles"
+    )
+
+
 def _shares(latency: LatencySection) -> str:
     """What the cycles go to, the largest first, what takes none left out."""
     parts = latency.split.model_dump()
@@ -130,16 +141,7 @@ def _summary(report: Report) -> Table:
     )
     for placed in report.placement:
         if placed.gain_cycles is not None:
-            moved = (
-                f"{len(placed.functions)} functions"
-                if placed.functions
-                else f"{len(placed.arrays)} arrays"
-            )
-            table.add_row(
-                placed.what,
-                f"{moved}, {placed.bytes:,} bytes in {', '.join(placed.memories)}: predicted to "
-                f"save {placed.gain_cycles:,} cycles",
-            )
+            table.add_row(placed.what, describe_moved(placed))
     exact = report.exact
     verdict = (
         "[green]exact[/]" if not exact.mismatches else f"[red]{exact.mismatches:,} bytes differ[/]"
