@@ -22,8 +22,8 @@ def dense_model(widths: tuple[int, ...] = WIDTHS) -> bytes:
         y = b.tensor((1, units), scale=0.05, zero_point=-7, name=f"dense_{index}")
         operands = [
             x,
-            b.tensor((units, inputs), scale=0.4 / inputs, data=weights),
-            b.tensor((units,), "int32", scale=0.05 * (0.4 / inputs), data=bias),
+            b.tensor((units, inputs), scale=0.1 / inputs, data=weights),
+            b.tensor((units,), "int32", scale=0.05 * (0.1 / inputs), data=bias),
         ]
         b.operator("FULLY_CONNECTED", operands, [y])
         x = y
