@@ -96,7 +96,8 @@ def place_weights(
         The RAMs that are used, in the order of their addresses; empty where all of it would not
         save the share that `LEAST_GAIN` asks for.
     """
-    if profile.waits_with({}) < LEAST_GAIN * profile.cycles:
+    least = LEAST_GAIN * profile.cycles
+    if sum(use.misses for use in profile.arrays.values()) * profile.miss_cycles < least:
         return ()
     chosen = _chosen(profile, rams, capacity)
     placed: list[PlacedWeights] = []
@@ -111,7 +112,7 @@ def place_weights(
         size = address - ram.origin
         arrays = tuple(chosen[ram])
         placed.append(PlacedWeights(ram.origin, ram.size, arrays, size, before - waits))
-    return tuple(placed) if first - waits >= LEAST_GAIN * profile.cycles else ()
+    return tuple(placed) if first - waits >= least else ()
 
 
 def _chosen(
