@@ -55,8 +55,12 @@ SAMPLES = {
 }
 
 
-#: Compiled with a firmware around them: here on every core.
+#: The family that is compiled with a firmware around it on every core.
 STATEFUL = "state"
+
+
+def family_of(group: str) -> str:
+    return group.rpartition("-")[0]
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -66,7 +70,7 @@ def test_operators_are_exact(group: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_operators_are_exact_on_a_cortex_m0plus(group: str, tmp_path: Path) -> None:
-    _check_on("cortex-m0plus", group.rpartition("-")[0], GROUPS[group], tmp_path)
+    _check_on("cortex-m0plus", family_of(group), GROUPS[group], tmp_path)
 
 
 @pytest.mark.parametrize("core", OTHER_CORES)
@@ -96,7 +100,7 @@ def test_some_operators_are_exact_in_firmware_for_a_cortex_m0plus(
 NATIVE = ("convolutions", "elementwise", "litert", "quantize", "tables", "windows")
 
 
-@pytest.mark.parametrize("group", [name for name in GROUPS if name.rpartition("-")[0] in NATIVE])
+@pytest.mark.parametrize("group", [name for name in GROUPS if family_of(name) in NATIVE])
 def test_native_kernels_are_exact(group: str) -> None:
     """Wherever one is legal; tests of each kernel try all of its variants."""
     check_library(GROUPS[group], load_board("stm32l4r5"), "native")
