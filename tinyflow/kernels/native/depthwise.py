@@ -318,7 +318,13 @@ def _kernel(op: DepthwiseConv2D, graph: Graph, layer: _Layer, window: _Window) -
         overlaps=(Overlap("input", exact=True),) if _in_place(layer, strip) else (),
         row_form=None
         if layer.transposed or outer.dilation > 1
-        else RowForm("native/depthwise_line.c.j2", outer.kernel, outer.stride, 1, outer.pad),
+        else RowForm(
+            "native/depthwise_line.c.j2",
+            outer.kernel,
+            outer.stride,
+            pad=outer.pad,
+            work=_row_work(layer, window, lines["words"] + lines["tail"]),
+        ),
         variant=window.name,
         work={
             "calls": 1,
@@ -337,6 +343,22 @@ def _kernel(op: DepthwiseConv2D, graph: Graph, layer: _Layer, window: _Window) -
             **{name: count * filters * outer.output for name, count in window.line_work.items()},
         },
     )
+
+
+def _row_work(layer: _Layer, window: _Window, words: int) -> dict[str, int]:
+    """The work of a line of outputs: all lines of its window are gathered, of so many words."""
+    fours, others = divmod(layer.channels, _CHANNELS)
+    filters = layer.channels * layer.multiplier
+    kernel = layer.outer.kernel
+    return {
+        "columns": fours * kernel * words,
+        "columns of one channel": others * kernel * words,
+        "input lines": (fours + (others > 0)) * kernel,
+        "channels": filters,
+        "lines": filters,
+        **{name: count * filters for name, count in window.channel_work.items()},
+        **{name: count * filters for name, count in window.line_work.items()},
+    }
 
 
 def _line_of_columns(inner: _Axis) -> dict[str, int]:
