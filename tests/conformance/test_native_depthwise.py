@@ -41,6 +41,9 @@ CASES: dict[str, Case] = {
     "stride_of_width": depthwise(size=(9, 10), channels=4, stride=(1, 2), bias=False),
     "least_weights": depthwise(size=(5, 5), channels=4, fill=-128, zero_points=(127, 3)),
     "scale_of_a_half": depthwise(size=(5, 6), channels=4, scale=0.4, activation=NONE),
+    "scale_of_a_half_saturates": depthwise(
+        size=(5, 6), channels=8, scale=0.4, activation=NONE, widest_bias=1 << 30
+    ),
     "scale_of_four": depthwise(size=(5, 6), channels=4, scale=3.2, stride=(2, 2)),
     "five_by_five": depthwise(size=(6, 7), channels=4, kernel=(5, 5), zero_points=(7, -128)),
     "five_by_five_stride": depthwise(size=(9, 8), channels=4, kernel=(5, 5), stride=(2, 2)),
