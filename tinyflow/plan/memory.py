@@ -102,6 +102,8 @@ class Planner:
         """Of the graph."""
         self._graph = graph
         self._one_order: bool | None = None
+        self._kinds: dict[Hashable, int] = {}
+        self._kind_of: dict[Kernel, int] = {}
         self._layers: dict[tuple[int, ...], Layers] = {}
         self._orders: dict[Hashable, tuple[tuple[int, ...], ...]] = {}
         self._prepared: dict[Hashable, list[tuple[tuple[int, ...], Cuttings]]] = {}
@@ -142,7 +144,7 @@ class Planner:
 
     def arena(self, kernels: Sequence[Kernel], way: Way) -> int:
         """Bytes of the arena, about: what is placed in no time."""
-        key = _seen(kernels), way
+        key = self._seen(kernels), way
         if key not in self._arenas:
             self._arenas[key] = self.plan(kernels, way, thorough=False).arena_size
         return self._arenas[key]
@@ -177,9 +179,19 @@ class Planner:
             },
         )
 
+    def _seen(self, kernels: Sequence[Kernel]) -> tuple[int, ...]:
+        """All that the planner sees of kernels: a number for each, the same for those alike."""
+        for kernel in kernels:
+            if kernel not in self._kind_of:
+                form = kernel.row_form
+                rows = None if form is None else (form.window, form.overlaps)
+                kind = kernel.scratch, kernel.overlaps, rows
+                self._kind_of[kernel] = self._kinds.setdefault(kind, len(self._kinds))
+        return tuple(map(self._kind_of.__getitem__, kernels))
+
     def _cuttings(self, kernels: Sequence[Kernel]) -> list[tuple[tuple[int, ...], Cuttings]]:
         """By order of the layers."""
-        key = _seen(kernels)
+        key = self._seen(kernels)
         if key not in self._prepared:
             if len(self._prepared) >= _PREPARED:
                 self._prepared.clear()
@@ -204,20 +216,11 @@ class Planner:
             self._one_order = has_one_order(self._graph, kernels)
         if self._one_order:
             return (given,)
-        key = tuple((kernel.scratch, kernel.overlaps) for kernel in kernels)
+        key = self._seen(kernels)
         if key not in self._orders:
             found = order_for_memory(self._graph, kernels)
             self._orders[key] = tuple(dict.fromkeys([given, found]))
         return self._orders[key]
-
-
-def _seen(kernels: Sequence[Kernel]) -> Hashable:
-    """All that the planner sees of kernels."""
-    return tuple(
-        (kernel.scratch, kernel.overlaps, form and (form.window, form.overlaps))
-        for kernel in kernels
-        for form in (kernel.row_form,)
-    )
 
 
 def _states(graph: Graph) -> tuple[dict[TensorId, int], int]:
