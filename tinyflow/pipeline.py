@@ -36,8 +36,8 @@ from tinyflow.kernels.cmsis_nn.source import LIB_DEPS, CmsisNN, find_cmsis_nn
 from tinyflow.output import check_output, replacing
 from tinyflow.passes import optimise
 from tinyflow.place import choose_placement
+from tinyflow.plan.in_ram import NOTHING_IN_RAM, InRam
 from tinyflow.plan.memory import MemoryPlan
-from tinyflow.plan.placement import CodePlacement
 from tinyflow.prepare import Quantised, device_inputs, quantise
 from tinyflow.progress import Progress
 from tinyflow.report.assemble import assemble_report
@@ -87,12 +87,12 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
             (folder / former).unlink(missing_ok=True)
         vectors, test = device_inputs(graph, quantised, request.vectors)
 
-        def compiled(placement: CodePlacement | None) -> Image:
-            generate(folder, request.board, graph, plan, code, cmsis, quantised.tflite, placement)
+        def compiled(in_ram: InRam) -> Image:
+            generate(folder, request.board, graph, plan, code, cmsis, quantised.tflite, in_ram)
             return compile_firmware(folder, progress)
 
-        placement = place(request, code, vectors[0], compiled, cache, progress)
-        image = compiled(placement)
+        in_ram = place(request, code, vectors[0], compiled, cache, progress)
+        image = compiled(in_ram)
         verification = emulate(
             request, image, code, quantised.tflite, vectors, test, cache, progress
         )
@@ -108,7 +108,7 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
             planned.choice,
             kernels=request.kernels,
             optimize=request.optimize,
-            placement=placement,
+            in_ram=in_ram,
             source=request.model.name.encode("utf-8", "replace").decode("utf-8"),
             accuracy=measure_accuracy(graph, quantised, verification),
             prune=quantised.prune,
@@ -154,7 +154,7 @@ def generate(
     code: ModelCode,
     cmsis: CmsisNN,
     tflite: bytes,
-    placement: CodePlacement | None,
+    in_ram: InRam,
 ) -> None:
     """Write the PlatformIO project."""
     write_folder(folder / "lib" / code.name, code.files)
@@ -174,7 +174,7 @@ def generate(
         board,
         harness,
         cmsis_nn_lib_deps=LIB_DEPS if cmsis.root is None else None,
-        placement=placement,
+        in_ram=in_ram,
     )
     write_if_changed(folder / "model.tflite", tflite)
     description = describe_plan(graph, plan, code).model_dump_json(indent=1)
@@ -196,21 +196,20 @@ def place(
     request: BuildRequest,
     code: ModelCode,
     vector: tuple[Array, ...],
-    compiled: Callable[[CodePlacement | None], Image],
+    compiled: Callable[[InRam], Image],
     cache: Cache,
     progress: Progress,
-) -> CodePlacement | None:
-    """Choose what runs from RAM, unless all code is to stay in flash."""
-    if request.placement == "flash":
-        return None
+) -> InRam:
+    """Choose what start-up copies to RAM."""
     limit = request.budget.ram_kib
     return choose_placement(
         request.board,
         request.optimize,
+        request.placement,
         code,
         vector,
         None if limit is None else int(limit * 1024) - STACK_IN_USE,
-        lambda: compiled(None),
+        lambda: compiled(NOTHING_IN_RAM),
         cache,
         progress,
     )

@@ -61,6 +61,17 @@ class _Search:
             for memory in memories:
                 self._readers[memory] |= 1 << index
         self._before = list(self._predecessors())
+        self._sizes = {
+            memory: aligned(graph.tensors[memory].size) for memory in self._storage.values()
+        }
+        self._new = [
+            sum(self._sizes[memory] for memory in writes if memory not in reads)
+            for reads, writes in zip(self._reads, self._writes, strict=True)
+        ]
+        self._common = [
+            {memory: self._in_common(index, memory) for memory in reads}
+            for index, reads in enumerate(self._reads)
+        ]
 
     def order(self) -> tuple[int, ...]:
         """Indices of the kernels."""
@@ -110,24 +121,20 @@ class _Search:
 
     def _live_at_start(self) -> int:
         return sum(
-            self._size(index)
+            self._sizes[index]
             for index in dict.fromkeys(self._graph.inputs)
             if self._readers[index] or index in self._kept
         )
-
-    def _size(self, memory: TensorId) -> int:
-        return aligned(self._graph.tensors[memory].size)
 
     def _after(self, partial: _Partial, index: int) -> _Partial:
         """What it is like once one more layer has run."""
         done = partial.done | 1 << index
         reads, writes = self._reads[index], self._writes[index]
-        new = sum(self._size(memory) for memory in writes if memory not in reads)
         dying = [memory for memory in reads if self._dies(memory, done)]
-        kernel = self._kernels[index]
-        peak = partial.live + new + aligned(kernel.scratch) - self._shared(index, dying)
+        live = partial.live + self._new[index]
+        peak = live + aligned(self._kernels[index].scratch) - self._shared(index, dying)
         gone = {*dying, *(memory for memory in writes if self._dies(memory, done))}
-        live = partial.live + new - sum(map(self._size, gone))
+        live -= sum(map(self._sizes.__getitem__, gone))
         return _Partial(max(partial.peak, peak), live, done, (*partial.order, index))
 
     def _dies(self, memory: TensorId, done: int) -> bool:
@@ -136,13 +143,16 @@ class _Search:
 
     def _shared(self, index: int, dying: Sequence[TensorId]) -> int:
         """The most bytes that the output may have in common with inputs that die."""
+        total = sum(map(self._common[index].__getitem__, dying))
+        return min(self._sizes[self._writes[index][0]], total) if total else 0
+
+    def _in_common(self, index: int, memory: TensorId) -> int:
+        """The most bytes that a layer's output may have in common with one of its inputs."""
         kernel, writes = self._kernels[index], self._writes[index]
         if len(writes) != 1 or kernel.aliases_input:
             return 0
-        size = self._graph.tensors[writes[0]].size
-        total = 0
-        for memory in dying:
-            rule = overlap(kernel, kernel.overlaps, self._storage, memory)
-            if rule is not None:
-                total += most_in_common(self._graph.tensors[memory].size, size, rule.lead)
-        return min(aligned(size), total)
+        rule = overlap(kernel, kernel.overlaps, self._storage, memory)
+        if rule is None:
+            return 0
+        tensors = self._graph.tensors
+        return most_in_common(tensors[memory].size, tensors[writes[0]].size, rule.lead)

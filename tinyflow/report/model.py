@@ -101,9 +101,9 @@ class LatencySection(_Section):
 class RamSection(_Section):
     """Bytes of RAM: `bss` is without the arena and the state, `stack` the measured peak.
 
-    `state` is what the model keeps from one inference to the next; `code` runs from RAM. No arena
-    for this order of layers is smaller than `arena_bound`: where both are equal, the arena is the
-    least possible.
+    `state` is what the model keeps from one inference to the next; `code` runs from RAM, `weights`
+    are read there. No arena for this order of layers is smaller than `arena_bound`: where both are
+    equal, the arena is the least possible.
     """
 
     arena: int
@@ -113,12 +113,13 @@ class RamSection(_Section):
     bss: int
     stack: int
     code: int = 0
+    weights: int = 0
     total: int
     available: int
 
 
 class FlashSection(_Section):
-    """Bytes of flash: all that the ELF loads."""
+    """Bytes of flash: all that the ELF loads, what is copied to RAM included."""
 
     code: int
     weights: int
@@ -136,7 +137,8 @@ class MemorySection(_Section):
 class PlacedSection(_Section):
     """What lies in which memories, its bytes, and why there.
 
-    `functions` are those that run from RAM; `gain_cycles` is what that was predicted to save.
+    `functions` are those that run from RAM, `arrays` the constants that lie there; `gain_cycles` is
+    what that was predicted to save.
     """
 
     what: str
@@ -144,6 +146,7 @@ class PlacedSection(_Section):
     bytes: int
     why: str
     functions: tuple[str, ...] = ()
+    arrays: tuple[str, ...] = ()
     gain_cycles: int | None = None
 
 

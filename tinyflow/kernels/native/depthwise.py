@@ -14,7 +14,7 @@ Requantisation is that of `requantise.py`. Where a channel's scale is 1/4 or mor
 the wide form: with `left = max(shift, 0)` and `right = max(-shift, 0)` at most 20,
 
     y = SMMLAR(acc << left, 2 * multiplier - 2**32, acc << left)
-    y = saturate(y, 30 bits) * 4            beyond 2**29 the output is at its limit anyway
+    y = saturate(y, 29 bits) * 4            beyond 2**28 the output is at its limit anyway
     y = y + (y >> 31)                       a quarter less where it is negative: halves go down
     t = SMMLAR(y, 2**(30 - right), zero_point)
 
@@ -58,7 +58,7 @@ _MOST_TAPS = 7
 _MOST_WEIGHTS = 64
 #: Bytes of code of a window's lines, written out one after the other; beyond that it is a loop.
 _MOST_UNROLLED = 480
-#: The greatest shift to the right of the wide form: 2**29 is then still beyond any output.
+#: The greatest shift to the right of the wide form: 2**28 is then still beyond any output.
 _MOST_RIGHT = 20
 _CHANNELS = 4
 
