@@ -232,6 +232,7 @@ def _kernel(
         window.stride[0],
         window.dilation[0],
         layer.pads[0],
+        work=_work(layer, weave, unroll, steps, 1),
     )
     title = f"4x2, int16, unrolled by {unroll}" + ", no loop" * once + ", from RAM" * copied
     return Kernel(
@@ -251,7 +252,7 @@ def _kernel(
         sources=sources,
         row_form=row_form if nhwc(layer.source)[0] == 1 else None,
         variant=title,
-        work=_work(layer, weave, unroll, steps),
+        work=_work(layer, weave, unroll, steps, layer.positions[0]),
     )
 
 
@@ -378,9 +379,9 @@ def _context(
     }
 
 
-def _work(layer: Layer, weave: Weave, unroll: int, steps: int) -> dict[str, int]:
-    """What cycles are linear in."""
-    height, width = layer.positions
+def _work(layer: Layer, weave: Weave, unroll: int, steps: int, height: int) -> dict[str, int]:
+    """What cycles are linear in, for so many rows of each image."""
+    width = layer.positions[1]
     count, half = nhwc(layer.source)[0], -(-width // 2)
     together, alone = divmod(height, 2)
     lines = 2 * count * (together + alone)
