@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.support.select import select_kernels
 from tinyflow.boards import load_board
 from tinyflow.codegen.model import generate_model
 from tinyflow.errors import TinyflowError
 from tinyflow.frontend.tflite_file import read_tflite
 from tinyflow.frontend.tflite_import import import_model
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.kernels.select import select_kernels
 from tinyflow.passes import optimise
 from tinyflow.pipeline import check_fit
 from tinyflow.plan.memory import plan_memory

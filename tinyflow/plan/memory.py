@@ -54,10 +54,6 @@ class MemoryPlan:
         """Whether the arena is proved to be as small as this order of layers allows."""
         return self.arena_size == self.lower_bound
 
-    def segment_of(self, index: int) -> Segment | None:
-        """The segment that a layer, by its index in execution order, is part of."""
-        return next((each for each in self.segments if each.first <= index < each.end), None)
-
 
 def plan_memory(
     graph: Graph, kernels: Sequence[Kernel], *, room: int | None = None, thorough: bool = True
