@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.conformance.driver import model_of
 from tests.conformance.test_conformance import FAMILIES
-from tests.support.select import select_kernels
+from tests.support.first_kernels import select_kernels
 from tinyflow.boards import CacheGeometry, board_ids, load_board
 from tinyflow.cli.app import app
 from tinyflow.emulate.oracle_pieces import LACKING

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.select import select_kernels
+from tests.support.first_kernels import select_kernels
 from tests.support.small_model import small_model
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.conformance.windows import SAME, VALID, biases, positions, weights
-from tests.support.select import select_kernels
+from tests.support.first_kernels import select_kernels
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph

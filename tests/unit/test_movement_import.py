@@ -24,7 +24,7 @@ from tests.conformance.movement import (
     transpose,
     unpack,
 )
-from tests.support.select import select_kernels
+from tests.support.first_kernels import select_kernels
 from tests.support.tflite_builder import TENSOR_TYPES, TfliteBuilder
 from tinyflow.boards import load_board
 from tinyflow.errors import InputError, UnsupportedError

@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.support.drawn_nets import DrawnNet
+from tests.support.first_kernels import select_kernels
 from tests.support.rewritten import PATH, any_kernels, check_exact, file_of, optimised
-from tests.support.select import select_kernels
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
 from tinyflow.emulate.oracle import Oracle

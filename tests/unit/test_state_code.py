@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.select import select_kernels
+from tests.support.first_kernels import select_kernels
 from tests.support.small_model import small_model
 from tests.support.stateful_model import FEATURES, FRAMES, UNITS, stateful_model
 from tinyflow.boards import load_board
