@@ -28,7 +28,12 @@ _POINTER = 4
 
 
 def line(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """CONV_2D of 1x1 and stride 1: the pixels of all images are one line of windows."""
+    """CONV_2D: int8, 1x1 of stride 1, scales below 1/4.
+
+    On Cortex-M4, M7 and M33. In place. Row by row.
+
+    The pixels of all images are one line of windows.
+    """
     layer = layer_of(op, graph, board)
     if layer is None or not layer.plain:
         return
@@ -67,10 +72,13 @@ def _in_place(matrix: Matrix, count: int) -> tuple[Overlap, ...]:
 
 
 def window(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """CONV_2D with windows that are read where they lie, word by word.
+    """CONV_2D: int8, any window, input channels a multiple of 4 unless it is 1x1, scales below 1/4.
 
-    A run of bytes of the input must be words, or the only one of its window. Pixels at the edge
-    have a run for each element of the kernel, so that any of them may be padding.
+    On Cortex-M4, M7 and M33. Row by row.
+
+    Windows are read where they lie, word by word. A run of bytes of the input must be words, or the
+    only one of its window. Pixels at the edge have a run for each element of the kernel, so that
+    any of them may be padding.
     """
     layer = layer_of(op, graph, board)
     if layer is None or layer.plain or (layer.depth % 4 and layer.kernel != (1, 1)):
@@ -123,10 +131,13 @@ def _inner(layer: Layer, width: int, out_width: int) -> Pair:
 
 
 def padded(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """CONV_2D of any depth: rows are copied with their padding, and each row of a window is a run.
+    """CONV_2D: int8, any window, input channels no multiple of 4, scales below 1/4.
 
-    Runs are filled up to words with weights of zero, so depths of one to three waste little where
-    the kernel's rows are near a multiple of four bytes.
+    On Cortex-M4, M7 and M33. Row by row.
+
+    Rows are copied with their padding, and each row of a window is a run. Runs are filled up to
+    words with weights of zero, so depths of one to three waste little where the kernel's rows are
+    near a multiple of four bytes.
     """
     layer = layer_of(op, graph, board)
     if layer is None or layer.plain or layer.depth % 4 == 0:
@@ -184,9 +195,12 @@ def padded(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
 
 
 def woven(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """CONV_2D of one to three channels: rows are woven, so that windows lie together.
+    """CONV_2D: int8, windows of up to 10 rows, up to 3 input channels, scales below 1/4.
 
-    Nothing of a window is wasted but what its last word lacks.
+    No dilation along the width. On Cortex-M4, M7 and M33. Row by row.
+
+    Rows are woven, so that windows lie together. Nothing of a window is wasted but what its last
+    word lacks.
     """
     layer = layer_of(op, graph, board)
     if layer is None or layer.plain or op.window.dilation[1] != 1:
