@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from jinja2 import ChoiceLoader, DictLoader
 
 from tests.conformance.convolutions import conv
 from tests.conformance.driver import Case
@@ -16,17 +13,12 @@ from tests.conformance.windows import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VAL
 from tests.support.bare_firmware import needs_gcc
 from tests.support.cores import board_with
 from tests.support.native import check_variants
+from tests.support.native_rows import check_rows
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
-from tinyflow.codegen.render import environment
-from tinyflow.emulate.oracle import Oracle
 from tinyflow.frontend.tflite_import import import_model
-from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Conv2D
-from tinyflow.kernels.base import Kernel, nhwc, output_of
-from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.kernels.native import convolution, matrix, pairs
-from tinyflow.trial import Trial
 
 pytestmark = needs_gcc
 
@@ -206,20 +198,6 @@ def test_what_needs_another_way_is_declined(case: Case) -> None:
 
 # ---- row by row ----
 
-ROWS = """
-{% set rows, output = {"input": "lines"}, "due_row" %}
-    for (int32_t y = 0; y < {{ due }}; ++y) {
-        const int8_t *lines[{{ form.height }}];
-        for (int32_t k = 0; k < {{ form.height }}; ++k) {
-            const int32_t row = y * {{ form.stride }} - {{ form.pad }} + k * {{ form.dilation }};
-            lines[k] = row < 0 || row >= {{ size }} ? NULL : {{ tensor.input }} + row * {{ bytes }};
-        }
-        int8_t *due_row = {{ tensor.output }} + y * {{ due_bytes }};
-{% include "model/layers/" ~ form.template %}
-    }
-    return 0;
-"""
-
 ALONE = [
     "five_pixels",
     "blocks_of_groups",
@@ -237,40 +215,7 @@ ALONE = [
 ]
 
 
-def one_board_kernels(graph: Graph) -> Iterator[Kernel]:
-    """The first kernel of each maker, for the first board."""
-    (operator,) = graph.operators
-    for make in (*convolution.VARIANTS[Conv2D], *pairs.VARIANTS[Conv2D]):
-        for kernel in make(operator, graph, load_board(BOARDS[0])):
-            if "bytes" not in kernel.variant:
-                yield kernel
-
-
 @pytest.mark.parametrize("name", ALONE)
 def test_each_row_may_be_computed_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matrix, "GROUPS", (4,))
-    loader = environment().loader
-    assert loader is not None
-    rows = DictLoader({"model/layers/rows_of_a_test": ROWS})
-    monkeypatch.setattr(environment(), "loader", ChoiceLoader([rows, loader]))
-    content = model(CASES[name])
-    graph = import_model(content, Path("operator.tflite"), name="net")
-    source = next(iter(graph.input_tensors()))
-    sample = np.random.default_rng(5).integers(-128, 128, source.shape).astype(np.int8)
-    (expected,) = Oracle(content).run(sample)
-    _, size, width, channels = nhwc(source)
-    kernels = list(one_board_kernels(graph))
-    for kernel in kernels:
-        output = output_of(graph, kernel.operator)
-        context = {
-            **kernel.context,
-            "form": kernel.row_form,
-            "size": size,
-            "bytes": width * channels,
-            "due": nhwc(output)[1],
-            "due_bytes": output.elements // nhwc(output)[1],
-        }
-        alone = replace(kernel, context=context, template="rows_of_a_test", overlaps=())
-        (found,) = Trial(graph, [alone], load_board(BOARDS[0]), find_cmsis_nn()).run(sample)
-        np.testing.assert_array_equal(found, expected, err_msg=kernel.variant)
-    assert kernels
+    assert check_rows(model(CASES[name]), load_board(BOARDS[0]), monkeypatch, without="bytes")

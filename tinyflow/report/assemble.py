@@ -114,6 +114,8 @@ def assemble_report(
             kernels=kernels,
             optimize=optimize,
             predicted_cycles=None if choice.totals is None else choice.totals.cycles,
+            row_cycles=choice.by_rows.cycles,
+            row_instructions=choice.by_rows.instructions,
         ),
         budget=_budget(budget, latency, memory, accuracy),
         artifacts={
@@ -139,6 +141,8 @@ def _alternatives(choice: Choice, operator: Operator) -> tuple[AlternativeSectio
             instructions=None if option.cost is None else option.cost.instructions,
             flash=option.flash,
             scratch=option.kernel.scratch,
+            row_cycles=None if option.by_rows is None else option.by_rows.cycles,
+            row_instructions=None if option.by_rows is None else option.by_rows.instructions,
         )
         for option in choice.options_of(operator)
     )

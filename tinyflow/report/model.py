@@ -174,8 +174,10 @@ class AccuracySection(_Section):
 class AlternativeSection(_Section):
     """A kernel that can serve a layer, `native` where it is one of tinyflow's generated ones.
 
-    `cycles` and `instructions` are predicted, None where the kernel was not measured. `flash` is
-    in bytes, constants and code, were it the only layer; `scratch` in bytes of arena.
+    `cycles` and `instructions` are predicted, None where the kernel was not measured; `row_cycles`
+    and `row_instructions` are what comes to that if the layer runs row by row, None where it
+    cannot. `flash` is in bytes, constants and code, were it the only layer; `scratch` in bytes of
+    arena.
     """
 
     kernel: str
@@ -185,6 +187,8 @@ class AlternativeSection(_Section):
     instructions: int | None
     flash: int
     scratch: int
+    row_cycles: int | None = None
+    row_instructions: int | None = None
 
 
 class LayerSection(_Section):
@@ -228,7 +232,9 @@ class LayerSection(_Section):
 class KernelsSection(_Section):
     """Where the kernels come from, and how they were chosen.
 
-    `predicted_cycles` is what the choice was expected to take, None where that is not known.
+    `predicted_cycles` is what the choice was expected to take, None where that is not known;
+    `row_cycles` and `row_instructions` are what layers that run row by row were expected to take
+    more for it.
     """
 
     cmsis_nn: str
@@ -236,6 +242,8 @@ class KernelsSection(_Section):
     kernels: str = "auto"
     optimize: str = "balanced"
     predicted_cycles: int | None = None
+    row_cycles: int = 0
+    row_instructions: int = 0
 
 
 class PruneSection(_Section):
