@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.conformance.driver import model_of
 from tests.conformance.test_conformance import FAMILIES
+from tests.support.first_kernels import select_kernels
 from tinyflow.boards import CacheGeometry, board_ids, load_board
 from tinyflow.cli.app import app
 from tinyflow.emulate.oracle_pieces import LACKING
@@ -37,7 +38,6 @@ from tinyflow.ir.types import Activation
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.catalogue import Service, services
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
-from tinyflow.kernels.select import select_kernels
 from tinyflow.passes import optimise
 from tinyflow.project import Project
 from tinyflow.report.model import Report

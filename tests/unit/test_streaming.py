@@ -45,12 +45,13 @@ class _Replay:
     def run(self) -> None:
         for index in self._graph.inputs:
             self._write(index, 0, self._graph.tensors[index].size)
+        streamed = {index for each in self._plan.segments for index in range(each.first, each.end)}
+        turns = {segment.first: segment.turns for segment in self._plan.segments}
         for index, kernel in enumerate(self._plan.kernels):
-            segment = self._plan.segment_of(index)
-            if segment is None:
+            if index in turns:
+                self._run_segment(turns[index])
+            elif index not in streamed:
                 self._run_whole(index, kernel)
-            elif segment.first == index:
-                self._run_segment(segment.turns)
         for index in self._graph.outputs:
             self._check(index, 0, self._graph.tensors[index].size)
 
