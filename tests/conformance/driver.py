@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import tinyflow
+from tests.support.no_memory import NoMemory
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import Board
 from tinyflow.emulate.oracle import Oracle
@@ -145,7 +146,7 @@ def library_of(content: bytes, board: Board, kernels: KernelSet) -> tuple[Graph,
     cmsis = find_cmsis_nn()
     found = [candidates(operator, graph, board, cmsis) for operator in graph.operators]
     costs = shipped_costs(board)
-    choice = choose_kernels(found, costs, lambda _: 0, kernels=kernels, optimize="speed")
+    choice = choose_kernels(found, costs, NoMemory(), board, kernels=kernels, optimize="speed")
     return graph, Trial(graph, choice.kernels, board, cmsis)
 
 

@@ -204,8 +204,8 @@ _Picked = tuple[int, ...]
 _Score = tuple[int, ...]
 #: The score of cycles, flash and arena, which is no less where one of them is more.
 _Objective = Callable[[int, int, int], _Score]
-#: What a choice's best way scores, and that way.
-_Scored = tuple[_Score, Way]
+#: What a choice's best way scores, and that way; None where the arena is left out.
+_Scored = tuple[_Score, Way | None]
 #: Gives that, or None where it is no better than a score.
 _Scorer = Callable[[_Picked, _Score | None], _Scored | None]
 
@@ -297,7 +297,23 @@ class _Search:
             totals = Totals(cycles, flash, arena)
             return _excess(totals, limits), *objective(cycles, flash, arena)
 
-        return self._improved(starts, partial(self._scored, limited))
+        if optimize in ("speed", "size"):  # the arena counts beyond its limit only
+            picked, _ = self._improved(starts, partial(self._scored_alone, limited))
+            kernels = [option.kernel for option in self.options(picked)]
+            whole = self._planner.whole(kernels)
+            if limits.arena is None or self._planner.arena(kernels, whole) <= limits.arena:
+                return picked, whole
+            starts = [picked, *starts]
+        picked, way = self._improved(starts, partial(self._scored, limited))
+        assert way is not None
+        return picked, way
+
+    def _scored_alone(
+        self, objective: _Objective, picked: _Picked, best: _Score | None
+    ) -> _Scored | None:
+        """The score of a choice without its arena; None where it is no better than the best."""
+        score = objective(self._cycles(picked), self._flash(picked), 0)
+        return (score, None) if best is None or score < best else None
 
     def _scored(
         self, objective: _Objective, picked: _Picked, best: _Score | None
@@ -332,7 +348,7 @@ class _Search:
             min(range(len(group.options)), key=lambda p: rank(group, p)) for group in self._groups
         )
 
-    def _improved(self, starts: Sequence[_Picked], scored: _Scorer) -> tuple[_Picked, Way]:
+    def _improved(self, starts: Sequence[_Picked], scored: _Scorer) -> tuple[_Picked, Way | None]:
         """The best that any start leads to."""
         found = [self._descend(start, scored) for start in dict.fromkeys(starts)]
         (_, way), picked = min(found, key=lambda ended: ended[0][0])

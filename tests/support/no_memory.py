@@ -1,0 +1,32 @@
+"""A memory planner for tests in which memory does not matter: it takes no time for any network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tinyflow.kernels.base import Kernel
+from tinyflow.kernels.ways import MemoryPlanner, Way
+
+
+class NoMemory(MemoryPlanner):
+    """All layers run whole, in no memory."""
+
+    def rows(self, kernel: Kernel) -> int:
+        """One."""
+        return 1
+
+    def least(self, kernels: Sequence[Kernel]) -> int:
+        """None."""
+        return 0
+
+    def whole(self, kernels: Sequence[Kernel]) -> Way:
+        """In the order of the graph."""
+        return Way(0, tuple(range(len(kernels))))
+
+    def way(self, kernels: Sequence[Kernel], costs: Sequence[int], room: int) -> Way | None:
+        """No other one."""
+        return None
+
+    def arena(self, kernels: Sequence[Kernel], way: Way) -> int:
+        """None."""
+        return 0
