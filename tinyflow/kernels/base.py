@@ -90,7 +90,7 @@ class RowForm:
         overlaps: where the height is 1, how a row of the output may lie in the memory of a row
             that it is made of and that nobody else needs.
         work: of one row, in terms of the kernel's `work`: those of which there is another sum if
-            all rows are computed one by one.
+            all rows are computed one by one. A call is one of them if it does more than to begin.
     """
 
     template: str

@@ -131,11 +131,7 @@ class CostTable(BaseModel):
         if costs is None or form is None:
             return None
         turn = turn_cost(form, board)
-        more = {
-            name: rows * count - kernel.work.get(name, 0)
-            for name, count in form.work.items()
-            if name != "calls"  # once a call has filled the caches, another one costs a turn
-        }
+        more = {name: rows * count - kernel.work.get(name, 0) for name, count in form.work.items()}
         return Cost(
             max(1, _dot(costs.cycles, more) + rows * turn.cycles),
             max(1, _dot(costs.instructions, more) + rows * turn.instructions),

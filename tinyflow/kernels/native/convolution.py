@@ -51,7 +51,7 @@ def line(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
             row_form=RowForm(
                 "native/conv_line_row_s8.c.j2",
                 overlaps=_in_place(matrix, width),
-                work=matrix.work(width, words),
+                work=_of_a_row(matrix.work(width, words)),
             ),
             work=matrix.work(count, words),
         )
@@ -352,8 +352,13 @@ def _row_form(layer: Layer, form: str, work: Mapping[str, int]) -> RowForm | Non
         window.stride[0],
         window.dilation[0],
         layer.pads[0],
-        work=work,
+        work=_of_a_row(work),
     )
+
+
+def _of_a_row(work: Mapping[str, int]) -> dict[str, int]:
+    """Of a row's work what is not done once for all of them."""
+    return {name: count for name, count in work.items() if name != "calls"}
 
 
 def _words(elements: int) -> int:
