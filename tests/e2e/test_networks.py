@@ -17,6 +17,7 @@ import pytest
 import tinyflow
 from tests.support import networks
 from tests.support.cores import board_with, cortex_m0plus
+from tests.support.made_once import made_once
 from tinyflow.boards import Board, Core, load_board
 from tinyflow.frontend.convert import model_inputs
 from tinyflow.kernels.cost import CostTable, shipped_costs
@@ -35,11 +36,11 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("networks")
-    subprocess.run(
-        [sys.executable, networks.__file__, str(folder)], check=True, capture_output=True
-    )
-    return folder
+    def make(folder: Path) -> None:
+        command = [sys.executable, networks.__file__, str(folder)]
+        subprocess.run(command, check=True, capture_output=True)
+
+    return made_once(tmp_path_factory, "networks", make)
 
 
 @pytest.mark.parametrize("name", networks.NAMES)
