@@ -17,7 +17,8 @@ from tests.support.native_rows import check_rows
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
 from tinyflow.frontend.tflite_import import import_model
-from tinyflow.kernels.native import convolution, matrix
+from tinyflow.ir.operators import Conv2D
+from tinyflow.kernels.native import convolution, matrix, pairs
 
 pytestmark = needs_gcc
 
@@ -63,6 +64,27 @@ CASES: dict[str, Case] = {
         size=(8, 11), cin=3, cout=8, kernel=(2, 2), stride=(3, 3), padding=VALID, scale=0.002
     ),
     "taller_than_woven": conv(size=(12, 5), cin=1, cout=3, kernel=(11, 2), scale=0.002),
+    # pairs of pixels: rows or columns left over, and what of units is padding
+    "pairs_one_channel": conv(size=(9, 7), cin=1, cout=4, kernel=(4, 3), scale=0.002),
+    "pairs_two_channels": conv(
+        size=(6, 9), cin=2, cout=8, kernel=(3, 4), stride=(1, 2), scale=0.002, activation=RELU
+    ),
+    "pairs_three_channels": conv(
+        size=(13, 10), cin=3, cout=4, stride=(2, 2), scale=0.002, activation=RELU6, batch=2
+    ),
+    "pairs_stride_one": conv(size=(6, 7), cin=3, cout=8, scale=0.002, activation=RELU),
+    "pairs_dilated_rows": conv(size=(9, 6), cin=4, cout=4, dilation=(2, 1), scale=0.002),
+    "pairs_wider_stride": conv(
+        size=(7, 14), cin=3, cout=4, kernel=(3, 2), stride=(2, 3), padding=VALID, scale=0.002
+    ),
+    "pairs_many_steps": conv(size=(5, 8), cin=3, cout=4, kernel=(5, 5), scale=0.001),
+    "pairs_of_one_row": conv(
+        size=(1, 19), cin=1, cout=4, kernel=(1, 9), stride=(1, 2), scale=0.002
+    ),
+    "pairs_of_one_pixel": conv(
+        size=(2, 3), cin=2, cout=4, kernel=(2, 3), padding=VALID, scale=0.002, batch=2
+    ),
+    "pairs_of_nine_rows": conv(size=(11, 4), cin=3, cout=4, kernel=(9, 2), scale=0.002),
     # arithmetic
     "zero_points_at_the_ends": conv(cin=4, zero_points=(127, -128), scale=0.002),
     "vanishes": conv(cin=4, scale=1e-12),
@@ -87,9 +109,19 @@ def test_every_variant_is_exact(name: str, board: str, monkeypatch: pytest.Monke
     assert check_variants(model(CASES[name]), load_board(board), vectors=1)
 
 
-def test_every_variant_is_exact_on_a_cortex_m33(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["copied_blocks", "pairs_three_channels"])
+def test_every_variant_is_exact_on_a_cortex_m33(name: str, tmp_path: Path) -> None:
     board = board_with("cortex-m33", tmp_path)
-    assert check_variants(model(CASES["copied_blocks"]), board, vectors=1)
+    assert check_variants(model(CASES[name]), board, vectors=1)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("name", [name for name in CASES if name.startswith("pairs")])
+def test_pairs_serve_few_channels(name: str, board: str) -> None:
+    graph = import_model(model(CASES[name]), Path("operator.tflite"), name="net")
+    (operator,) = graph.operators
+    assert isinstance(operator, Conv2D)
+    assert list(pairs.paired(operator, graph, load_board(board)))
 
 
 FORMS = {
@@ -160,7 +192,7 @@ def test_what_needs_another_way_is_declined(case: Case) -> None:
     graph = import_model(model(case), Path("operator.tflite"), name="net")
     (operator,) = graph.operators
     for board in BOARDS:
-        for make in convolution.VARIANTS[type(operator)]:
+        for make in (*convolution.VARIANTS[Conv2D], *pairs.VARIANTS[Conv2D]):
             assert not list(make(operator, graph, load_board(board)))
 
 
@@ -176,10 +208,14 @@ ALONE = [
     "woven_one",
     "woven_two",
     "woven_skips_rows",
+    "pairs_two_channels",
+    "pairs_dilated_rows",
+    "pairs_wider_stride",
+    "pairs_of_one_row",
 ]
 
 
 @pytest.mark.parametrize("name", ALONE)
 def test_each_row_may_be_computed_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matrix, "GROUPS", (4,))
-    assert check_rows(model(CASES[name]), load_board(BOARDS[0]), monkeypatch, "packed")
+    assert check_rows(model(CASES[name]), load_board(BOARDS[0]), monkeypatch, without="bytes")

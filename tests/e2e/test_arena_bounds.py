@@ -55,7 +55,9 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Spans:
         return Allocation(tuple(offsets), offset, offset)
 
     monkeypatch.setattr("tinyflow.plan.memory.allocate", spread)
-    monkeypatch.setattr("tinyflow.plan.memory.order_for_memory", lambda _, kernels: tuple(kernels))
+    monkeypatch.setattr(
+        "tinyflow.plan.memory.order_for_memory", lambda _, kernels: tuple(range(len(kernels)))
+    )
     monkeypatch.setattr("tinyflow.plan.memory.aligned", lambda size: aligned(size) + GUARD)
     return found
 

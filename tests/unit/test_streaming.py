@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,8 @@ from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph
 from tinyflow.kernels.base import Kernel, nhwc
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
-from tinyflow.plan.memory import MemoryPlan, plan_memory
+from tinyflow.kernels.ways import Way
+from tinyflow.plan.memory import MemoryPlan, Planner, plan_memory
 from tinyflow.plan.rows import RowLayer, row_bytes, row_layer
 from tinyflow.trial import Trial
 
@@ -148,6 +151,10 @@ def test_a_layer_alone_writes_behind_the_rows_that_it_reads() -> None:
     assert plan.arena_size == (64 + 2) * 64
 
 
+def _turns(plan: MemoryPlan) -> int:
+    return sum(len(segment.turns) for segment in plan.segments)
+
+
 def test_no_more_layers_run_row_by_row_than_the_room_asks_for() -> None:
     b = TfliteBuilder()
     x = b.tensor((1, 32, 16, 4), scale=0.1)
@@ -162,7 +169,51 @@ def test_no_more_layers_run_row_by_row_than_the_room_asks_for() -> None:
     tight = _planned(content, whole.arena_size - 1)[1]
     assert tight.segments
     assert tight.arena_size < whole.arena_size
-    assert len(tight.segments[0].turns) <= len(_planned(content, 0)[1].segments[0].turns)
+    assert _turns(tight) <= _turns(_planned(content, 0)[1])
+
+
+def _ways(planner: Planner, kernels: Sequence[Kernel], costs: Sequence[int]) -> Iterator[Way]:
+    """The cheapest way, and cheaper and cheaper arenas."""
+    way: Way | None = planner.whole(kernels)
+    while way is not None:
+        yield way
+        way = planner.way(kernels, costs, way.peak - 1)
+
+
+def test_less_memory_costs_more_and_nothing_is_written_over() -> None:
+    for seed in range(20):
+        graph = import_model(row_network(seed), Path("net.tflite"), name="net")
+        kernels = row_kernels(graph, BOARD, CMSIS)
+        planner, costs = Planner(graph), [100 + index for index in range(len(kernels))]
+        ways = list(_ways(planner, kernels, costs))
+        spent = [sum(costs[index] for index in way.by_rows) for way in ways]
+        assert spent == sorted(spent)
+        assert planner.least(kernels) == ways[-1].peak
+        for way in ways:
+            plan = planner.plan(kernels, way)
+            assert plan.arena_size >= max(1, way.peak)
+            _Replay(graph, plan).run()
+        # With some room the cheapest way that has it.
+        for way in ways:
+            assert planner.way(kernels, costs, way.peak) == way
+
+
+def test_what_a_planner_remembers_of_other_kernels_does_no_harm() -> None:
+    for seed in range(20):
+        graph = import_model(row_network(seed), Path("net.tflite"), name="net")
+        able = row_kernels(graph, BOARD, CMSIS)
+        rng, planner = np.random.default_rng(seed), Planner(graph)
+        costs = [100] * len(able)
+        for _ in range(6):
+            kernels = [
+                replace(kernel, scratch=int(rng.integers(0, 99)))
+                if rng.integers(3)
+                else replace(kernel, row_form=None)
+                for kernel in able
+            ]
+            assert list(_ways(planner, kernels, costs)) == list(
+                _ways(Planner(graph), kernels, costs)
+            )
 
 
 def test_long_networks_are_cut_within_a_second() -> None:

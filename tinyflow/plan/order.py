@@ -20,12 +20,17 @@ from tinyflow.plan.lifetimes import Lifetimes, overlap
 _WIDTH, _WORK = 256, 2_000_000
 
 
-def order_for_memory(graph: Graph, kernels: Sequence[Kernel]) -> tuple[Kernel, ...]:
-    """The kernels in an order with a lower peak, or as they are where none is found.
+def order_for_memory(graph: Graph, kernels: Sequence[Kernel]) -> tuple[int, ...]:
+    """An order with a lower peak, as positions of the kernels; as they are where none is found.
 
     Kernels that read or write a state keep their order among themselves. Deterministic.
     """
-    return tuple(kernels[index] for index in _Search(graph, kernels).order())
+    return _Search(graph, kernels).order()
+
+
+def has_one_order(graph: Graph, kernels: Sequence[Kernel]) -> bool:
+    """Whether each kernel needs what the one before it has done."""
+    return _Search(graph, kernels).has_one_order()
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,12 @@ class _Search:
             best = sorted(following.values(), key=lambda p: (p.peak, p.live, p.order))[:width]
             level = {partial.done: partial for partial in best}
         return next((partial.order for partial in level.values()), given.order)
+
+    def has_one_order(self) -> bool:
+        """See the function."""
+        return all(
+            before >> (index - 1) & 1 for index, before in enumerate(self._before) if index > 0
+        )
 
     def _predecessors(self) -> Iterator[int]:
         """For each kernel the bits of those that must run before it."""

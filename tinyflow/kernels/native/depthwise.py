@@ -166,7 +166,13 @@ class _Window:
 
 
 def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """All variants: lines along width and height, few or many of them at a time."""
+    """DEPTHWISE_CONV_2D: int8, any multiplier, scales of 1/4 or more not beside tiny ones.
+
+    Along the width or the height stride 1 or 2, up to 7 taps and no dilation. On Cortex-M4, M7 and
+    M33. In place, with enough scratch. Row by row, lines along the width.
+
+    All variants: lines along width and height, few or many of them at a time.
+    """
     source, weights = graph.tensors[op.input], graph.tensors[op.weights]
     if board.core not in DSP_CORES or (source.dtype, weights.dtype) != (DType.INT8, DType.INT8):
         return
@@ -318,7 +324,13 @@ def _kernel(op: DepthwiseConv2D, graph: Graph, layer: _Layer, window: _Window) -
         overlaps=(Overlap("input", exact=True),) if _in_place(layer, strip) else (),
         row_form=None
         if layer.transposed or outer.dilation > 1
-        else RowForm("native/depthwise_line.c.j2", outer.kernel, outer.stride, 1, outer.pad),
+        else RowForm(
+            "native/depthwise_line.c.j2",
+            outer.kernel,
+            outer.stride,
+            pad=outer.pad,
+            work=_row_work(layer, window, lines["words"] + lines["tail"]),
+        ),
         variant=window.name,
         work={
             "calls": 1,
@@ -337,6 +349,22 @@ def _kernel(op: DepthwiseConv2D, graph: Graph, layer: _Layer, window: _Window) -
             **{name: count * filters * outer.output for name, count in window.line_work.items()},
         },
     )
+
+
+def _row_work(layer: _Layer, window: _Window, words: int) -> dict[str, int]:
+    """The work of a line of outputs: all lines of its window are gathered, of so many words."""
+    fours, others = divmod(layer.channels, _CHANNELS)
+    filters = layer.channels * layer.multiplier
+    kernel = layer.outer.kernel
+    return {
+        "columns": fours * kernel * words,
+        "columns of one channel": others * kernel * words,
+        "input lines": (fours + (others > 0)) * kernel,
+        "channels": filters,
+        "lines": filters,
+        **{name: count * filters for name, count in window.channel_work.items()},
+        **{name: count * filters for name, count in window.line_work.items()},
+    }
 
 
 def _line_of_columns(inner: _Axis) -> dict[str, int]:
