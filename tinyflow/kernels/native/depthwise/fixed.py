@@ -80,11 +80,11 @@ def window(
         scratch=min(height, outer.needed) * line,
         line_work={
             "outputs": inner.output,
-            "columns": written.times * written.body + written.rest,
+            "window columns": written.times * written.body + written.rest,
             "turns": written.times,
         },
         channel_work={},
-        input_line_work={"columns": columns.gathered},
+        input_line_work={"gathered columns": columns.gathered},
     )
 
 
