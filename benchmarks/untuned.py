@@ -193,6 +193,7 @@ def _build(path: Path, name: str, board: Board, **options: Any) -> Report:
             name=name,
             output=Path(folder) / "build",
             vectors=VECTORS,
+            placement="code",  # CMSIS-NN's weights would wait for flash too
             **options,
         )
 

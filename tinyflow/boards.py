@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from itertools import pairwise
@@ -66,6 +68,11 @@ class RamPart(_Strict):
     def fetched_from(self) -> int:
         """The address where code lies."""
         return self.origin if self.code_origin is None else self.code_origin
+
+    @property
+    def borders(self) -> tuple[int, int]:
+        """The first address, and that behind the last, as data is reached."""
+        return self.origin, self.origin + self.size
 
     def holds(self, address: int) -> bool:
         """The address is the part's, as data is reached."""
@@ -134,6 +141,29 @@ class RamBank(_Strict):
     cached: bool = False
     miss_cycles: Decimal = Field(default=Decimal(0), ge=0)
     source: str
+
+    @property
+    def borders(self) -> tuple[int, int]:
+        """The first address, and that behind the last."""
+        return self.origin, self.origin + self.size
+
+
+@dataclass(frozen=True)
+class DataRam:
+    """A piece of the RAM for data that is of one speed throughout.
+
+    `burst_cycles` and `miss_cycles` are a `RamBank`'s, 0 where reads wait for nothing.
+    """
+
+    origin: int
+    size: int
+    burst_cycles: Decimal = Decimal(0)
+    miss_cycles: Decimal = Decimal(0)
+
+    def behind(self, address: int) -> DataRam:
+        """What there is of it from an address on; of no size where there is nothing."""
+        origin = max(self.origin, address)
+        return replace(self, origin=origin, size=max(0, self.origin + self.size - origin))
 
 
 class RunCurrent(_Strict):
@@ -236,6 +266,25 @@ class Board(_Strict):
         inside = self.ram.origin <= part.origin < self.ram.origin + self.ram.size
         return part.origin - self.ram.origin if inside else self.ram.size
 
+    def data_rams(self, *, without: RamPart | None = None) -> tuple[DataRam, ...]:
+        """The RAM for data, cut where its speed changes, by address.
+
+        Args:
+            without: a part that data may not use.
+        """
+        banks = () if self.timing is None else self.timing.ram
+        end = self.ram.origin + self.ram.size
+        borders = {self.ram.origin, end}
+        borders |= {border for bank in banks for border in bank.borders}
+        if without is not None:
+            borders |= set(without.borders)
+        inside = sorted(border for border in borders if self.ram.origin <= border <= end)
+        return tuple(
+            _data_ram(begin, behind - begin, banks)
+            for begin, behind in pairwise(inside)
+            if without is None or not without.holds(begin)
+        )
+
     def ram_names(self, address: int, size: int) -> tuple[str, ...]:
         """The parts that some bytes of `ram` lie in, in order; of `ram` itself if there are none.
 
@@ -267,6 +316,15 @@ class Board(_Strict):
             if "data" in part.uses and not inside:
                 raise ValueError(f"ram_parts: {part.name} holds data and is not in {ram.name}")
         return self
+
+
+def _data_ram(origin: int, size: int, banks: Sequence[RamBank]) -> DataRam:
+    for bank in banks:
+        begin, behind = bank.borders
+        if begin <= origin < behind:
+            miss = bank.miss_cycles if bank.cached else Decimal(0)
+            return DataRam(origin, size, bank.burst_cycles, miss)
+    return DataRam(origin, size)
 
 
 def board_ids() -> list[str]:

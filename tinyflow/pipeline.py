@@ -16,6 +16,7 @@ import numpy as np
 from tinyflow import __version__
 from tinyflow.boards import Board
 from tinyflow.cache import Cache, ContentHash
+from tinyflow.choosing import STACK_IN_USE, choose
 from tinyflow.codegen.model import ModelCode, generate_model
 from tinyflow.codegen.names import c_identifier, model_name
 from tinyflow.codegen.project import HarnessTensor, ModelHarness, write_project
@@ -31,17 +32,12 @@ from tinyflow.errors import (
 from tinyflow.frontend.accuracy import accuracy, dequantize_array, int8_predictions
 from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph, Tensor
-from tinyflow.kernels.candidates import candidates
-from tinyflow.kernels.choose import Choice, Limits, choose_kernels
 from tinyflow.kernels.cmsis_nn.source import LIB_DEPS, CmsisNN, find_cmsis_nn
-from tinyflow.kernels.cost import shipped_costs
-from tinyflow.kernels.select import allowed
 from tinyflow.output import check_output, replacing
 from tinyflow.passes import optimise
 from tinyflow.place import choose_placement
-from tinyflow.plan.fit import plan_within
-from tinyflow.plan.memory import MemoryPlan, plan_memory
-from tinyflow.plan.placement import CodePlacement
+from tinyflow.plan.in_ram import NOTHING_IN_RAM, InRam
+from tinyflow.plan.memory import MemoryPlan
 from tinyflow.prepare import Quantised, device_inputs, quantise
 from tinyflow.progress import Progress
 from tinyflow.report.assemble import assemble_report
@@ -50,13 +46,12 @@ from tinyflow.report.plan import describe_plan
 from tinyflow.report.profile import PROFILE_PAGE
 from tinyflow.report.renode import write_renode
 from tinyflow.request import Array, BuildRequest
-from tinyflow.timing.calibration import Calibration, calibration_of
+from tinyflow.timing.calibration import calibration_of
 from tinyflow.timing.measure import model_inference
 from tinyflow.timing.model import Timing
 from tinyflow.toolchain.compiler import compiler_identity
 from tinyflow.toolchain.elf import Image, read_image
 from tinyflow.toolchain.platformio import build_project, elf_path, require_platformio
-from tinyflow.tune.board import board_costs
 
 
 def run(request: BuildRequest, progress: Progress | None = None) -> Report:
@@ -81,15 +76,8 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
     quantised = quantise(request, cache, progress)
     imported = import_model(quantised.tflite, request.model, name=name)
     graph = optimise(imported, quantised.tflite, request.model)
-    choice = choose(request, graph, cmsis, calibration, cache, progress)
-    limits = limits_of(request, graph, calibration)
-    plan = plan_within(
-        graph,
-        choice.kernels,
-        request.board,
-        room=room_of(request, limits),
-        limit=limits.arena,
-    )
+    planned = choose(request, graph, cmsis, calibration, cache, progress)
+    plan = planned.plan
     code = generate_model(
         graph, plan, cmsis, quantised.tflite, emit_tflite_array=request.emit_tflite_array
     )
@@ -99,12 +87,12 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
             (folder / former).unlink(missing_ok=True)
         vectors, test = device_inputs(graph, quantised, request.vectors)
 
-        def compiled(placement: CodePlacement | None) -> Image:
-            generate(folder, request.board, graph, plan, code, cmsis, quantised.tflite, placement)
+        def compiled(in_ram: InRam) -> Image:
+            generate(folder, request.board, graph, plan, code, cmsis, quantised.tflite, in_ram)
             return compile_firmware(folder, progress)
 
-        placement = place(request, code, vectors[0], compiled, cache, progress)
-        image = compiled(placement)
+        in_ram = place(request, code, vectors[0], compiled, cache, progress)
+        image = compiled(in_ram)
         verification = emulate(
             request, image, code, quantised.tflite, vectors, test, cache, progress
         )
@@ -117,10 +105,10 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
             image,
             verification,
             timing.calibrated(calibration),
-            choice,
+            planned.choice,
             kernels=request.kernels,
             optimize=request.optimize,
-            placement=placement,
+            in_ram=in_ram,
             source=request.model.name.encode("utf-8", "replace").decode("utf-8"),
             accuracy=measure_accuracy(graph, quantised, verification),
             prune=quantised.prune,
@@ -130,66 +118,6 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
         write_results(folder, request.board, report, vectors, verification)
         _judge(report)
     return report
-
-
-# --------------------------------------------------------------------------------- choose
-
-#: What an image holds beside model and kernels, and its stack in use: bytes, rounded upwards.
-_FIRMWARE_FLASH, _FIRMWARE_RAM, _STACK_IN_USE = 3072, 768, 1024
-
-
-def choose(
-    request: BuildRequest,
-    graph: Graph,
-    cmsis: CmsisNN,
-    calibration: Calibration | None,
-    cache: Cache,
-    progress: Progress,
-) -> Choice:
-    """Choose a kernel for each operator.
-
-    Raises:
-        UnsupportedError: no kernel serves an operator; names the operator and the layer.
-    """
-    board = request.board
-    found = [candidates(operator, graph, board, cmsis) for operator in graph.operators]
-    undecided = {type(each.operator) for each in found if len(allowed(each, request.kernels)) > 1}
-    costs = (
-        board_costs(board, undecided, cmsis, cache, progress) if undecided else shipped_costs(board)
-    )
-    limits = limits_of(request, graph, calibration)
-    room = room_of(request, limits)
-    return choose_kernels(
-        found,
-        costs,
-        lambda kernels: plan_memory(graph, kernels, room=room, thorough=False).arena_size,
-        kernels=request.kernels,
-        optimize=request.optimize,
-        limits=limits,
-    )
-
-
-def limits_of(request: BuildRequest, graph: Graph, calibration: Calibration | None) -> Limits:
-    """What the board and the budget leave to the model's constants, kernels and arena."""
-    board, budget = request.board, request.budget
-    flash, ram = board.flash.size, board.ram.size - board.stack_size - _FIRMWARE_RAM
-    if budget.flash_kib is not None:
-        flash = min(flash, int(budget.flash_kib * 1024))
-    if budget.ram_kib is not None:
-        ram = min(ram, int(budget.ram_kib * 1024) - _STACK_IN_USE - _FIRMWARE_RAM)
-    cycles = None
-    if budget.latency_ms is not None:
-        factor = 1.0 if calibration is None else calibration.factor
-        cycles = int(budget.latency_ms / 1000 * board.clock_hz / factor)
-    state = sum(graph.tensors[index].size for index in graph.states())
-    return Limits(flash=flash - _FIRMWARE_FLASH, arena=ram - state, cycles=cycles)
-
-
-def room_of(request: BuildRequest, limits: Limits) -> int:
-    """Bytes that the arena may have before layers run row by row, which costs some cycles."""
-    if request.optimize == "ram" or limits.arena is None:
-        return 0
-    return max(limits.arena, 0)
 
 
 # ------------------------------------------------------------------------ generate, compile
@@ -226,7 +154,7 @@ def generate(
     code: ModelCode,
     cmsis: CmsisNN,
     tflite: bytes,
-    placement: CodePlacement | None,
+    in_ram: InRam,
 ) -> None:
     """Write the PlatformIO project."""
     write_folder(folder / "lib" / code.name, code.files)
@@ -246,7 +174,7 @@ def generate(
         board,
         harness,
         cmsis_nn_lib_deps=LIB_DEPS if cmsis.root is None else None,
-        placement=placement,
+        in_ram=in_ram,
     )
     write_if_changed(folder / "model.tflite", tflite)
     description = describe_plan(graph, plan, code).model_dump_json(indent=1)
@@ -268,21 +196,20 @@ def place(
     request: BuildRequest,
     code: ModelCode,
     vector: tuple[Array, ...],
-    compiled: Callable[[CodePlacement | None], Image],
+    compiled: Callable[[InRam], Image],
     cache: Cache,
     progress: Progress,
-) -> CodePlacement | None:
-    """Choose what runs from RAM, unless all code is to stay in flash."""
-    if request.placement == "flash":
-        return None
+) -> InRam:
+    """Choose what start-up copies to RAM."""
     limit = request.budget.ram_kib
     return choose_placement(
         request.board,
         request.optimize,
+        request.placement,
         code,
         vector,
-        None if limit is None else int(limit * 1024) - _STACK_IN_USE,
-        lambda: compiled(None),
+        None if limit is None else int(limit * 1024) - STACK_IN_USE,
+        lambda: compiled(NOTHING_IN_RAM),
         cache,
         progress,
     )

@@ -92,6 +92,7 @@ def profile_build(
         functions=tuple(_functions(inference.stacks, total)),
         blocks=tuple(_blocks(inference, image, top, total)),
         frames=tuple(_frames(inference, report, functions)),
+        in_ram=tuple(placed for placed in report.placement if placed.gain_cycles is not None),
     )
 
 

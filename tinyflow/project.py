@@ -23,8 +23,9 @@ KernelSet = Literal["auto", "native", "cmsis-nn"]
 #: What the choice of kernels makes best.
 Objective = Literal["balanced", "speed", "size", "ram"]
 
-#: Where code runs: `auto` moves to RAM what waits too long for flash, on boards that can.
-Placement = Literal["auto", "flash"]
+#: What start-up may copy to RAM where it waits too long for flash: code, and at `speed` weights;
+#: code only; or nothing.
+Placement = Literal["auto", "code", "flash"]
 
 
 class _Table(BaseModel):
@@ -110,7 +111,8 @@ class BuildTable(_Table):
     )
     placement: Placement = Field(
         default="auto",
-        description="auto runs code from RAM where that pays and the board can; flash: never.",
+        description="What lies in RAM where that pays and the board can: auto, code and with "
+        "optimize = speed weights; code, code only; flash, nothing.",
     )
     vectors: int = Field(
         default=20, gt=0, description="Inputs on which the firmware is compared with the oracle."

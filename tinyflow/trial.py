@@ -19,12 +19,12 @@ from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.plan.memory import plan_memory
 from tinyflow.request import Array
-from tinyflow.timing.measure import Call, call_function, compile_code, result_of
+from tinyflow.timing.measure import Call, call_function, compile_code, results_of
 from tinyflow.timing.model import SectionTiming, Timing
 from tinyflow.toolchain.elf import Symbol, SymbolKind
 
 #: What the arena holds before an inference: a kernel must not count on zeros.
-_FILL = b"\x5a"
+ARENA_FILL = b"\x5a"
 _FLAGS = ("-O2", "-fbuiltin", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-I.", "-Ikernels")
 _CMSIS_FLAGS = ("-O2", "-fbuiltin", "-w", "-I.", "-Ikernels", "-Icmsis_nn/Include")
 _ONLY_WHAT_RUNS = ("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
@@ -61,14 +61,27 @@ class Trial:
             self.code.files,
             board,
             flags=(*(_CMSIS_FLAGS if uses_cmsis else _FLAGS), *_ONLY_WHAT_RUNS, entry),
-            libraries=("c", "gcc"),
+            libraries=("m", "c", "gcc"),
         )
 
     def run(self, *inputs: Array) -> tuple[Array, ...]:
         """One inference: an array for each input of the graph gives one for each output."""
-        memory = result_of(self._image, self._board, self._call(inputs), [self._arena])
+        (outputs,) = self.run_each([inputs])
+        return outputs
+
+    def run_each(self, samples: Sequence[Sequence[Array]]) -> list[tuple[Array, ...]]:
+        """One inference after another, of a graph without state."""
+        return [self._outputs(memory) for memory in self.arenas(samples)]
+
+    def arenas(self, samples: Sequence[Sequence[Array]]) -> list[bytes]:
+        """What the arena holds after each inference: `ARENA_FILL` where nothing wrote."""
+        calls = [self._call(inputs) for inputs in samples]
+        found = results_of(self._image, self._board, calls, [self._arena])
+        return [memory[self._arena] for memory in found]
+
+    def _outputs(self, arena: bytes) -> tuple[Array, ...]:
         return tuple(
-            np.frombuffer(memory[self._arena], tensor.dtype.numpy, tensor.elements, offset)
+            np.frombuffer(arena, tensor.dtype.numpy, tensor.elements, offset)
             .reshape(tensor.shape)
             .copy()
             for tensor, offset in zip(
@@ -132,7 +145,7 @@ class Trial:
         return [self.plan.tensors[index] for index in tensors]
 
     def _call(self, inputs: Sequence[Array]) -> Call:
-        arena = bytearray(_FILL * self.plan.arena_size)
+        arena = bytearray(ARENA_FILL * self.plan.arena_size)
         for values, offset in zip(inputs, self._offsets(self._graph.inputs), strict=True):
             content = values.tobytes()
             arena[offset : offset + len(content)] = content

@@ -3,7 +3,8 @@
  *
  * Memory, laid out by memory.ld: the stack is at the bottom of RAM, so that an overflow runs out
  * of RAM and faults; .data and .bss follow it. The stack is painted before use: the lowest word
- * that changed tells how deep it ever went. Code that is to run from RAM is copied there.
+ * that changed tells how deep it ever went. memory.ld lists what is copied from flash to RAM: .data,
+ * and code and constants that would wait for flash.
  *
  * Registers: Armv7-M Architecture Reference Manual (Arm DDI 0403E), B3.2.2 "System control and
  * ID registers".
@@ -14,9 +15,13 @@
 #include "tf_core.h"
 
 extern uint32_t _stack_start[], _stack_end[]; /* lowest address, and one past the highest */
-extern uint32_t _sdata[], _edata[], _sidata[]; /* .data in RAM, and its image in flash */
-extern uint32_t _sramcode[], _eramcode[], _siramcode[]; /* code that runs from RAM; or nothing */
 extern uint32_t _sbss[], _ebss[];
+/* What is copied from flash to RAM: whole words. */
+typedef struct {
+    const uint32_t *image;
+    uint32_t *begin, *end;
+} copy_t;
+extern const copy_t _copies_start[], _copies_end[];
 extern int main(void);
 
 #define STACK_PAINT 0x7F5AC3E1u
@@ -86,8 +91,9 @@ _Noreturn __attribute__((used)) void tf_reset(void) {
     for (volatile uint32_t *word = _stack_start; (uintptr_t)word < stack_pointer; ++word) {
         *word = STACK_PAINT;
     }
-    copy(_sidata, _sdata, _edata);
-    copy(_siramcode, _sramcode, _eramcode);
+    for (const copy_t *each = _copies_start; each < _copies_end; ++each) {
+        copy(each->image, each->begin, each->end);
+    }
     /* Nothing of what is fetched from here on is older than the copy. */
     __asm volatile("dsb\n isb" ::: "memory");
     for (volatile uint32_t *word = _sbss; word < _ebss; ++word) {

@@ -1,8 +1,9 @@
 """Puts many single-operator cases into one model, so that one image serves them all.
 
 A case adds its tensors and its operator to a builder and gives its inputs and outputs; all cases
-of a group become one graph with the inputs and outputs of all. A build compares every output byte
-with the oracle's.
+of a group become one graph with the inputs and outputs of all. Every output byte is compared with
+the oracle's: of a firmware as it would be flashed, or, which takes much less time, of the model's
+library alone, the same C compiled with the same options.
 """
 
 from __future__ import annotations
@@ -19,9 +20,18 @@ import tinyflow
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import Board
 from tinyflow.emulate.oracle import Oracle
-from tinyflow.errors import TinyflowError
+from tinyflow.emulate.verify import differing_bytes
+from tinyflow.errors import ExactnessError, TinyflowError
 from tinyflow.frontend.tflite_import import import_model
+from tinyflow.ir.graph import Graph
+from tinyflow.kernels.candidates import candidates
+from tinyflow.kernels.choose import choose_kernels
+from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
+from tinyflow.kernels.cost import shipped_costs
+from tinyflow.passes import optimise
+from tinyflow.prepare import Quantised, device_inputs
 from tinyflow.project import KernelSet
+from tinyflow.trial import Trial
 
 #: Adds one case to the builder; gives the indices of its inputs and of its outputs.
 Case = Callable[[TfliteBuilder, np.random.Generator], tuple[list[int], list[int]]]
@@ -50,6 +60,10 @@ def model_of(cases: Mapping[str, Case]) -> bytes:
     return builder.build(inputs, outputs)
 
 
+#: Builds and runs a `.tflite`.
+Run = Callable[[bytes], None]
+
+
 def check(
     cases: Mapping[str, Case],
     folder: Path,
@@ -58,32 +72,34 @@ def check(
     cmsis_nn: str | None = None,
     kernels: KernelSet = "auto",
 ) -> None:
-    """Build and run the cases as one image; where that fails, name those that fail alone."""
+    """Build and run the cases as one firmware; where that fails, name those that fail alone."""
+    _check(cases, lambda content: _build(content, folder, board, cmsis_nn, kernels))
 
-    def problem_of(some: Mapping[str, Case]) -> str | None:
-        return _problem(some, folder, board, cmsis_nn, kernels)
 
-    problem = problem_of(cases)
+def check_library(cases: Mapping[str, Case], board: Board, kernels: KernelSet) -> None:
+    """Compile and run the cases as one library; where that fails, name those that fail alone.
+
+    Of kernels whose cost on the board is known the fastest are taken. No case may keep a state.
+    """
+    _check(cases, lambda content: _run_library(content, board, kernels))
+
+
+def _check(cases: Mapping[str, Case], run: Run) -> None:
+    problem = _problem(cases, run)
     if problem is not None:
-        alone = {name: problem_of({name: cases[name]}) for name in cases}
+        alone = {name: _problem({name: cases[name]}, run) for name in cases}
         wrong = [f"{name}: {found}" for name, found in alone.items() if found is not None]
         raise AssertionError("\n".join(wrong) or f"only together: {problem}")
 
 
-def _problem(
-    cases: Mapping[str, Case],
-    folder: Path,
-    board: Board | str,
-    cmsis_nn: str | None,
-    kernels: KernelSet,
-) -> str | None:
+def _problem(cases: Mapping[str, Case], run: Run) -> str | None:
     """Why the cases cannot be built as one image or why that is not exact; None where it is."""
     content = model_of(cases)
     signal = _signal_of_oracle(content)
     if signal:
         return f"the oracle ends the process with signal {signal}"
     try:
-        _build(content, folder, board, cmsis_nn, kernels)
+        run(content)
     except TinyflowError as error:
         return f"{type(error).__name__}: {error.message}"
     return None
@@ -111,6 +127,7 @@ def _build(
         board=board,
         output=folder / "build",
         placement="flash",
+        optimize="speed",  # is decided without a plan of memory for each choice
         vectors=VECTORS,
         cmsis_nn=cmsis_nn,
         kernels=kernels,
@@ -119,3 +136,27 @@ def _build(
     assert report.exact.bytes > 0
     assert sum(layer.instructions for layer in report.layers) <= report.latency.instructions
     assert all(layer.instructions > 0 for layer in report.layers)
+
+
+def library_of(content: bytes, board: Board, kernels: KernelSet) -> tuple[Graph, Trial]:
+    """A model's graph after all passes, and its library with the fastest kernels."""
+    path = Path("cases.tflite")
+    graph = optimise(import_model(content, path, name="cases"), content, path)
+    cmsis = find_cmsis_nn()
+    found = [candidates(operator, graph, board, cmsis) for operator in graph.operators]
+    costs = shipped_costs(board)
+    choice = choose_kernels(found, costs, lambda _: 0, kernels=kernels, optimize="speed")
+    return graph, Trial(graph, choice.kernels, board, cmsis)
+
+
+def _run_library(content: bytes, board: Board, kernels: KernelSet) -> None:
+    graph, trial = library_of(content, board, kernels)
+    samples, _ = device_inputs(graph, Quantised(content), VECTORS)
+    oracle = Oracle(content)
+    compared = wrong = 0
+    for sample, outputs in zip(samples, trial.run_each(samples), strict=True):
+        for found, due in zip(outputs, oracle.run(*sample), strict=True):
+            compared += due.nbytes
+            wrong += differing_bytes(found, due)
+    if wrong:
+        raise ExactnessError(f"{wrong} of {compared} output bytes differ")

@@ -22,9 +22,9 @@ from tests.conformance import (
     tables,
     windows,
 )
-from tests.conformance.driver import GROUP, Case, check, groups
+from tests.conformance.driver import GROUP, Case, check, check_library, groups
 from tests.support.cores import OTHER_CORES, board_with, cortex_m0plus
-from tinyflow.boards import Core
+from tinyflow.boards import Core, load_board
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
@@ -55,30 +55,22 @@ SAMPLES = {
 }
 
 
-@pytest.mark.parametrize("core", ["cortex-m4", "cortex-m0plus"])
+#: The family that is compiled with a firmware around it on every core.
+STATEFUL = "state"
+
+
+def family_of(group: str) -> str:
+    return group.rpartition("-")[0]
+
+
 @pytest.mark.parametrize("group", GROUPS)
-def test_operators_are_exact(group: str, core: str, tmp_path: Path) -> None:
-    check(
-        GROUPS[group],
-        tmp_path,
-        board="stm32l4r5" if core == "cortex-m4" else cortex_m0plus(tmp_path),
-        kernels="cmsis-nn",
-    )
+def test_operators_are_exact(group: str, tmp_path: Path) -> None:
+    check(GROUPS[group], tmp_path, kernels="cmsis-nn")
 
 
-#: Families with operators that native kernels serve.
-NATIVE = ("convolutions", "elementwise", "litert", "quantize", "tables", "windows")
-
-
-@pytest.mark.parametrize("group", [name for name in GROUPS if name.rpartition("-")[0] in NATIVE])
-def test_native_kernels_are_exact(group: str, tmp_path: Path) -> None:
-    """Wherever one is legal; tests of each kernel try all of its variants."""
-    check(GROUPS[group], tmp_path, kernels="native")
-
-
-@pytest.mark.parametrize("family", NATIVE)
-def test_native_kernels_are_exact_on_a_cortex_m7(family: str, tmp_path: Path) -> None:
-    check(SAMPLES[family], tmp_path, board="stm32f746", kernels="native")
+@pytest.mark.parametrize("group", GROUPS)
+def test_operators_are_exact_on_a_cortex_m0plus(group: str, tmp_path: Path) -> None:
+    _check_on("cortex-m0plus", family_of(group), GROUPS[group], tmp_path)
 
 
 @pytest.mark.parametrize("core", OTHER_CORES)
@@ -86,7 +78,37 @@ def test_native_kernels_are_exact_on_a_cortex_m7(family: str, tmp_path: Path) ->
 def test_some_operators_are_exact_on_the_other_cores(
     family: str, core: Core, tmp_path: Path
 ) -> None:
-    check(SAMPLES[family], tmp_path, board=board_with(core, tmp_path), kernels="cmsis-nn")
+    _check_on(core, family, SAMPLES[family], tmp_path)
+
+
+def _check_on(core: Core, family: str, cases: dict[str, Case], folder: Path) -> None:
+    board = board_with(core, folder)
+    if family == STATEFUL:
+        check(cases, folder, board=board, kernels="cmsis-nn")
+    else:
+        check_library(cases, board, "cmsis-nn")
+
+
+@pytest.mark.parametrize("family", SAMPLES)
+def test_some_operators_are_exact_in_firmware_for_a_cortex_m0plus(
+    family: str, tmp_path: Path
+) -> None:
+    check(SAMPLES[family], tmp_path, board=cortex_m0plus(tmp_path), kernels="cmsis-nn")
+
+
+#: Families with operators that native kernels serve.
+NATIVE = ("convolutions", "elementwise", "litert", "quantize", "tables", "windows")
+
+
+@pytest.mark.parametrize("group", [name for name in GROUPS if family_of(name) in NATIVE])
+def test_native_kernels_are_exact(group: str) -> None:
+    """Wherever one is legal; tests of each kernel try all of its variants."""
+    check_library(GROUPS[group], load_board("stm32l4r5"), "native")
+
+
+@pytest.mark.parametrize("family", NATIVE)
+def test_native_kernels_are_exact_in_firmware(family: str, tmp_path: Path) -> None:
+    check(SAMPLES[family], tmp_path, board="stm32f746", kernels="native")
 
 
 _OTHER = os.environ.get("TINYFLOW_TEST_CMSIS_NN")

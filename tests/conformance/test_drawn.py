@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from tests.conformance.drawn import STRATEGIES
 from tests.conformance.drawn.values import Drawn
-from tests.conformance.driver import GROUP, check
+from tests.conformance.driver import GROUP, check, check_library
+from tests.conformance.test_conformance import NATIVE, STATEFUL
 from tests.support.cores import cortex_m0plus
-from tinyflow.project import KernelSet
+from tinyflow.boards import load_board
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
@@ -30,10 +31,7 @@ FEWER = {"floats": 2, "int16": 2, "litert": 1, "state": 1}
 def test_drawn_cases_are_exact(
     family: str, core: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    on_m4 = core == "cortex-m4"
-    board = "stm32l4r5" if on_m4 else cortex_m0plus(tmp_path)
-    # The board that exists only here has no table of costs to choose by; measuring takes minutes.
-    kernels: KernelSet = "auto" if on_m4 else "cmsis-nn"
+    board = load_board("stm32l4r5") if core == "cortex-m4" else cortex_m0plus(tmp_path)
     operators = st.one_of(*STRATEGIES[family].values())
     level = request.config.getoption("conformance")
     images = FEWER.get(family, IMAGES[level]) if level == "default" else IMAGES[level]
@@ -50,6 +48,11 @@ def test_drawn_cases_are_exact(
     )
     @given(st.lists(operators, min_size=GROUP, max_size=GROUP, unique_by=lambda drawn: drawn[0]))
     def image(cases: list[Drawn]) -> None:
-        check(dict(cases), tmp_path, board=board, kernels=kernels)
+        if family == STATEFUL:
+            check(dict(cases), tmp_path, board=board, kernels="cmsis-nn")
+            return
+        check_library(dict(cases), board, "cmsis-nn")
+        if family in NATIVE:
+            check_library(dict(cases), board, "native")
 
     image()

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from jinja2 import ChoiceLoader, DictLoader
 
 from tests.conformance.convolutions import conv
 from tests.conformance.driver import Case
@@ -16,16 +13,12 @@ from tests.conformance.windows import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VAL
 from tests.support.bare_firmware import needs_gcc
 from tests.support.cores import board_with
 from tests.support.native import check_variants
+from tests.support.native_rows import check_rows
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
-from tinyflow.codegen.render import environment
-from tinyflow.emulate.oracle import Oracle
 from tinyflow.frontend.tflite_import import import_model
-from tinyflow.ir.graph import Graph
-from tinyflow.kernels.base import Kernel, nhwc, output_of
-from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.kernels.native import convolution, matrix
-from tinyflow.trial import Trial
+from tinyflow.ir.operators import Conv2D
+from tinyflow.kernels.native import convolution, matrix, pairs
 
 pytestmark = needs_gcc
 
@@ -71,6 +64,27 @@ CASES: dict[str, Case] = {
         size=(8, 11), cin=3, cout=8, kernel=(2, 2), stride=(3, 3), padding=VALID, scale=0.002
     ),
     "taller_than_woven": conv(size=(12, 5), cin=1, cout=3, kernel=(11, 2), scale=0.002),
+    # pairs of pixels: rows or columns left over, and what of units is padding
+    "pairs_one_channel": conv(size=(9, 7), cin=1, cout=4, kernel=(4, 3), scale=0.002),
+    "pairs_two_channels": conv(
+        size=(6, 9), cin=2, cout=8, kernel=(3, 4), stride=(1, 2), scale=0.002, activation=RELU
+    ),
+    "pairs_three_channels": conv(
+        size=(13, 10), cin=3, cout=4, stride=(2, 2), scale=0.002, activation=RELU6, batch=2
+    ),
+    "pairs_stride_one": conv(size=(6, 7), cin=3, cout=8, scale=0.002, activation=RELU),
+    "pairs_dilated_rows": conv(size=(9, 6), cin=4, cout=4, dilation=(2, 1), scale=0.002),
+    "pairs_wider_stride": conv(
+        size=(7, 14), cin=3, cout=4, kernel=(3, 2), stride=(2, 3), padding=VALID, scale=0.002
+    ),
+    "pairs_many_steps": conv(size=(5, 8), cin=3, cout=4, kernel=(5, 5), scale=0.001),
+    "pairs_of_one_row": conv(
+        size=(1, 19), cin=1, cout=4, kernel=(1, 9), stride=(1, 2), scale=0.002
+    ),
+    "pairs_of_one_pixel": conv(
+        size=(2, 3), cin=2, cout=4, kernel=(2, 3), padding=VALID, scale=0.002, batch=2
+    ),
+    "pairs_of_nine_rows": conv(size=(11, 4), cin=3, cout=4, kernel=(9, 2), scale=0.002),
     # arithmetic
     "zero_points_at_the_ends": conv(cin=4, zero_points=(127, -128), scale=0.002),
     "vanishes": conv(cin=4, scale=1e-12),
@@ -95,9 +109,19 @@ def test_every_variant_is_exact(name: str, board: str, monkeypatch: pytest.Monke
     assert check_variants(model(CASES[name]), load_board(board), vectors=1)
 
 
-def test_every_variant_is_exact_on_a_cortex_m33(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["copied_blocks", "pairs_three_channels"])
+def test_every_variant_is_exact_on_a_cortex_m33(name: str, tmp_path: Path) -> None:
     board = board_with("cortex-m33", tmp_path)
-    assert check_variants(model(CASES["copied_blocks"]), board, vectors=1)
+    assert check_variants(model(CASES[name]), board, vectors=1)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("name", [name for name in CASES if name.startswith("pairs")])
+def test_pairs_serve_few_channels(name: str, board: str) -> None:
+    graph = import_model(model(CASES[name]), Path("operator.tflite"), name="net")
+    (operator,) = graph.operators
+    assert isinstance(operator, Conv2D)
+    assert list(pairs.paired(operator, graph, load_board(board)))
 
 
 FORMS = {
@@ -168,25 +192,11 @@ def test_what_needs_another_way_is_declined(case: Case) -> None:
     graph = import_model(model(case), Path("operator.tflite"), name="net")
     (operator,) = graph.operators
     for board in BOARDS:
-        for make in convolution.VARIANTS[type(operator)]:
+        for make in (*convolution.VARIANTS[Conv2D], *pairs.VARIANTS[Conv2D]):
             assert not list(make(operator, graph, load_board(board)))
 
 
 # ---- row by row ----
-
-ROWS = """
-{% set rows, output = {"input": "lines"}, "due_row" %}
-    for (int32_t y = 0; y < {{ due }}; ++y) {
-        const int8_t *lines[{{ form.height }}];
-        for (int32_t k = 0; k < {{ form.height }}; ++k) {
-            const int32_t row = y * {{ form.stride }} - {{ form.pad }} + k * {{ form.dilation }};
-            lines[k] = row < 0 || row >= {{ size }} ? NULL : {{ tensor.input }} + row * {{ bytes }};
-        }
-        int8_t *due_row = {{ tensor.output }} + y * {{ due_bytes }};
-{% include "model/layers/" ~ form.template %}
-    }
-    return 0;
-"""
 
 ALONE = [
     "five_pixels",
@@ -198,43 +208,14 @@ ALONE = [
     "woven_one",
     "woven_two",
     "woven_skips_rows",
+    "pairs_two_channels",
+    "pairs_dilated_rows",
+    "pairs_wider_stride",
+    "pairs_of_one_row",
 ]
-
-
-def one_board_kernels(graph: Graph) -> Iterator[Kernel]:
-    """The first kernel of each maker, for the first board."""
-    (operator,) = graph.operators
-    for make in convolution.VARIANTS[type(operator)]:
-        for kernel in make(operator, graph, load_board(BOARDS[0])):
-            if "packed" in kernel.variant:
-                yield kernel
 
 
 @pytest.mark.parametrize("name", ALONE)
 def test_each_row_may_be_computed_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matrix, "GROUPS", (4,))
-    loader = environment().loader
-    assert loader is not None
-    rows = DictLoader({"model/layers/rows_of_a_test": ROWS})
-    monkeypatch.setattr(environment(), "loader", ChoiceLoader([rows, loader]))
-    content = model(CASES[name])
-    graph = import_model(content, Path("operator.tflite"), name="net")
-    source = next(iter(graph.input_tensors()))
-    sample = np.random.default_rng(5).integers(-128, 128, source.shape).astype(np.int8)
-    (expected,) = Oracle(content).run(sample)
-    _, size, width, channels = nhwc(source)
-    kernels = list(one_board_kernels(graph))
-    for kernel in kernels:
-        output = output_of(graph, kernel.operator)
-        context = {
-            **kernel.context,
-            "form": kernel.row_form,
-            "size": size,
-            "bytes": width * channels,
-            "due": nhwc(output)[1],
-            "due_bytes": output.elements // nhwc(output)[1],
-        }
-        alone = replace(kernel, context=context, template="rows_of_a_test", overlaps=())
-        (found,) = Trial(graph, [alone], load_board(BOARDS[0]), find_cmsis_nn()).run(sample)
-        np.testing.assert_array_equal(found, expected, err_msg=kernel.variant)
-    assert kernels
+    assert check_rows(model(CASES[name]), load_board(BOARDS[0]), monkeypatch, without="bytes")

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from jinja2 import ChoiceLoader, DictLoader
 
 from tests.conformance.driver import Case
 from tests.conformance.windows import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, depthwise
 from tests.support.native import check_variants
+from tests.support.native_rows import check_rows
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board, read_board_file
-from tinyflow.codegen.render import environment, render
-from tinyflow.emulate.oracle import Oracle
+from tinyflow.codegen.render import render
 from tinyflow.frontend.tflite_import import import_model
-from tinyflow.ir.graph import Graph
-from tinyflow.kernels.base import Kernel, nhwc, output_of
-from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.kernels.native.registry import native_kernels
 from tinyflow.plan.memory import plan_memory
 from tinyflow.resources import BOARDS as BOARD_FILES
-from tinyflow.trial import Trial
 
 BOARDS = ["stm32l4r5", "stm32f746"]
 
@@ -48,6 +41,9 @@ CASES: dict[str, Case] = {
     "stride_of_width": depthwise(size=(9, 10), channels=4, stride=(1, 2), bias=False),
     "least_weights": depthwise(size=(5, 5), channels=4, fill=-128, zero_points=(127, 3)),
     "scale_of_a_half": depthwise(size=(5, 6), channels=4, scale=0.4, activation=NONE),
+    "scale_of_a_half_saturates": depthwise(
+        size=(5, 6), channels=8, scale=0.4, activation=NONE, widest_bias=1 << 30
+    ),
     "scale_of_four": depthwise(size=(5, 6), channels=4, scale=3.2, stride=(2, 2)),
     "five_by_five": depthwise(size=(6, 7), channels=4, kernel=(5, 5), zero_points=(7, -128)),
     "five_by_five_stride": depthwise(size=(9, 8), channels=4, kernel=(5, 5), stride=(2, 2)),
@@ -121,17 +117,6 @@ def test_drawn_layers_are_exact(seed: int, board: str) -> None:
 # ---- in place, and line by line ----
 
 
-def both(content: bytes, board: str) -> Iterator[tuple[Graph, Kernel, np.ndarray, np.ndarray]]:
-    """Each native kernel with an input and the oracle's output."""
-    graph = import_model(content, Path("operator.tflite"), name="net")
-    (operator,) = graph.operators
-    shape = next(iter(graph.input_tensors())).shape
-    sample = np.random.default_rng(5).integers(-128, 128, shape).astype(np.int8)
-    (expected,) = Oracle(content).run(sample)
-    for kernel in native_kernels(operator, graph, load_board(board)):
-        yield graph, kernel, sample, expected
-
-
 IN_PLACE = [name for name in CASES if "multiplier" not in name and name != "one_channel"]
 
 
@@ -150,43 +135,7 @@ def test_every_variant_was_tried_in_place(name: str) -> None:
 
 ONE_IMAGE = [name for name in CASES if name not in ("channels_left", "long", "dilated")]
 
-ROWS = """
-{% set rows, output = {"input": "lines"}, "line" %}
-    for (int32_t y = 0; y < {{ due }}; ++y) {
-        const int8_t *lines[{{ form.height }}];
-        for (int32_t k = 0; k < {{ form.height }}; ++k) {
-            const int32_t row = y * {{ form.stride }} - {{ form.pad }} + k * {{ form.dilation }};
-            lines[k] = row < 0 || row >= {{ size }} ? NULL : {{ tensor.input }} + row * {{ bytes }};
-        }
-        int8_t *line = {{ tensor.output }} + y * {{ due_bytes }};
-{% include "model/layers/" ~ form.template %}
-    }
-    return 0;
-"""
-
 
 @pytest.mark.parametrize("name", ONE_IMAGE)
 def test_each_line_may_be_computed_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    loader = environment().loader
-    assert loader is not None
-    rows = DictLoader({"model/layers/lines_of_a_test": ROWS})
-    monkeypatch.setattr(environment(), "loader", ChoiceLoader([rows, loader]))
-    tried = 0
-    for graph, kernel, sample, expected in both(model(CASES[name]), BOARDS[0]):
-        if kernel.row_form is None:
-            continue
-        source, output = graph.tensors[graph.inputs[0]], output_of(graph, kernel.operator)
-        _, size, width, channels = nhwc(source)
-        context = {
-            **kernel.context,
-            "form": kernel.row_form,
-            "size": size,
-            "bytes": width * channels,
-            "due": nhwc(output)[1],
-            "due_bytes": output.elements // nhwc(output)[1],
-        }
-        lines = replace(kernel, context=context, template="lines_of_a_test", overlaps=())
-        (found,) = Trial(graph, [lines], load_board(BOARDS[0]), find_cmsis_nn()).run(sample)
-        np.testing.assert_array_equal(found, expected, err_msg=kernel.variant)
-        tried += 1
-    assert tried
+    assert check_rows(model(CASES[name]), load_board(BOARDS[0]), monkeypatch)

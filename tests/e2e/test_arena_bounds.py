@@ -14,29 +14,36 @@ import numpy as np
 import pytest
 
 import tinyflow
-from tests.conformance.driver import model_of
-from tests.conformance.test_conformance import GROUPS
+from tests.conformance.driver import library_of, model_of
+from tests.conformance.test_conformance import GROUPS, NATIVE, STATEFUL, family_of
 from tinyflow.boards import load_board
 from tinyflow.built import read_build
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.plan.allocator import ALIGNMENT, Allocation, Block, Sharing, aligned
+from tinyflow.prepare import Quantised, device_inputs
+from tinyflow.project import KernelSet
 from tinyflow.report.plan import PlanFile
 from tinyflow.toolchain.elf import read_image
+from tinyflow.trial import ARENA_FILL
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
 )
 
+BOARD = "stm32l4r5"
 GUARD = 64
 PATTERN = 0x5A
 
 
-@pytest.mark.parametrize("group", GROUPS)
-def test_guards_around_every_buffer_stay(
-    group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spans: list[tuple[int, int]] = []
+#: Spans of the arena that belong to a tensor or a scratch buffer.
+Spans = list[tuple[int, int]]
+
+
+@pytest.fixture
+def spans(monkeypatch: pytest.MonkeyPatch) -> Spans:
+    """Lays out arenas with guards from now on, and lists what lies between them."""
+    found: Spans = []
 
     def spread(blocks: Sequence[Block], _: Sequence[Sharing], *, thorough: bool) -> Allocation:
         offset, offsets = GUARD, list[int]()
@@ -44,40 +51,65 @@ def test_guards_around_every_buffer_stay(
             offsets.append(offset)
             offset += -(-block.size // ALIGNMENT) * ALIGNMENT + GUARD
         if thorough:  # the plan that is used, not one tried while kernels are chosen
-            spans.extend((start, block.size) for start, block in zip(offsets, blocks, strict=True))
+            found.extend((start, block.size) for start, block in zip(offsets, blocks, strict=True))
         return Allocation(tuple(offsets), offset, offset)
 
     monkeypatch.setattr("tinyflow.plan.memory.allocate", spread)
-    monkeypatch.setattr("tinyflow.plan.memory.order_for_memory", lambda _, kernels: tuple(kernels))
+    monkeypatch.setattr(
+        "tinyflow.plan.memory.order_for_memory", lambda _, kernels: tuple(range(len(kernels)))
+    )
     monkeypatch.setattr("tinyflow.plan.memory.aligned", lambda size: aligned(size) + GUARD)
+    return found
+
+
+@pytest.mark.parametrize("group", [name for name in GROUPS if family_of(name) != STATEFUL])
+def test_guards_around_every_buffer_stay(group: str, spans: Spans) -> None:
+    kernel_sets: list[KernelSet] = ["cmsis-nn"]
+    if family_of(group) in NATIVE:
+        kernel_sets.append("native")
+    content = model_of(GROUPS[group])
+    for kernels in kernel_sets:
+        spans.clear()
+        graph, trial = library_of(content, load_board(BOARD), kernels)
+        samples, _ = device_inputs(graph, Quantised(content), 1)
+        (memory,) = trial.arenas(samples)
+        _check_arena(spans, np.frombuffer(memory, np.uint8), ARENA_FILL[0])
+
+
+@pytest.mark.parametrize("group", [name for name in GROUPS if family_of(name) == STATEFUL])
+def test_guards_around_the_state_stay(group: str, spans: Spans, tmp_path: Path) -> None:
     model = tmp_path / "net.tflite"
     model.write_bytes(model_of(GROUPS[group]))
-    tinyflow.build(model, board="stm32l4r5", output=tmp_path / "build", vectors=2)
+    tinyflow.build(model, board=BOARD, output=tmp_path / "build", vectors=2)
     image = read_image(read_build(tmp_path / "build").elf)
     arena = image.symbol("net_arena")
-    guards = np.ones(arena.size, bool)
-    for start, size in spans:
-        guards[start : start + size] = False
-    assert guards.sum() >= GUARD * (len(spans) + 1)
     plan = PlanFile.read(tmp_path / "build" / "plan.json")
-    state = None if plan.state is None else image.symbol(plan.state)
-
-    with Simulator(image, load_board("stm32l4r5")) as simulator:
+    assert plan.state is not None
+    state = image.symbol(plan.state)
+    with Simulator(image, load_board(BOARD)) as simulator:
         client = HarnessClient(simulator)
         vectors = tmp_path / "build" / "vectors"
         inputs = [
             np.load(vectors / f"input_{index}.npy")[0].reshape(tensor.shape)
             for index, tensor in enumerate(client.info().inputs)
         ]
-        simulator.write_memory(arena.address, bytes([PATTERN]) * arena.size)
-        if state is not None:
-            simulator.write_memory(state.address, bytes([PATTERN]) * state.size)
+        for symbol in (arena, state):
+            simulator.write_memory(symbol.address, bytes([PATTERN]) * symbol.size)
         client.run(*inputs)
-        memory = np.frombuffer(simulator.read_memory(arena.address, arena.size), np.uint8)
-        if state is not None:
-            kept = np.frombuffer(simulator.read_memory(state.address, state.size), np.uint8)
-            _check_state_guards(plan, kept)
-    touched = np.flatnonzero(guards & (memory != PATTERN))
+        memory, kept = (
+            np.frombuffer(simulator.read_memory(symbol.address, symbol.size), np.uint8)
+            for symbol in (arena, state)
+        )
+    _check_arena(spans, memory, PATTERN)
+    _check_state_guards(plan, kept)
+
+
+def _check_arena(spans: Spans, memory: np.ndarray, fill: int) -> None:
+    guards = np.ones(memory.size, bool)
+    for start, size in spans:
+        guards[start : start + size] = False
+    assert guards.sum() >= GUARD * (len(spans) + 1)
+    touched = np.flatnonzero(guards & (memory != fill))
     assert touched.size == 0, f"bytes {touched[:8]} of the arena, buffers at {spans}"
 
 

@@ -22,7 +22,7 @@ from tinyflow.kernels.candidates import candidates
 from tinyflow.kernels.choose import Choice, choose_kernels
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.kernels.cost import shipped_costs
-from tinyflow.plan.memory import plan_memory
+from tinyflow.plan.memory import Planner
 from tinyflow.progress import Progress
 from tinyflow.trial import Trial
 from tinyflow.tune.board import board_costs
@@ -58,7 +58,8 @@ def chosen(graph: Graph, board: Board) -> Choice:
     return choose_kernels(
         [candidates(operator, graph, board, cmsis) for operator in graph.operators],
         shipped_costs(board),
-        lambda kernels: plan_memory(graph, kernels).arena_size,
+        Planner(graph),
+        board,
         optimize="speed",
     )
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import tinyflow
+from tests.support.dense_model import dense_model
 from tests.support.fake_model import PLUS_ONE, write_fake_model
 from tests.support.small_model import small_model
 from tests.support.stateful_model import stateful_model
@@ -21,6 +22,7 @@ from tinyflow.emulate.hil import run_hil_tests
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.renode import Renode, find_renode, find_renode_test
 from tinyflow.errors import DeviceError, HilTestError, RenodeMissingError
+from tinyflow.report.model import Report
 from tinyflow.report.renode import write_renode
 from tinyflow.toolchain.platformio import build_project
 
@@ -88,10 +90,29 @@ def test_code_that_runs_from_ram(
         tmp_path / "small.tflite", board=board_id, output=tmp_path / "build", vectors=3
     )
     assert report.memory.ram.code > 4096
-    inputs = np.load(tmp_path / "build/vectors/input_0.npy")
-    outputs = np.load(tmp_path / "build/vectors/output_0.npy")
-    elf = tmp_path / "build" / report.artifacts["elf"]
-    with open_target("renode", elf, load_board(board_id)) as target:
+    _gives_the_expected_outputs(tmp_path / "build", report)
+
+
+@pytest.mark.parametrize("board_id", ["stm32f746", "stm32l4r5"])
+def test_weights_that_lie_in_ram(board_id: str, tmp_path: Path) -> None:
+    (tmp_path / "dense.tflite").write_bytes(dense_model())
+    report = tinyflow.build(
+        tmp_path / "dense.tflite",
+        board=board_id,
+        output=tmp_path / "build",
+        optimize="speed",
+        vectors=3,
+    )
+    assert report.memory.ram.weights > 16384
+    _gives_the_expected_outputs(tmp_path / "build", report)
+
+
+def _gives_the_expected_outputs(build: Path, report: Report) -> None:
+    inputs = np.load(build / "vectors/input_0.npy")
+    outputs = np.load(build / "vectors/output_0.npy")
+    with open_target(
+        "renode", build / report.artifacts["elf"], load_board(report.board.id)
+    ) as target:
         client = HarnessClient(target)
         for values, expected in zip(inputs, outputs, strict=True):
             (found,) = client.run(values[None])

@@ -31,16 +31,24 @@ _ROW_BY_ROW = """\
         }
 {% set _ = rows.update({source.field: "lines_" ~ source.field}) %}
 {% endfor %}
-        int8_t *line = {{ tensor.output }} + y * {{ due_bytes }};
-{% set output = "line" %}
+        int8_t *due_row = {{ tensor.output }} + y * {{ due_bytes }};
+{% set output = "due_row" %}
 {% include "model/layers/" ~ form.template %}
     }
     return 0;
 """
 
 
-def check_rows(content: bytes, board: Board, monkeypatch: pytest.MonkeyPatch) -> list[Kernel]:
+def check_rows(
+    content: bytes, board: Board, monkeypatch: pytest.MonkeyPatch, without: str | None = None
+) -> list[Kernel]:
     """Run a model of one operator with each of its native kernels that has a row form, row by row.
+
+    Args:
+        content: a `.tflite` with one operator.
+        board: where it runs.
+        monkeypatch: takes the test's template away again.
+        without: what the names of variants that are not tried have in them.
 
     Returns:
         The kernels that were tried.
@@ -68,7 +76,7 @@ def check_rows(content: bytes, board: Board, monkeypatch: pytest.MonkeyPatch) ->
     output = output_of(graph, operator)
     tried = []
     for kernel in native_kernels(operator, graph, board):
-        if kernel.row_form is None:
+        if kernel.row_form is None or (without is not None and without in kernel.variant):
             continue
         rows = nhwc(output)[1]
         context = {"form": kernel.row_form, "sources": sources, "due": rows}

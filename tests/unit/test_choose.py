@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
+from tinyflow.boards import load_board
 from tinyflow.ir.operators import Operator, Softmax
-from tinyflow.kernels.base import Constant, Kernel
+from tinyflow.kernels.base import Constant, Kernel, RowForm
 from tinyflow.kernels.candidates import Candidates
 from tinyflow.kernels.choose import (
     BALANCED_LOSS_PERCENT,
@@ -18,17 +19,25 @@ from tinyflow.kernels.choose import (
     Limits,
     choose_kernels,
 )
-from tinyflow.kernels.cost import CostTable, FamilyCode, KernelCosts
+from tinyflow.kernels.cost import Cost, CostTable, FamilyCode, KernelCosts, turn_cost
+from tinyflow.kernels.ways import Way
 from tinyflow.project import KernelSet, Objective
+
+BOARD = load_board("stm32l4r5")
+ROWS = 10
 
 
 @dataclass(frozen=True)
 class Made:
-    """A kernel's figures in one layer: cycles, bytes of constants and of scratch."""
+    """A kernel's figures in one layer: cycles, bytes of constants and of scratch.
+
+    With `row_cycles` it can compute a row, in so many.
+    """
 
     cycles: int
     constants: int = 0
     scratch: int = 0
+    row_cycles: int | None = None
 
 
 #: Bytes of code of each kernel.
@@ -45,6 +54,9 @@ def kernel(name: str, operator: Operator, made: Made) -> Kernel:
         f"{name}.c.j2" if native else f"portable/{name}.c.j2",
         constants=(Constant("weights", "uint8_t", values, ""),) if made.constants else (),
         scratch=made.scratch,
+        row_form=None
+        if made.row_cycles is None
+        else RowForm("row.c.j2", work={"cycles": made.row_cycles}),
         work={"cycles": made.cycles},
     )
 
@@ -78,9 +90,28 @@ def table(unknown: Sequence[str] = ()) -> CostTable:
     )
 
 
-def arena(kernels: Sequence[Kernel]) -> int:
-    """Every layer needs 1000 bytes and its scratch."""
-    return 1000 + max(one.scratch for one in kernels)
+class Planner:
+    """Every layer needs 1000 bytes and its scratch; all by rows, if they can, half of that."""
+
+    def rows(self, kernel: Kernel) -> int:
+        return ROWS
+
+    def least(self, kernels: Sequence[Kernel]) -> int:
+        whole = self.whole(kernels).peak
+        return whole // 2 if all(one.row_form for one in kernels) else whole
+
+    def whole(self, kernels: Sequence[Kernel]) -> Way:
+        return Way(1000 + max(one.scratch for one in kernels), tuple(range(len(kernels))))
+
+    def way(self, kernels: Sequence[Kernel], costs: Sequence[int], room: int) -> Way | None:
+        whole = self.whole(kernels)
+        if whole.peak <= room:
+            return whole
+        least = self.least(kernels)
+        return replace(whole, peak=least, segments=((0, len(kernels)),)) if least <= room else None
+
+    def arena(self, kernels: Sequence[Kernel], way: Way) -> int:
+        return way.peak
 
 
 def choose(
@@ -94,7 +125,8 @@ def choose(
     return choose_kernels(
         candidates(layers),
         costs or table(),
-        arena,
+        Planner(),
+        BOARD,
         kernels=kernels,
         optimize=optimize,
         limits=limits,
@@ -141,7 +173,7 @@ def test_size_shares_constants_of_the_same_content() -> None:
         constants=shared.constants, work={"cycles": 1},
     )  # fmt: skip
     found = [Candidates(one.operator, (one,), None) for one in (shared, again)]
-    totals = choose_kernels(found, table(), arena, optimize="size").totals
+    totals = choose_kernels(found, table(), Planner(), BOARD, optimize="size").totals
     assert totals is not None
     assert totals.flash == 5000 + 1000 + 2 * 10
 
@@ -214,7 +246,7 @@ def test_what_may_serve(kernels: KernelSet, due: list[str]) -> None:
 
 
 def test_without_costs_the_first_is_taken() -> None:
-    choice = choose_kernels(candidates(TWO_KINDS), None, arena)
+    choice = choose_kernels(candidates(TWO_KINDS), None, Planner(), BOARD)
     assert names(choice) == ["fast", "fast"]
     assert choice.totals is None
 
@@ -238,3 +270,31 @@ def test_all_options_are_told() -> None:
 def test_layers_that_are_alike_are_decided_together() -> None:
     layers = [{"native/fast": Made(10), "native/faster": Made(9)}] * 3
     assert names(choose(layers)) == ["faster"] * 3
+
+
+def test_balanced_runs_by_rows_what_little_speed_is_lost_by() -> None:
+    layers = [{"native/fast": Made(1_000_000, row_cycles=100_100)}]
+    choice = choose(layers, "balanced")
+    turns = turn_cost(RowForm("row.c.j2"), BOARD)
+    assert choice.way.by_rows == (0,)
+    assert choice.by_rows == Cost(1000 + ROWS * turns.cycles, ROWS * turns.instructions)
+    assert choice.totals is not None
+    assert choice.totals.cycles == 1_000_000 + choice.by_rows.cycles
+    assert choice.totals.arena == 500
+    assert not choose(layers, "speed").way.by_rows
+    # More than `balanced` may lose.
+    layers = [{"native/fast": Made(1_000_000, row_cycles=112_000)}]
+    assert not choose(layers, "balanced").way.by_rows
+    assert choose(layers, "ram").way.by_rows == (0,)
+
+
+@pytest.mark.parametrize("optimize", ["speed", "size", "balanced", "ram"])
+def test_a_kernel_that_can_compute_rows_is_taken_where_only_rows_fit(optimize: Objective) -> None:
+    layers = [
+        {"native/fast": Made(1_000_000), "native/faster": Made(1_300_000, row_cycles=131_000)}
+    ]
+    if optimize != "ram":
+        assert names(choose(layers, optimize)) == ["fast"]
+    choice = choose(layers, optimize, limits=Limits(arena=600))
+    assert names(choice) == ["faster"]
+    assert choice.way.by_rows == (0,)

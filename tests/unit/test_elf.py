@@ -33,7 +33,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
         pytest.skip(f"{COMPILER} is not on PATH")
     folder = tmp_path_factory.mktemp("elf")
     (folder / "tiny.c").write_text(SOURCE)
-    script = linker_script(load_board("stm32f407"), None)
+    script = linker_script(load_board("stm32f407"))
     (folder / "memory.ld").write_text(script)
     flags = "-mthumb -mcpu=cortex-m4 -O1 -fdata-sections -ffunction-sections -fno-inline"
     link = "-nostdlib -Wl,--gc-sections -Wl,--fatal-warnings -T memory.ld -o tiny.elf"

@@ -106,8 +106,9 @@ def command(
     placement: Annotated[
         Placement | None,
         typer.Option(
-            help="auto: code that waits too long for flash runs from RAM, on boards that can; "
-            "flash: never. Default: auto.",
+            help="What start-up copies to RAM where it waits too long for flash: auto, code on "
+            "boards that can, and with --optimize speed weights; code, code only; flash, "
+            "nothing. Default: auto.",
             show_default=False,
         ),
     ] = None,

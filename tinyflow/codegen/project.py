@@ -12,7 +12,7 @@ from pathlib import Path
 from tinyflow.boards import Board
 from tinyflow.codegen.render import render, write_folder, write_if_changed
 from tinyflow.errors import InputError
-from tinyflow.plan.placement import CodePlacement
+from tinyflow.plan.in_ram import NOTHING_IN_RAM, InRam
 from tinyflow.resources import FIRMWARE
 
 _C_TYPES = {
@@ -72,7 +72,7 @@ def write_project(
     model: ModelHarness,
     *,
     cmsis_nn_lib_deps: str | None = None,
-    placement: CodePlacement | None = None,
+    in_ram: InRam = NOTHING_IN_RAM,
 ) -> None:
     """Write the project; what is already there and unchanged is not touched.
 
@@ -82,7 +82,7 @@ def write_project(
         model: The model's description; its code is expected in `lib/<c_name>/`.
         cmsis_nn_lib_deps: A `lib_deps` entry that gives CMSIS-NN; None where the model's
             library holds the kernels it uses.
-        placement: the functions that run from RAM; None where all code stays in flash.
+        in_ram: the functions and constants that start-up copies to RAM.
 
     Raises:
         InputError: the board's family has no C file.
@@ -93,7 +93,7 @@ def write_project(
         {
             **_platform_files(board),
             f"boards/{board.id}.json": board.path.read_bytes(),
-            "memory.ld": linker_script(board, placement),
+            "memory.ld": linker_script(board, in_ram),
         },
     )
     write_folder(directory / "lib" / "tinyflow_harness", _firmware_files("harness"))
@@ -103,9 +103,9 @@ def write_project(
     write_if_changed(directory / ".gitignore", ".pio/\n")
 
 
-def linker_script(board: Board, placement: CodePlacement | None) -> str:
+def linker_script(board: Board, in_ram: InRam = NOTHING_IN_RAM) -> str:
     """The text of `platform/memory.ld`."""
-    return render("project/memory.ld.j2", board=board, placement=placement)
+    return render("project/memory.ld.j2", board=board, in_ram=in_ram)
 
 
 def _platform_files(board: Board) -> dict[str, bytes]:

@@ -128,15 +128,15 @@ def verify_firmware(
         raise DeviceError(f"the firmware never ran {entry}")
     expected = [oracle.run(*vector) for vector in vectors]
     pairs = [
-        (_content(found), _content(due))
+        (found, due)
         for device, reference in zip(outputs, expected, strict=True)
         for found, due in zip(device, reference, strict=True)
     ]
     return Verification(
         oracle=oracle.name,
         vectors=len(vectors),
-        compared_bytes=sum(len(due) for _, due in pairs),
-        mismatches=sum(_differing(found, due) for found, due in pairs),
+        compared_bytes=sum(due.nbytes for _, due in pairs),
+        mismatches=sum(differing_bytes(found, due) for found, due in pairs),
         instructions=measurement.instructions,
         layer_instructions=list(measurement.per_layer),
         stack_peak=stack_peak,
@@ -145,7 +145,13 @@ def verify_firmware(
     )
 
 
-def _differing(found: bytes, due: bytes) -> int:
+def differing_bytes(output: Array, expected: Array) -> int:
+    """How many bytes of an output are not the oracle's.
+
+    Raises:
+        DeviceError: they are not of one size.
+    """
+    found, due = _content(output), _content(expected)
     if len(found) != len(due):
         raise DeviceError(f"an output of {len(found)} bytes where the oracle gives {len(due)}")
     return int(np.count_nonzero(np.frombuffer(found, np.uint8) != np.frombuffer(due, np.uint8)))

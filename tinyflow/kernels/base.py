@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -88,6 +89,8 @@ class RowForm:
         pad: rows above the input.
         overlaps: where the height is 1, how a row of the output may lie in the memory of a row
             that it is made of and that nobody else needs.
+        work: of one row, in terms of the kernel's `work`: those of which there is another sum if
+            all rows are computed one by one.
     """
 
     template: str
@@ -96,6 +99,12 @@ class RowForm:
     dilation: int = 1
     pad: int = 0
     overlaps: tuple[Overlap, ...] = ()
+    work: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def window(self) -> tuple[int, int, int, int]:
+        """Which rows it needs: height, stride, dilation and pad."""
+        return self.height, self.stride, self.dilation, self.pad
 
 
 @dataclass(frozen=True, eq=False)

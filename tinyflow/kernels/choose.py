@@ -3,32 +3,36 @@
 Where costs are known, the choice is a search: from a few simple choices, changes that improve the
 score are made until none does. A change gives one layer, and those like it, another kernel; or it
 moves every layer to a kernel, or away from one, since code that several layers share is paid once.
-Nothing is random: the same model gives the same choice. `docs/kernels.md` states the objectives.
+For each choice the memory planner tells the ways to run it: all layers whole, or some of them row
+by row in less memory. Nothing is random: the same model gives the same choice. `docs/kernels.md`
+states the objectives.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import cycle
 from typing import Any
 
+from tinyflow.boards import Board
 from tinyflow.ir.operators import Operator
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.candidates import Candidates
 from tinyflow.kernels.cost import Cost, CostTable, kernel_name
 from tinyflow.kernels.select import allowed
+from tinyflow.kernels.ways import MemoryPlanner, Way
 from tinyflow.project import KernelSet, Objective
-
-#: Bytes of arena that a choice of kernels needs; the memory planner's answer.
-Arena = Callable[[Sequence[Kernel]], int]
 
 #: `balanced` may give up so many percent of the fastest choice's cycles, and no more.
 BALANCED_LOSS_PERCENT = 10
 #: `balanced` takes a percent of cycles for so many of flash or arena.
 _CYCLES_WEIGHT = 2
+#: Bytes of flash by which a layer's code is longer where it computes a row, and of what calls the
+#: layers of a segment in turns.
+_ROW_BYTES, _SEGMENT_BYTES = 120, 100
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,14 @@ class Option:
         pieces: bytes of flash of its constants and functions, each by what tells it from others:
             a piece that several layers have is there once.
         own: bytes of flash that no other layer shares.
+        by_rows: what it costs more if the layer runs row by row, None where it cannot.
     """
 
     kernel: Kernel
     cost: Cost | None
     pieces: Mapping[Hashable, int]
     own: int
+    by_rows: Cost | None = None
 
     @property
     def flash(self) -> int:
@@ -85,12 +91,16 @@ class Choice:
     Attributes:
         kernels: one for each operator, in order.
         options: for each operator all that can serve it, the chosen one included.
+        way: which layers run row by row, and the order of all.
         totals: predicted; None where a layer's cost is not known.
+        by_rows: how much of it is for running row by row.
     """
 
     kernels: tuple[Kernel, ...]
     options: tuple[tuple[Option, ...], ...]
+    way: Way
     totals: Totals | None
+    by_rows: Cost
 
     def options_of(self, operator: Operator) -> tuple[Option, ...]:
         """All kernels that can serve an operator; those of tinyflow's native ones first."""
@@ -105,39 +115,52 @@ class Choice:
 def choose_kernels(
     found: Sequence[Candidates],
     costs: CostTable | None,
-    arena: Arena,
+    planner: MemoryPlanner,
+    board: Board,
     *,
     kernels: KernelSet = "auto",
     optimize: Objective = "balanced",
     limits: Limits | None = None,
 ) -> Choice:
-    """Choose a kernel for each operator.
+    """Choose a kernel for each operator, and which of them run row by row.
 
     Args:
         found: the candidates of each operator, in order.
         costs: the costs on the board, None where they are not known: then the first candidate of
             each operator is taken.
-        arena: the memory planner.
+        planner: of their graph.
+        board: the board.
         kernels: which kernels may serve.
         optimize: what is to be best.
         limits: what the choice should stay within. Where none does, the one that goes least
             beyond is chosen.
     """
-    options = tuple(tuple(_option(kernel, costs) for kernel in each.kernels) for each in found)
+    options = tuple(
+        tuple(_option(kernel, costs, planner, board) for kernel in each.kernels) for each in found
+    )
     layers = [
         _comparable([option for option in some if option.kernel in allowed(each, kernels)])
         for some, each in zip(options, found, strict=True)
     ]
     if optimize == "ram":
         layers = [_undominated(each) for each in layers]
-    search = _Search(layers, arena)
-    picked = search.best(optimize, limits or Limits())
-    chosen = search.kernels(picked)
-    known = all(option.cost is not None for option in search.options(picked))
-    return Choice(chosen, options, search.totals(picked) if known else None)
+    search = _Search(layers, planner)
+    picked, way = search.best(optimize, limits or Limits())
+    chosen = search.options(picked)
+    known = all(option.cost is not None for option in chosen)
+    more = [cost for index in way.by_rows if (cost := chosen[index].by_rows) is not None]
+    return Choice(
+        tuple(option.kernel for option in chosen),
+        options,
+        way,
+        search.totals(picked, way) if known else None,
+        Cost(sum(one.cycles for one in more), sum(one.instructions for one in more)),
+    )
 
 
-def _option(kernel: Kernel, costs: CostTable | None) -> Option:
+def _option(
+    kernel: Kernel, costs: CostTable | None, planner: MemoryPlanner, board: Board
+) -> Option:
     pieces: dict[Hashable, int] = {
         (constant.c_type, hashlib.sha256(constant.values.tobytes()).digest()): constant.size
         for constant in kernel.constants
@@ -145,7 +168,11 @@ def _option(kernel: Kernel, costs: CostTable | None) -> Option:
     if costs is None or costs.of(kernel) is None:
         return Option(kernel, Cost(0, 0) if kernel.aliases_input else None, pieces, 0)
     return Option(
-        kernel, costs.cost(kernel), pieces | costs.code(kernel), costs.layer_bytes(kernel)
+        kernel,
+        costs.cost(kernel),
+        pieces | costs.code(kernel),
+        costs.layer_bytes(kernel),
+        costs.by_rows(kernel, planner.rows(kernel), board),
     )
 
 
@@ -157,23 +184,30 @@ def _comparable(options: Sequence[Option]) -> tuple[Option, ...]:
 
 def _undominated(options: Sequence[Option]) -> tuple[Option, ...]:
     """Without options that take as much scratch as another one, and as many cycles."""
-
-    def cycles(option: Option) -> int:
-        return 0 if option.cost is None else option.cost.cycles
-
     kept: dict[Hashable, list[Option]] = {}
-    for option in sorted(options, key=lambda one: (one.kernel.scratch, cycles(one), one.flash)):
-        alike = kept.setdefault((option.kernel.overlaps, option.kernel.row_form), [])
-        if not alike or cycles(option) < cycles(alike[-1]):
+    for option in sorted(options, key=lambda one: (one.kernel.scratch, *_cycles(one), one.flash)):
+        kernel, form = option.kernel, option.kernel.row_form
+        alike = kept.setdefault((kernel.overlaps, form and (form.window, form.overlaps)), [])
+        if not any(all(map(int.__le__, _cycles(one), _cycles(option))) for one in alike):
             alike.append(option)
     return tuple(option for alike in kept.values() for option in alike)
+
+
+def _cycles(option: Option) -> tuple[int, int]:
+    """As a whole, and row by row."""
+    whole = 0 if option.cost is None else option.cost.cycles
+    return whole, whole + (0 if option.by_rows is None else option.by_rows.cycles)
 
 
 #: For each group of layers the position of its option.
 _Picked = tuple[int, ...]
 _Score = tuple[int, ...]
-#: A choice's score; None where it is surely not less than the one given.
-_Scorer = Callable[[_Picked, _Score | None], _Score | None]
+#: The score of cycles, flash and arena, which is no less where one of them is more.
+_Objective = Callable[[int, int, int], _Score]
+#: What a choice's best way scores, and that way.
+_Scored = tuple[_Score, Way]
+#: Gives that, or None where it is no better than a score.
+_Scorer = Callable[[_Picked, _Score | None], _Scored | None]
 
 
 @dataclass(frozen=True)
@@ -211,12 +245,11 @@ class _Group:
 class _Search:
     """The choices there are, and their scores."""
 
-    def __init__(self, layers: Sequence[tuple[Option, ...]], arena: Arena) -> None:
+    def __init__(self, layers: Sequence[tuple[Option, ...]], planner: MemoryPlanner) -> None:
         self._count = len(layers)
         self._groups = _grouped(layers)
         self._names = sorted({name for group in self._groups for name in group.names})
-        self._plan = arena
-        self._arenas: dict[tuple[Hashable, ...], int] = {}
+        self._planner = planner
 
     # ---- figures of a choice ----
 
@@ -227,13 +260,12 @@ class _Search:
             found |= zip(group.layers, group.options[position], strict=True)
         return [found[layer] for layer in range(self._count)]
 
-    def kernels(self, picked: _Picked) -> tuple[Kernel, ...]:
-        """The kernel of each layer."""
-        return tuple(option.kernel for option in self.options(picked))
-
-    def totals(self, picked: _Picked) -> Totals:
+    def totals(self, picked: _Picked, way: Way) -> Totals:
         """All figures."""
-        return Totals(self._cycles(picked), self._flash(picked), self._arena(picked))
+        options = self.options(picked)
+        arena = self._planner.arena([option.kernel for option in options], way)
+        cycles, flash = _of_rows(options, way)
+        return Totals(self._cycles(picked) + cycles, self._flash(picked) + flash, arena)
 
     def _cycles(self, picked: _Picked) -> int:
         return sum(group.cycles[p] for group, p in zip(self._groups, picked, strict=True))
@@ -246,31 +278,10 @@ class _Search:
             own += group.own[position]
         return own + sum(pieces.values())
 
-    def _arena(self, picked: _Picked) -> int:
-        """The planner's answer, asked for once for kernels that it cannot tell apart."""
-        kernels = self.kernels(picked)
-        key = tuple((kernel.scratch, kernel.overlaps, kernel.row_form) for kernel in kernels)
-        if key not in self._arenas:
-            self._arenas[key] = self._plan(kernels)
-        return self._arenas[key]
-
-    @cached_property
-    def _least_arena(self) -> int:
-        """About the least that any choice needs: the planner, which takes longest, need not be
-        asked about what could not win even with that.
-        """
-        found = {}
-        for group in self._groups:
-            scratch = min(option[0].kernel.scratch for option in group.options)
-            best = max(group.options, key=lambda option: len(option[0].kernel.overlaps))
-            for layer, option in zip(group.layers, best, strict=True):
-                found[layer] = replace(option.kernel, scratch=scratch)
-        return self._plan([found[layer] for layer in range(self._count)])
-
     # ---- scores: the least is the best ----
 
-    def best(self, optimize: Objective, limits: Limits) -> _Picked:
-        """The best choice within the limits, as far as the search finds it."""
+    def best(self, optimize: Objective, limits: Limits) -> tuple[_Picked, Way]:
+        """The best choice within the limits, as far as the search finds it, and how to run it."""
         fastest = self._each(lambda group, p: (group.cycles[p], sum(group.pieces[p].values())))
         starts = [
             fastest,
@@ -280,57 +291,38 @@ class _Search:
                 lambda group, p: (group.options[p][0].kernel.row_form is None, group.cycles[p])
             ),
         ]
-        score = self._scorer(optimize, least_cycles=self._cycles(fastest))
-        found = self._improved(starts, score)
-        if not self._excess(found, limits):
-            return found
+        objective = _objective(optimize, self._cycles(fastest))
 
-        def limited(picked: _Picked, best: _Score | None) -> _Score | None:
-            excess = self._excess(picked, limits)
-            if best is not None and excess > best[0]:
-                return None
-            rest = score(picked, best[1:] if best is not None and excess == best[0] else None)
-            return None if rest is None else (excess, *rest)
+        def limited(cycles: int, flash: int, arena: int) -> _Score:
+            totals = Totals(cycles, flash, arena)
+            return _excess(totals, limits), *objective(cycles, flash, arena)
 
-        return self._improved([found, *starts], limited)
+        return self._improved(starts, partial(self._scored, limited))
 
-    def _scorer(self, optimize: Objective, *, least_cycles: int) -> _Scorer:
-        """The score of an objective, given the cycles of the fastest choice."""
-
-        def speed(picked: _Picked, best: _Score | None) -> _Score:
-            return self._cycles(picked), self._flash(picked)
-
-        def size(picked: _Picked, best: _Score | None) -> _Score:
-            return self._flash(picked), self._cycles(picked)
-
-        def ram(picked: _Picked, best: _Score | None) -> _Score:
-            return self._arena(picked), self._cycles(picked), self._flash(picked)
-
-        def balanced(picked: _Picked, best: _Score | None) -> _Score | None:
-            cycles, flash = self._cycles(picked), self._flash(picked)
-            lost = max(0, 100 * (cycles - least_cycles) - BALANCED_LOSS_PERCENT * least_cycles)
-            cost = cycles**_CYCLES_WEIGHT * max(flash, 1)
-            if best is not None and (lost, cost * self._least_arena) >= best:
-                return None
-            return lost, cost * self._arena(picked)
-
-        scorers: dict[Objective, _Scorer] = {
-            "speed": speed, "size": size, "ram": ram, "balanced": balanced,
-        }  # fmt: skip
-        return scorers[optimize]
-
-    def _excess(self, picked: _Picked, limits: Limits) -> int:
-        """How far a choice is beyond its limits, in millionths of them, added up."""
-        figures = (
-            (limits.cycles, self._cycles),
-            (limits.flash, self._flash),
-            (limits.arena, self._arena),
-        )
-        return sum(
-            max(0, 1_000_000 * (figure(picked) - limit) // max(limit, 1))
-            for limit, figure in figures
-            if limit is not None
-        )
+    def _scored(
+        self, objective: _Objective, picked: _Picked, best: _Score | None
+    ) -> _Scored | None:
+        """The best way of a choice; None where there is none better than the best score."""
+        cycles, flash = self._cycles(picked), self._flash(picked)
+        if best is not None and objective(cycles, flash, 0) >= best:
+            return None
+        options = self.options(picked)
+        kernels = [option.kernel for option in options]
+        costs = [1 if one.by_rows is None else one.by_rows.cycles for one in options]
+        least = self._planner.least(kernels)
+        way: Way | None = self._planner.whole(kernels)
+        found: _Scored | None = None
+        while way is not None:
+            more = _of_rows(options, way)
+            figures = cycles + more[0], flash + more[1]
+            if best is None or objective(*figures, way.peak) < best:
+                score = objective(*figures, self._planner.arena(kernels, way))
+                if best is None or score < best:
+                    best, found = score, (score, way)
+            # What takes less memory takes more cycles.
+            room = _room_below(best, partial(objective, figures[0], flash), least, way.peak - 1)
+            way = None if room is None else self._planner.way(kernels, costs, room)
+        return found
 
     # ---- the search ----
 
@@ -340,22 +332,23 @@ class _Search:
             min(range(len(group.options)), key=lambda p: rank(group, p)) for group in self._groups
         )
 
-    def _improved(self, starts: Sequence[_Picked], score: _Scorer) -> _Picked:
+    def _improved(self, starts: Sequence[_Picked], scored: _Scorer) -> tuple[_Picked, Way]:
         """The best that any start leads to."""
-        found = [self._descend(start, score) for start in dict.fromkeys(starts)]
-        return min(found, key=lambda ended: ended[0])[1]
+        found = [self._descend(start, scored) for start in dict.fromkeys(starts)]
+        (_, way), picked = min(found, key=lambda ended: ended[0][0])
+        return picked, way
 
-    def _descend(self, picked: _Picked, score: _Scorer) -> tuple[_Score, _Picked]:
+    def _descend(self, picked: _Picked, scored: _Scorer) -> tuple[_Scored, _Picked]:
         """Change a choice until no change makes it better."""
-        best = score(picked, None)
+        best = scored(picked, None)
         assert best is not None
         changes, failed = list(self._changes()), 0
         for change in cycle(changes):
             if failed == len(changes):
                 break
             tried = change(picked)
-            found = None if tried == picked else score(tried, best)
-            if found is None or found >= best:
+            found = None if tried == picked else scored(tried, best[0])
+            if found is None:
                 failed += 1
             else:
                 picked, best, failed = tried, found, 0
@@ -380,6 +373,58 @@ class _Search:
             else:
                 moved.append(position)
         return tuple(moved)
+
+
+def _objective(optimize: Objective, least_cycles: int) -> _Objective:
+    """What is made least, given the cycles of the fastest choice."""
+
+    def balanced(cycles: int, flash: int, arena: int) -> _Score:
+        lost = max(0, 100 * (cycles - least_cycles) - BALANCED_LOSS_PERCENT * least_cycles)
+        return lost, cycles**_CYCLES_WEIGHT * max(flash, 1) * arena
+
+    objectives: dict[Objective, _Objective] = {
+        "speed": lambda cycles, flash, arena: (cycles, flash),
+        "size": lambda cycles, flash, arena: (flash, cycles),
+        "ram": lambda cycles, flash, arena: (arena, cycles, flash),
+        "balanced": balanced,
+    }
+    return objectives[optimize]
+
+
+def _room_below(best: _Score, score: Callable[[int], _Score], least: int, most: int) -> int | None:
+    """The largest arena, from `least` to `most`, whose score is below the best one."""
+    if least > most or score(least) >= best:
+        return None
+    low, high = least, most + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if score(middle) < best:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _excess(totals: Totals, limits: Limits) -> int:
+    """How far figures are beyond their limits, in millionths of these, added up."""
+    figures = (
+        (limits.cycles, totals.cycles),
+        (limits.flash, totals.flash),
+        (limits.arena, totals.arena),
+    )
+    return sum(
+        max(0, 1_000_000 * (figure - limit) // max(limit, 1))
+        for limit, figure in figures
+        if limit is not None
+    )
+
+
+def _of_rows(options: Sequence[Option], way: Way) -> tuple[int, int]:
+    """Cycles, and bytes of flash, that a way takes more than running all layers whole."""
+    layers = way.by_rows
+    costs = (options[index].by_rows for index in layers)
+    code = _ROW_BYTES * len(layers) + _SEGMENT_BYTES * len(way.segments)
+    return sum(cost.cycles for cost in costs if cost is not None), code
 
 
 def _room(kernel: Kernel) -> tuple[bool, bool, int]:

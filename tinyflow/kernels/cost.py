@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tinyflow.boards import Board
-from tinyflow.kernels.base import Kernel, Source
+from tinyflow.kernels.base import Kernel, RowForm, Source
 
 COSTS = Path(__file__).resolve().parent / "costs"
 
@@ -30,6 +30,9 @@ PER_OUTPUT = frozenset({"signed", "clamped", "wide", "per_channel"})
 _SHAPING = ("stride",)
 #: Parameters that a generated file's size does not depend on.
 _OF_NO_SIZE = frozenset({"function", "greatest", "high", "least", "low", "name"})
+#: Instructions of a turn's call and of finding a row, and the bytes of code that a turn fetches
+#: again: measured on the networks of MLPerf Tiny.
+_TURN_INSTRUCTIONS, _ROW_INSTRUCTIONS, _TURN_BYTES = 10, 32, 640
 _WORD = re.compile(r"\d+|[^\s\d,]+")
 #: The dissimilarity of two words; numbers differ by the logarithm of their ratio.
 _UNLIKE = 1.0
@@ -112,6 +115,31 @@ class CostTable(BaseModel):
         if costs is None or not kernel.work:
             return None
         return Cost(_dot(costs.cycles, kernel.work), _dot(costs.instructions, kernel.work))
+
+    def by_rows(self, kernel: Kernel, rows: int, board: Board) -> Cost | None:
+        """What the kernel costs more if it computes its rows one by one, in turns with others.
+
+        Args:
+            kernel: the kernel.
+            rows: of its output.
+            board: that of the table.
+
+        Returns:
+            At least 1 cycle; None where the kernel was not measured or has no row form.
+        """
+        costs, form = self.of(kernel), kernel.row_form
+        if costs is None or form is None:
+            return None
+        turn = turn_cost(form, board)
+        more = {
+            name: rows * count - kernel.work.get(name, 0)
+            for name, count in form.work.items()
+            if name != "calls"  # once a call has filled the caches, another one costs a turn
+        }
+        return Cost(
+            max(1, _dot(costs.cycles, more) + rows * turn.cycles),
+            max(1, _dot(costs.instructions, more) + rows * turn.instructions),
+        )
 
     def code(self, kernel: Kernel) -> dict[str, int]:
         """Bytes of the functions and generated files that the kernel runs, by symbol or file."""
@@ -216,6 +244,19 @@ def _without_sources(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_without_sources(part) for part in value]
     return value
+
+
+def turn_cost(form: RowForm, board: Board) -> Cost:
+    """What one row of a layer takes beside its kernel, where layers run row by row.
+
+    Other layers run between two turns, so that no code of one is in a small cache any more.
+    """
+    instructions = _TURN_INSTRUCTIONS + _ROW_INSTRUCTIONS * form.height
+    timing = board.timing
+    if timing is None or timing.fetch.cache is None:
+        return Cost(instructions, instructions)
+    lines = _TURN_BYTES // timing.fetch.cache.line_bytes
+    return Cost(round(instructions + lines * timing.cycles(timing.fetch)), instructions)
 
 
 def shipped_costs(board: Board) -> CostTable | None:

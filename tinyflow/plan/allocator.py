@@ -18,9 +18,10 @@ Budgets count steps of work, not time, so that the result is the same everywhere
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import accumulate
 
 #: Every block starts at a multiple of this many bytes, enough for any word access.
 ALIGNMENT = 8
@@ -135,9 +136,7 @@ class _Problem:
         self.is_rigid = all(sharing.lead >= 0 and not sharing.exact for sharing in sharings)
         self.neighbours: list[list[tuple[int, tuple[_Gap, ...]]]] = [[] for _ in blocks]
         rules = {(sharing.before, sharing.after): sharing for sharing in sharings}
-        for one, other in combinations(range(len(blocks)), 2):
-            if not blocks[one].overlaps(blocks[other]):
-                continue
+        for one, other in _meeting(blocks):
             gaps = self._gaps(one, other, rules)
             self.neighbours[other].append((one, gaps))
             mirrored = tuple((-high, -low) for low, high in reversed(gaps))
@@ -171,8 +170,18 @@ class _Problem:
 
     def bound(self) -> int:
         """See `lower_bound`."""
-        steps = {block.first for block in self.blocks}
-        return max(map(self.bound_at, sorted(steps)), default=0)
+        saved: Counter[int] = Counter()
+        for after, _, most in self.savings:
+            saved[self.blocks[after].first] += most
+        changes: Counter[int] = Counter()
+        for size, block in zip(self.sizes, self.blocks, strict=True):
+            changes[block.first] += size
+            changes[block.last + 1] -= size
+        steps = sorted(changes)
+        used = accumulate(changes[step] for step in steps)
+        return max(
+            (total - saved[step] for step, total in zip(steps, used, strict=True)), default=0
+        )
 
     def bound_at(self, step: int) -> int:
         """The least memory for what is in use at one step."""
@@ -215,6 +224,18 @@ class _Problem:
     def height(self, offsets: Sequence[int]) -> int:
         """The arena's size."""
         return max(map(int.__add__, offsets, self.sizes), default=0)
+
+
+def _meeting(blocks: Sequence[Block]) -> list[tuple[int, int]]:
+    """The pairs of blocks that are in use at some step together, in the order of their indices."""
+    by_first = sorted(range(len(blocks)), key=lambda index: blocks[index].first)
+    found = []
+    for place, one in enumerate(by_first):
+        for other in by_first[place + 1 :]:
+            if not blocks[one].overlaps(blocks[other]):
+                break
+            found.append((min(one, other), max(one, other)))
+    return sorted(found)
 
 
 def _climb(problem: _Problem, best: list[int], bound: int) -> list[int]:

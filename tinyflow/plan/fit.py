@@ -12,9 +12,9 @@ from tinyflow.plan.memory import MemoryPlan, plan_memory
 
 
 def plan_within(
-    graph: Graph, kernels: Sequence[Kernel], board: Board, *, room: int, limit: int | None
+    graph: Graph, kernels: Sequence[Kernel], plan: MemoryPlan, board: Board, limit: int | None
 ) -> MemoryPlan:
-    """The plan for kernels, some of which give way where the arena would be too large.
+    """A plan, or one in which some kernels give way where its arena would be too large.
 
     Portable kernels that can compute a row then take the place of faster ones that cannot, as far
     as that makes the arena smaller.
@@ -22,15 +22,14 @@ def plan_within(
     Args:
         graph: the graph.
         kernels: one for each operator.
+        plan: theirs.
         board: where they run.
-        room: as for `plan_memory`.
         limit: bytes beyond which an arena is too large, None where there is no limit.
     """
-    plan = plan_memory(graph, kernels, room=room)
     if limit is None or plan.arena_size <= limit:
         return plan
     able = [_with_rows(graph, kernel, board) for kernel in kernels]
-    tried = plan_memory(graph, able, room=room)
+    tried = plan_memory(graph, able, room=limit)
     if tried.arena_size >= plan.arena_size:
         return plan
     # What runs whole after all keeps its own kernel.
@@ -43,7 +42,7 @@ def plan_within(
         other if other.operator in streamed else kernel
         for kernel, other in zip(kernels, able, strict=True)
     ]
-    return min(plan_memory(graph, mixed, room=room), tried, key=lambda found: found.arena_size)
+    return min(plan_memory(graph, mixed, room=limit), tried, key=lambda found: found.arena_size)
 
 
 def _with_rows(graph: Graph, kernel: Kernel, board: Board) -> Kernel:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import TensorId
-from tinyflow.kernels.base import Kernel
-from tinyflow.plan.allocator import Block, Sharing, aligned, allocate
-from tinyflow.plan.lifetimes import Lifetimes, overlap
-from tinyflow.plan.order import order_for_memory
-from tinyflow.plan.rows import Segment, row_bytes
-from tinyflow.plan.streaming import choose_segments
+from tinyflow.kernels.base import Kernel, nhwc
+from tinyflow.kernels.ways import Way
+from tinyflow.plan.allocator import aligned, allocate
+from tinyflow.plan.layout import Layout
+from tinyflow.plan.order import has_one_order, order_for_memory
+from tinyflow.plan.rows import Segment
+from tinyflow.plan.streaming import Cuttings, Layers
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,10 @@ class MemoryPlan:
         return next((each for each in self.segments if each.first <= index < each.end), None)
 
 
+#: How many choices of kernels a planner has prepared the search for at a time.
+_PREPARED = 32
+
+
 def plan_memory(
     graph: Graph, kernels: Sequence[Kernel], *, room: int | None = None, thorough: bool = True
 ) -> MemoryPlan:
@@ -72,52 +77,150 @@ def plan_memory(
         graph: the graph.
         kernels: one for each operator.
         room: bytes that the arena may have. Where it would have more, layers run row by row, if
-            their kernels can and that makes it smaller: no more of them than are needed for that.
+            their kernels can and that makes it smaller: no more rows than are needed for that.
             None lets all layers run whole, and 0 makes the arena as small as can be.
-        thorough: search long for the least arena; else take what is found at once, to compare
-            many choices of kernels.
+        thorough: search long for the least arena; else take what is found at once.
     """
-    orders = dict.fromkeys([tuple(kernels), order_for_memory(graph, kernels)])
-    plans = [_plan(graph, order, (), thorough) for order in orders]
-    best = min(plans, key=lambda plan: plan.arena_size)
-    # What is placed may take more than the bound that segments are chosen by.
-    for target in () if room is None else sorted({room, 0}, reverse=True):
-        if best.arena_size <= target:
-            break
-        plans = [
-            _plan(graph, order, choose_segments(graph, order, target), thorough) for order in orders
-        ]
-        best = min(best, *plans, key=lambda plan: plan.arena_size)
+    planner = Planner(graph)
+    best = planner.plan(kernels, planner.whole(kernels), thorough=thorough)
+    if room is None or best.arena_size <= room:
+        return best
+    rows = [planner.rows(kernel) for kernel in kernels]
+    way: Way | None = planner.way(kernels, rows, room) or planner.lowest(kernels, rows)
+    # What is placed may take more than the peak.
+    while way is not None and best.arena_size > room:
+        plan = planner.plan(kernels, way, thorough=thorough)
+        best = min(best, plan, key=lambda found: found.arena_size)
+        way = planner.way(kernels, rows, way.peak - 1)
     return best
 
 
-def _plan(
-    graph: Graph, kernels: tuple[Kernel, ...], segments: tuple[Segment, ...], thorough: bool
-) -> MemoryPlan:
-    """The plan for one order of the layers, some of which run row by row."""
-    layout = _Layout(graph, kernels, segments)
-    allocation = allocate(layout.blocks, layout.sharings, thorough=thorough)
-    offsets = allocation.offsets
-    states, state_size = _states(graph)
-    return MemoryPlan(
-        kernels=kernels,
-        tensors={
-            tensor: offsets[layout.whole[memory]]
-            for tensor, memory in layout.lives.storage.items()
-            if memory in layout.whole
-        },
-        scratch=tuple(None if block is None else offsets[block] for block in layout.scratch),
-        arena_size=max(allocation.size, 1),
-        lower_bound=max(allocation.lower_bound, 1),
-        states=states,
-        state_size=state_size,
-        segments=segments,
-        rings={
-            tensor: Ring(offsets[layout.rings[tensor]], rows)
-            for segment in segments
-            for tensor, rows in segment.rings.items()
-        },
-    )
+class Planner:
+    """Plans of one graph for many choices of kernels: what they have in common is found once."""
+
+    def __init__(self, graph: Graph) -> None:
+        """Of the graph."""
+        self._graph = graph
+        self._one_order: bool | None = None
+        self._kinds: dict[Hashable, int] = {}
+        self._kind_of: dict[Kernel, int] = {}
+        self._layers: dict[tuple[int, ...], Layers] = {}
+        self._orders: dict[Hashable, tuple[tuple[int, ...], ...]] = {}
+        self._prepared: dict[Hashable, list[tuple[tuple[int, ...], Cuttings]]] = {}
+        self._arenas: dict[Hashable, int] = {}
+
+    def rows(self, kernel: Kernel) -> int:
+        """Of a layer's output, what is computed one by one where it runs row by row; 1 at least."""
+        index = next(iter(kernel.operator.outputs()))
+        return max(1, nhwc(self._graph.tensors[index])[1])
+
+    def least(self, kernels: Sequence[Kernel]) -> int:
+        """Bytes that the arena has at least, whatever runs row by row."""
+        return min(cuttings.least for _, cuttings in self._cuttings(kernels))
+
+    def whole(self, kernels: Sequence[Kernel]) -> Way:
+        """All layers run whole, in the order that needs less memory."""
+        ways = [Way(cuttings.whole, order) for order, cuttings in self._cuttings(kernels)]
+        return min(ways, key=lambda way: way.peak)
+
+    def way(self, kernels: Sequence[Kernel], costs: Sequence[int], room: int) -> Way | None:
+        """See `tinyflow.kernels.ways.MemoryPlanner`."""
+        found = [
+            (cutting, order)
+            for order, cuttings in self._cuttings(kernels)
+            if (cutting := cuttings.within(room, [costs[index] for index in order])) is not None
+        ]
+        if not found:
+            return None
+        cutting, order = min(found, key=lambda pair: (pair[0].cost, pair[0].peak))
+        runs = tuple((segment.first, segment.end) for segment in cutting.segments)
+        return Way(cutting.peak, order, runs)
+
+    def lowest(self, kernels: Sequence[Kernel], costs: Sequence[int]) -> Way:
+        """The cheapest way with the lowest peak."""
+        while (way := self.way(kernels, costs, self.least(kernels))) is None:
+            pass  # the bound has become higher
+        return way
+
+    def arena(self, kernels: Sequence[Kernel], way: Way) -> int:
+        """Bytes of the arena, about: what is placed in no time."""
+        key = self._seen(kernels), way
+        if key not in self._arenas:
+            self._arenas[key] = self.plan(kernels, way, thorough=False).arena_size
+        return self._arenas[key]
+
+    def plan(self, kernels: Sequence[Kernel], way: Way, *, thorough: bool = True) -> MemoryPlan:
+        """The plan of a way; only a `thorough` search does more than place things at once."""
+        ordered = tuple(kernels[index] for index in way.order)
+        layers = self._layers_of(kernels, way.order)
+        members = [layers.row_layer(index, kernel) for index, kernel in enumerate(ordered)]
+        segments = tuple(layers.segment(run, members)[1] for run in way.segments)
+        layout = Layout(self._graph, ordered, segments)
+        allocation = allocate(layout.blocks, layout.sharings, thorough=thorough)
+        offsets = allocation.offsets
+        states, state_size = _states(self._graph)
+        return MemoryPlan(
+            kernels=ordered,
+            tensors={
+                tensor: offsets[layout.whole[memory]]
+                for tensor, memory in layout.lives.storage.items()
+                if memory in layout.whole
+            },
+            scratch=tuple(None if block is None else offsets[block] for block in layout.scratch),
+            arena_size=max(allocation.size, 1),
+            lower_bound=max(allocation.lower_bound, 1),
+            states=states,
+            state_size=state_size,
+            segments=segments,
+            rings={
+                tensor: Ring(offsets[layout.rings[tensor]], rows)
+                for segment in segments
+                for tensor, rows in segment.rings.items()
+            },
+        )
+
+    def _seen(self, kernels: Sequence[Kernel]) -> tuple[int, ...]:
+        """All that the planner sees of kernels: a number for each, the same for those alike."""
+        for kernel in kernels:
+            if kernel not in self._kind_of:
+                form = kernel.row_form
+                rows = None if form is None else (form.window, form.overlaps)
+                kind = kernel.scratch, kernel.overlaps, rows
+                self._kind_of[kernel] = self._kinds.setdefault(kind, len(self._kinds))
+        return tuple(map(self._kind_of.__getitem__, kernels))
+
+    def _cuttings(self, kernels: Sequence[Kernel]) -> list[tuple[tuple[int, ...], Cuttings]]:
+        """By order of the layers."""
+        key = self._seen(kernels)
+        if key not in self._prepared:
+            if len(self._prepared) >= _PREPARED:
+                self._prepared.clear()
+            self._prepared[key] = [
+                (
+                    order,
+                    Cuttings(self._layers_of(kernels, order), [kernels[index] for index in order]),
+                )
+                for order in self._orders_of(kernels)
+            ]
+        return self._prepared[key]
+
+    def _layers_of(self, kernels: Sequence[Kernel], order: tuple[int, ...]) -> Layers:
+        if order not in self._layers:
+            self._layers[order] = Layers(self._graph, [kernels[index] for index in order])
+        return self._layers[order]
+
+    def _orders_of(self, kernels: Sequence[Kernel]) -> tuple[tuple[int, ...], ...]:
+        """The order of the graph, and one that needs less memory."""
+        given = tuple(range(len(kernels)))
+        if self._one_order is None:
+            self._one_order = has_one_order(self._graph, kernels)
+        if self._one_order:
+            return (given,)
+        key = self._seen(kernels)
+        if key not in self._orders:
+            found = order_for_memory(self._graph, kernels)
+            self._orders[key] = tuple(dict.fromkeys([given, found]))
+        return self._orders[key]
 
 
 def _states(graph: Graph) -> tuple[dict[TensorId, int], int]:
@@ -128,96 +231,3 @@ def _states(graph: Graph) -> tuple[dict[TensorId, int], int]:
         offsets[index] = end
         end += aligned(graph.tensors[index].size)
     return offsets, end
-
-
-class _Layout:
-    """The blocks to place; a segment is one step, in which all of its memory is in use.
-
-    Attributes:
-        lives: of the graph's tensors.
-        blocks: all of them.
-        sharings: which may overlap.
-        whole: the block of each memory that is there as a whole.
-        rings: the block of each tensor of which only some rows are there.
-        scratch: the block of each kernel's scratch; layers of one segment share it.
-    """
-
-    def __init__(
-        self, graph: Graph, kernels: tuple[Kernel, ...], segments: tuple[Segment, ...]
-    ) -> None:
-        self._graph, self._kernels = graph, kernels
-        self.lives = Lifetimes(graph, kernels)
-        self.blocks: list[Block] = []
-        self._steps = _steps(len(kernels), segments)
-        ringed = {tensor: rows for segment in segments for tensor, rows in segment.rings.items()}
-        self.whole = {
-            memory: self._add(
-                graph.tensors[memory].name,
-                graph.tensors[memory].size,
-                max(first, 0),
-                max(self.lives.last[memory], 0),
-            )
-            for memory, first in self.lives.first.items()
-            if memory not in ringed
-        }
-        self.rings = {
-            tensor: self._add(
-                f"rows of {graph.tensors[tensor].name}",
-                rows * row_bytes(graph, tensor),
-                self.lives.first[tensor],
-                self.lives.last[tensor],
-            )
-            for tensor, rows in ringed.items()
-        }
-        self.scratch: list[int | None] = [None] * len(kernels)
-        streamed = {index for segment in segments for index in range(segment.first, segment.end)}
-        runs = [range(segment.first, segment.end) for segment in segments]
-        runs += [range(index, index + 1) for index in range(len(kernels)) if index not in streamed]
-        for run in runs:
-            self._add_scratch(run)
-        self.sharings = [
-            *(
-                sharing
-                for i in range(len(kernels))
-                if i not in streamed
-                for sharing in self._in_place(i)
-            ),
-            *(
-                Sharing(self.whole[before], self.whole[after], lead)
-                for segment in segments
-                for (before, after), lead in segment.leads.items()
-            ),
-        ]
-
-    def _add(self, name: str, size: int, first: int, last: int) -> int:
-        """A block from one layer to another."""
-        self.blocks.append(Block(name, size, self._steps[first], self._steps[last]))
-        return len(self.blocks) - 1
-
-    def _add_scratch(self, run: range) -> None:
-        size = max(self._kernels[index].scratch for index in run)
-        if size:
-            name = f"scratch of {self._kernels[run.start].operator.name}"
-            block = self._add(name, size, run.start, run.start)
-            for index in run:
-                self.scratch[index] = block if self._kernels[index].scratch else None
-
-    def _in_place(self, index: int) -> Iterator[Sharing]:
-        """Where the output of a layer may overlap its inputs."""
-        kernel, lives = self._kernels[index], self.lives
-        if kernel.aliases_input or len(lives.writes[index]) != 1:
-            return
-        for memory in lives.reads[index]:
-            rule = overlap(kernel, kernel.overlaps, lives.storage, memory)
-            if rule is not None and lives.last[memory] == index:
-                after = self.whole[lives.writes[index][0]]
-                yield Sharing(self.whole[memory], after, rule.lead, rule.exact)
-
-
-def _steps(count: int, segments: tuple[Segment, ...]) -> list[int]:
-    """The step of each layer, and as a last one that after all layers."""
-    following = {index for segment in segments for index in range(segment.first + 1, segment.end)}
-    steps: list[int] = []
-    for index in range(count + 1):
-        steps.append((steps[-1] + (index not in following)) if steps else 0)
-    return steps

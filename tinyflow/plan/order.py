@@ -20,12 +20,17 @@ from tinyflow.plan.lifetimes import Lifetimes, overlap
 _WIDTH, _WORK = 256, 2_000_000
 
 
-def order_for_memory(graph: Graph, kernels: Sequence[Kernel]) -> tuple[Kernel, ...]:
-    """The kernels in an order with a lower peak, or as they are where none is found.
+def order_for_memory(graph: Graph, kernels: Sequence[Kernel]) -> tuple[int, ...]:
+    """An order with a lower peak, as positions of the kernels; as they are where none is found.
 
     Kernels that read or write a state keep their order among themselves. Deterministic.
     """
-    return tuple(kernels[index] for index in _Search(graph, kernels).order())
+    return _Search(graph, kernels).order()
+
+
+def has_one_order(graph: Graph, kernels: Sequence[Kernel]) -> bool:
+    """Whether each kernel needs what the one before it has done."""
+    return _Search(graph, kernels).has_one_order()
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,17 @@ class _Search:
             for memory in memories:
                 self._readers[memory] |= 1 << index
         self._before = list(self._predecessors())
+        self._sizes = {
+            memory: aligned(graph.tensors[memory].size) for memory in self._storage.values()
+        }
+        self._new = [
+            sum(self._sizes[memory] for memory in writes if memory not in reads)
+            for reads, writes in zip(self._reads, self._writes, strict=True)
+        ]
+        self._common = [
+            {memory: self._in_common(index, memory) for memory in reads}
+            for index, reads in enumerate(self._reads)
+        ]
 
     def order(self) -> tuple[int, ...]:
         """Indices of the kernels."""
@@ -75,6 +91,12 @@ class _Search:
             best = sorted(following.values(), key=lambda p: (p.peak, p.live, p.order))[:width]
             level = {partial.done: partial for partial in best}
         return next((partial.order for partial in level.values()), given.order)
+
+    def has_one_order(self) -> bool:
+        """See the function."""
+        return all(
+            before >> (index - 1) & 1 for index, before in enumerate(self._before) if index > 0
+        )
 
     def _predecessors(self) -> Iterator[int]:
         """For each kernel the bits of those that must run before it."""
@@ -99,24 +121,20 @@ class _Search:
 
     def _live_at_start(self) -> int:
         return sum(
-            self._size(index)
+            self._sizes[index]
             for index in dict.fromkeys(self._graph.inputs)
             if self._readers[index] or index in self._kept
         )
-
-    def _size(self, memory: TensorId) -> int:
-        return aligned(self._graph.tensors[memory].size)
 
     def _after(self, partial: _Partial, index: int) -> _Partial:
         """What it is like once one more layer has run."""
         done = partial.done | 1 << index
         reads, writes = self._reads[index], self._writes[index]
-        new = sum(self._size(memory) for memory in writes if memory not in reads)
         dying = [memory for memory in reads if self._dies(memory, done)]
-        kernel = self._kernels[index]
-        peak = partial.live + new + aligned(kernel.scratch) - self._shared(index, dying)
+        live = partial.live + self._new[index]
+        peak = live + aligned(self._kernels[index].scratch) - self._shared(index, dying)
         gone = {*dying, *(memory for memory in writes if self._dies(memory, done))}
-        live = partial.live + new - sum(map(self._size, gone))
+        live -= sum(map(self._sizes.__getitem__, gone))
         return _Partial(max(partial.peak, peak), live, done, (*partial.order, index))
 
     def _dies(self, memory: TensorId, done: int) -> bool:
@@ -125,13 +143,16 @@ class _Search:
 
     def _shared(self, index: int, dying: Sequence[TensorId]) -> int:
         """The most bytes that the output may have in common with inputs that die."""
+        total = sum(map(self._common[index].__getitem__, dying))
+        return min(self._sizes[self._writes[index][0]], total) if total else 0
+
+    def _in_common(self, index: int, memory: TensorId) -> int:
+        """The most bytes that a layer's output may have in common with one of its inputs."""
         kernel, writes = self._kernels[index], self._writes[index]
         if len(writes) != 1 or kernel.aliases_input:
             return 0
-        size = self._graph.tensors[writes[0]].size
-        total = 0
-        for memory in dying:
-            rule = overlap(kernel, kernel.overlaps, self._storage, memory)
-            if rule is not None:
-                total += most_in_common(self._graph.tensors[memory].size, size, rule.lead)
-        return min(aligned(size), total)
+        rule = overlap(kernel, kernel.overlaps, self._storage, memory)
+        if rule is None:
+            return 0
+        tensors = self._graph.tensors
+        return most_in_common(tensors[memory].size, tensors[writes[0]].size, rule.lead)

@@ -67,6 +67,11 @@ class CodePlacement:
     gain: int
     cycles: int
 
+    @property
+    def room(self) -> int:
+        """Bytes that they may take in RAM, with detours."""
+        return self.size + _DETOUR_BYTES * len(self.functions)
+
 
 def place_code(
     profile: FetchProfile, capacity: int, optimize: Objective = "speed"

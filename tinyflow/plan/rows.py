@@ -62,6 +62,11 @@ class RowLayer:
     output: TensorId
     rows: int
 
+    @property
+    def window(self) -> tuple[int, int, int, int]:
+        """Which rows of inputs it needs, whatever the kernel."""
+        return self.form.window
+
     def first_row(self, row: int) -> int:
         """The first row of an input, padding left out, that a row of the output needs."""
         return max(0, row * self.form.stride - self.form.pad)

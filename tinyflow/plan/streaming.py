@@ -1,120 +1,105 @@
-"""Which layers run row by row, so that the arena becomes smallest.
+"""Which layers run row by row, so that the arena becomes as small as is asked for.
 
-The layers are cut into runs, in execution order: a run is one layer, or a segment whose rows take
-turns (`rows.py`). The most bytes in use in any run are made least, and then the rows that are
-computed one by one fewest, by dynamic programming over the places of the cuts. What a segment takes
-is bounded from below at first, and rehearsed only if it comes to be part of the best cutting.
+The layers are cut into runs, in execution order: a run is one layer as a whole, or a segment whose
+rows take turns (`rows.py`). The most bytes in use in any run are the peak. Of all cuttings with a
+peak within a limit the one that costs least is found by dynamic programming over the places of the
+cuts. What a segment takes is bounded from below at first, and rehearsed only if it comes to be part
+of the best cutting.
+
+Many choices of kernels are tried on one graph. What they have in common is found once: the bounds
+depend on the windows of the layers only, a rehearsal on little more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import TensorId
-from tinyflow.kernels.base import Kernel
+from tinyflow.kernels.base import Kernel, Overlap
 from tinyflow.plan.allocator import aligned, most_in_common
 from tinyflow.plan.lifetimes import Lifetimes, overlap
 from tinyflow.plan.rows import Rehearsal, RowLayer, Segment, row_bytes, row_layer
 
 #: The most layers of a segment, and how often the best cutting is looked for.
 _LONGEST, _TURNS = 40, 200
-#: More rows than any way has.
-_NO_WAY = 1 << 60
+#: More than any bytes or costs.
+_NEVER = 1 << 60
 
-
-def choose_segments(graph: Graph, kernels: Sequence[Kernel], room: int) -> tuple[Segment, ...]:
-    """The segments that give the lowest peak for layers in this order; deterministic.
-
-    A peak of up to `room` bytes is as good as a lower one.
-    """
-    return _Search(graph, kernels, room).best()
+_Ints = NDArray[np.int64]
+#: A segment: its first layer, and the one after its last.
+_Run = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class _Run:
-    """Layers `first` to `end`, the latter not included; with `rows` it is a segment."""
+class Cutting:
+    """A cutting.
 
-    first: int
-    end: int
-    rows: int = 0
+    Attributes:
+        peak: the most bytes in use in any of its runs.
+        cost: of its segments.
+        segments: in execution order.
+    """
+
+    peak: int
+    cost: int
+    segments: tuple[Segment, ...]
 
 
-class _Search:
-    def __init__(self, graph: Graph, kernels: Sequence[Kernel], room: int) -> None:
-        self._graph, self._kernels, self._room = graph, kernels, room
-        self._lives = Lifetimes(graph, kernels)
-        self._layers = [row_layer(graph, kernel) for kernel in kernels]
-        lives = self._lives
+class Layers:
+    """The layers of a graph in one order, whatever their kernels are.
+
+    Attributes:
+        graph: of the layers.
+        lives: of the graph's tensors.
+        count: of the layers.
+    """
+
+    def __init__(self, graph: Graph, kernels: Sequence[Kernel]) -> None:
+        """Of the kernels only the order counts, and which of them run no code."""
+        self.graph, self.count = graph, len(kernels)
+        self.lives = lives = Lifetimes(graph, kernels)
         self._sizes = {memory: aligned(graph.tensors[memory].size) for memory in lives.first}
         #: For each layer the memories that are in use before it and are still needed.
-        self._held = [
-            [m for m in lives.first if lives.first[m] < index <= lives.last[m]]
-            for index in range(len(kernels))
-        ]
-        layers = [layer for layer in self._layers if layer is not None]
-        self._row_bytes = {layer.output: row_bytes(graph, layer.output) for layer in layers}
-        #: The fewest rows that must be held of a tensor within a segment.
-        self._least = dict.fromkeys(self._row_bytes, 1)
-        for layer in layers:
-            for tensor in layer.inputs:
-                reach = (layer.form.height - 1) * layer.form.dilation + 1
-                self._least[tensor] = max(reach, self._least.get(tensor, 1))
-        self._segments: dict[_Run, Segment] = {}
-        #: For each run the bytes in use in it; for segments that were not rehearsed at least.
-        self._bytes = {_Run(i, i + 1): self._single_bytes(i) for i in range(len(kernels))}
-        for first in range(len(kernels)):
-            self._bound_segments(first)
+        self._held: list[list[TensorId]] = [[] for _ in kernels]
+        for memory, first in lives.first.items():
+            for index in range(first + 1, min(lives.last[memory] + 1, self.count)):
+                self._held[index].append(memory)
+        self._single: dict[tuple[int, tuple[Overlap, ...]], int] = {}
+        self._row_layers: dict[Kernel, RowLayer | None] = {}
+        #: The window of each layer that has had a kernel with a row form.
+        self._windows: dict[int, RowLayer] = {}
+        self._bounds: tuple[int, _Ints] | None = None
+        self._rehearsed: dict[_Run, dict[tuple[object, ...], tuple[int, Segment]]] = {}
+        self._wholes: dict[_Run, frozenset[TensorId]] = {}
 
-    def best(self) -> tuple[Segment, ...]:
-        """The segments of the best cutting."""
-        for _ in range(_TURNS):
-            runs = self._cutting(list(self._bytes))
-            guessed = [run for run in runs if run.rows and run not in self._segments]
-            for run in guessed:
-                self._rehearse(run)
-            if not guessed:
-                break
-        known = [run for run in self._bytes if not run.rows or run in self._segments]
-        return tuple(self._segments[run] for run in self._cutting(known) if run.rows)
+    def row_layer(self, index: int, kernel: Kernel) -> RowLayer | None:
+        """The kernel of a layer as a layer of rows, None where it is none."""
+        if kernel not in self._row_layers:
+            self._row_layers[kernel] = row_layer(self.graph, kernel)
+        found = self._row_layers[kernel]
+        if found is not None:
+            self._windows.setdefault(index, found)
+        return found
 
-    def _cutting(self, runs: Iterable[_Run]) -> list[_Run]:
-        """Runs that follow one another from the first layer to the last, of those given."""
-        count = len(self._kernels)
-        ending: list[list[_Run]] = [[] for _ in range(count + 1)]
-        for run in runs:
-            ending[run.end].append(run)
-        peaks = [0] * (count + 1)
-        for end in range(1, count + 1):
-            peaks[end] = min(max(peaks[run.first], self._bytes[run]) for run in ending[end])
-        limit = max(peaks[count], self._room)
-        rows = [0] * (count + 1)
-        chosen: list[_Run] = []
-        for end in range(1, count + 1):
-            allowed = [run for run in ending[end] if self._bytes[run] <= limit]
-            # No way leads here below the peak: a cut in the midst of a segment.
-            rows[end], run = min(
-                ((rows[run.first] + run.rows, run) for run in allowed),
-                key=lambda way: way[0],
-                default=(_NO_WAY, _Run(end - 1, end)),
-            )
-            chosen.append(run)
-        found: list[_Run] = []
-        end = count
-        while end:
-            found.append(chosen[end - 1])
-            end = chosen[end - 1].first
-        return found[::-1]
+    # ---- layers that run whole ----
 
-    # ---- what a run takes ----
+    def single_bytes(self, index: int, kernel: Kernel) -> int:
+        """Bytes in use while a layer runs whole."""
+        key = index, kernel.overlaps
+        if key not in self._single:
+            self._single[key] = self._tensor_bytes(index, kernel)
+        return self._single[key] + aligned(kernel.scratch)
 
-    def _single_bytes(self, index: int) -> int:
-        kernel, lives = self._kernels[index], self._lives
+    def _tensor_bytes(self, index: int, kernel: Kernel) -> int:
+        lives = self.lives
         new = [memory for memory in lives.writes[index] if lives.first[memory] == index]
-        used = sum(map(self._sizes.__getitem__, [*self._held[index], *new])) + aligned(
-            kernel.scratch
-        )
+        used = sum(map(self._sizes.__getitem__, [*self._held[index], *new]))
         if kernel.aliases_input or len(new) != 1:
             return used
         common = 0
@@ -124,72 +109,236 @@ class _Search:
                 common += most_in_common(self._sizes[memory], self._sizes[new[0]], rule.lead)
         return used - min(self._sizes[new[0]], common)
 
-    def _bound_segments(self, first: int) -> None:
-        """Bound the bytes of all segments from a layer on, and keep those that may be of use."""
-        rows = most = 0
-        for end in range(first + 1, min(first + _LONGEST, len(self._kernels)) + 1):
-            layer = self._layers[end - 1]
+    # ---- segments ----
+
+    def bounds(self) -> _Ints:
+        """The least bytes of tensors in use in segments.
+
+        Element (last, length - 1) is that of the segment of so many layers that ends with layer
+        `last`; layers that never had a row form are in none.
+        """
+        if self._bounds is None or self._bounds[0] != len(self._windows):
+            least = self._least_rows()
+            found = np.full((self.count, _LONGEST), _NEVER, np.int64)
+            for first in self._windows:
+                for end, used in self._bounds_from(first, least):
+                    found[end - 1, end - 1 - first] = used
+            self._bounds = len(self._windows), found
+        return self._bounds[1]
+
+    def _least_rows(self) -> dict[TensorId, int]:
+        """The fewest rows that must be held of a tensor within a segment."""
+        least = {layer.output: 1 for layer in self._windows.values()}
+        for layer in self._windows.values():
+            reach = (layer.form.height - 1) * layer.form.dilation + 1
+            for tensor in layer.inputs:
+                least[tensor] = max(reach, least.get(tensor, 1))
+        return least
+
+    def _bounds_from(self, first: int, least: dict[TensorId, int]) -> Iterator[tuple[int, int]]:
+        """For the end of each segment from a layer on the bytes it takes at least."""
+        last, sizes = self.lives.last, self._sizes
+        held = sum(sizes[memory] for memory in self._held[first])
+        rings = 0
+        whole: list[TensorId] = []
+        for index in range(first, min(first + _LONGEST, self.count)):
+            layer = self._windows.get(index)
             if layer is None:
                 return
-            rows += layer.rows
-            most = max(most, self._bytes[_Run(end - 1, end)])
-            bound = self._segment_bytes(first, end, self._least.__getitem__, lambda _, __: None)
-            if bound < most:
-                self._bytes[_Run(first, end, rows)] = bound
+            whole.append(layer.output)
+            for tensor in list(whole):
+                if last[tensor] == index and tensor != layer.output:
+                    whole.remove(tensor)
+                    rings += aligned(least[tensor] * row_bytes(self.graph, tensor))
+            dying = [sizes[memory] for memory in self._held[first] if last[memory] <= index]
+            written = sum(max(0, sizes[tensor] - sum(dying)) for tensor in whole)
+            yield index + 1, held + rings + written
 
-    def _members(self, first: int, end: int) -> dict[int, RowLayer]:
-        layers = ((index, self._layers[index]) for index in range(first, end))
-        return {index: layer for index, layer in layers if layer is not None}
-
-    def _whole(self, first: int, end: int) -> frozenset[TensorId]:
+    def whole(self, run: _Run) -> frozenset[TensorId]:
         """Of the tensors that a segment writes those that are needed after it, or by nobody."""
-        last = self._lives.last
-        return frozenset(
-            layer.output
-            for index, layer in self._members(first, end).items()
-            if last[layer.output] >= end or last[layer.output] == index
+        if run not in self._wholes:
+            last = self.lives.last
+            outputs = ((index, self._windows[index].output) for index in range(*run))
+            self._wholes[run] = frozenset(
+                output
+                for index, output in outputs
+                if last[output] >= run[1] or last[output] == index
+            )
+        return self._wholes[run]
+
+    def known(self, members: Sequence[RowLayer | None]) -> Iterator[tuple[_Run, int]]:
+        """The segments of these layers that were rehearsed, and the bytes of their tensors."""
+        for run, variants in self._rehearsed.items():
+            found = variants.get(self._key(run, members))
+            if found is not None:
+                yield run, found[0]
+
+    def is_known(self, run: _Run, members: Sequence[RowLayer | None]) -> bool:
+        """Whether a segment was rehearsed."""
+        return self._key(run, members) in self._rehearsed.get(run, {})
+
+    def segment(self, run: _Run, members: Sequence[RowLayer | None]) -> tuple[int, Segment]:
+        """A segment, and the bytes of its tensors that are in use in it."""
+        variants = self._rehearsed.setdefault(run, {})
+        key = self._key(run, members)
+        if key not in variants:
+            variants[key] = self._rehearse(run, members)
+        return variants[key]
+
+    def _key(self, run: _Run, members: Sequence[RowLayer | None]) -> tuple[object, ...]:
+        """What a segment depends on: windows, and in-place rules where an output is whole."""
+        whole = self.whole(run)
+        return tuple(
+            layer and (layer.window, layer.output in whole and layer.form.overlaps)
+            for layer in members[run[0] : run[1]]
         )
 
-    def _segment_bytes(
-        self,
-        first: int,
-        end: int,
-        rows: Callable[[TensorId], int],
-        lead: Callable[[TensorId, TensorId], int | None],
-    ) -> int:
-        """Bytes in use in a segment, for the rows held of a tensor and the leads of outputs.
-
-        A lead of None allows any overlap.
-        """
-        held, whole = self._held[first], self._whole(first, end)
-        members = self._members(first, end)
-        used = sum(map(self._sizes.__getitem__, held)) + aligned(
-            max(layer.kernel.scratch for layer in members.values())
+    def _rehearse(self, run: _Run, members: Sequence[RowLayer | None]) -> tuple[int, Segment]:
+        held, whole = self._held[run[0]], self.whole(run)
+        layers = {index: layer for index in range(*run) if (layer := members[index]) is not None}
+        dying = [memory for memory in held if self.lives.last[memory] < run[1]]
+        done = Rehearsal(
+            self.graph, self.lives.storage, layers, whole=whole, dying=frozenset(dying)
         )
-        dying = [memory for memory in held if self._lives.last[memory] < end]
-        for layer in members.values():
+        used = sum(map(self._sizes.__getitem__, held))
+        for layer in layers.values():
             tensor = layer.output
             if tensor not in whole:
-                used += aligned(rows(tensor) * self._row_bytes[tensor])
+                used += aligned(done.rings[tensor] * row_bytes(self.graph, tensor))
                 continue
+            size = self._sizes[tensor]
             common = sum(
-                most_in_common(self._sizes[memory], self._sizes[tensor], lead(memory, tensor) or 0)
+                most_in_common(self._sizes[memory], size, done.leads[memory, tensor])
                 for memory in dying
             )
-            used += self._sizes[tensor] - min(self._sizes[tensor], common)
-        return used
+            used += size - min(size, common)
+        return used, Segment(*run, tuple(done.turns), done.rings, done.leads)
 
-    def _rehearse(self, run: _Run) -> None:
-        """Replace the bound of a segment by what it really takes."""
-        held = self._held[run.first]
-        done = Rehearsal(
-            self._graph,
-            self._lives.storage,
-            self._members(run.first, run.end),
-            whole=self._whole(run.first, run.end),
-            dying=frozenset(m for m in held if self._lives.last[m] < run.end),
+
+class Cuttings:
+    """The cuttings there are of layers with certain kernels.
+
+    Attributes:
+        whole: the peak where all layers run whole.
+    """
+
+    def __init__(self, layers: Layers, kernels: Sequence[Kernel]) -> None:
+        """Prepare the search; the layers are in the order of the kernels."""
+        self._layers = layers
+        self._members = [layers.row_layer(index, kernel) for index, kernel in enumerate(kernels)]
+        self._single = [layers.single_bytes(index, kernel) for index, kernel in enumerate(kernels)]
+        self.whole = max(self._single, default=0)
+        self._width = min(_LONGEST, self._longest())
+        scratch = np.array(
+            [
+                _NEVER if member is None else aligned(kernel.scratch)
+                for kernel, member in zip(kernels, self._members, strict=True)
+            ],
+            np.int64,
         )
-        self._segments[run] = Segment(run.first, run.end, tuple(done.turns), done.rings, done.leads)
-        self._bytes[run] = self._segment_bytes(
-            run.first, run.end, done.rings.__getitem__, lambda *pair: done.leads[pair]
-        )
+        #: Of each segment, as `Layers.bounds` has them.
+        self._scratch = _greatest(scratch, self._width)
+        self._bytes = layers.bounds()[:, : self._width] + self._scratch
+        self._highest = _greatest(np.array(self._single, np.int64), self._width)
+        self._least: int | None = None
+        for run, used in layers.known(self._members):
+            self._set(run, used)
+
+    def _longest(self) -> int:
+        """The most layers behind each other that can run row by row."""
+        longest = current = 0
+        for member in self._members:
+            current = 0 if member is None else current + 1
+            longest = max(longest, current)
+        return longest
+
+    def _set(self, run: _Run, used: int) -> None:
+        last, length = run[1] - 1, run[1] - run[0]
+        self._bytes[last, length - 1] = used + self._scratch[last, length - 1]
+        self._least = None
+
+    @property
+    def least(self) -> int:
+        """No cutting has a lower peak; what was not rehearsed yet may have none that low."""
+        if self._least is None:
+            self._least = self._lowest_peak()
+        return self._least
+
+    def _lowest_peak(self) -> int:
+        peaks = [0]
+        ending = self._ending(self._bytes < self._highest)
+        for index, single in enumerate(self._single):
+            peak = max(peaks[index], single)
+            for first, used in ending.get(index, ()):
+                peak = min(peak, max(peaks[first], used))
+            peaks.append(peak)
+        return peaks[-1]
+
+    def within(self, limit: int, costs: Sequence[int]) -> Cutting | None:
+        """The cheapest cutting with a peak within a limit; None where there is none.
+
+        Args:
+            limit: bytes.
+            costs: of each layer, if it runs row by row; more than 0.
+        """
+        sums = [0, *accumulate(costs)]
+        for _ in range(_TURNS):
+            if self.least > limit:
+                return None
+            runs = self._cheapest(limit, sums)
+            guessed = [run for run in runs if not self._layers.is_known(run, self._members)]
+            if not guessed:
+                return self._cutting(runs, sums)
+            for run in guessed:
+                self._set(run, self._layers.segment(run, self._members)[0])
+        return None
+
+    def _cutting(self, runs: Sequence[_Run], sums: Sequence[int]) -> Cutting:
+        inside = {index for run in runs for index in range(*run)}
+        peaks = [int(self._bytes[end - 1, end - 1 - first]) for first, end in runs]
+        peaks += [used for index, used in enumerate(self._single) if index not in inside]
+        cost = sum(sums[end] - sums[first] for first, end in runs)
+        segments = (self._layers.segment(run, self._members)[1] for run in runs)
+        return Cutting(max(peaks, default=0), cost, tuple(segments))
+
+    def _cheapest(self, limit: int, sums: Sequence[int]) -> list[_Run]:
+        """The segments of the cheapest cutting within a limit, which there is."""
+        costs = [0]
+        firsts: list[int] = []
+        # Layers that can all run whole need no segment.
+        ending = self._ending((self._bytes <= limit) & (self._highest > limit))
+        for index, single in enumerate(self._single):
+            cost, start = costs[index] if single <= limit else _NEVER, index
+            for first, _ in ending.get(index, ()):
+                found = costs[first] + sums[index + 1] - sums[first]
+                if found <= cost:  # of several the longest
+                    cost, start = found, first
+            costs.append(min(cost, _NEVER))
+            firsts.append(start)
+        runs: list[_Run] = []
+        end = self._layers.count
+        while end:
+            first = firsts[end - 1]
+            if first < end - 1 or self._single[first] > limit:
+                runs.append((first, end))
+            end = first
+        return runs[::-1]
+
+    def _ending(self, chosen: NDArray[np.bool_]) -> dict[int, list[tuple[int, int]]]:
+        """By the last layer, for some segments their first one and their bytes."""
+        found: dict[int, list[tuple[int, int]]] = {}
+        lasts, lengths = np.nonzero(chosen)
+        used = self._bytes[lasts, lengths]
+        for last, length, size in zip(lasts.tolist(), lengths.tolist(), used.tolist(), strict=True):
+            found.setdefault(last, []).append((last - length, size))
+        return found
+
+
+def _greatest(values: _Ints, width: int) -> _Ints:
+    """The greatest of every so many values: (last, length - 1); more than there are have none."""
+    found = np.full((len(values), width), _NEVER, np.int64)
+    if width:
+        found[:, 0] = values
+    for length in range(1, width):
+        found[length:, length] = np.maximum(found[length:, length - 1], values[:-length])
+    return found

@@ -15,7 +15,7 @@ from tinyflow.ir.operators import Operator
 from tinyflow.ir.plain import is_float
 from tinyflow.kernels.choose import Choice
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.plan.placement import CodePlacement
+from tinyflow.plan.in_ram import InRam
 from tinyflow.project import BudgetTable, KernelSet, Objective
 from tinyflow.report.model import (
     AccuracySection,
@@ -55,7 +55,7 @@ def assemble_report(
     *,
     kernels: KernelSet,
     optimize: Objective,
-    placement: CodePlacement | None,
+    in_ram: InRam,
     source: str,
     accuracy: AccuracySection | None,
     prune: PruneSection | None,
@@ -80,7 +80,7 @@ def assemble_report(
         ),
         latency=latency,
         memory=memory,
-        placement=describe_placement(board, image, code.name, placement),
+        placement=describe_placement(board, image, code.name, in_ram),
         exact=ExactSection(
             oracle=verification.oracle,
             vectors=verification.vectors,
@@ -114,6 +114,8 @@ def assemble_report(
             kernels=kernels,
             optimize=optimize,
             predicted_cycles=None if choice.totals is None else choice.totals.cycles,
+            row_cycles=choice.by_rows.cycles,
+            row_instructions=choice.by_rows.instructions,
         ),
         budget=_budget(budget, latency, memory, accuracy),
         artifacts={
@@ -139,6 +141,8 @@ def _alternatives(choice: Choice, operator: Operator) -> tuple[AlternativeSectio
             instructions=None if option.cost is None else option.cost.instructions,
             flash=option.flash,
             scratch=option.kernel.scratch,
+            row_cycles=None if option.by_rows is None else option.by_rows.cycles,
+            row_instructions=None if option.by_rows is None else option.by_rows.instructions,
         )
         for option in choice.options_of(operator)
     )
@@ -203,8 +207,8 @@ def _energy(timing: Timing, board: Board) -> EnergySection | None:
 def _memory(board: Board, code: ModelCode, image: Image, stack_peak: int) -> MemorySection:
     """RAM and flash as the linked image has them, and the stack as it was measured."""
     arena, state = image.arena_bytes(code.name), image.state_bytes(code.name)
-    in_ram, part = len(image.ram_code), board.code_ram
-    beside = part.size if in_ram and part is not None and "data" not in part.uses else 0
+    ram_code, part = len(image.ram_code), board.code_ram
+    beside = part.size if ram_code and part is not None and "data" not in part.uses else 0
     return MemorySection(
         ram=RamSection(
             arena=arena,
@@ -213,8 +217,13 @@ def _memory(board: Board, code: ModelCode, image: Image, stack_peak: int) -> Mem
             data=image.data_bytes,
             bss=image.bss_bytes - arena - state,
             stack=stack_peak,
-            code=in_ram,
-            total=image.data_bytes + image.bss_bytes + stack_peak + in_ram,
+            code=ram_code,
+            weights=image.ram_weights_bytes,
+            total=image.data_bytes
+            + image.bss_bytes
+            + stack_peak
+            + ram_code
+            + image.ram_weights_bytes,
             available=board.ram.size + beside,
         ),
         flash=FlashSection(

@@ -101,9 +101,9 @@ class LatencySection(_Section):
 class RamSection(_Section):
     """Bytes of RAM: `bss` is without the arena and the state, `stack` the measured peak.
 
-    `state` is what the model keeps from one inference to the next; `code` runs from RAM. No arena
-    for this order of layers is smaller than `arena_bound`: where both are equal, the arena is the
-    least possible.
+    `state` is what the model keeps from one inference to the next; `code` runs from RAM, `weights`
+    are read there. No arena for this order of layers is smaller than `arena_bound`: where both are
+    equal, the arena is the least possible.
     """
 
     arena: int
@@ -113,12 +113,13 @@ class RamSection(_Section):
     bss: int
     stack: int
     code: int = 0
+    weights: int = 0
     total: int
     available: int
 
 
 class FlashSection(_Section):
-    """Bytes of flash: all that the ELF loads."""
+    """Bytes of flash: all that the ELF loads, what is copied to RAM included."""
 
     code: int
     weights: int
@@ -136,7 +137,8 @@ class MemorySection(_Section):
 class PlacedSection(_Section):
     """What lies in which memories, its bytes, and why there.
 
-    `functions` are those that run from RAM; `gain_cycles` is what that was predicted to save.
+    `functions` are those that run from RAM, `arrays` the constants that lie there; `gain_cycles` is
+    what that was predicted to save.
     """
 
     what: str
@@ -144,6 +146,7 @@ class PlacedSection(_Section):
     bytes: int
     why: str
     functions: tuple[str, ...] = ()
+    arrays: tuple[str, ...] = ()
     gain_cycles: int | None = None
 
 
@@ -171,8 +174,10 @@ class AccuracySection(_Section):
 class AlternativeSection(_Section):
     """A kernel that can serve a layer, `native` where it is one of tinyflow's generated ones.
 
-    `cycles` and `instructions` are predicted, None where the kernel was not measured. `flash` is
-    in bytes, constants and code, were it the only layer; `scratch` in bytes of arena.
+    `cycles` and `instructions` are predicted, None where the kernel was not measured; `row_cycles`
+    and `row_instructions` are what comes to that if the layer runs row by row, None where it
+    cannot. `flash` is in bytes, constants and code, were it the only layer; `scratch` in bytes of
+    arena.
     """
 
     kernel: str
@@ -182,6 +187,8 @@ class AlternativeSection(_Section):
     instructions: int | None
     flash: int
     scratch: int
+    row_cycles: int | None = None
+    row_instructions: int | None = None
 
 
 class LayerSection(_Section):
@@ -225,7 +232,9 @@ class LayerSection(_Section):
 class KernelsSection(_Section):
     """Where the kernels come from, and how they were chosen.
 
-    `predicted_cycles` is what the choice was expected to take, None where that is not known.
+    `predicted_cycles` is what the choice was expected to take, None where that is not known;
+    `row_cycles` and `row_instructions` are what layers that run row by row were expected to take
+    more for it.
     """
 
     cmsis_nn: str
@@ -233,6 +242,8 @@ class KernelsSection(_Section):
     kernels: str = "auto"
     optimize: str = "balanced"
     predicted_cycles: int | None = None
+    row_cycles: int = 0
+    row_instructions: int = 0
 
 
 class PruneSection(_Section):

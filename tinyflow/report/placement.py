@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tinyflow.boards import Board
-from tinyflow.plan.placement import CodePlacement
+from tinyflow.plan.in_ram import InRam
 from tinyflow.report.model import PlacedSection
 from tinyflow.toolchain.elf import Image
 
 
 def describe_placement(
-    board: Board, image: Image, model: str, placement: CodePlacement | None
+    board: Board, image: Image, model: str, in_ram: InRam
 ) -> tuple[PlacedSection, ...]:
     """Weights, code, arena, state and stack of a linked image.
 
@@ -19,33 +19,43 @@ def describe_placement(
         board: the board.
         image: what was linked.
         model: the C name of the model.
-        placement: the functions that were chosen to run from RAM.
+        in_ram: what was chosen to lie in RAM.
     """
-    return tuple(_placed(board, image, model, placement))
+    return tuple(_placed(board, image, model, in_ram))
 
 
-def _placed(
-    board: Board, image: Image, model: str, placement: CodePlacement | None
-) -> Iterator[PlacedSection]:
+def _placed(board: Board, image: Image, model: str, in_ram: InRam) -> Iterator[PlacedSection]:
     flash = (board.flash.name,)
     yield PlacedSection(
-        what="weights", memories=flash, bytes=image.weights_bytes, why="read where they are stored"
+        what="weights",
+        memories=flash,
+        bytes=image.weights_bytes,
+        why="with the image of what is copied to RAM" if in_ram.weights else "read there",
     )
-    in_ram = len(image.ram_code)
+    for group, span in zip(in_ram.weights, image.ram_weights, strict=True):
+        yield PlacedSection(
+            what="weights in RAM",
+            memories=board.ram_names(span.start, len(span)),
+            bytes=len(span),
+            why="wait for flash otherwise",
+            arrays=group.arrays,
+            gain_cycles=group.gain,
+        )
+    ram_code = len(image.ram_code)
     yield PlacedSection(
         what="code",
         memories=flash,
         bytes=image.code_bytes,
-        why="with the image of what is copied to RAM" if in_ram else _why_in_flash(board),
+        why="with the image of what is copied to RAM" if ram_code else _why_in_flash(board),
     )
-    if in_ram and placement is not None and board.code_ram is not None:
+    if in_ram.code is not None and board.code_ram is not None:
         yield PlacedSection(
             what="code in RAM",
             memories=(board.code_ram.name,),
-            bytes=in_ram,
+            bytes=ram_code,
             why="waits for flash otherwise",
-            functions=placement.functions,
-            gain_cycles=placement.gain,
+            functions=in_ram.code.functions,
+            gain_cycles=in_ram.code.gain,
         )
     fastest = "first in RAM, where the fastest comes first"
     for what, symbol in (("arena", f"{model}_arena"), ("state", f"{model}_state")):

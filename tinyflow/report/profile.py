@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from tinyflow.report.model import BoardSection, LatencySection, SplitSection
+from tinyflow.report.model import BoardSection, LatencySection, PlacedSection, SplitSection
 
 #: The page's name in a build's folder.
 PROFILE_PAGE = "profile.html"
@@ -108,7 +108,8 @@ class Profile(_Section):
 
     Layers and what runs before the first one add up to the whole; so do the functions' own cycles,
     and the frames'. `blocks` are the hottest ones. A branch's refill is charged to the code that it
-    leads to, but for `blocks`, where it stands with the branch.
+    leads to, but for `blocks`, where it stands with the branch. `in_ram` is what start-up copies
+    to RAM.
     """
 
     tinyflow: str
@@ -119,6 +120,7 @@ class Profile(_Section):
     functions: tuple[ProfiledFunction, ...]
     blocks: tuple[ProfiledBlock, ...]
     frames: tuple[ProfiledFrame, ...]
+    in_ram: tuple[PlacedSection, ...] = ()
 
     def to_json(self) -> str:
         """The whole as JSON."""

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from tinyflow.report.model import SplitSection
 from tinyflow.report.profile import Profile
-from tinyflow.report.terminal import CAUSES, origin
+from tinyflow.report.terminal import CAUSES, describe_moved, origin
 from tinyflow.resources import TEMPLATES
 
 
@@ -33,6 +33,7 @@ def render_page(profile: Profile) -> str:
             hottest=max(1, *(block.cycles for block in profile.blocks)),
             names=CAUSES,
             origin=origin(profile.latency),
+            in_ram=[(placed.what, describe_moved(placed)) for placed in profile.in_ram],
             graph={
                 "clock_hz": profile.board.clock_hz,
                 "frames": [frame.model_dump() for frame in profile.frames],

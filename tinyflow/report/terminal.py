@@ -6,7 +6,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tinyflow.report.model import LatencySection, LayerSection, Report
+from tinyflow.report.model import LatencySection, LayerSection, PlacedSection, Report
 
 #: Float layers that the warning names, at most.
 _FLOATS_NAMED = 5
@@ -59,6 +59,9 @@ def _kernels(report: Report) -> str:
         saved -= sum(layer.cycles for layer in native)
         gain = (report.latency.cycles + saved) / max(1, report.latency.cycles)
         text += f", {gain:.1f}x faster than CMSIS-NN's kernels are predicted to be"
+    by_rows = sum(layer.segment is not None for layer in report.layers)
+    if by_rows:
+        text += f"; {by_rows} row by row, predicted to take {kernels.row_cycles:,} cycles more"
     return text
 
 
@@ -81,6 +84,17 @@ def origin(latency: LatencySection) -> str:
     return (
         f"calibrated: x{found.factor:.3g} from {found.measurements} measurement{plural} on a board "
         "of yours"
+    )
+
+
+def describe_moved(placed: PlacedSection) -> str:
+    """What start-up copies to a RAM, and what that was predicted to save."""
+    what = (
+        f"{len(placed.functions)} functions" if placed.functions else f"{len(placed.arrays)} arrays"
+    )
+    return (
+        f"{what}, {placed.bytes:,} bytes in {', '.join(placed.memories)}: predicted to save "
+        f"{placed.gain_cycles:,} cycles"
     )
 
 
@@ -116,10 +130,12 @@ def _summary(report: Report) -> Table:
             "alone, from data sheet, typical",
         )
     code = f", code {ram.code:,}" if ram.code else ""
+    weights = f", weights {ram.weights:,}" if ram.weights else ""
     table.add_row(
         "RAM",
         f"{ram.total:,} of {ram.available:,} bytes ({ram.total / ram.available:.1%}): arena "
-        f"{ram.arena:,}{gap}, {state}stack {ram.stack:,}, data {ram.data:,}, bss {ram.bss:,}{code}",
+        f"{ram.arena:,}{gap}, {state}stack {ram.stack:,}, data {ram.data:,}, bss {ram.bss:,}"
+        f"{code}{weights}",
     )
     table.add_row(
         "flash",
@@ -128,11 +144,7 @@ def _summary(report: Report) -> Table:
     )
     for placed in report.placement:
         if placed.gain_cycles is not None:
-            table.add_row(
-                "code in RAM",
-                f"{len(placed.functions)} functions, {placed.bytes:,} bytes in "
-                f"{', '.join(placed.memories)}: predicted to save {placed.gain_cycles:,} cycles",
-            )
+            table.add_row(placed.what, describe_moved(placed))
     exact = report.exact
     verdict = (
         "[green]exact[/]" if not exact.mismatches else f"[red]{exact.mismatches:,} bytes differ[/]"

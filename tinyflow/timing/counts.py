@@ -275,30 +275,66 @@ class _Counter:
             section.fetch_misses[block] = number
 
     def _count_accesses(self, timing: MemoryTiming) -> None:
-        accesses = self._trace.accesses.astype(np.int64)
+        waits = access_waits(self._blocks, self._board, self._trace.accesses.astype(np.int64))
         positions = self._trace.access_blocks
-        flash = self._board.flash
-        banks = np.full(len(accesses), -1)
-        for index, bank in enumerate(timing.ram):
-            banks[(accesses >= bank.origin) & (accesses < bank.origin + bank.size)] = index
-        in_flash = (accesses >= flash.origin) & (accesses < flash.origin + flash.size)
-        cached = in_flash | np.isin(banks, [i for i, b in enumerate(timing.ram) if b.cached])
-        costly = _missed(accesses, cached, timing.flash_data.cache)
-        for section, block, number in self._tally(positions[in_flash & costly]):
+        for section, block, number in self._tally(positions[waits.flash]):
             section.flash_reads[block] = number
         for index, bank in enumerate(timing.ram):
             if bank.cached:
-                for section, block, number in self._tally(positions[(banks == index) & costly]):
+                for section, block, number in self._tally(positions[waits.ram_misses[index]]):
                     section.ram_misses[block, index] = number
             if bank.burst_cycles:
-                for section, block, number in self._tally(self._bursts(positions[banks == index])):
+                for section, block, number in self._tally(waits.bursts[index]):
                     section.ram_bursts[block, index] = number
 
-    def _bursts(self, positions: Ints) -> Ints:
-        """The position of each block once for each burst, given that of each of its reads."""
-        bursts = np.array([load_bursts(code) for code in self._code])
-        executions, reads = np.unique(positions, return_counts=True)
-        return np.repeat(executions, np.minimum(reads, bursts[self._ids[executions]]))
+
+@dataclass(frozen=True)
+class AccessWaits:
+    """What of the accesses of a trace waits, and for which memory.
+
+    Attributes:
+        flash: Bool (accesses,), reads of flash data that no cache serves.
+        ram_misses: for each bank of RAM, Bool (accesses,), those that the data cache misses.
+        bursts: for each bank of RAM, the position of a block once for each of its bursts.
+    """
+
+    flash: Bools
+    ram_misses: tuple[Bools, ...]
+    bursts: tuple[Ints, ...]
+
+
+def access_waits(blocks: Blocks, board: Board, accesses: Ints) -> AccessWaits:
+    """Which accesses wait, and for what.
+
+    Args:
+        blocks: of a trace made while `watched(board)` was watched.
+        board: whose memories are meant; it describes them.
+        accesses: int64 (accesses,), the addresses, in the order of the trace's accesses.
+    """
+    timing, flash = board.timing, board.flash
+    assert timing is not None
+    positions = blocks.trace.access_blocks
+    in_banks = [
+        (accesses >= bank.origin) & (accesses < bank.origin + bank.size) for bank in timing.ram
+    ]
+    in_flash = (accesses >= flash.origin) & (accesses < flash.origin + flash.size)
+    cached = in_flash.copy()
+    for bank, inside in zip(timing.ram, in_banks, strict=True):
+        if bank.cached:
+            cached |= inside
+    costly = _missed(accesses, cached, timing.flash_data.cache)
+    return AccessWaits(
+        flash=in_flash & costly,
+        ram_misses=tuple(inside & costly for inside in in_banks),
+        bursts=tuple(read_bursts(blocks, positions[inside]) for inside in in_banks),
+    )
+
+
+def read_bursts(blocks: Blocks, positions: Ints) -> Ints:
+    """The position of each block once for each burst, given that of each of its reads."""
+    bursts = np.array([load_bursts(code) for code in blocks.code])
+    executions, reads = np.unique(positions, return_counts=True)
+    return np.repeat(executions, np.minimum(reads, bursts[blocks.ids[executions]]))
 
 
 def load_bursts(block: Sequence[Instruction]) -> int:

@@ -9,10 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyflow.boards import Board
-from tinyflow.emulate.trace import Trace
 from tinyflow.plan.placement import CodeUse, FetchProfile
-from tinyflow.timing.counts import Blocks, count_sections, fetch_misses
-from tinyflow.timing.model import predict
+from tinyflow.timing.counts import Blocks, fetch_misses
 from tinyflow.timing.stacks import Functions
 from tinyflow.toolchain.elf import Image
 
@@ -21,21 +19,21 @@ class TracedFetches(FetchProfile):
     """The fetches of one inference, traced with all code in flash.
 
     Args:
-        trace: of the inference, made while `watched(board)` was watched.
+        blocks: of the inference's trace, made while `watched(board)` was watched.
         image: what ran.
         board: whose core and memories are meant; it describes its memories.
+        cycles: of the inference.
     """
 
-    def __init__(self, trace: Trace, image: Image, board: Board) -> None:
+    def __init__(self, blocks: Blocks, image: Image, board: Board, cycles: int) -> None:
         assert board.timing is not None
         self._board = board
         self._line_cycles = board.timing.cycles(board.timing.fetch)
-        self._blocks = Blocks(trace)
+        self._blocks = blocks
         functions = Functions(image)
         addresses = self._blocks.addresses.tolist()
         self._names = [functions.name(address) for address in addresses]
-        sections = np.zeros(len(self._blocks.ids), np.int64)
-        self.cycles = predict(count_sections(self._blocks, board, sections, 0), board).cycles
+        self.cycles = cycles
         self.functions = self._uses(image, self._misses(()))
         self.calls = self._calls([functions.start(address) for address in addresses])
 

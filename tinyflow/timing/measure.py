@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -221,9 +222,19 @@ def call_function(
     return MeasuredCall(predict(counts, board), counts, found.result, found.memory)
 
 
-def result_of(image: Image, board: Board, call: Call, read: Sequence[str]) -> dict[str, bytes]:
-    """Call a function without timing it; gives the content of the objects named by `read`."""
-    return _run(image, board, call, read, calls=1).memory
+def results_of(
+    image: Image, board: Board, calls: Sequence[Call], read: Sequence[str]
+) -> list[dict[str, bytes]]:
+    """Make calls one after another without timing them, each with the memory as the last left it.
+
+    Gives the content of the objects named by `read` after each.
+    """
+    with _started(image, board) as engine:
+        found = []
+        for call in calls:
+            _make(engine, image, call)
+            found.append(_content(engine, image, read))
+    return found
 
 
 @dataclass(frozen=True)
@@ -246,7 +257,21 @@ def _run(
     spans: Sequence[Watched] | None = None,
 ) -> _Run:
     """Call the function so many times in a row, traced where spans are given."""
-    entry, back = _symbol(image, call.entry)[0], _symbol(image, _RETURN)[0]
+    entry = _symbol(image, call.entry)[0]
+    with _started(image, board) as engine:
+        tracer = None if spans is None else Tracer(engine, entry, spans)
+        warm_up = 0
+        for turn in range(calls):
+            if turn and tracer is not None:
+                warm_up = len(tracer.trace().blocks)
+            _make(engine, image, replace(call, memory={}) if turn else call)
+        trace = None if tracer is None else tracer.trace()
+        return _Run(engine.r0, _content(engine, image, read), trace, warm_up)
+
+
+@contextmanager
+def _started(image: Image, board: Board) -> Iterator[Engine]:
+    """The board's memory, with the image in it."""
     engine = Engine(board.core)
     try:
         for region in board.memory:
@@ -255,23 +280,26 @@ def _run(
                 engine.load(region.origin, _RAM_FILL * region.size)
         for segment in image.segments:
             engine.load(segment.address, segment.data)
-        for name, content in call.memory.items():
-            engine.load(_symbol(image, name)[0], content)
-        tracer = None if spans is None else Tracer(engine, entry, spans)
-        warm_up = 0
-        for turn in range(calls):
-            if turn and tracer is not None:
-                warm_up = len(tracer.trace().blocks)
-            engine.sp, engine.lr, engine.pc = _symbol(image, "tf_stack_top")[0], back | 1, entry
-            engine.set_arguments(call.arguments)
-            try:
-                engine.run(_LIMIT_S, until=back)
-            except CpuFault as error:
-                raise DeviceError(f"{call.entry}: {error}, at PC {engine.pc:#010x}") from error
-        memory = {name: engine.memory(*_symbol(image, name)) for name in read}
-        return _Run(engine.r0, memory, None if tracer is None else tracer.trace(), warm_up)
+        yield engine
     finally:
         engine.close()
+
+
+def _make(engine: Engine, image: Image, call: Call) -> None:
+    """Call a function and come back."""
+    for name, content in call.memory.items():
+        engine.load(_symbol(image, name)[0], content)
+    entry, back = _symbol(image, call.entry)[0], _symbol(image, _RETURN)[0]
+    engine.sp, engine.lr, engine.pc = _symbol(image, "tf_stack_top")[0], back | 1, entry
+    engine.set_arguments(call.arguments)
+    try:
+        engine.run(_LIMIT_S, until=back)
+    except CpuFault as error:
+        raise DeviceError(f"{call.entry}: {error}, at PC {engine.pc:#010x}") from error
+
+
+def _content(engine: Engine, image: Image, read: Sequence[str]) -> dict[str, bytes]:
+    return {name: engine.memory(*_symbol(image, name)) for name in read}
 
 
 def _symbol(image: Image, name: str) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import SymbolTableSection
+from elftools.elf.sections import Section, SymbolTableSection
 
 from tinyflow.errors import InputError
 
@@ -19,6 +19,8 @@ _KINDS: dict[str, SymbolKind] = {
     "STT_OBJECT": "object",
     "STT_NOTYPE": "label",
 }
+#: What the sections of constants that are copied to RAM are called, before their number.
+_RAM_WEIGHTS = ".ram_weights_"
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Image:
 
     `flash_bytes` is what the ELF loads: `code_bytes` (vectors, code, constants, alignment),
     `weights_bytes` and `data_bytes` (the initial values of `.data`). `ram_code` is where the code
-    lies that start-up copies to RAM; its image is part of `code_bytes`.
+    lies that start-up copies to RAM; its image is part of `code_bytes`. `ram_weights` are where it
+    copies constants to; their image is part of `weights_bytes`.
     """
 
     path: Path
@@ -58,6 +61,8 @@ class Image:
     stack_bytes: int
     _spans: tuple[Symbol, ...] = field(repr=False)
     ram_code: range = range(0)
+    ram_weights: tuple[range, ...] = ()
+    _flash_weights: range = range(0)
 
     @property
     def flash_bytes(self) -> int:
@@ -68,6 +73,20 @@ class Image:
     def code_bytes(self) -> int:
         """Flash other than weights and initial data."""
         return self.flash_bytes - self.weights_bytes - self.data_bytes
+
+    @property
+    def ram_weights_bytes(self) -> int:
+        """The RAM that constants take."""
+        return sum(len(span) for span in self.ram_weights)
+
+    @property
+    def weights(self) -> tuple[Symbol, ...]:
+        """The arrays of constants that are read from flash, by address."""
+        return tuple(
+            symbol
+            for symbol in self._spans
+            if symbol.kind == "object" and symbol.address in self._flash_weights
+        )
 
     def arena_bytes(self, model: str) -> int:
         """The size of the arena of the model of that C name; it is part of `bss_bytes`."""
@@ -120,27 +139,34 @@ def _read(path: Path, elf: ELFFile) -> Image:
         if segment["p_filesz"]
     )
     symbols = _symbols(path, elf)
+    ram_weights = tuple(
+        _span(section)
+        for section in elf.iter_sections()
+        if section.name.startswith(_RAM_WEIGHTS) and section["sh_size"]
+    )
+    flash_weights = _span(elf.get_section_by_name(".weights"))
     return Image(
         path=path,
         entry=elf["e_entry"],
         segments=segments,
         symbols=symbols,
-        weights_bytes=_section_size(elf, ".weights"),
+        weights_bytes=len(flash_weights) + sum(len(span) for span in ram_weights),
         data_bytes=_section_size(elf, ".data"),
         bss_bytes=_section_size(elf, ".bss"),
         stack_bytes=_section_size(elf, ".stack"),
         _spans=tuple(symbol for symbol in symbols if symbol.size),
-        ram_code=_ram_code(elf),
+        ram_code=_span(elf.get_section_by_name(".ram_code")),
+        ram_weights=ram_weights,
+        _flash_weights=flash_weights,
     )
 
 
 def _section_size(elf: ELFFile, name: str) -> int:
-    section = elf.get_section_by_name(name)
-    return int(section["sh_size"]) if section else 0
+    return len(_span(elf.get_section_by_name(name)))
 
 
-def _ram_code(elf: ELFFile) -> range:
-    section = elf.get_section_by_name(".ram_code")
+def _span(section: Section | None) -> range:
+    """The addresses of a section, none if there is no such one."""
     if section is None:
         return range(0)
     return range(section["sh_addr"], section["sh_addr"] + section["sh_size"])

@@ -51,9 +51,9 @@ def set_tools():
         ARFLAGS=["rc"],
         PROGNAME="firmware",
         PROGSUFFIX=".elf",
-        SIZEPROGREGEXP=r"^(?:\.isr_vector|\.ram_code|\.text|\.rodata|\.weights|\.ARM\.exidx|\.data)"
-        r"\s+(\d+).*",
-        SIZEDATAREGEXP=r"^(?:\.stack|\.ram_code|\.data|\.bss)\s+(\d+).*",
+        SIZEPROGREGEXP=r"^(?:\.isr_vector|\.copies|\.ram_code|\.ram_weights_\d+|\.text|\.rodata"
+        r"|\.weights|\.ARM\.exidx|\.data)\s+(\d+).*",
+        SIZEDATAREGEXP=r"^(?:\.stack|\.ram_code|\.ram_weights_\d+|\.data|\.bss)\s+(\d+).*",
         SIZECHECKCMD="$SIZETOOL -A -d $SOURCES",
         SIZEPRINTCMD="$SIZETOOL -A -d $SOURCES",
     )

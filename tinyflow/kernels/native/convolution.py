@@ -43,7 +43,11 @@ def line(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
             context={"words": words, "pitch": depth, "pixels": count, "row_pixels": width},
             scratch=matrix.tile.scratch(board),
             overlaps=_in_place(matrix, count),
-            row_form=RowForm("native/conv_line_row_s8.c.j2", overlaps=_in_place(matrix, width)),
+            row_form=RowForm(
+                "native/conv_line_row_s8.c.j2",
+                overlaps=_in_place(matrix, width),
+                work=matrix.work(width, words),
+            ),
             work=matrix.work(count, words),
         )
 
@@ -102,7 +106,9 @@ def window(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
                 },
             },
             scratch=places.end,
-            row_form=_row_form(layer, "window"),
+            row_form=_row_form(
+                layer, "window", matrix.work(out_width, edge_words * height_k * width_k)
+            ),
             work=matrix.work(pixels, edge_words * height_k * width_k)
             | {"rows": count * out_height},
         )
@@ -172,7 +178,7 @@ def padded(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
                 },
             },
             scratch=places.end + lines * pieces.width * depth + READ_BEYOND,
-            row_form=_row_form(layer, "padded"),
+            row_form=_row_form(layer, "padded", matrix.work(out_width, words * height_k * runs)),
             work=matrix.work(pixels, words * height_k * runs) | {"rows": out_height},
         )
 
@@ -243,7 +249,7 @@ def woven(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
             sources=(
                 Source(f"{weave}.S", "conv/weave.S.j2", (("rows", height_k), ("depth", depth))),
             ),
-            row_form=_row_form(layer, "woven"),
+            row_form=_row_form(layer, "woven", matrix.work(out_width, words)),
             work=matrix.work(pixels, words)
             | {"rows": out_height, "woven": out_height * pieces.kept * height_k},
         )
@@ -285,7 +291,7 @@ def _kernel(
     )
 
 
-def _row_form(layer: Layer, form: str) -> RowForm | None:
+def _row_form(layer: Layer, form: str, work: Mapping[str, int]) -> RowForm | None:
     """How one row is computed; rows of several images are not told apart."""
     if nhwc(layer.source)[0] != 1:
         return None
@@ -296,6 +302,7 @@ def _row_form(layer: Layer, form: str) -> RowForm | None:
         window.stride[0],
         window.dilation[0],
         layer.pads[0],
+        work=work,
     )
 
 

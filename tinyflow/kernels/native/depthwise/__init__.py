@@ -100,7 +100,13 @@ def _kernel(op: DepthwiseConv2D, graph: Graph, layer: Layer, window: Window) -> 
         overlaps=(Overlap("input", exact=True),) if is_in_place(layer, strip) else (),
         row_form=None
         if layer.transposed or outer.dilation > 1
-        else RowForm("native/depthwise_line.c.j2", outer.kernel, outer.stride, 1, outer.pad),
+        else RowForm(
+            "native/depthwise_line.c.j2",
+            outer.kernel,
+            outer.stride,
+            pad=outer.pad,
+            work=_row_work(layer, window),
+        ),
         variant=window.name,
         work=_work(layer, window, strip),
     )
@@ -163,21 +169,34 @@ def _work(layer: Layer, window: Window, strip: int) -> dict[str, int]:
     """What the cycles of the layer are linear in."""
     outer, columns = layer.outer, columns_of(layer.inner).count
     strips = -(-outer.output // strip)
-    fours, others = divmod(layer.channels, CHANNELS)
-    groups = fours + (others > 0)
+    groups = -(-layer.channels // CHANNELS)
     kept = max(0, outer.reach - outer.stride)
     return {
         "calls": 1,
-        **{name: fours * outer.used * n for name, n in window.input_line_work.items()},
-        **{
-            f"{name} of one channel": others * outer.used * n
-            for name, n in window.input_line_work.items()
-        },
-        "input lines": groups * outer.used,
         "strips": groups * strips * (strips > 1),
         "words moved": groups * (strips - 1) * kept * columns * CHANNELS,
+        **_gathering(layer, window, outer.used),
+        **_multiplying(layer, window, strips, outer.output),
+    }
+
+
+def _row_work(layer: Layer, window: Window) -> dict[str, int]:
+    """The work of a line of outputs: all lines of its window are gathered."""
+    return {**_gathering(layer, window, layer.outer.kernel), **_multiplying(layer, window, 1, 1)}
+
+
+def _gathering(layer: Layer, window: Window, lines: int) -> dict[str, int]:
+    fours, others = divmod(layer.channels, CHANNELS)
+    work = {"input lines": (fours + (others > 0)) * lines}
+    for name, count in window.input_line_work.items():
+        work |= {name: fours * lines * count, f"{name} of one channel": others * lines * count}
+    return work
+
+
+def _multiplying(layer: Layer, window: Window, strips: int, lines: int) -> dict[str, int]:
+    return {
         "channels": layer.filters * strips,
-        "lines": layer.filters * outer.output,
+        "lines": layer.filters * lines,
         **{name: count * layer.filters * strips for name, count in window.channel_work.items()},
-        **{name: count * layer.filters * outer.output for name, count in window.line_work.items()},
+        **{name: count * layer.filters * lines for name, count in window.line_work.items()},
     }

@@ -4,7 +4,7 @@
 - Else the wide form: with `left = max(shift, 0)` and `right = max(-shift, 0)` at most 20,
 
       y = SMMLAR(acc << left, 2 * multiplier - 2**32, acc << left)
-      y = saturate(y, 30 bits) * 4            beyond 2**29 the output is at its limit anyway
+      y = saturate(y, 29 bits) * 4            beyond 2**28 the output is at its limit anyway
       y = y + (y >> 31)                       a quarter less where it is negative: halves go down
       t = SMMLAR(y, 2**(30 - right), zero_point)
 
@@ -36,7 +36,7 @@ from tinyflow.ir.quantization import activation_range
 from tinyflow.kernels.native.requantise import Requantisation, requantisation
 from tinyflow.kernels.scaling import accumulator_multipliers
 
-#: The greatest shift to the right of the wide form: 2**29 is then still beyond any output.
+#: The greatest shift to the right of the wide form: 2**28 is then still beyond any output.
 _MOST_RIGHT = 20
 #: Least and most bits by which the folded form moves accumulators up.
 _LEAST_UP, _MOST_UP = 2, 8

@@ -1,0 +1,20 @@
+"""What start-up copies from flash to RAM: functions, and constants of the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinyflow.plan.placement import CodePlacement
+from tinyflow.plan.weights import PlacedWeights
+
+
+@dataclass(frozen=True)
+class InRam:
+    """The functions that run from RAM, None where there are none, and the constants in each RAM."""
+
+    code: CodePlacement | None = None
+    weights: tuple[PlacedWeights, ...] = ()
+
+
+#: An image that runs, and reads its constants, from flash alone.
+NOTHING_IN_RAM = InRam()

@@ -1,0 +1,104 @@
+"""The blocks that a plan places, for layers in a certain order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tinyflow.ir.graph import Graph
+from tinyflow.kernels.base import Kernel
+from tinyflow.plan.allocator import Block, Sharing
+from tinyflow.plan.lifetimes import Lifetimes, overlap
+from tinyflow.plan.rows import Segment, row_bytes
+
+
+class Layout:
+    """The blocks to place; a segment is one step, in which all of its memory is in use.
+
+    Attributes:
+        lives: of the graph's tensors.
+        blocks: all of them.
+        sharings: which may overlap.
+        whole: the block of each memory that is there as a whole.
+        rings: the block of each tensor of which only some rows are there.
+        scratch: the block of each kernel's scratch; layers of one segment share it.
+    """
+
+    def __init__(
+        self, graph: Graph, kernels: tuple[Kernel, ...], segments: tuple[Segment, ...]
+    ) -> None:
+        self._graph, self._kernels = graph, kernels
+        self.lives = Lifetimes(graph, kernels)
+        self.blocks: list[Block] = []
+        self._steps = _steps(len(kernels), segments)
+        ringed = {tensor: rows for segment in segments for tensor, rows in segment.rings.items()}
+        self.whole = {
+            memory: self._add(
+                graph.tensors[memory].name,
+                graph.tensors[memory].size,
+                max(first, 0),
+                max(self.lives.last[memory], 0),
+            )
+            for memory, first in self.lives.first.items()
+            if memory not in ringed
+        }
+        self.rings = {
+            tensor: self._add(
+                f"rows of {graph.tensors[tensor].name}",
+                rows * row_bytes(graph, tensor),
+                self.lives.first[tensor],
+                self.lives.last[tensor],
+            )
+            for tensor, rows in ringed.items()
+        }
+        self.scratch: list[int | None] = [None] * len(kernels)
+        streamed = {index for segment in segments for index in range(segment.first, segment.end)}
+        runs = [range(segment.first, segment.end) for segment in segments]
+        runs += [range(index, index + 1) for index in range(len(kernels)) if index not in streamed]
+        for run in runs:
+            self._add_scratch(run)
+        self.sharings = [
+            *(
+                sharing
+                for i in range(len(kernels))
+                if i not in streamed
+                for sharing in self._in_place(i)
+            ),
+            *(
+                Sharing(self.whole[before], self.whole[after], lead)
+                for segment in segments
+                for (before, after), lead in segment.leads.items()
+            ),
+        ]
+
+    def _add(self, name: str, size: int, first: int, last: int) -> int:
+        """A block from one layer to another."""
+        self.blocks.append(Block(name, size, self._steps[first], self._steps[last]))
+        return len(self.blocks) - 1
+
+    def _add_scratch(self, run: range) -> None:
+        size = max(self._kernels[index].scratch for index in run)
+        if size:
+            name = f"scratch of {self._kernels[run.start].operator.name}"
+            block = self._add(name, size, run.start, run.start)
+            for index in run:
+                self.scratch[index] = block if self._kernels[index].scratch else None
+
+    def _in_place(self, index: int) -> Iterator[Sharing]:
+        """Where the output of a layer may overlap its inputs."""
+        kernel, lives = self._kernels[index], self.lives
+        if kernel.aliases_input or len(lives.writes[index]) != 1:
+            return
+        for memory in lives.reads[index]:
+            rule = overlap(kernel, kernel.overlaps, lives.storage, memory)
+            if rule is not None and lives.last[memory] == index:
+                after = self.whole[lives.writes[index][0]]
+                yield Sharing(self.whole[memory], after, rule.lead, rule.exact)
+
+
+def _steps(count: int, segments: tuple[Segment, ...]) -> list[int]:
+    """The step of each layer, and as a last one that after all layers."""
+    following = {index for segment in segments for index in range(segment.first + 1, segment.end)}
+    steps: list[int] = []
+    for index in range(count + 1):
+        steps.append((steps[-1] + (index not in following)) if steps else 0)
+    return steps
