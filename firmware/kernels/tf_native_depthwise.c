@@ -14,8 +14,9 @@ typedef struct {
     uint32_t words[CHANNELS];
 } channels_of_pair;
 
-/* So many places of so many lines without a pixel. */
-static void pad(const tf_depthwise_plan *plan, uint32_t *columns, int32_t places, int32_t lines)
+/* So many places of so many lines without a pixel. Once is enough of its loops. */
+__attribute__((noinline)) static void pad(const tf_depthwise_plan *plan, uint32_t *columns,
+                                          int32_t places, int32_t lines)
 {
     const uint32_t zero = plan->input.zero;
     const channels_of_pair padding = {{zero, zero, zero, zero}};

@@ -61,15 +61,22 @@ def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Ke
         if not moving.is_served(layer) or (transposed and layer.inner == layer.outer):
             continue
         constants = weights_of(op, graph, layer)
-        for height in HEIGHTS:
-            if not layer.outer.reach <= height <= _MOST_HEIGHT * layer.outer.reach:
-                continue
-            yield _kernel(op, graph, layer, moving.window(layer, constants, scaling, height, board))
+        heights = _heights(layer)
+        for height in heights:
             special = fixed.window(layer, constants, scaling, source.q.zero_point, height, board)
             if special is not None:
                 yield _kernel(op, graph, layer, special)
-            if height >= layer.outer.needed:
-                break
+            if special is None or height in (heights[0], heights[-1]):
+                window = moving.window(layer, constants, scaling, height, board)
+                yield _kernel(op, graph, layer, window)
+
+
+def _heights(layer: Layer) -> list[int]:
+    """Those that hold a window, up to the first that holds all lines."""
+    outer = layer.outer
+    some = [height for height in HEIGHTS if outer.reach <= height <= _MOST_HEIGHT * outer.reach]
+    enough = sum(height < outer.needed for height in some) + 1
+    return some[:enough]
 
 
 VARIANTS: dict[type[Operator], tuple[VariantMaker, ...]] = {DepthwiseConv2D: (depthwise_s8,)}
