@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.conformance.driver import model_of
 from tests.conformance.test_conformance import FAMILIES
+from tests.support.first_kernels import select_kernels
 from tinyflow.boards import CacheGeometry, board_ids, load_board
 from tinyflow.cli.app import app
 from tinyflow.emulate.oracle_pieces import LACKING
@@ -37,7 +38,6 @@ from tinyflow.ir.types import Activation
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.catalogue import Service, services
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
-from tinyflow.kernels.select import select_kernels
 from tinyflow.passes import optimise
 from tinyflow.project import Project
 from tinyflow.report.model import Report
@@ -406,7 +406,7 @@ A converter leaves some operators in float32 inside an int8 model; see
 
 Activations that may be fused into an operator: {activations}.
 
-[Native kernels](kernels.md), generated for the layer, serve most convolutions, products, sums,
+[Native kernels](#native-kernels), generated for the layer, serve most convolutions, products, sums,
 pools and tables of int8 where that is best. The others depend on the copy of CMSIS-NN at hand, and
 are named below: `arm_` functions are CMSIS-NN's; `tf_` functions are tinyflow's own portable C,
 used for what the copy lacks. The report names each layer's kernel. The copy of CMSIS-NN {bundled}
@@ -416,6 +416,20 @@ VAR_HANDLE and CALL_ONCE are accepted, too, and become no code: variables are kn
 container and shared name, and a subgraph that CALL_ONCE runs may assign constants to them. Other
 subgraphs (IF, WHILE) are refused. See
 [models with a state](generated-c.md#models-with-a-state).
+
+"""
+
+
+_NATIVE_HEAD = """
+## Native kernels
+
+These are generated for the layers at hand, in variants of which a build [chooses](kernels.md).
+Where a layer is outside of all of them, or where that is better, one of the kernels above serves
+it.
+
+*Scales* are those of the input times the weights, by the output's. *In place*: the output may lie
+in the memory of an input that nobody reads any more. *Row by row*: in [less
+memory](generated-c.md#layers-that-run-row-by-row), images of a batch of 1.
 
 """
 
@@ -456,7 +470,22 @@ def _operators_page() -> str:
         f"with CMSIS-NN {bundled.version} (bakenn)",
         f"with CMSIS-NN {newest.version}",
     )
-    return head + _table(heading, _operator_rows(bundled, newest)) + _FLOAT_TAIL
+    common = _table(heading, _operator_rows(bundled, newest))
+    columns = ("operator", "what is served, of int8", "cores", "in place", "row by row")
+    return head + common + _NATIVE_HEAD + _table(columns, _native_rows()) + _FLOAT_TAIL
+
+
+def _native_rows() -> Iterator[tuple[str, ...]]:
+    """What native kernels serve; operators of which the same is said, together."""
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for service in services():
+        if service.library == "native":
+            text = service.attributes[:1].upper() + service.attributes[1:].rstrip(".")
+            cores = ", ".join(service.cores)
+            abilities = (when or "" for when in (service.in_place, service.by_rows))
+            rows.setdefault((text, cores, *abilities), []).append(f"`{service.operator}`")
+    for row, operators in rows.items():
+        yield ", ".join(operators), *row
 
 
 def _bundled() -> Path:
@@ -468,7 +497,8 @@ def _bundled() -> Path:
 
 def _operator_rows(*copies: CmsisNN) -> Iterator[tuple[str, ...]]:
     probed = [_probed(copy) for copy in copies]
-    for kind, kernels in groupby(services(), key=lambda service: service.operator):
+    others = (service for service in services() if service.library != "native")
+    for kind, kernels in groupby(others, key=lambda service: service.operator):
         stated = list(kernels)
         functions = (
             ", ".join(dict.fromkeys(f"`{kernel.function}`" for kernel in found.get(kind, ())))

@@ -100,13 +100,8 @@ void tf_plain_conv_s8(const tf_plain_window *window, const tf_plain_output *outp
                       const int32_t *stream, const int8_t *input, int8_t *result, uint8_t *row)
 {
     const int8_t *rows[TF_PLAIN_ROWS];
-    const size_t pitch = (size_t)(window->input_width * window->channels);
     for (int32_t y = 0; y < window->output_height; ++y) {
-        int32_t at = y * window->stride_y - window->pad_y;
-        for (int32_t k = 0; k < window->kernel_height; ++k, at += window->dilation_y) {
-            const int within = at >= 0 && at < window->input_height;
-            rows[k] = within ? &input[(size_t)at * pitch] : NULL;
-        }
+        tf_plain_find_rows(window, input, y, rows);
         tf_plain_conv_row_s8(window, output, stream, rows, result, row);
         result += window->output_width * window->outputs;
     }

@@ -58,6 +58,18 @@ enum {
     TF_PLAIN_ROWS = 32, /* of a window, at most */
 };
 
+/* The rows of the input under row `y` of the output; NULL for those outside of it. */
+static inline void tf_plain_find_rows(const tf_plain_window *window, const int8_t *input, int32_t y,
+                                      const int8_t *rows[TF_PLAIN_ROWS])
+{
+    const size_t pitch = (size_t)(window->input_width * window->channels);
+    int32_t at = y * window->stride_y - window->pad_y;
+    for (int32_t k = 0; k < window->kernel_height; ++k, at += window->dilation_y) {
+        const int within = at >= 0 && at < window->input_height;
+        rows[k] = within ? &input[(size_t)at * pitch] : NULL;
+    }
+}
+
 /* One image; `row` is scratch: an even number of bytes, at least those of a window. */
 void tf_plain_conv_s8(const tf_plain_window *window, const tf_plain_output *output,
                       const int32_t *stream, const int8_t *input, int8_t *result, uint8_t *row);

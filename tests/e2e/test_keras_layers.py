@@ -102,7 +102,9 @@ def _build(models: list[Path], folder: Path, *, resets_state: bool = False) -> N
     merged.write_bytes(
         merge_tflite((path.read_bytes() for path in models), resets_state=resets_state)
     )
-    report = tinyflow.build(merged, board="stm32f746", output=folder / "build", vectors=5)
+    report = tinyflow.build(
+        merged, board="stm32f746", output=folder / "build", optimize="speed", vectors=5
+    )
     assert report.exact.vectors == 5
     assert report.exact.mismatches == 0
 

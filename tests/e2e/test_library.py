@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.first_kernels import select_kernels
 from tests.support.small_model import small_model
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
@@ -22,7 +23,6 @@ from tinyflow.codegen.render import write_folder
 from tinyflow.frontend.accuracy import dequantize_array, quantize_array
 from tinyflow.frontend.tflite_import import import_model
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.kernels.select import select_kernels
 from tinyflow.plan.memory import plan_memory
 
 ROOT = Path(__file__).resolve().parents[2]

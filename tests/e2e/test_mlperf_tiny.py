@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import get_args
 
@@ -15,8 +16,15 @@ import numpy as np
 import pytest
 
 import tinyflow
-from tinyflow.boards import board_ids
-from tinyflow.project import Objective
+from tinyflow.boards import board_ids, load_board
+from tinyflow.frontend.tflite_import import import_model
+from tinyflow.kernels.candidates import candidates
+from tinyflow.kernels.choose import choose_kernels
+from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
+from tinyflow.kernels.cost import shipped_costs
+from tinyflow.passes import optimise
+from tinyflow.plan.memory import Planner
+from tinyflow.project import BudgetTable, Objective
 
 _SHARED = Path(__file__).resolve().parents[3] / "shared"
 _MODELS = Path(os.environ.get("TINYFLOW_MODELS", _SHARED / "models" / "mlperf_tiny"))
@@ -120,6 +128,39 @@ def test_an_objective_gives_the_least_of_it(model: str, tmp_path: Path) -> None:
     cycles = {each: report.latency.cycles for each, report in reports.items()}
     assert cycles["speed"] <= 1.02 * min(cycles.values())
     assert cycles["balanced"] <= 1.15 * cycles["speed"]
+
+
+#: Bytes of arena at `ram`, on the way to which some layers run row by row.
+LEAST_ARENA = {"kws": 10_240, "ic": 22_528, "vww": 34_816, "ad": 2_560}
+
+
+@pytest.mark.parametrize("model", TFLITE)
+def test_choosing_for_least_ram_is_quick(model: str) -> None:
+    path, board = _MODELS / TFLITE[model], load_board("stm32l4r5")
+    graph = optimise(import_model(path.read_bytes(), path, name="net"), path.read_bytes(), path)
+    found = [candidates(each, graph, board, find_cmsis_nn()) for each in graph.operators]
+    start, planner = time.process_time(), Planner(graph)
+    choice = choose_kernels(found, shipped_costs(board), planner, board, optimize="ram")
+    assert time.process_time() - start < 4.0  # a slow machine is given twice the time
+    assert planner.plan(choice.kernels, choice.way).arena_size <= LEAST_ARENA[model]
+
+
+@pytest.mark.parametrize("optimize", ["speed", "size", "balanced"])
+def test_layers_run_row_by_row_where_a_budget_is_kept_in_no_other_way(
+    optimize: Objective, tmp_path: Path
+) -> None:
+    report = tinyflow.build(
+        _MODELS / TFLITE["ic"],
+        board="stm32l4r5",
+        output=tmp_path / "build",
+        optimize=optimize,
+        budget=BudgetTable(ram_kib=24),
+        vectors=3,
+    )
+    assert report.exact.mismatches == 0
+    assert all(item.kept for item in report.budget)
+    assert any(layer.segment is not None for layer in report.layers)
+    assert report.kernels.row_cycles > 0
 
 
 def _calibration(model: str) -> np.ndarray:

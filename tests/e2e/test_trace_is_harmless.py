@@ -39,7 +39,9 @@ FAMILIES = sorted({name.rsplit("-", 1)[0] for name in GROUPS})
 
 def check(model: Path, board_id: str, folder: Path, *, inferences: int = 2) -> None:
     board = load_board(board_id)
-    tinyflow.build(model, board=board_id, output=folder / "build", vectors=inferences)
+    tinyflow.build(
+        model, board=board_id, output=folder / "build", optimize="speed", vectors=inferences
+    )
     built = read_build(folder / "build")
     image = read_image(built.elf)
     name = built.report.model.name

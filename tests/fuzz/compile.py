@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.support.first_kernels import select_kernels
 from tinyflow.boards import load_board
 from tinyflow.codegen.model import generate_model
 from tinyflow.errors import TinyflowError
 from tinyflow.frontend.tflite_file import read_tflite
 from tinyflow.frontend.tflite_import import import_model
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.kernels.select import select_kernels
 from tinyflow.passes import optimise
 from tinyflow.pipeline import check_fit
 from tinyflow.plan.memory import plan_memory
@@ -27,7 +27,7 @@ def compile_file(path: Path) -> str:
         content = read_tflite(path)
         graph = optimise(import_model(content, path, name="fuzzed"), content, path)
         cmsis = find_cmsis_nn()
-        plan = plan_memory(graph, select_kernels(graph, _BOARD, cmsis))
+        plan = plan_memory(graph, select_kernels(graph, _BOARD, cmsis), thorough=False)
         check_fit(generate_model(graph, plan, cmsis, content), plan, _BOARD)
     except TinyflowError as error:
         assert error.message.strip()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.support.first_kernels import select_kernels
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import Board, load_board
 from tinyflow.emulate.oracle import Oracle
@@ -15,7 +16,6 @@ from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.candidates import candidates
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
-from tinyflow.kernels.select import select_kernels
 from tinyflow.passes import optimise
 from tinyflow.request import Array
 from tinyflow.trial import Trial

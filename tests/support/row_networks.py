@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from tests.conformance.windows import SAME, VALID, biases, positions, weights
+from tests.support.first_kernels import select_kernels
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.portable.rows import row_kernel
-from tinyflow.kernels.select import select_kernels
 
 KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D", "AVERAGE_POOL_2D", "ABS", "ADD")
 

@@ -60,7 +60,12 @@ def test_operators(tinyflow: CommandLine) -> None:
     assert {service["operator"] for service in listed} == {*IMPORTERS, *PLAIN_KINDS}
     assert all(service["types"] or service["attributes"] for service in listed)
     convolution = tinyflow("operators", "conv_2d", "--json").json
-    assert {service["library"] for service in convolution} == {"CMSIS-NN", "tinyflow"}
+    assert {service["library"] for service in convolution} == {"native", "CMSIS-NN", "tinyflow"}
+    native = [service for service in convolution if service["library"] == "native"]
+    assert convolution[: len(native)] == native
+    (pointwise,) = (service for service in native if service["attributes"].startswith("1x1"))
+    assert pointwise["cores"] == ["cortex-m4", "cortex-m7", "cortex-m33"]
+    assert (pointwise["in_place"], pointwise["by_rows"]) == ("always", "always")
     assert {"int8", "int16", "float32"} <= {service["types"] for service in convolution}
     table = tinyflow("operators", "SOFTMAX").out
     assert "SOFTMAX" in table and "ADD" not in table

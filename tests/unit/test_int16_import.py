@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.first_kernels import select_kernels
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
 from tinyflow.errors import InputError, UnsupportedError
@@ -18,7 +19,6 @@ from tinyflow.ir.operators import FullyConnected
 from tinyflow.ir.types import DType
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.kernels.select import select_kernels
 
 UNIT = 1 / 32768
 INT32, INT64 = 2, 4  # of the schema's TensorType

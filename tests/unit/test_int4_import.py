@@ -9,6 +9,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from tests.conformance import int4
+from tests.support.first_kernels import select_kernels
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
 from tinyflow.errors import InputError, UnsupportedError
@@ -16,7 +17,6 @@ from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.types import DType
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.kernels.select import select_kernels
 
 
 def imported(content: bytes) -> Graph:

@@ -9,13 +9,13 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.first_kernels import select_kernels
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
 from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph
 from tinyflow.kernels.base import Kernel, Overlap
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.kernels.select import select_kernels
 from tinyflow.plan.memory import MemoryPlan, plan_memory
 
 CMSIS = CmsisNN("7.0.0", "lib_deps", None, None, {})

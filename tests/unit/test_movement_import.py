@@ -24,12 +24,12 @@ from tests.conformance.movement import (
     transpose,
     unpack,
 )
+from tests.support.first_kernels import select_kernels
 from tests.support.tflite_builder import TENSOR_TYPES, TfliteBuilder
 from tinyflow.boards import load_board
 from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.frontend.tflite_import import import_model
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.kernels.select import select_kernels
 
 Change = Callable[[TfliteBuilder], None]
 

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.support.drawn_nets import DrawnNet
+from tests.support.first_kernels import select_kernels
 from tests.support.rewritten import PATH, any_kernels, check_exact, file_of, optimised
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
@@ -21,7 +22,6 @@ from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Conv2D, DepthwiseConv2D, Weighted
 from tinyflow.ir.types import DType
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.kernels.select import select_kernels
 from tinyflow.passes import optimise
 from tinyflow.passes.channels import drop_channels
 from tinyflow.passes.intervals import Intervals

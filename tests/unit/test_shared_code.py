@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.support.first_kernels import select_kernels
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
 from tinyflow.codegen.model import ModelCode, generate_model
 from tinyflow.frontend.tflite_import import import_model
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.kernels.select import select_kernels
 from tinyflow.plan.memory import plan_memory
 
 SIZE = 12

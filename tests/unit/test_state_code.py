@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.support.first_kernels import select_kernels
 from tests.support.small_model import small_model
 from tests.support.stateful_model import FEATURES, FRAMES, UNITS, stateful_model
 from tinyflow.boards import load_board
@@ -11,7 +12,6 @@ from tinyflow.codegen.model import ModelCode, generate_model
 from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.kernels.select import select_kernels
 from tinyflow.plan.memory import MemoryPlan, plan_memory
 from tinyflow.report.plan import describe_plan
 

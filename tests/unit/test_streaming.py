@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,8 @@ from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph
 from tinyflow.kernels.base import Kernel, nhwc
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
-from tinyflow.plan.memory import MemoryPlan, plan_memory
+from tinyflow.kernels.ways import Way
+from tinyflow.plan.memory import MemoryPlan, Planner, plan_memory
 from tinyflow.plan.rows import RowLayer, row_bytes, row_layer
 from tinyflow.trial import Trial
 
@@ -42,12 +45,13 @@ class _Replay:
     def run(self) -> None:
         for index in self._graph.inputs:
             self._write(index, 0, self._graph.tensors[index].size)
+        streamed = {index for each in self._plan.segments for index in range(each.first, each.end)}
+        turns = {segment.first: segment.turns for segment in self._plan.segments}
         for index, kernel in enumerate(self._plan.kernels):
-            segment = self._plan.segment_of(index)
-            if segment is None:
+            if index in turns:
+                self._run_segment(turns[index])
+            elif index not in streamed:
                 self._run_whole(index, kernel)
-            elif segment.first == index:
-                self._run_segment(segment.turns)
         for index in self._graph.outputs:
             self._check(index, 0, self._graph.tensors[index].size)
 
@@ -166,6 +170,50 @@ def test_no_more_layers_run_row_by_row_than_the_room_asks_for() -> None:
     assert tight.segments
     assert tight.arena_size < whole.arena_size
     assert _turns(tight) <= _turns(_planned(content, 0)[1])
+
+
+def _ways(planner: Planner, kernels: Sequence[Kernel], costs: Sequence[int]) -> Iterator[Way]:
+    """The cheapest way, and cheaper and cheaper arenas."""
+    way: Way | None = planner.whole(kernels)
+    while way is not None:
+        yield way
+        way = planner.way(kernels, costs, way.peak - 1)
+
+
+def test_less_memory_costs_more_and_nothing_is_written_over() -> None:
+    for seed in range(20):
+        graph = import_model(row_network(seed), Path("net.tflite"), name="net")
+        kernels = row_kernels(graph, BOARD, CMSIS)
+        planner, costs = Planner(graph), [100 + index for index in range(len(kernels))]
+        ways = list(_ways(planner, kernels, costs))
+        spent = [sum(costs[index] for index in way.by_rows) for way in ways]
+        assert spent == sorted(spent)
+        assert planner.least(kernels) == ways[-1].peak
+        for way in ways:
+            plan = planner.plan(kernels, way)
+            assert plan.arena_size >= max(1, way.peak)
+            _Replay(graph, plan).run()
+        # With some room the cheapest way that has it.
+        for way in ways:
+            assert planner.way(kernels, costs, way.peak) == way
+
+
+def test_what_a_planner_remembers_of_other_kernels_does_no_harm() -> None:
+    for seed in range(20):
+        graph = import_model(row_network(seed), Path("net.tflite"), name="net")
+        able = row_kernels(graph, BOARD, CMSIS)
+        rng, planner = np.random.default_rng(seed), Planner(graph)
+        costs = [100] * len(able)
+        for _ in range(6):
+            kernels = [
+                replace(kernel, scratch=int(rng.integers(0, 99)))
+                if rng.integers(3)
+                else replace(kernel, row_form=None)
+                for kernel in able
+            ]
+            assert list(_ways(planner, kernels, costs)) == list(
+                _ways(Planner(graph), kernels, costs)
+            )
 
 
 def test_long_networks_are_cut_within_a_second() -> None:

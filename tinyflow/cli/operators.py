@@ -12,7 +12,7 @@ from rich.table import Table
 from tinyflow.cli.console import out, print_json
 from tinyflow.cli.options import Json
 from tinyflow.errors import InputError
-from tinyflow.kernels.catalogue import Service, services
+from tinyflow.kernels.catalogue import ALWAYS, Service, services
 
 Names = Annotated[
     list[str] | None,
@@ -23,13 +23,15 @@ Names = Annotated[
 
 
 def command(names: Names = None, as_json: Json = False) -> None:
-    """List the operators that are compiled, with types, attributes and kernel library.
+    """List the operators that are compiled, with types, attributes and kernels.
 
     A model that holds another operator, or one of these outside its constraints, is refused
     before anything is generated; the message names the layer and the constraint.
 
-    Where an operator has several lines, the first kernel that is legal for the layer and in the
-    copy of CMSIS-NN at hand serves it.
+    An operator has a line for each kernel: the native ones, which are generated for the layer, with
+    the cores they run on and whether they work in place and row by row; then CMSIS-NN's and
+    tinyflow's portable C, of which the first one serves that is legal for the layer and in the copy
+    of CMSIS-NN at hand.
 
     \b
     tinyflow operators
@@ -47,8 +49,20 @@ def command(names: Names = None, as_json: Json = False) -> None:
     for name, kernels in groupby(chosen, key=lambda service: service.operator):
         for index, kernel in enumerate(kernels):
             shown = "" if index else name
-            table.add_row(shown, kernel.library, kernel.types, kernel.attributes)
+            table.add_row(shown, kernel.library, kernel.types, _attributes(kernel))
     out.print(table)
+
+
+def _attributes(kernel: Service) -> str:
+    """What the kernel serves and, where that is stated, what it can."""
+    if kernel.library != "native":
+        return kernel.attributes
+    abilities = {"in place": kernel.in_place, "row by row": kernel.by_rows}
+    parts = [f"on {', '.join(kernel.cores)}"]
+    parts += [
+        name if when == ALWAYS else f"{name} ({when})" for name, when in abilities.items() if when
+    ]
+    return f"{kernel.attributes.rstrip('.')}; {'; '.join(parts)}"
 
 
 def _chosen(all_services: tuple[Service, ...], names: list[str]) -> tuple[Service, ...]:

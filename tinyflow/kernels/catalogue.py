@@ -2,6 +2,8 @@
 
 The docstring of a maker is `OPERATOR: types, attributes`; it is the one place where a kernel's
 constraints are stated for people. `tinyflow operators` and `docs/operators.md` are made of it.
+That of a native kernel goes on with `On CORES.` and, where the kernel can, `In place.` and `Row by
+row.`, with a condition behind a comma; what follows is for those who read the code.
 """
 
 from __future__ import annotations
@@ -9,16 +11,26 @@ from __future__ import annotations
 import inspect
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+from tinyflow.boards import Core
 from tinyflow.ir.plain import Tabulated
-from tinyflow.kernels.base import Maker
+from tinyflow.kernels.base import Maker, VariantMaker
 from tinyflow.kernels.candidates import INT16_KERNELS, KERNELS
+from tinyflow.kernels.native.registry import NATIVE
 from tinyflow.kernels.portable.plain import AS_TABLES, OF_INT32, PLAIN_KERNELS
 
 _TYPE = r"(?:u?int(?:4|8|16|32|64)|float32|bool)"
 #: The element types that a constraint begins with, as in "int8 or int16 to float32".
 _TYPES = re.compile(rf"{_TYPE}(?:(?:, | or | and | to ){_TYPE})*\b")
+_NATIVE = re.compile(
+    r"(?P<text>.*?) On (?P<cores>Cortex-[^.]+)\."
+    r"(?: (?P<in_place>In place)(?:, (?P<place_if>[^.]+))?\.)?"
+    r"(?: (?P<by_rows>Row by row)(?:, (?P<rows_if>[^.]+))?\.)?"
+)
+_CORE = re.compile(r"M(\d+)(\+?)")
+#: What stands for no condition.
+ALWAYS = "always"
 
 
 @dataclass(frozen=True)
@@ -27,23 +39,35 @@ class Service:
 
     Attributes:
         operator: TFLite's name.
-        library: whose kernel it is.
+        library: whose kernel it is: a native one, CMSIS-NN's, or tinyflow's portable C.
         types: element types of the activations; empty where the attributes tell.
         attributes: shapes, attributes and operands.
+        cores: where it runs; the others run everywhere.
+        in_place: of a native kernel, when the output may lie in the memory of an input that nobody
+            reads any more: `always`, or a condition; None where it may not.
+        by_rows: of a native kernel, when it can run row by row, likewise.
     """
 
     operator: str
-    library: Literal["CMSIS-NN", "tinyflow"]
+    library: Literal["native", "CMSIS-NN", "tinyflow"]
     types: str
     attributes: str
+    cores: tuple[Core, ...] = get_args(Core)
+    in_place: str | None = None
+    by_rows: str | None = None
 
 
 def services() -> tuple[Service, ...]:
-    """All of them, by operator; of one operator the kernel preferred first."""
-    found = {
-        kind.kind: [_service(kind.kind, maker) for maker in (*makers, *INT16_KERNELS.get(kind, ()))]
-        for kind, makers in KERNELS.items()
-    }
+    """All of them, by operator; of one operator the native ones, then the preferred first."""
+    found: dict[str, list[Service]] = {}
+    for family in NATIVE:
+        for kind, variants in family.items():
+            if kind is not Tabulated:
+                own = (native_service(kind.kind, make) for make in variants)
+                found.setdefault(kind.kind, []).extend(own)
+    for kind, makers in KERNELS.items():
+        others = (*makers, *INT16_KERNELS.get(kind, ()))
+        found.setdefault(kind.kind, []).extend(_service(kind.kind, make) for make in others)
     for plain in PLAIN_KERNELS.keys() - {Tabulated}:
         types = "float32 or int32" if issubclass(plain, OF_INT32) else "float32"
         service = Service(plain.kind, "tinyflow", types, "where the converter left it so")
@@ -56,11 +80,35 @@ def services() -> tuple[Service, ...]:
 
 
 def _service(operator: str, maker: Maker) -> Service:
-    text = " ".join((inspect.getdoc(maker) or "").split()).partition(": ")[2]
-    types = _TYPES.match(text)
+    library: Literal["CMSIS-NN", "tinyflow"] = "tinyflow"
+    if ".cmsis_nn." in maker.__module__:
+        library = "CMSIS-NN"
+    return Service(operator, library, *_types_and_attributes(_stated(maker)))
+
+
+def native_service(operator: str, maker: VariantMaker) -> Service:
+    """What a native kernel's maker states."""
+    found = _NATIVE.match(_stated(maker))
+    assert found is not None, f"{maker.__module__}.{maker.__name__} states no cores"
+    numbers = _CORE.findall(found["cores"])
+    names = {f"cortex-m{number}{'plus' if plus else ''}" for number, plus in numbers}
     return Service(
         operator,
-        "CMSIS-NN" if ".cmsis_nn." in maker.__module__ else "tinyflow",
-        types[0] if types else "",
-        text[types.end() :].lstrip(",;. ") if types else text,
+        "native",
+        *_types_and_attributes(found["text"]),
+        tuple(core for core in get_args(Core) if core in names),
+        (found["place_if"] or ALWAYS) if found["in_place"] else None,
+        (found["rows_if"] or ALWAYS) if found["by_rows"] else None,
     )
+
+
+def _stated(maker: Maker | VariantMaker) -> str:
+    """A maker's docstring in one line, without the operator."""
+    return " ".join((inspect.getdoc(maker) or "").split()).partition(": ")[2]
+
+
+def _types_and_attributes(text: str) -> tuple[str, str]:
+    types = _TYPES.match(text)
+    if types is None:
+        return "", text
+    return types[0], text[types.end() :].lstrip(",;. ")

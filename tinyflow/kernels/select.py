@@ -1,33 +1,10 @@
-"""Which kernels may serve an operator, and the first of them."""
+"""Which kernels may serve an operator."""
 
 from __future__ import annotations
 
-from tinyflow.boards import Board
-from tinyflow.ir.graph import Graph
 from tinyflow.kernels.base import Kernel
-from tinyflow.kernels.candidates import Candidates, candidates
-from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.candidates import Candidates
 from tinyflow.project import KernelSet
-
-
-def select_kernels(
-    graph: Graph, board: Board, cmsis: CmsisNN, *, kernels: KernelSet = "auto"
-) -> tuple[Kernel, ...]:
-    """A kernel for each operator of the graph, in order.
-
-    Args:
-        graph: the graph.
-        board: where it will run.
-        cmsis: the copy of CMSIS-NN at hand.
-        kernels: which kernels may serve.
-
-    Raises:
-        UnsupportedError: no kernel serves an operator; names the operator and the layer.
-    """
-    return tuple(
-        allowed(candidates(operator, graph, board, cmsis), kernels)[0]
-        for operator in graph.operators
-    )
 
 
 def allowed(found: Candidates, kernels: KernelSet) -> tuple[Kernel, ...]:

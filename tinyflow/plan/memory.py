@@ -55,10 +55,6 @@ class MemoryPlan:
         """Whether the arena is proved to be as small as this order of layers allows."""
         return self.arena_size == self.lower_bound
 
-    def segment_of(self, index: int) -> Segment | None:
-        """The segment that a layer, by its index in execution order, is part of."""
-        return next((each for each in self.segments if each.first <= index < each.end), None)
-
 
 #: How many choices of kernels a planner has prepared the search for at a time.
 _PREPARED = 32

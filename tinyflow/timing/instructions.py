@@ -115,11 +115,6 @@ class Instruction:
         return PC in self.writes and self.kind in (Kind.LOAD, Kind.LOAD_MULTIPLE)
 
     @property
-    def ends_block(self) -> bool:
-        """Control may go elsewhere after it."""
-        return self.kind in BRANCHES or PC in self.writes
-
-    @property
     def literal(self) -> bool:
         """A load relative to the PC."""
         return PC in self.address_registers

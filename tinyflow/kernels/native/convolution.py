@@ -28,7 +28,12 @@ _POINTER = 4
 
 
 def line(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """CONV_2D of 1x1 and stride 1: the pixels of all images are one line of windows."""
+    """CONV_2D: int8, 1x1 of stride 1, scales below 1/4.
+
+    On Cortex-M4, M7 and M33. In place. Row by row.
+
+    The pixels of all images are one line of windows.
+    """
     layer = layer_of(op, graph, board)
     if layer is None or not layer.plain:
         return
@@ -67,10 +72,13 @@ def _in_place(matrix: Matrix, count: int) -> tuple[Overlap, ...]:
 
 
 def window(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """CONV_2D with windows that are read where they lie, word by word.
+    """CONV_2D: int8, any window, input channels a multiple of 4 unless it is 1x1, scales below 1/4.
 
-    A run of bytes of the input must be words, or the only one of its window. Pixels at the edge
-    have a run for each element of the kernel, so that any of them may be padding.
+    On Cortex-M4, M7 and M33. Row by row.
+
+    Windows are read where they lie, word by word. A run of bytes of the input must be words, or the
+    only one of its window. Pixels at the edge have a run for each element of the kernel, so that
+    any of them may be padding.
     """
     layer = layer_of(op, graph, board)
     if layer is None or layer.plain or (layer.depth % 4 and layer.kernel != (1, 1)):
@@ -82,6 +90,9 @@ def window(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     together = op.window.dilation[1] == 1
     edge_words = _words(depth)
     inner_words = edge_words * width_k if together else edge_words
+    inner = _inner(layer, width, out_width) if together else (0, 0)
+    placed = _placed(count * out_height, out_width, inner, layer.kernel)
+    lone = _placed(1, out_width, inner, layer.kernel)
     for matrix in matrices(layer, layer.weights.reshape(layer.channels, -1), (pixels, out_width)):
         places = _Places(matrix, height_k * width_k, inner_words)
         yield _kernel(
@@ -93,7 +104,7 @@ def window(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
                     **places.context,
                     "inner_words": inner_words,
                     "edge_words": edge_words,
-                    "inner": _inner(layer, width, out_width) if together else (0, 0),
+                    "inner": inner,
                     "images": count,
                     "input": (height, width),
                     "output": layer.positions,
@@ -107,10 +118,11 @@ def window(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
             },
             scratch=places.end,
             row_form=_row_form(
-                layer, "window", matrix.work(out_width, edge_words * height_k * width_k)
+                layer, "window", matrix.work(out_width, edge_words * height_k * width_k) | lone
             ),
             work=matrix.work(pixels, edge_words * height_k * width_k)
-            | {"rows": count * out_height},
+            | {"rows": count * out_height}
+            | placed,
         )
 
 
@@ -122,11 +134,31 @@ def _inner(layer: Layer, width: int, out_width: int) -> Pair:
     return begin, max(begin, min(end, out_width))
 
 
-def padded(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """CONV_2D of any depth: rows are copied with their padding, and each row of a window is a run.
+def _placed(rows: int, width: int, inner: Pair, kernel: Pair) -> dict[str, int]:
+    """Runs that are placed for four pixels at once, and for one at a time."""
+    together = alone = waiting = 0
+    for _ in range(rows):
+        x = 0
+        while x < width:
+            groups = (inner[1] - x) // PIXELS
+            if not waiting and x >= inner[0] and groups > 0:
+                together += groups
+                x += PIXELS * groups
+            else:
+                alone += 1
+                x += 1
+                waiting = (waiting + 1) % PIXELS
+    return {"runs": together * kernel[0], "lone_runs": alone * kernel[0] * kernel[1]}
 
-    Runs are filled up to words with weights of zero, so depths of one to three waste little where
-    the kernel's rows are near a multiple of four bytes.
+
+def padded(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
+    """CONV_2D: int8, any window, input channels no multiple of 4, scales below 1/4.
+
+    On Cortex-M4, M7 and M33. Row by row.
+
+    Rows are copied with their padding, and each row of a window is a run. Runs are filled up to
+    words with weights of zero, so depths of one to three waste little where the kernel's rows are
+    near a multiple of four bytes.
     """
     layer = layer_of(op, graph, board)
     if layer is None or layer.plain or layer.depth % 4 == 0:
@@ -141,6 +173,10 @@ def padded(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     words = _words(elements * depth)
     pieces = _line(layer)
     lines = op.window.reach(layer.kernel)[0] + _waiting(out_width) * stride[0]
+    inner = (0, out_width) if runs == 1 else (0, 0)
+    placed = _placed(out_height, out_width, inner, (height_k, runs))
+    lone = _placed(1, out_width, inner, (height_k, runs))
+    copied = pieces.width * depth
     weights = np.zeros((layer.channels, height_k * runs, 4 * words), np.int8)
     weights[:, :, : elements * depth] = layer.weights.reshape(
         layer.channels, height_k * runs, elements * depth
@@ -165,7 +201,7 @@ def padded(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
                     **places.context,
                     "inner_words": words,
                     "edge_words": words,
-                    "inner": (0, out_width) if runs == 1 else (0, 0),
+                    "inner": inner,
                     "images": 1,
                     "input": (height, pieces.width),
                     "output": layer.positions,
@@ -178,15 +214,26 @@ def padded(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
                 },
             },
             scratch=places.end + lines * pieces.width * depth + READ_BEYOND,
-            row_form=_row_form(layer, "padded", matrix.work(out_width, words * height_k * runs)),
-            work=matrix.work(pixels, words * height_k * runs) | {"rows": out_height},
+            row_form=_row_form(
+                layer,
+                "padded",
+                matrix.work(out_width, words * height_k * runs)
+                | {"copied": height_k * copied}
+                | lone,
+            ),
+            work=matrix.work(pixels, words * height_k * runs)
+            | {"rows": out_height, "copied": height * copied}
+            | placed,
         )
 
 
 def woven(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """CONV_2D of one to three channels: rows are woven, so that windows lie together.
+    """CONV_2D: int8, windows of up to 10 rows, up to 3 input channels, scales below 1/4.
 
-    Nothing of a window is wasted but what its last word lacks.
+    No dilation along the width. On Cortex-M4, M7 and M33. Row by row.
+
+    Rows are woven, so that windows lie together. Nothing of a window is wasted but what its last
+    word lacks.
     """
     layer = layer_of(op, graph, board)
     if layer is None or layer.plain or op.window.dilation[1] != 1:
@@ -202,6 +249,8 @@ def woven(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     lines = 1 + _waiting(out_width)
     size = pieces.width * woven_depth + READ_BEYOND
     weave = f"tf_conv_weave_{height_k}x{depth}"
+    placed = _placed(out_height, out_width, (0, out_width), (1, 1))
+    lone = _placed(1, out_width, (0, out_width), (1, 1))
     weights = layer.weights.transpose(0, 2, 1, 3).reshape(layer.channels, -1)
     for matrix in matrices(layer, weights, (pixels, out_width)):
         places = _Places(matrix, 1, 0)
@@ -249,9 +298,10 @@ def woven(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
             sources=(
                 Source(f"{weave}.S", "conv/weave.S.j2", (("rows", height_k), ("depth", depth))),
             ),
-            row_form=_row_form(layer, "woven", matrix.work(out_width, words)),
+            row_form=_row_form(layer, "woven", matrix.work(out_width, words) | lone),
             work=matrix.work(pixels, words)
-            | {"rows": out_height, "woven": out_height * pieces.kept * height_k},
+            | {"rows": out_height, "woven": out_height * pieces.kept * height_k}
+            | placed,
         )
 
 

@@ -95,7 +95,10 @@ class Weighted:
 
 
 def sum_s8(op: Add | Sub, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """ADD and SUB: int8, runs of neighbours in both operands, either may be constant."""
+    """ADD and SUB: int8, runs of neighbours in both operands, either may be constant.
+
+    On Cortex-M4, M7 and M33. In place. Row by row, both computed and of the output's shape.
+    """
     operands = _operands(op, graph, board)
     if operands is None:
         return
@@ -204,7 +207,10 @@ def _sum_by_table(
 
 
 def product_s8(op: Mul, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """MUL: int8, scale below 1/4, runs of neighbours in both operands, either may be constant."""
+    """MUL: int8, scale below 1/4, runs of neighbours in both operands, either may be constant.
+
+    On Cortex-M4, M7 and M33. In place. Row by row, both computed and of the output's shape.
+    """
     operands = _operands(op, graph, board)
     if operands is None:
         return

@@ -71,7 +71,10 @@ class Layer:
 
 
 def fully_connected_s8(op: FullyConnected, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """FULLY_CONNECTED: int8, constant weights, scales below 1/4; any number of rows."""
+    """FULLY_CONNECTED: int8, constant weights, scales below 1/4; any number of rows.
+
+    On Cortex-M4, M7 and M33. In place.
+    """
     layer = _layer(op, graph, board)
     if layer is None:
         return

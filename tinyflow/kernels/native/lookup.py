@@ -38,6 +38,10 @@ def _lookup(make: Maker) -> VariantMaker:
     """The variants of a portable kernel that looks up a table."""
 
     def variants(op: Unary, graph: Graph, board: Board) -> Iterator[Kernel]:
+        """Functions of one element: int8, by a table.
+
+        On Cortex-M4, M7 and M33. In place. Row by row, with the table in flash.
+        """
         kernel = make(op, graph, board, _NO_CMSIS) if _serves(op, graph, board) else None
         if kernel is not None and kernel.function == "tf_lookup_s8":
             yield from _kernels(op, graph, kernel.constants[0])
@@ -51,7 +55,10 @@ def _serves(op: Unary, graph: Graph, board: Board) -> bool:
 
 
 def requantize_s8(op: Quantize, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """QUANTIZE: int8 to int8, by a table."""
+    """QUANTIZE: int8 to int8, by a table.
+
+    On Cortex-M4, M7 and M33. In place. Row by row, with the table in flash.
+    """
     if not _serves(op, graph, board):
         return
     source, output = graph.tensors[op.input], output_of(graph, op)
@@ -101,11 +108,7 @@ def _kernels(op: Unary, graph: Graph, table: Constant) -> Iterator[Kernel]:
 
 
 VARIANTS: dict[type[Operator], tuple[VariantMaker, ...]] = {
-    **{
-        kind: tuple(_lookup(make) for make in makers)
-        for kind, makers in tables.KERNELS.items()
-        if issubclass(kind, Unary)
-    },
+    **{kind: tuple(_lookup(make) for make in makers) for kind, makers in tables.LOOKUPS.items()},
     Quantize: (requantize_s8,),
     Tabulated: (_lookup(plain.tabulated),),
 }

@@ -28,9 +28,10 @@ from tinyflow.kernels.scaling import accumulator_multipliers
 
 #: Pixels of the tile.
 PIXELS = 4
-#: Steps of the inner loop that are written out: the fewest and the most.
+#: Steps of the inner loop that are written out: the fewest and the most, and the most without one.
 FEW_UNROLLED = 4
 MOST_UNROLLED = 16
+MOST_ONCE = 24
 #: Bytes of code: of a step, of all else that runs for a group of pixels, and of the smallest
 #: instruction cache to reckon with.
 STEP_CODE = 50
@@ -214,10 +215,11 @@ def _unrolls(steps: int, board: Board) -> Iterator[int]:
     # The Cortex-M7's order needs an even number, and a loop of two turns is predicted worst.
     dual = board.core == "cortex-m7"
     every, worst = (2, 2) if dual else (1, 0)
-    most = max(FEW_UNROLLED, min(MOST_UNROLLED, _cached_steps(board)))
+    cached = max(FEW_UNROLLED, _cached_steps(board))
+    most, once = min(MOST_UNROLLED, cached), min(MOST_ONCE, cached)
     fitting = [unroll for unroll in range(FEW_UNROLLED, most + 1, every) if unroll < steps]
     dividing = [unroll for unroll in fitting if steps % unroll == 0 and steps // unroll != worst]
-    if steps <= most:
+    if steps <= once:
         yield steps
     elif dividing:
         yield dividing[-1]
@@ -225,7 +227,7 @@ def _unrolls(steps: int, board: Board) -> Iterator[int]:
         padded = {unroll: -(-steps // unroll) * unroll for unroll in fitting}
         whole = [unroll for unroll in fitting if padded[unroll] % packing.STEPS_PER_WORD == 0]
         yield min(whole, key=lambda unroll: (padded[unroll], -unroll))
-    if FEW_UNROLLED in (dividing if steps <= most else dividing[:-1]):
+    if FEW_UNROLLED in (dividing if steps <= once else dividing[:-1]):
         yield FEW_UNROLLED
 
 
@@ -327,19 +329,28 @@ class Matrix:
         made = self.sources.get(pixels)
         return "NULL" if made is None else made.file.removesuffix(".S")
 
+    @property
+    def _stays_cached(self) -> bool:
+        """Whether a cache of flash data keeps all constants from one block to the next."""
+        timing = self.layer.board.timing
+        cache = None if timing is None else timing.flash_data.cache
+        return cache is not None and self.stream.size <= cache.line_bytes * cache.lines
+
     def work(self, pixels: int, words: int) -> dict[str, int]:
         """What cycles are linear in, for windows of so many words."""
         groups, rest = divmod(pixels, PIXELS)
         pairs, steps = self.layer.pairs, self.tile.steps
-        blocks = -(-groups // self.tile.groups) * pairs
+        passes = -(-groups // self.tile.groups)
+        blocks = passes * pairs
         return {
             "calls": 1,
             "groups": groups,
             "words": groups * words,
             "blocks": blocks,
-            "block_steps": blocks * steps,
+            "block_steps": (min(passes, 1) if self._stays_cached else passes) * pairs * steps,
             "tiles": groups * pairs,
             "steps": groups * pairs * steps,
+            "turns": 0 if self.tile.once else groups * pairs * steps // self.tile.unroll,
             "rest_tiles": (rest > 0) * pairs,
             "rest_steps": (rest > 0) * pairs * steps,
             "rest_macs": rest * pairs * steps,

@@ -159,7 +159,10 @@ def _even(depth: int) -> int:
 
 
 def fully_connected_s8(op: FullyConnected, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """FULLY_CONNECTED: int8, constant weights, scales below 1/2; any number of rows."""
+    """FULLY_CONNECTED: int8, constant weights, scales below 1/2; any number of rows.
+
+    On Cortex-M0+ and M3. In place.
+    """
     layer = (
         _layer(op, graph, _values(graph.tensors[op.weights]), _BIAS)
         if _serves(op, graph, board)
@@ -190,7 +193,10 @@ def fully_connected_s8(op: FullyConnected, graph: Graph, board: Board) -> Iterat
 
 
 def conv_s8(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """CONV_2D: int8, one group, scales below 1/2, windows of up to 32 rows."""
+    """CONV_2D: int8, one group, scales below 1/2, windows of up to 32 rows.
+
+    On Cortex-M0+ and M3. In place, 1x1 of stride 1. Row by row.
+    """
     if not _serves(op, graph, board):
         return
     source, weights = graph.tensors[op.input], graph.tensors[op.weights]
@@ -232,7 +238,9 @@ def _lead(pixels: int, outputs: int, depth: int) -> int:
 def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     """DEPTHWISE_CONV_2D: int8, multiplier 1, channels a multiple of 4, scales below 1/2.
 
-    On a Cortex-M0+ only: CMSIS-NN's is faster on a Cortex-M3.
+    On Cortex-M0+. Row by row.
+
+    CMSIS-NN's is faster on a Cortex-M3.
     """
     if not _serves(op, graph, board) or not _loops(board) or op.multiplier != 1:
         return

@@ -78,7 +78,11 @@ class Shape:
 
 
 def pool_s8(op: Pool2D, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """AVERAGE_POOL_2D and MAX_POOL_2D: int8, windows of up to 32 rows or of the whole image."""
+    """AVERAGE_POOL_2D and MAX_POOL_2D: int8, windows of up to 32 rows or of the whole image.
+
+    Averages of up to 256 pixels, of the whole image or one row 2000. On Cortex-M4, M7 and M33. In
+    place, one image. Row by row, other than of the whole image.
+    """
     source, output = graph.tensors[op.input], output_of(graph, op)
     if not _serves(op, graph, board):
         return
@@ -113,7 +117,10 @@ def pool_s8(op: Pool2D, graph: Graph, board: Board) -> Iterator[Kernel]:
 
 
 def mean_s8(op: Mean, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """MEAN: int8, over neighbouring dimensions, scale below 1/4."""
+    """MEAN: int8, over neighbouring dimensions, scale below 1/4.
+
+    On Cortex-M4, M7 and M33. In place, one image.
+    """
     if not _serves(op, graph, board) or not op.axes:
         return
     if op.axes != tuple(range(op.axes[0], op.axes[-1] + 1)):

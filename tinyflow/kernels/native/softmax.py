@@ -22,7 +22,10 @@ _LEAST = 1 << 11
 
 
 def softmax_s8(op: Softmax, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """SOFTMAX: int8, over the last dimension; beyond 511 elements, rows of like ones excepted."""
+    """SOFTMAX: int8, over the last dimension; beyond 511 elements, rows of like ones excepted.
+
+    On Cortex-M0+, M3, M4, M7 and M33. In place.
+    """
     source, output = graph.tensors[op.input], output_of(graph, op)
     if source.dtype is not DType.INT8 or output.dtype is not DType.INT8:
         return

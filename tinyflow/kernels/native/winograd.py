@@ -132,7 +132,10 @@ def largest_accumulator(weights: NDArray[np.int8], bias: NDArray[np.int32], zero
 
 
 def conv(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """CONV_2D: 3x3, stride 1, no dilation, input channels a multiple of 4, cores with DSP."""
+    """CONV_2D: int8, 3x3, stride 1, no dilation, input channels a multiple of 4, scales below 1/4.
+
+    On Cortex-M4, M7 and M33. In place, one image in a single pass.
+    """
     source, weights, output = (
         graph.tensors[op.input],
         graph.tensors[op.weights],

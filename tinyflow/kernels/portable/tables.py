@@ -171,16 +171,15 @@ def l2_normalization(
     )
 
 
-KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
+#: Functions of one element, which are tables of 256 values.
+LOOKUPS: dict[type[Operator], tuple[Maker, ...]] = {
     Abs: (absolute,),
     Elu: (elu,),
     Exp: (exp,),
     Gelu: (gelu,),
     HardSwish: (hard_swish,),
-    L2Normalization: (l2_normalization,),
     LeakyRelu: (leaky_relu,),
     Log: (log,),
-    LogSoftmax: (log_softmax,),
     Logistic: (logistic,),
     Neg: (neg,),
     Relu: (relu,),
@@ -188,4 +187,10 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     ReluN1To1: (relu_n1_to_1,),
     Rsqrt: (rsqrt,),
     Tanh: (tanh,),
+}
+
+KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
+    **LOOKUPS,
+    L2Normalization: (l2_normalization,),
+    LogSoftmax: (log_softmax,),
 }

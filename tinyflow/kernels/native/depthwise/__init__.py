@@ -48,7 +48,14 @@ _MOST_HEIGHT = 11
 
 
 def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """All variants: lines along width and height, few or many of them at a time."""
+    """DEPTHWISE_CONV_2D: int8, any multiplier, scales of 1/4 or more not beside tiny ones.
+
+    Along the width or the height stride 1 or 2, up to 7 taps and no dilation. On Cortex-M4, M7 and
+    M33. In place, with enough scratch. Row by row, lines along the width.
+
+    All variants: lines along width and height, few or many of them at a time, each in code for the
+    shape where there is such; those of little code in the least height and the greatest.
+    """
     source, weights = graph.tensors[op.input], graph.tensors[op.weights]
     if board.core not in DSP_CORES or (source.dtype, weights.dtype) != (DType.INT8, DType.INT8):
         return

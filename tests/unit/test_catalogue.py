@@ -1,0 +1,61 @@
+"""What native kernels state of themselves is so, on the layers that they are measured on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from tests.support.cores import board_with
+from tinyflow.boards import Core
+from tinyflow.ir.operators import Operator
+from tinyflow.ir.plain import Tabulated
+from tinyflow.kernels.base import Kernel, VariantMaker
+from tinyflow.kernels.catalogue import ALWAYS, native_service, services
+from tinyflow.kernels.native.registry import NATIVE
+from tinyflow.tune.probes import probes
+
+MAKERS = [
+    pytest.param(kind, make, id=f"{kind.kind} {make.__module__.rpartition('.')[2]}.{make.__name__}")
+    for family in NATIVE
+    for kind, makers in family.items()
+    for make in makers
+    if kind is not Tabulated
+]
+
+
+@pytest.mark.parametrize(("kind", "make"), MAKERS)
+def test_cores_and_abilities_are_as_stated(
+    kind: type[Operator], make: VariantMaker, tmp_path: Path
+) -> None:
+    stated = native_service(kind.kind, make)
+    made: dict[Core, list[Kernel]] = {}
+    for core in get_args(Core):
+        board = board_with(core, tmp_path)
+        for probe in probes(kind):
+            (operator,) = probe.graph.operators
+            if found := list(make(operator, probe.graph, board)):
+                made.setdefault(core, []).extend(found)
+    assert tuple(made) == stated.cores
+    kernels = [kernel for found in made.values() for kernel in found]
+    for said, can in (
+        (stated.in_place, [bool(kernel.overlaps) for kernel in kernels]),
+        (stated.by_rows, [kernel.row_form is not None for kernel in kernels]),
+    ):
+        assert any(can) == (said is not None)
+        assert all(can) or said != ALWAYS
+
+
+def test_every_native_kernel_is_listed_before_the_others() -> None:
+    for operator in {service.operator for service in services()}:
+        native = [each.library == "native" for each in services() if each.operator == operator]
+        assert native == sorted(native, reverse=True)
+    listed = {service.operator for service in services() if service.library == "native"}
+    assert listed == {kind.kind for family in NATIVE for kind in family} - {Tabulated.kind}
+
+
+def test_all_native_kernels_state_types_and_attributes() -> None:
+    native = [service for service in services() if service.library == "native"]
+    assert {service.types for service in native} == {"int8", "int8 to int8"}
+    assert all(service.attributes for service in native)
