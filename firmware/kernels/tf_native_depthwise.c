@@ -1,8 +1,8 @@
 /*
  * Reference: TFLM, reference/integer_ops/depthwise_conv.h, DepthwiseConvPerChannel.
  *
- * The word of `place`, `channel` (0 to 3) and `line` is
- * columns[(place * 4 + channel) * height + line].
+ * The words of `place` and `line`, one for each of four channels, are those from
+ * columns[place * plan->place + line * plan->line] on.
  */
 #include <stddef.h>
 
@@ -10,31 +10,36 @@
 
 enum { CHANNELS = 4 };
 
-static void fill(uint32_t *words, int32_t count, uint32_t value)
+typedef struct {
+    uint32_t words[CHANNELS];
+} channels_of_pair;
+
+/* So many places of so many lines without a pixel. Once is enough of its loops. */
+__attribute__((noinline)) static void pad(const tf_depthwise_plan *plan, uint32_t *columns,
+                                          int32_t places, int32_t lines)
 {
-    for (; count > 0; --count) {
-        *words++ = value;
+    const uint32_t zero = plan->input.zero;
+    const channels_of_pair padding = {{zero, zero, zero, zero}};
+    for (; lines > 0; --lines, columns += plan->line) {
+        uint32_t *words = columns;
+        for (int32_t left = places; left > 0; --left, words += plan->place) {
+            *(channels_of_pair *)words = padding;
+        }
     }
 }
 
 /* The columns that no pixel comes into. */
 static void pad_columns(const tf_depthwise_plan *plan, uint32_t *columns)
 {
-    const int32_t column = CHANNELS * plan->height;
-    fill(columns, plan->input.front * column, plan->input.zero);
-    fill(columns + (plan->columns - plan->input.back) * column, plan->input.back * column,
-         plan->input.zero);
+    pad(plan, columns, plan->input.front, plan->height);
+    pad(plan, columns + (plan->columns - plan->input.back) * plan->place, plan->input.back,
+        plan->height);
 }
 
 /* Lines of padding. */
 static void pad_lines(const tf_depthwise_plan *plan, uint32_t *columns, int32_t count)
 {
-    for (; count > 0; --count, ++columns) {
-        uint32_t *word = columns;
-        for (int32_t left = plan->columns * CHANNELS; left > 0; --left, word += plan->height) {
-            *word = plan->input.zero;
-        }
-    }
+    pad(plan, columns, plan->columns, count);
 }
 
 static uint32_t pixels(int8_t one, int8_t other)
@@ -48,7 +53,7 @@ static void gather_channel(const tf_depthwise_plan *plan, const int8_t *pixel, u
     const tf_depthwise_lines *line = &plan->input;
     const int8_t zero = (int8_t)(uint8_t)line->zero;
     int32_t head = line->head;
-    for (int32_t word = line->words; word > 0; --word, columns += CHANNELS * plan->height) {
+    for (int32_t word = line->words; word > 0; --word, columns += plan->place) {
         int8_t one = zero;
         if (head == 0) {
             one = *pixel;
@@ -67,9 +72,9 @@ static void gather_channel(const tf_depthwise_plan *plan, const int8_t *pixel, u
 static void gather_channels(const tf_depthwise_plan *plan, const int8_t *input, uint32_t *columns,
                             int32_t channels, int32_t count)
 {
-    for (; count > 0; --count, input += plan->input.line_pitch, ++columns) {
+    for (; count > 0; --count, input += plan->input.line_pitch, columns += plan->line) {
         for (int32_t channel = 0; channel < channels; ++channel) {
-            gather_channel(plan, input + channel, columns + channel * plan->height);
+            gather_channel(plan, input + channel, columns + channel);
         }
     }
 }
@@ -78,7 +83,7 @@ static void gather_channels(const tf_depthwise_plan *plan, const int8_t *input, 
 static void gather(const tf_depthwise_plan *plan, const int8_t *input, uint32_t *columns,
                    int32_t channels, int32_t count)
 {
-    columns += plan->input.front * CHANNELS * plan->height;
+    columns += plan->input.front * plan->place;
     if (channels == CHANNELS) {
         plan->gather(input, columns, &plan->input, count);
     } else {
@@ -98,21 +103,21 @@ static void gather_lines(const tf_depthwise_plan *plan, const int8_t *input, uin
     const int32_t begin = between(first, 0, last);
     const int32_t end = between(begin, plan->input_lines, last);
     if (begin < end) {
-        gather(plan, input + begin * plan->input.line_pitch, columns + (begin - first), channels,
-               end - begin);
+        gather(plan, input + begin * plan->input.line_pitch, columns + (begin - first) * plan->line,
+               channels, end - begin);
     }
     pad_lines(plan, columns, begin - first);
-    pad_lines(plan, columns + (end - first), last - end);
+    pad_lines(plan, columns + (end - first) * plan->line, last - end);
 }
 
-/* In each column, `kept` lines move to the front: those from `from` on. */
+/* `kept` lines move to the front: those from `from` on. */
 static void keep_lines(const tf_depthwise_plan *plan, uint32_t *columns, int32_t from, int32_t kept)
 {
-    const int32_t height = plan->height;
-    const uint32_t *const end = columns + plan->columns * CHANNELS * height;
-    for (; kept > 0; --kept, ++columns) {
-        for (uint32_t *word = columns; word < end; word += height) {
-            *word = word[from];
+    const int32_t distance = from * plan->line;
+    for (; kept > 0; --kept, columns += plan->line) {
+        uint32_t *words = columns;
+        for (int32_t left = plan->columns; left > 0; --left, words += plan->place) {
+            *(channels_of_pair *)words = *(const channels_of_pair *)(words + distance);
         }
     }
 }
@@ -129,7 +134,7 @@ static void apply(const tf_depthwise_plan *plan, tf_depthwise_outputs *outputs,
     }
     for (; channels > 0; --channels) {
         plan->window(columns, output, constants, outputs);
-        columns += plan->height;
+        ++columns;
         output += plan->multiplier;
         constants += plan->multiplier * plan->constants;
     }
@@ -144,7 +149,7 @@ static int32_t apply_one_strip(const tf_depthwise_plan *plan, const uint32_t *co
                                const int8_t *input, int8_t *output, uint32_t *columns)
 {
     const int32_t words = CHANNELS * plan->constants;
-    const int32_t first = plan->pad + plan->input.front * CHANNELS * plan->height;
+    const int32_t first = plan->pad * plan->line + plan->input.front * plan->place;
     tf_depthwise_gather *const gather_four = plan->gather;
     tf_depthwise_window *const window = plan->window;
     int32_t channel = 0;
@@ -178,7 +183,8 @@ static void apply_strips(const tf_depthwise_plan *plan, const uint32_t *constant
             keep_lines(plan, columns, strip * plan->stride, kept);
             held = kept;
         }
-        gather_lines(plan, input + channel, columns + held, channels, first + held, last);
+        gather_lines(plan, input + channel, columns + held * plan->line, channels, first + held,
+                     last);
         apply(plan, &outputs, constants + filter * plan->constants, columns,
               output + filter + line * plan->output_line_pitch, channels);
     }
@@ -191,7 +197,7 @@ void tf_native_depthwise(const tf_depthwise_plan *plan, const uint32_t *constant
     pad_columns(plan, columns);
     if (plan->gathered > 0) {
         pad_lines(plan, columns, plan->pad);
-        pad_lines(plan, columns + plan->pad + plan->gathered,
+        pad_lines(plan, columns + (plan->pad + plan->gathered) * plan->line,
                   plan->height - plan->pad - plan->gathered);
         channel = apply_one_strip(plan, constants, input, output, columns);
     }
@@ -208,7 +214,7 @@ void tf_native_depthwise_line(const tf_depthwise_plan *plan, const uint32_t *con
     pad_columns(plan, columns);
     for (int32_t line = 0; line < plan->kernel; ++line) {
         if (lines[line] == NULL) {
-            pad_lines(plan, columns + line, 1);
+            pad_lines(plan, columns + line * plan->line, 1);
         }
     }
     for (int32_t channel = 0; channel < plan->channels; channel += CHANNELS) {
@@ -216,7 +222,7 @@ void tf_native_depthwise_line(const tf_depthwise_plan *plan, const uint32_t *con
         const int32_t channels = left < CHANNELS ? left : CHANNELS;
         for (int32_t line = 0; line < plan->kernel; ++line) {
             if (lines[line] != NULL) {
-                gather(plan, lines[line] + channel, columns + line, channels, 1);
+                gather(plan, lines[line] + channel, columns + line * plan->line, channels, 1);
             }
         }
         apply(plan, &outputs, constants, columns, output, channels);

@@ -49,8 +49,10 @@ typedef struct {
     tf_depthwise_window *window;
     tf_depthwise_lines input;
     tf_depthwise_outputs output; /* its lines are those of a strip */
-    int32_t height;              /* lines that the columns have room for */
+    int32_t height;              /* lines that there is room for */
     int32_t columns;
+    int32_t place;               /* words from one column to the next, */
+    int32_t line;                /* and from one line to the next */
     int32_t channels;            /* of the input, */
     int32_t multiplier;          /* each of which has so many of the output */
     int32_t constants;           /* words of an output channel */

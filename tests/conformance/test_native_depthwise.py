@@ -10,6 +10,7 @@ import pytest
 
 from tests.conformance.driver import Case
 from tests.conformance.windows import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, depthwise
+from tests.support.cores import board_with
 from tests.support.native import check_variants
 from tests.support.native_rows import check_rows
 from tests.support.tflite_builder import TfliteBuilder
@@ -32,6 +33,17 @@ CASES: dict[str, Case] = {
     "channels_left": depthwise(size=(5, 6), channels=7, batch=2),
     "fewer_than_four_channels": depthwise(size=(20, 5), channels=3, zero_points=(127, -128)),
     "several_strips": depthwise(size=(31, 5), channels=4, padding=VALID),
+    "loop": depthwise(size=(4, 24), channels=4, activation=RELU),
+    "loop_signed": depthwise(size=(3, 27), channels=4, activation=NONE),
+    "loop_of_eight": depthwise(size=(3, 47), channels=4, zero_points=(-128, -128)),
+    "loop_strided": depthwise(size=(5, 48), channels=4, stride=(2, 2), activation=RELU6),
+    "loop_strided_signed": depthwise(size=(4, 71), channels=4, stride=(2, 2), activation=NONE),
+    "far_apart": depthwise(size=(4, 9), channels=900, activation=RELU),
+    "too_far_apart": depthwise(size=(4, 33), channels=128),
+    "wide": depthwise(size=(3, 260), channels=4, activation=RELU),
+    "accumulators_too_wide": depthwise(
+        size=(6, 5), channels=4, zero_points=(3, -128), widest_bias=1 << 29
+    ),
     "multiplier": depthwise(size=(7, 5), channels=5, multiplier=3),
     "one_channel": depthwise(size=(12, 9), channels=1, multiplier=8, stride=(2, 2)),
     "stride": depthwise(size=(9, 12), channels=4, stride=(2, 2)),
@@ -68,7 +80,44 @@ def test_every_variant_is_exact(name: str, board: str) -> None:
     assert check_variants(model(CASES[name]), load_board(board), vectors=1)
 
 
-@pytest.mark.parametrize("name", ["three_left", "stride_odd", "five_by_five", "scale_of_a_half"])
+#: Layers of 3x3 that have no code of their own.
+NOT_OF_ONE_SHAPE = {
+    "multiplier", "one_channel", "scale_of_a_half", "scale_of_a_half_saturates", "scale_of_four",
+}  # fmt: skip
+
+
+def test_every_layer_of_3x3_that_can_has_code_for_its_shape() -> None:
+    for name, case in CASES.items():
+        graph = import_model(model(case), Path("operator.tflite"), name="net")
+        (operator,) = graph.operators
+        for board in map(load_board, BOARDS):
+            variants = {kernel.variant for kernel in native_kernels(operator, graph, board)}
+            if variants & {"3x3"}:
+                assert ("3x3, of one shape" in variants) == (name not in NOT_OF_ONE_SHAPE), name
+
+
+@pytest.mark.parametrize(
+    ("name", "folded"),
+    [("loop", True), ("loop_signed", False), ("accumulators_too_wide", False), ("stride", True)],
+)
+def test_two_instructions_requantise_where_they_can(name: str, *, folded: bool) -> None:
+    graph = import_model(model(CASES[name]), Path("operator.tflite"), name="net")
+    (operator,) = graph.operators
+    for board in map(load_board, BOARDS):
+        for kernel in native_kernels(operator, graph, board):
+            if kernel.variant == "3x3, of one shape":
+                assert dict(kernel.sources[1].parameters)["folded"] is folded
+
+
+@pytest.mark.parametrize("name", ["three_left", "loop_signed", "stride_odd", "loop_strided"])
+def test_every_variant_is_exact_on_a_cortex_m33(name: str, tmp_path: Path) -> None:
+    board = board_with("cortex-m33", tmp_path)
+    assert check_variants(model(CASES[name]), board, vectors=1)
+
+
+@pytest.mark.parametrize(
+    "name", ["three_left", "loop", "stride_odd", "five_by_five", "scale_of_a_half"]
+)
 def test_without_an_fpu_constants_wait_on_the_stack(name: str, tmp_path: Path) -> None:
     manifest = json.loads((BOARD_FILES / "stm32l4r5.json").read_text(encoding="utf-8"))
     del manifest["build"]["fpu"]

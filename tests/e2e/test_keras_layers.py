@@ -15,6 +15,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 import tinyflow
 from tests.support import keras_layers
+from tests.support.made_once import made_once
 from tests.support.merge_tflite import merge_tflite
 from tinyflow.emulate.oracle import Oracle
 from tinyflow.frontend.accuracy import dequantize_array, quantize_array
@@ -40,11 +41,11 @@ _COARSE = {"dot", "ops-square", "bidirectional-gru-mul"}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("keras")
-    subprocess.run(
-        [sys.executable, keras_layers.__file__, str(folder)], check=True, capture_output=True
-    )
-    return folder
+    def make(folder: Path) -> None:
+        command = [sys.executable, keras_layers.__file__, str(folder)]
+        subprocess.run(command, check=True, capture_output=True)
+
+    return made_once(tmp_path_factory, "keras_layers", make)
 
 
 def test_every_model_converts(folder: Path) -> None:

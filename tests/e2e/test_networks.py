@@ -9,7 +9,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +16,8 @@ import pytest
 import tinyflow
 from tests.support import networks
 from tests.support.cores import board_with, cortex_m0plus
+from tests.support.made_once import made_once
 from tinyflow.boards import Board, Core, load_board
-from tinyflow.frontend.convert import model_inputs
 from tinyflow.kernels.cost import CostTable, shipped_costs
 from tinyflow.project import KernelSet
 from tinyflow.report.model import Report
@@ -35,21 +34,21 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("networks")
-    subprocess.run(
-        [sys.executable, networks.__file__, str(folder)], check=True, capture_output=True
-    )
-    return folder
+    def make(folder: Path) -> None:
+        command = [sys.executable, networks.__file__, str(folder)]
+        subprocess.run(command, check=True, capture_output=True)
+
+    return made_once(tmp_path_factory, "networks", make)
 
 
 @pytest.mark.parametrize("name", networks.NAMES)
 def test_network_is_exact(name: str, models: Path, tmp_path: Path) -> None:
-    _build(models / f"{name}.keras", tmp_path)
+    _build(models / f"{name}.int8.tflite", tmp_path)
 
 
-@pytest.mark.parametrize("name", ["small_cnn", "mobilenet_v2", "unet", "tcn"])
+@pytest.mark.parametrize("name", networks.INT16)
 def test_network_is_exact_on_int16_activations(name: str, models: Path, tmp_path: Path) -> None:
-    for report in _build(models / f"{name}.keras", tmp_path, activations="int16"):
+    for report in _build(models / f"{name}.int16.tflite", tmp_path):
         assert {edge.dtype for edge in (*report.model.inputs, *report.model.outputs)} == {"int16"}
 
 
@@ -67,7 +66,7 @@ def test_network_is_exact_on_the_other_cores(
         "cortex-m7": Build("stm32f746", 4),
         "cortex-m33": Build(board_with("cortex-m33", tmp_path), 4),
     }
-    for report in _build(models / f"{name}.keras", tmp_path, builds):
+    for report in _build(models / f"{name}.int8.tflite", tmp_path, builds):
         assert report.latency.cycles >= 0.5 * report.latency.instructions
 
 
@@ -82,20 +81,14 @@ class Build:
     kernels: KernelSet = "auto"
 
 
-def _build(
-    path: Path, folder: Path, builds: Mapping[Core, Build] | None = None, **options: Any
-) -> list[Report]:
-    rng = np.random.default_rng(3)
-    samples = {
-        spec.name: rng.normal(size=(24, *spec.shape)).astype(np.float32)
-        for spec in model_inputs(path)
-    }
+def _build(path: Path, folder: Path, builds: Mapping[Core, Build] | None = None) -> list[Report]:
     usual: dict[Core, Build] = {
         "cortex-m4": Build("stm32l4r5", 8),
         "cortex-m0plus": Build(cortex_m0plus(folder), 2, "native"),
     }
+    samples = np.load(path.with_suffix("").with_suffix(".npy"))
     reports = []
-    for core, build in (builds or usual).items():  # together: the network is converted once
+    for core, build in (builds or usual).items():
         report = tinyflow.build(
             path,
             board=build.board,
@@ -103,7 +96,6 @@ def _build(
             calibration=samples,
             output=folder / core,
             vectors=build.vectors,
-            **options,
         )
         assert report.board.core == core
         assert report.exact.vectors == build.vectors

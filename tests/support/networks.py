@@ -1,6 +1,7 @@
 """Small networks of known families, made with Keras from random weights.
 
-Run as a script in a process of its own: `python networks.py FOLDER` writes one `.keras` for each.
+Run as a script in a process of its own: `python networks.py FOLDER` writes for each `NAME.npy` with
+samples of its input and the converted `NAME.int8.tflite`, for some `NAME.int16.tflite` too.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 NAMES = (
     "mobilenet_v1",
@@ -31,10 +32,12 @@ NAMES = (
     "lstm_classifier",
     "bidirectional_lstm",
 )
+#: Those that are converted to int16 activations, too.
+INT16 = ("small_cnn", "mobilenet_v2", "unet", "tcn")
 
 
 def write_all(folder: Path) -> None:
-    """Make every network and save it."""
+    """Make every network and convert it."""
     import keras
 
     keras.utils.set_random_seed(1)
@@ -42,7 +45,22 @@ def write_all(folder: Path) -> None:
         make: Callable[[Any], Any] = globals()[f"_{name}"]
         model = make(keras)
         _spread_normalisation(model)
-        model.save(folder / f"{name}.keras")
+        path = folder / f"{name}.keras"
+        model.save(path)
+        _convert_file(path, ("int8", "int16") if name in INT16 else ("int8",))
+
+
+def _convert_file(path: Path, activations: tuple[Literal["int8", "int16"], ...]) -> None:
+    import numpy as np
+
+    from tinyflow.frontend._convert_worker import _convert, _load
+
+    model = _load(path)
+    (spec,) = model.inputs
+    samples = np.random.default_rng(3).normal(size=(24, *spec.shape)).astype(np.float32)
+    np.save(path.with_suffix(".npy"), samples)
+    for each in activations:
+        path.with_suffix(f".{each}.tflite").write_bytes(_convert(model, [samples], each))
 
 
 def _spread_normalisation(model: Any) -> None:

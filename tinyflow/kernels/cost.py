@@ -29,7 +29,10 @@ PER_OUTPUT = frozenset({"signed", "clamped", "wide", "per_channel"})
 #: Parameters of generated code that a unit of work's cost depends on, and no variant tells.
 _SHAPING = ("stride",)
 #: Parameters that a generated file's size does not depend on.
-_OF_NO_SIZE = frozenset({"function", "greatest", "high", "least", "low", "name"})
+_OF_NO_SIZE = frozenset(
+    "function greatest high least line line_pitch line_stride low name output_line pitch shift "
+    "times zero".split()
+)
 #: Instructions of a turn's call and of finding a row, and the bytes of code that a turn fetches
 #: again: measured on the networks of MLPerf Tiny.
 _TURN_INSTRUCTIONS, _ROW_INSTRUCTIONS, _TURN_BYTES = 10, 32, 640
@@ -145,10 +148,10 @@ class CostTable(BaseModel):
 
     def source_bytes(self, source: Source) -> int:
         """Bytes of a generated file: those of the most similar one that was measured."""
-        wanted = set(source_parameters(source))
-        similar = max(
+        wanted = source_parameters(source)
+        similar = min(
             (known for known in self.sources if known.template == source.template),
-            key=lambda known: len(wanted & known.parameters.items()),
+            key=lambda known: sum(_unlike(known.parameters.get(name), v) for name, v in wanted),
             default=None,
         )
         return 0 if similar is None else similar.bytes
@@ -192,6 +195,13 @@ def _dot(coefficients: Mapping[str, float], work: Mapping[str, int]) -> int:
 def source_parameters(source: Source) -> tuple[tuple[str, int | str | bool], ...]:
     """The parameters that a generated file's size may depend on."""
     return tuple(pair for pair in source.parameters if pair[0] not in _OF_NO_SIZE)
+
+
+def _unlike(value: int | str | bool | None, other: int | str | bool) -> float:
+    """How different two values of a parameter are; numbers by the logarithm of their ratio."""
+    if type(value) is int and type(other) is int:
+        return abs(math.log((abs(value) + 1) / (abs(other) + 1)))
+    return 0.0 if value == other else _UNLIKE
 
 
 def kernel_name(kernel: Kernel) -> str:

@@ -248,6 +248,8 @@ _DEPTHWISE = (
     _Conv((9, 9), 8, 1, (3, 3), dilation=2),
     _Conv((20, 10), 1, 8, (10, 8), stride=2),
     _Conv((9, 9), 4, 2, (3, 3), activation=Activation.NONE),
+    _Conv((4, 48), 8, 1, (3, 3)),
+    _Conv((5, 48), 8, 1, (3, 3), stride=2),
 )
 
 
