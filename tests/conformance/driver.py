@@ -29,6 +29,7 @@ from tinyflow.kernels.choose import choose_kernels
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.kernels.cost import shipped_costs
 from tinyflow.passes import optimise
+from tinyflow.plan.memory import Planner
 from tinyflow.prepare import Quantised, device_inputs
 from tinyflow.project import KernelSet
 from tinyflow.trial import Trial
@@ -145,7 +146,7 @@ def library_of(content: bytes, board: Board, kernels: KernelSet) -> tuple[Graph,
     cmsis = find_cmsis_nn()
     found = [candidates(operator, graph, board, cmsis) for operator in graph.operators]
     costs = shipped_costs(board)
-    choice = choose_kernels(found, costs, lambda _: 0, kernels=kernels, optimize="speed")
+    choice = choose_kernels(found, costs, Planner(graph), board, kernels=kernels, optimize="speed")
     return graph, Trial(graph, choice.kernels, board, cmsis)
 
 
