@@ -43,6 +43,8 @@ from tinyflow.kernels.native.depthwise.window import Window, weights_of
 
 #: Lines that there is room for. Few of them need little scratch, many are moved less.
 HEIGHTS = (4, 8, 16, 32)
+#: The one height of little code for layers that have their own: so all of them can share it.
+_SHARED_HEIGHT = 8
 #: More lines than so many times those of a window bring next to nothing.
 _MOST_HEIGHT = 11
 
@@ -54,7 +56,7 @@ def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Ke
     M33. In place, with enough scratch. Row by row, lines along the width.
 
     All variants: lines along width and height, few or many of them at a time, each in code for the
-    shape where there is such; those of little code in the least height and the greatest.
+    shape where there is such, and then once in the code that layers share.
     """
     source, weights = graph.tensors[op.input], graph.tensors[op.weights]
     if board.core not in DSP_CORES or (source.dtype, weights.dtype) != (DType.INT8, DType.INT8):
@@ -73,7 +75,7 @@ def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Ke
             special = fixed.window(layer, constants, scaling, source.q.zero_point, height, board)
             if special is not None:
                 yield _kernel(op, graph, layer, special)
-            if special is None or height in (heights[0], heights[-1]):
+            if special is None or height == min(_SHARED_HEIGHT, heights[-1]):
                 window = moving.window(layer, constants, scaling, height, board)
                 yield _kernel(op, graph, layer, window)
 
