@@ -56,8 +56,8 @@ def build(
             wherever they can serve.
         optimize: what the choice of kernels makes best: `speed`, `size` (flash), `ram`, or all
             in balance.
-        placement: `auto` copies code to RAM where that pays and, for speed, weights; `code` only
-            code; `flash` nothing.
+        placement: `auto` copies code to RAM where that pays and, for speed, weights that are
+            read over and over; `ram` code and all weights; `code` only code; `flash` nothing.
         vectors: inputs on which the firmware is compared with the oracle.
         emit_tflite_array: also emit the `.tflite` as a C array.
         progress: told about stages.

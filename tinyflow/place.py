@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from tinyflow.cache import Cache, ContentHash
 from tinyflow.codegen.model import ModelCode
 from tinyflow.plan.in_ram import NOTHING_IN_RAM, InRam
 from tinyflow.plan.placement import LEAST_GAIN, CodePlacement, place_code
-from tinyflow.plan.weights import PlacedWeights, place_weights
+from tinyflow.plan.weights import HOT, PlacedWeights, place_weights
 from tinyflow.progress import Progress
 from tinyflow.project import Objective, Placement
 from tinyflow.request import Array
@@ -61,6 +62,8 @@ def choose_placement(
     Raises:
         DeviceError: the firmware faulted.
     """
+    if placement == "ram":
+        optimize = "speed"  # RAM was asked for: as much of it as pays
     places_code = _places_code(board, optimize, placement)
     places_weights = _places_weights(board, optimize, placement)
     if not places_code and not places_weights:
@@ -84,7 +87,8 @@ def choose_placement(
         if places_code:
             found = InRam(_place_code(board, optimize, image, blocks, cycles, room))
         if places_weights:
-            weights = _place_weights(board, image, blocks, cycles, room, found.code)
+            least_wait = Decimal(0) if placement == "ram" else HOT
+            weights = _place_weights(board, image, blocks, cycles, room, found.code, least_wait)
             found = InRam(found.code, weights)
         (folder / _FILE).write_bytes(_IN_RAM.dump_json(found))
 
@@ -98,7 +102,7 @@ def _places_code(board: Board, optimize: Objective, placement: Placement) -> boo
 
 def _places_weights(board: Board, optimize: Objective, placement: Placement) -> bool:
     waits = board.timing is not None and board.timing.cycles(board.timing.flash_data) > 0
-    return waits and placement == "auto" and optimize == "speed"
+    return waits and placement in ("auto", "ram") and optimize == "speed"
 
 
 def _cycles(blocks: Blocks, board: Board) -> int:
@@ -130,13 +134,15 @@ def _place_weights(
     cycles: int,
     room: int | None,
     code: CodePlacement | None,
+    least_wait: Decimal,
 ) -> tuple[PlacedWeights, ...]:
     rams = _free_rams(board, image, code)
     capacity = sum(ram.size for ram in rams)
     if room is not None:
         capacity = min(capacity, room - (0 if code is None else code.room))
     functions = () if code is None else code.functions
-    return place_weights(TracedReads(blocks, image, board, cycles, functions), rams, capacity)
+    reads = TracedReads(blocks, image, board, cycles, functions)
+    return place_weights(reads, rams, capacity, least_wait)
 
 
 def _free_rams(board: Board, image: Image, code: CodePlacement | None) -> tuple[DataRam, ...]:

@@ -23,9 +23,9 @@ KernelSet = Literal["auto", "native", "cmsis-nn"]
 #: What the choice of kernels makes best.
 Objective = Literal["balanced", "speed", "size", "ram"]
 
-#: What start-up may copy to RAM where it waits too long for flash: code, and at `speed` weights;
-#: code only; or nothing.
-Placement = Literal["auto", "code", "flash"]
+#: What start-up may copy to RAM where it waits too long for flash: `auto`, code and, at `speed`,
+#: constants that are read over and over; `ram`, code and all constants; code only; or nothing.
+Placement = Literal["auto", "ram", "code", "flash"]
 
 
 class _Table(BaseModel):
@@ -111,8 +111,9 @@ class BuildTable(_Table):
     )
     placement: Placement = Field(
         default="auto",
-        description="What lies in RAM where that pays and the board can: auto, code and with "
-        "optimize = speed weights; code, code only; flash, nothing.",
+        description="What lies in RAM where that pays and the board can: auto, code and, with "
+        "optimize = speed, weights that are read over and over; ram, code and all weights; code, "
+        "code only; flash, nothing.",
     )
     vectors: int = Field(
         default=20, gt=0, description="Inputs on which the firmware is compared with the oracle."

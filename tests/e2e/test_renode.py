@@ -100,7 +100,7 @@ def test_weights_that_lie_in_ram(board_id: str, tmp_path: Path) -> None:
         tmp_path / "dense.tflite",
         board=board_id,
         output=tmp_path / "build",
-        optimize="speed",
+        placement="ram",
         vectors=3,
     )
     assert report.memory.ram.weights > 16384

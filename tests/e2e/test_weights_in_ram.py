@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def built(model: Path, board: str, folder: Path, **options: Any) -> Report:
-    options = {"optimize": "speed", "vectors": 3, **options}
+    options = {"placement": "ram", "vectors": 3, **options}
     return tinyflow.build(model, board=board, output=folder, **options)
 
 
@@ -52,7 +52,7 @@ def in_ram(report: Report) -> list[PlacedSection]:
 @pytest.mark.parametrize("board", board_ids())
 def test_weights_in_ram_are_exact_and_faster(board: str, model: Path, tmp_path: Path) -> None:
     stored = built(model, board, tmp_path / "code", placement="code")
-    report = built(model, board, tmp_path / "auto")
+    report = built(model, board, tmp_path / "ram")
     assert (report.exact.vectors, report.exact.mismatches) == (3, 0)
     assert not in_ram(stored) and stored.memory.ram.weights == 0
     (placed,) = in_ram(report)
@@ -106,10 +106,34 @@ def test_a_budget_of_ram_is_kept(board: str, model: Path, tmp_path: Path) -> Non
         assert report.exact.mismatches == 0
 
 
-@pytest.mark.parametrize("optimize", ["balanced", "size", "ram"])
-def test_only_speed_moves_weights(optimize: Objective, model: Path, tmp_path: Path) -> None:
-    report = built(model, "stm32l4r5", tmp_path / "build", optimize=optimize, vectors=1)
-    assert report.memory.ram.weights == 0 and not in_ram(report)
+@pytest.mark.parametrize("optimize", get_args(Objective))
+def test_weights_that_are_read_once_stay_unless_asked(
+    optimize: Objective, model: Path, tmp_path: Path
+) -> None:
+    for placement in ("auto", "ram"):
+        options = {"placement": placement, "optimize": optimize, "vectors": 1}
+        report = built(model, "stm32l4r5", tmp_path / placement, **options)
+        assert bool(in_ram(report)) == (placement == "ram") == (report.memory.ram.weights > 0)
+
+
+@pytest.mark.parametrize("optimize", ["speed", "balanced"])
+def test_speed_moves_weights_that_are_read_over_and_over(
+    optimize: Objective, tmp_path: Path
+) -> None:
+    """Of a convolution whose kernel reads all of them for every two pixels."""
+    b = TfliteBuilder()
+    x = b.tensor((1, 8, 8, 32), scale=0.05)
+    y = b.tensor((1, 8, 8, 32), scale=0.4)
+    weights = np.random.default_rng(0).integers(-127, 128, (32, 3, 3, 32)).astype(np.int8)
+    w = b.tensor(weights.shape, data=weights, scale=0.01)
+    b.operator("CONV_2D", [x, w], [y], strideH=1, strideW=1)
+    model = tmp_path / "convolution.tflite"
+    model.write_bytes(b.build([x], [y]))
+    options = {"placement": "auto", "optimize": optimize, "kernels": "cmsis-nn"}
+    report = built(model, "stm32l4r5", tmp_path / "build", **options)
+    assert report.exact.mismatches == 0
+    assert bool(in_ram(report)) == (optimize == "speed")
+    assert report.memory.ram.weights >= (weights.size if optimize == "speed" else 0)
 
 
 def test_what_does_not_fit_the_fastest_ram_goes_on_or_stays(tmp_path: Path) -> None:
@@ -139,8 +163,9 @@ def test_code_and_weights_together(
     monkeypatch.setattr("tinyflow.plan.weights.LEAST_GAIN", 0.0)
     model = tmp_path / "small.tflite"
     model.write_bytes(small_model())
-    code = built(model, board, tmp_path / "code", placement="code", kernels="cmsis-nn")
-    report = built(model, board, tmp_path / "auto", kernels="cmsis-nn")
+    options = {"kernels": "cmsis-nn", "optimize": "speed"}
+    code = built(model, board, tmp_path / "code", placement="code", **options)
+    report = built(model, board, tmp_path / "ram", **options)
     assert report.exact.mismatches == 0
     assert report.memory.ram.code == code.memory.ram.code > 4096
     assert report.memory.ram.weights > 0
@@ -176,7 +201,7 @@ def test_the_arena_takes_the_fastest_ram_first(
 
 
 def test_the_tools_know_weights_in_ram(model: Path, tmp_path: Path, tinyflow: CommandLine) -> None:
-    build, options = tmp_path / "build", ("--optimize", "speed", "--vectors", "2")
+    build, options = tmp_path / "build", ("--placement", "ram", "--vectors", "2")
     done = tinyflow("build", str(model), "--board", "stm32l4r5", "--output", str(build), *options)
     assert "weights in RAM" in done.out
     found = tinyflow("profile", str(build), "--json").json

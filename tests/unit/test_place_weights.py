@@ -11,6 +11,7 @@ from tinyflow.boards import Board, DataRam, load_board
 from tinyflow.codegen.project import linker_script
 from tinyflow.plan.in_ram import InRam
 from tinyflow.plan.weights import (
+    HOT,
     LEAST_GAIN,
     ArrayUse,
     PlacedWeights,
@@ -67,6 +68,14 @@ def test_little_waiting_is_not_worth_it() -> None:
     assert names([FAST], a=(1_000, enough - 1, 0)) == set()
     assert names([FAST], a=(1_000, enough, 0)) == {"a"}
     assert names([FAST], a=(1_000, enough // 2, 0), b=(500, enough // 2, 0)) == {"a", "b"}
+
+
+def test_what_is_read_once_stays_where_only_hot_arrays_are_asked_for() -> None:
+    once, often = (30_000, 5_000, 0), (6_000, 12_000, 0)
+    assert names([FAST], once=once) == {"once"}
+    assert not place_weights(Reads([FAST], once=once), [FAST], PLENTY, HOT)
+    (group,) = place_weights(Reads([FAST], once=once, often=often), [FAST], PLENTY, HOT)
+    assert group.arrays == ("often",)
 
 
 def test_what_waits_most_for_each_byte_comes_first_when_room_is_short() -> None:

@@ -107,8 +107,8 @@ def command(
         Placement | None,
         typer.Option(
             help="What start-up copies to RAM where it waits too long for flash: auto, code on "
-            "boards that can, and with --optimize speed weights; code, code only; flash, "
-            "nothing. Default: auto.",
+            "boards that can and, with --optimize speed, weights that are read over and over; "
+            "ram, code and all weights; code, code only; flash, nothing. Default: auto.",
             show_default=False,
         ),
     ] = None,
