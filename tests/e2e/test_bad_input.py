@@ -522,7 +522,7 @@ def test_an_arena_that_does_not_fit(refused: Refusal, small: Path, shrink: Any) 
 
 
 @needs_compiler
-@pytest.mark.parametrize(("kind", "size"), [("flash", 9_000), ("ram", 4_800)])
+@pytest.mark.parametrize(("kind", "size"), [("flash", 8_500), ("ram", 4_800)])
 def test_an_image_that_does_not_fit(
     tinyflow: CommandLine, out: Path, small: Path, shrink: Any, kind: str, size: int
 ) -> None:

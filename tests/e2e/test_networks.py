@@ -60,7 +60,7 @@ def test_network_is_exact_on_the_other_cores(
         # A Cortex-M33 has the same kernels as a Cortex-M4.
         return shipped_costs(board) or shipped_costs(load_board("nrf52840"))
 
-    monkeypatch.setattr("tinyflow.pipeline.board_costs", costs)
+    monkeypatch.setattr("tinyflow.choosing.board_costs", costs)
     builds: dict[Core, Build] = {
         "cortex-m3": Build(board_with("cortex-m3", tmp_path), 4, "native"),
         "cortex-m7": Build("stm32f746", 4),
