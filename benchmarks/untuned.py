@@ -16,7 +16,7 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import networks
 import numpy as np
@@ -29,15 +29,15 @@ import tinyflow
 from tinyflow import __version__
 from tinyflow.boards import Board, load_board
 from tinyflow.cache import Cache, ContentHash
+from tinyflow.choosing import choose
 from tinyflow.codegen.model import generate_model
 from tinyflow.frontend.calibration import Dataset
 from tinyflow.frontend.convert import quantize
 from tinyflow.frontend.tflite_import import import_model
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.passes import optimise
-from tinyflow.pipeline import choose
-from tinyflow.plan.memory import plan_memory
 from tinyflow.progress import Progress
+from tinyflow.project import Objective
 from tinyflow.report.model import Report
 from tinyflow.request import BuildRequest
 
@@ -117,7 +117,8 @@ def main(
         [
             f"bar: instructions and modelled cycles {RATIO:g} times fewer than with CMSIS-NN, "
             "every output byte equal to the oracle's.",
-            f"generation: from the .tflite to C, CPU time, meant to be below {GENERATION_S:g} s.",
+            "generation: from the .tflite to C for the slowest objective, CPU time, meant to be "
+            f"below {GENERATION_S:g} s.",
         ],
         {
             "rows": [
@@ -181,7 +182,9 @@ def _measure(name: str, path: Path, board: Board, cmsis_nn: Path | None) -> Row:
         flash=ours.memory.flash.total,
         cmsis_flash=theirs.memory.flash.total,
         mismatches=ours.exact.mismatches + theirs.exact.mismatches,
-        generation_s=_generation_seconds(path, board, cmsis_nn),
+        generation_s=max(
+            _generation_seconds(path, board, cmsis_nn, goal) for goal in get_args(Objective)
+        ),
     )
 
 
@@ -198,14 +201,14 @@ def _build(path: Path, name: str, board: Board, **options: Any) -> Report:
         )
 
 
-def _generation_seconds(path: Path, board: Board, cmsis_nn: Path | None) -> float:
+def _generation_seconds(path: Path, board: Board, cmsis_nn: Path | None, goal: Objective) -> float:
     """CPU time from the `.tflite` to the C of the model's library."""
     content, cmsis = path.read_bytes(), find_cmsis_nn(cmsis_nn)
-    request = BuildRequest(model=path, board=board, output=path.parent, optimize="speed")
+    request = BuildRequest(model=path, board=board, output=path.parent, optimize=goal)
     begin = time.process_time()
     graph = optimise(import_model(content, path, name="net"), content, path)
-    choice = choose(request, graph, cmsis, None, Cache(), Progress())
-    generate_model(graph, plan_memory(graph, choice.kernels), cmsis, content)
+    planned = choose(request, graph, cmsis, None, Cache(), Progress())
+    generate_model(graph, planned.plan, cmsis, content)
     return time.process_time() - begin
 
 

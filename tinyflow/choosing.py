@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from tinyflow.cache import Cache
 from tinyflow.ir.graph import Graph
 from tinyflow.kernels.candidates import candidates
-from tinyflow.kernels.choose import Choice, Limits, choose_kernels
+from tinyflow.kernels.choose import Choice, choose_kernels
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.cost import shipped_costs
+from tinyflow.kernels.objective import Limits
 from tinyflow.kernels.select import allowed
 from tinyflow.plan.fit import plan_within
 from tinyflow.plan.memory import MemoryPlan, Planner

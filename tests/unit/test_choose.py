@@ -13,13 +13,9 @@ from tinyflow.boards import load_board
 from tinyflow.ir.operators import Operator, Softmax
 from tinyflow.kernels.base import Constant, Kernel, RowForm
 from tinyflow.kernels.candidates import Candidates
-from tinyflow.kernels.choose import (
-    BALANCED_LOSS_PERCENT,
-    Choice,
-    Limits,
-    choose_kernels,
-)
+from tinyflow.kernels.choose import Choice, choose_kernels
 from tinyflow.kernels.cost import Cost, CostTable, FamilyCode, KernelCosts, turn_cost
+from tinyflow.kernels.objective import BALANCED_LOSS_PERCENT, Limits
 from tinyflow.kernels.ways import Way
 from tinyflow.project import KernelSet, Objective
 

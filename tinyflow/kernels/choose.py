@@ -22,41 +22,14 @@ from tinyflow.ir.operators import Operator
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.candidates import Candidates
 from tinyflow.kernels.cost import Cost, CostTable, kernel_name
+from tinyflow.kernels.objective import Limits, Score, Scoring, Totals, excess, room_below, scoring
 from tinyflow.kernels.select import allowed
 from tinyflow.kernels.ways import MemoryPlanner, Way
 from tinyflow.project import KernelSet, Objective
 
-#: `balanced` may give up so many percent of the fastest choice's cycles, and no more.
-BALANCED_LOSS_PERCENT = 10
-#: `balanced` takes a percent of cycles for so many of flash or arena.
-_CYCLES_WEIGHT = 2
 #: Bytes of flash by which a layer's code is longer where it computes a row, and of what calls the
 #: layers of a segment in turns.
 _ROW_BYTES, _SEGMENT_BYTES = 120, 100
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a choice should stay within; None is no limit.
-
-    Attributes:
-        flash: bytes of constants and of the code of layers and kernels.
-        arena: bytes.
-        cycles: of one inference.
-    """
-
-    flash: int | None = None
-    arena: int | None = None
-    cycles: int | None = None
-
-
-@dataclass(frozen=True)
-class Totals:
-    """What a choice is predicted to take; each in the sense of `Limits`."""
-
-    cycles: int
-    flash: int
-    arena: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,13 +174,10 @@ def _cycles(option: Option) -> tuple[int, int]:
 
 #: For each group of layers the position of its option.
 _Picked = tuple[int, ...]
-_Score = tuple[int, ...]
-#: The score of cycles, flash and arena, which is no less where one of them is more.
-_Objective = Callable[[int, int, int], _Score]
 #: What a choice's best way scores, and that way; None where the arena is left out.
-_Scored = tuple[_Score, Way | None]
+_Scored = tuple[Score, Way | None]
 #: Gives that, or None where it is no better than a score.
-_Scorer = Callable[[_Picked, _Score | None], _Scored | None]
+_Scorer = Callable[[_Picked, Score | None], _Scored | None]
 
 
 @dataclass(frozen=True)
@@ -291,11 +261,11 @@ class _Search:
                 lambda group, p: (group.options[p][0].kernel.row_form is None, group.cycles[p])
             ),
         ]
-        objective = _objective(optimize, self._cycles(fastest))
+        score = scoring(optimize, self._cycles(fastest))
 
-        def limited(cycles: int, flash: int, arena: int) -> _Score:
+        def limited(cycles: int, flash: int, arena: int) -> Score:
             totals = Totals(cycles, flash, arena)
-            return _excess(totals, limits), *objective(cycles, flash, arena)
+            return excess(totals, limits), *score(cycles, flash, arena)
 
         if optimize in ("speed", "size"):  # the arena counts beyond its limit only
             picked, _ = self._improved(starts, partial(self._scored_alone, limited))
@@ -309,15 +279,13 @@ class _Search:
         return picked, way
 
     def _scored_alone(
-        self, objective: _Objective, picked: _Picked, best: _Score | None
+        self, objective: Scoring, picked: _Picked, best: Score | None
     ) -> _Scored | None:
         """The score of a choice without its arena; None where it is no better than the best."""
         score = objective(self._cycles(picked), self._flash(picked), 0)
         return (score, None) if best is None or score < best else None
 
-    def _scored(
-        self, objective: _Objective, picked: _Picked, best: _Score | None
-    ) -> _Scored | None:
+    def _scored(self, objective: Scoring, picked: _Picked, best: Score | None) -> _Scored | None:
         """The best way of a choice; None where there is none better than the best score."""
         cycles, flash = self._cycles(picked), self._flash(picked)
         if best is not None and objective(cycles, flash, 0) >= best:
@@ -336,7 +304,7 @@ class _Search:
                 if best is None or score < best:
                     best, found = score, (score, way)
             # What takes less memory takes more cycles.
-            room = _room_below(best, partial(objective, figures[0], flash), least, way.peak - 1)
+            room = room_below(best, partial(objective, figures[0], flash), least, way.peak - 1)
             way = None if room is None else self._planner.way(kernels, costs, room)
         return found
 
@@ -389,50 +357,6 @@ class _Search:
             else:
                 moved.append(position)
         return tuple(moved)
-
-
-def _objective(optimize: Objective, least_cycles: int) -> _Objective:
-    """What is made least, given the cycles of the fastest choice."""
-
-    def balanced(cycles: int, flash: int, arena: int) -> _Score:
-        lost = max(0, 100 * (cycles - least_cycles) - BALANCED_LOSS_PERCENT * least_cycles)
-        return lost, cycles**_CYCLES_WEIGHT * max(flash, 1) * arena
-
-    objectives: dict[Objective, _Objective] = {
-        "speed": lambda cycles, flash, arena: (cycles, flash),
-        "size": lambda cycles, flash, arena: (flash, cycles),
-        "ram": lambda cycles, flash, arena: (arena, cycles, flash),
-        "balanced": balanced,
-    }
-    return objectives[optimize]
-
-
-def _room_below(best: _Score, score: Callable[[int], _Score], least: int, most: int) -> int | None:
-    """The largest arena, from `least` to `most`, whose score is below the best one."""
-    if least > most or score(least) >= best:
-        return None
-    low, high = least, most + 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        if score(middle) < best:
-            low = middle
-        else:
-            high = middle
-    return low
-
-
-def _excess(totals: Totals, limits: Limits) -> int:
-    """How far figures are beyond their limits, in millionths of these, added up."""
-    figures = (
-        (limits.cycles, totals.cycles),
-        (limits.flash, totals.flash),
-        (limits.arena, totals.arena),
-    )
-    return sum(
-        max(0, 1_000_000 * (figure - limit) // max(limit, 1))
-        for limit, figure in figures
-        if limit is not None
-    )
 
 
 def _of_rows(options: Sequence[Option], way: Way) -> tuple[int, int]:
