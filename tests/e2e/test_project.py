@@ -92,6 +92,16 @@ def test_the_image_does_not_depend_on_the_folder(tmp_path: Path) -> None:
     assert images[0] == images[1]
 
 
+def test_files_beside_a_model_are_not_taken_for_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("grp", "click", "platform"):
+        (tmp_path / f"{module}.py").write_text("raise SystemExit('of the user')\n")
+    monkeypatch.chdir(tmp_path)
+    write_fake_model(tmp_path / "project", load_board("nrf52840"))
+    assert build_project(tmp_path / "project").is_file()
+
+
 def test_an_unchanged_project_is_not_touched_nor_compiled_again(tmp_path: Path) -> None:
     board = load_board("stm32f407")
     write_project(tmp_path, board, PLUS_ONE)

@@ -104,7 +104,8 @@ def _run_platformio(
 ) -> tuple[list[str], int]:
     """The output and exit status of `pio run`."""
     require_platformio()
-    command = [sys.executable, "-m", "platformio", "run", "--project-dir", str(directory)]
+    python = [sys.executable, "-P"]  # modules in the folder the user is in are not PlatformIO's
+    command = [*python, "-m", "platformio", "run", "--project-dir", str(directory)]
     lines: list[str] = []
     with subprocess.Popen(
         [*command, *arguments],
