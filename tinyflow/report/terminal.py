@@ -89,12 +89,11 @@ def origin(latency: LatencySection) -> str:
 
 def describe_moved(placed: PlacedSection) -> str:
     """What start-up copies to a RAM, and what that was predicted to save."""
-    what = (
-        f"{len(placed.functions)} functions" if placed.functions else f"{len(placed.arrays)} arrays"
-    )
+    names, what = (placed.functions, "function") if placed.functions else (placed.arrays, "array")
+    plural = "" if len(names) == 1 else "s"
     return (
-        f"{what}, {placed.bytes:,} bytes in {', '.join(placed.memories)}: predicted to save "
-        f"{placed.gain_cycles:,} cycles"
+        f"{len(names)} {what}{plural}, {placed.bytes:,} bytes in {', '.join(placed.memories)}: "
+        f"predicted to save {placed.gain_cycles:,} cycles"
     )
 
 
