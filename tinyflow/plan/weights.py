@@ -15,7 +15,7 @@ from decimal import Decimal
 from tinyflow.boards import DataRam
 
 #: The least that moving arrays must save together, as a share of the cycles of an inference. They
-#: are moved for speed alone: RAM is what the other objectives are to spare.
+#: are moved for speed, or where RAM is asked for: it is what the other objectives are to spare.
 LEAST_GAIN = 0.02
 #: Cycles that an inference waits for each byte of an array that is read over and over. Reading an
 #: array once takes less on every shipped board: 0.75 at most, where its words are read as such.
