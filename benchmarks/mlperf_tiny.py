@@ -34,8 +34,8 @@ from rich.table import Table
 
 import tinyflow
 from tinyflow.boards import load_board
-from tinyflow.emulate.oracle import Oracle
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
+from tinyflow.oracle.oracle import Oracle
 from tinyflow.project import Objective
 from tinyflow.report.model import Report
 from tinyflow.timing.measure import Call, call_function

@@ -29,17 +29,17 @@ import tinyflow
 from tinyflow import __version__
 from tinyflow.boards import Board, load_board
 from tinyflow.cache import Cache, ContentHash
-from tinyflow.choosing import choose
 from tinyflow.codegen.model import generate_model
-from tinyflow.frontend.calibration import Dataset
-from tinyflow.frontend.convert import quantize
-from tinyflow.frontend.tflite_import import import_model
+from tinyflow.convert.convert import quantize
+from tinyflow.datasets.dataset import Dataset
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.passes import optimise
+from tinyflow.pipeline.request import BuildRequest
+from tinyflow.pipeline.select import choose
 from tinyflow.progress import Progress
 from tinyflow.project import Objective
 from tinyflow.report.model import Report
-from tinyflow.request import BuildRequest
+from tinyflow.tflite.importer import import_model
 
 BOARDS = ("stm32l4r5", "stm32f746")
 #: The bar: so many times fewer instructions, and so many times fewer cycles.

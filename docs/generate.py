@@ -30,18 +30,18 @@ from tests.conformance.test_conformance import FAMILIES
 from tests.support.first_kernels import select_kernels
 from tinyflow.boards import CacheGeometry, board_ids, load_board
 from tinyflow.cli.app import app
-from tinyflow.emulate.oracle_pieces import LACKING
 from tinyflow.errors import exit_codes
-from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.types import Activation
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.catalogue import Service, services
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
+from tinyflow.oracle.pieces import LACKING
 from tinyflow.passes import optimise
 from tinyflow.project import Project
 from tinyflow.report.model import Report
 from tinyflow.report.profile import Profile
+from tinyflow.tflite.importer import import_model
 from tinyflow.timing.cores import PIPELINES
 from tinyflow.timing.dual_issue import CONFLICTS
 from tinyflow.timing.pipeline import Pipeline

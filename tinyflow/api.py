@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinyflow.boards import Board, load_board
-from tinyflow.pipeline import run
+from tinyflow.pipeline.build import run
+from tinyflow.pipeline.request import BuildRequest, DataSource
 from tinyflow.progress import Progress
 from tinyflow.project import Activations, BudgetTable, KernelSet, Objective, Placement, PruneTable
 from tinyflow.report.model import Report
-from tinyflow.request import BuildRequest, DataSource
 
 if TYPE_CHECKING:
     import keras

@@ -23,12 +23,12 @@ from common import MODELS, TFLITE, Json, Models, finish, require, verdict
 
 import tinyflow
 from tinyflow.boards import Board, load_board
-from tinyflow.built import Built, read_build
-from tinyflow.device import read_samples
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.timing.measure import model_inference
 from tinyflow.toolchain.elf import Image, read_image
+from tinyflow.tools.build_folder import Built, read_build
+from tinyflow.tools.run import read_samples
 
 #: The bars: emulation with the model to emulation without, and seconds of CPU for one profile.
 RATIO_BAR, PROFILE_BAR = 3.0, 3.0

@@ -1,6 +1,6 @@
 /*
  * Convolution of few channels on the DSP extension: rows are woven into lines of int16, whose windows
- * are read where they lie, two pixels at once. tinyflow/kernels/native/pairs.py has the layout.
+ * are read where they lie, two pixels at once. tinyflow/kernels/generated/pairs.py has the layout.
  */
 #ifndef TF_NATIVE_CONV_PAIRS_H
 #define TF_NATIVE_CONV_PAIRS_H

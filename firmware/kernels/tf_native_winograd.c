@@ -1,6 +1,6 @@
 /*
  * Source: A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2016, section 4.
- * The arithmetic is in tinyflow/kernels/native/winograd.py.
+ * The arithmetic is in tinyflow/kernels/generated/winograd.py.
  */
 #include "tf_native_winograd.h"
 

@@ -20,19 +20,19 @@ import tinyflow
 from tests.support.no_memory import NoMemory
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import Board
-from tinyflow.emulate.oracle import Oracle
+from tinyflow.costs.table import shipped_costs
+from tinyflow.costs.trial import Trial
 from tinyflow.emulate.verify import differing_bytes
 from tinyflow.errors import ExactnessError, TinyflowError
-from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph
 from tinyflow.kernels.candidates import candidates
-from tinyflow.kernels.choose import choose_kernels
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.kernels.cost import shipped_costs
+from tinyflow.oracle.oracle import Oracle
 from tinyflow.passes import optimise
-from tinyflow.prepare import Quantised, device_inputs
+from tinyflow.pipeline.quantize import Quantised, device_inputs
 from tinyflow.project import KernelSet
-from tinyflow.trial import Trial
+from tinyflow.selection.search import choose_kernels
+from tinyflow.tflite.importer import import_model
 
 #: Adds one case to the builder; gives the indices of its inputs and of its outputs.
 Case = Callable[[TfliteBuilder, np.random.Generator], tuple[list[int], list[int]]]

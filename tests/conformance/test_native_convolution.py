@@ -16,9 +16,9 @@ from tests.support.native import check_variants
 from tests.support.native_rows import check_rows
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
-from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.operators import Conv2D
-from tinyflow.kernels.native import convolution, matrix, pairs
+from tinyflow.kernels.generated import convolution, matrix, pairs
+from tinyflow.tflite.importer import import_model
 
 pytestmark = needs_gcc
 

@@ -16,10 +16,10 @@ from tests.support.native_rows import check_rows
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board, read_board_file
 from tinyflow.codegen.render import render
-from tinyflow.frontend.tflite_import import import_model
-from tinyflow.kernels.native.registry import native_kernels
+from tinyflow.kernels.generated.registry import native_kernels
 from tinyflow.plan.memory import plan_memory
 from tinyflow.resources import BOARDS as BOARD_FILES
+from tinyflow.tflite.importer import import_model
 
 BOARDS = ["stm32l4r5", "stm32f746"]
 

@@ -15,11 +15,11 @@ from tests.support.native import check_variants
 from tests.support.rewritten import optimised
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
-from tinyflow.emulate.oracle import Oracle
-from tinyflow.frontend.tflite_import import import_model
+from tinyflow.costs.trial import Trial
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.kernels.native.registry import native_kernels
-from tinyflow.trial import Trial
+from tinyflow.kernels.generated.registry import native_kernels
+from tinyflow.oracle.oracle import Oracle
+from tinyflow.tflite.importer import import_model
 
 FUNCTION = "tf_native_winograd"
 BOARDS = ("stm32l4r5", "stm32f746")

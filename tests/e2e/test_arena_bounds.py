@@ -17,15 +17,15 @@ import tinyflow
 from tests.conformance.driver import library_of, model_of
 from tests.conformance.test_conformance import GROUPS, NATIVE, STATEFUL, family_of
 from tinyflow.boards import load_board
-from tinyflow.built import read_build
+from tinyflow.costs.trial import ARENA_FILL
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
+from tinyflow.pipeline.quantize import Quantised, device_inputs
 from tinyflow.plan.allocator import ALIGNMENT, Allocation, Block, Sharing, aligned
-from tinyflow.prepare import Quantised, device_inputs
 from tinyflow.project import KernelSet
 from tinyflow.report.plan import PlanFile
 from tinyflow.toolchain.elf import read_image
-from tinyflow.trial import ARENA_FILL
+from tinyflow.tools.build_folder import read_build
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"

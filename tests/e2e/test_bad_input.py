@@ -34,7 +34,7 @@ from tinyflow.emulate.frames import ERROR, Frame, FrameDecoder, encode
 from tinyflow.emulate.protocol import Command, HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.errors import DeviceError
-from tinyflow.output import MARKER
+from tinyflow.pipeline.output import MARKER
 from tinyflow.report.model import Report
 
 BOARD = "nrf52840"

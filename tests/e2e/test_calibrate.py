@@ -17,12 +17,12 @@ from tests.support.command_line import CommandLine
 from tests.support.serial_stand_in import board_at_port
 from tests.support.small_model import small_model
 from tinyflow.boards import Board, load_board
-from tinyflow.built import Built, read_build
-from tinyflow.calibrate import measure_on_board
-from tinyflow.device import first_sample
 from tinyflow.emulate.protocol import DeviceInfo, DeviceStats, HarnessClient
 from tinyflow.errors import DeviceError, InputError
 from tinyflow.report.model import Report
+from tinyflow.tools.build_folder import Built, read_build
+from tinyflow.tools.calibrate import measure_on_board
+from tinyflow.tools.run import first_sample
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"

@@ -40,8 +40,8 @@ def build(
     folder = tmp_path_factory.mktemp(request.param)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TINYFLOW_CACHE", str(folder / "cache"))  # the choice is not to be kept
-        patch.setattr("tinyflow.plan.placement.LEAST_GAIN", {"balanced": -1.0})
-        patch.setattr("tinyflow.plan.placement.LEAST_WAIT", 0.0)
+        patch.setattr("tinyflow.plan.code_in_ram.LEAST_GAIN", {"balanced": -1.0})
+        patch.setattr("tinyflow.plan.code_in_ram.LEAST_WAIT", 0.0)
         tinyflow.build(
             model,
             board=request.param,
@@ -107,8 +107,8 @@ def test_a_budget_of_ram_is_kept(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TINYFLOW_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("tinyflow.plan.placement.LEAST_GAIN", {"balanced": -1.0})
-    monkeypatch.setattr("tinyflow.plan.placement.LEAST_WAIT", 0.0)
+    monkeypatch.setattr("tinyflow.plan.code_in_ram.LEAST_GAIN", {"balanced": -1.0})
+    monkeypatch.setattr("tinyflow.plan.code_in_ram.LEAST_WAIT", 0.0)
     free = tinyflow.build(model, board="stm32l4r5", output=tmp_path / "build", vectors=1)
     limit = (free.memory.ram.total - free.memory.ram.code) / 1024 + 3
     report = tinyflow.build(
@@ -129,7 +129,7 @@ def test_a_second_build_does_not_ask_again(
     first = tinyflow.build(model, board=BOARDS[0], output=tmp_path / "build", vectors=1)
     script = tmp_path / "build" / "platform" / "memory.ld"
     stamp = script.stat().st_mtime_ns
-    monkeypatch.setattr("tinyflow.place.trace_inference", None)
+    monkeypatch.setattr("tinyflow.placement.choose.trace_inference", None)
     again = tinyflow.build(model, board=BOARDS[0], output=tmp_path / "build", vectors=1)
     assert again == first
     assert script.stat().st_mtime_ns == stamp
@@ -179,8 +179,8 @@ def test_data_that_needs_the_ram_keeps_it(
 ) -> None:
     """On the L4R5 the RAM for code is a part of the RAM for data."""
     monkeypatch.setenv("TINYFLOW_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("tinyflow.plan.placement.LEAST_GAIN", {"balanced": -1.0})
-    monkeypatch.setattr("tinyflow.plan.placement.LEAST_WAIT", 0.0)
+    monkeypatch.setattr("tinyflow.plan.code_in_ram.LEAST_GAIN", {"balanced": -1.0})
+    monkeypatch.setattr("tinyflow.plan.code_in_ram.LEAST_WAIT", 0.0)
     board = load_board("stm32l4r5")
     parts = [
         part.model_copy(update={"origin": 0x20001000, "size": 4096})

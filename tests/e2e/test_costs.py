@@ -14,18 +14,18 @@ from tests.conformance.windows import NONE, RELU, VALID, depthwise, fully_connec
 from tests.support.small_model import small_model
 from tinyflow.boards import Board, load_board
 from tinyflow.cache import Cache
-from tinyflow.frontend.tflite_import import import_model
+from tinyflow.costs.board import board_costs
+from tinyflow.costs.table import shipped_costs
+from tinyflow.costs.trial import Trial
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Softmax
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.candidates import candidates
-from tinyflow.kernels.choose import Choice, choose_kernels
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.kernels.cost import shipped_costs
 from tinyflow.plan.memory import Planner
 from tinyflow.progress import Progress
-from tinyflow.trial import Trial
-from tinyflow.tune.board import board_costs
+from tinyflow.selection.search import Choice, choose_kernels
+from tinyflow.tflite.importer import import_model
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"

@@ -12,10 +12,10 @@ import tinyflow
 from tests.conformance import convolutions, tables
 from tests.conformance.driver import model_of
 from tinyflow.boards import load_board
-from tinyflow.built import read_build
 from tinyflow.emulate.verify import verify_firmware
-from tinyflow.frontend.tflite_import import import_model
+from tinyflow.tflite.importer import import_model
 from tinyflow.toolchain.elf import read_image
+from tinyflow.tools.build_folder import read_build
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"

@@ -16,7 +16,7 @@ from rich.console import Console
 import tinyflow
 from tests.support.cores import cortex_m0plus
 from tests.support.small_model import float_model
-from tinyflow.frontend.convert import model_inputs
+from tinyflow.convert.convert import model_inputs
 from tinyflow.report.terminal import print_report
 
 pytestmark = pytest.mark.skipif(

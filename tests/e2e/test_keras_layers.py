@@ -17,12 +17,12 @@ import tinyflow
 from tests.support import keras_layers
 from tests.support.made_once import made_once
 from tests.support.merge_tflite import merge_tflite
-from tinyflow.emulate.oracle import Oracle
-from tinyflow.frontend.accuracy import dequantize_array, quantize_array
-from tinyflow.frontend.calibration import Array
-from tinyflow.frontend.state import is_reset
-from tinyflow.frontend.tflite_import import import_model
+from tinyflow.arrays import Array
+from tinyflow.datasets.accuracy import dequantize_array, quantize_array
 from tinyflow.ir.graph import Tensor
+from tinyflow.oracle.oracle import Oracle
+from tinyflow.tflite.importer import import_model
+from tinyflow.tflite.state_mark import is_reset
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is None, reason="TensorFlow is not installed"

@@ -11,10 +11,10 @@ import pytest
 import tinyflow
 from tests.support.small_model import small_model
 from tinyflow.boards import board_ids, load_board
-from tinyflow.built import read_build
-from tinyflow.device import run_inputs
 from tinyflow.report.model import Report
 from tinyflow.timing.validation import error_bar
+from tinyflow.tools.build_folder import read_build
+from tinyflow.tools.run import run_inputs
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"

@@ -20,10 +20,10 @@ from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
 from tinyflow.codegen.model import ModelCode, generate_model
 from tinyflow.codegen.render import write_folder
-from tinyflow.frontend.accuracy import dequantize_array, quantize_array
-from tinyflow.frontend.tflite_import import import_model
+from tinyflow.datasets.accuracy import dequantize_array, quantize_array
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.plan.memory import plan_memory
+from tinyflow.tflite.importer import import_model
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "generated-c.md"

@@ -12,11 +12,11 @@ import tinyflow as tf
 from tests.support.command_line import CommandLine
 from tests.support.mixed_model import INPUT_SHAPE, mixed_model
 from tinyflow.boards import load_board
-from tinyflow.built import read_build
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.errors import DeviceError
 from tinyflow.toolchain.elf import read_image
+from tinyflow.tools.build_folder import read_build
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"

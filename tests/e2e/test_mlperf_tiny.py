@@ -17,14 +17,14 @@ import pytest
 
 import tinyflow
 from tinyflow.boards import board_ids, load_board
-from tinyflow.frontend.tflite_import import import_model
+from tinyflow.costs.table import shipped_costs
 from tinyflow.kernels.candidates import candidates
-from tinyflow.kernels.choose import choose_kernels
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.kernels.cost import shipped_costs
 from tinyflow.passes import optimise
 from tinyflow.plan.memory import Planner
 from tinyflow.project import BudgetTable, Objective
+from tinyflow.selection.search import choose_kernels
+from tinyflow.tflite.importer import import_model
 
 _SHARED = Path(__file__).resolve().parents[3] / "shared"
 _MODELS = Path(os.environ.get("TINYFLOW_MODELS", _SHARED / "models" / "mlperf_tiny"))

@@ -83,8 +83,8 @@ def test_code_that_runs_from_ram(
     board_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TINYFLOW_CACHE", str(tmp_path / "cache"))  # the choice is not to be kept
-    monkeypatch.setattr("tinyflow.plan.placement.LEAST_GAIN", {"balanced": -1.0})
-    monkeypatch.setattr("tinyflow.plan.placement.LEAST_WAIT", 0.0)
+    monkeypatch.setattr("tinyflow.plan.code_in_ram.LEAST_GAIN", {"balanced": -1.0})
+    monkeypatch.setattr("tinyflow.plan.code_in_ram.LEAST_WAIT", 0.0)
     (tmp_path / "small.tflite").write_bytes(small_model())
     report = tinyflow.build(
         tmp_path / "small.tflite", board=board_id, output=tmp_path / "build", vectors=3

@@ -13,10 +13,10 @@ import tinyflow as tf
 from tests.support.command_line import CommandLine
 from tests.support.stateful_model import FEATURES, FRAMES, UNITS, stateful_model
 from tinyflow.boards import load_board
-from tinyflow.built import read_build
-from tinyflow.emulate.oracle import Oracle
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
+from tinyflow.oracle.oracle import Oracle
+from tinyflow.tools.build_folder import read_build
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"

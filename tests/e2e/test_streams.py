@@ -13,11 +13,11 @@ import tinyflow
 from tests.support.cores import cortex_m0plus
 from tests.support.svdf_network import FEATURES, svdf_network
 from tinyflow.boards import load_board
-from tinyflow.built import read_build
-from tinyflow.emulate.oracle import Oracle
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
+from tinyflow.oracle.oracle import Oracle
 from tinyflow.project import KernelSet
+from tinyflow.tools.build_folder import read_build
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
@@ -43,8 +43,8 @@ def lstm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import keras
     from keras import layers
 
-    from tinyflow.frontend.calibration import Dataset
-    from tinyflow.frontend.convert import quantize
+    from tinyflow.convert.convert import quantize
+    from tinyflow.datasets.dataset import Dataset
 
     folder = tmp_path_factory.mktemp("lstm")
     keras.utils.set_random_seed(2)

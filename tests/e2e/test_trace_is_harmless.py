@@ -19,12 +19,12 @@ from tests.conformance.driver import model_of
 from tests.conformance.test_conformance import GROUPS
 from tests.support.small_model import small_model
 from tinyflow.boards import load_board
-from tinyflow.built import read_build
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.emulate.trace import Watched
 from tinyflow.timing.counts import count
 from tinyflow.toolchain.elf import read_image
+from tinyflow.tools.build_folder import read_build
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"

@@ -157,10 +157,10 @@ def test_code_and_weights_together(
     board: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TINYFLOW_CACHE", str(tmp_path / "cache"))  # the choice is not to be kept
-    monkeypatch.setattr("tinyflow.place.LEAST_GAIN", {"speed": -1.0})
-    monkeypatch.setattr("tinyflow.plan.placement.LEAST_GAIN", {"speed": -1.0})
-    monkeypatch.setattr("tinyflow.plan.placement.LEAST_WAIT", 0.0)
-    monkeypatch.setattr("tinyflow.plan.weights.LEAST_GAIN", 0.0)
+    monkeypatch.setattr("tinyflow.placement.choose.LEAST_GAIN", {"speed": -1.0})
+    monkeypatch.setattr("tinyflow.plan.code_in_ram.LEAST_GAIN", {"speed": -1.0})
+    monkeypatch.setattr("tinyflow.plan.code_in_ram.LEAST_WAIT", 0.0)
+    monkeypatch.setattr("tinyflow.plan.constants_in_ram.LEAST_GAIN", 0.0)
     model = tmp_path / "small.tflite"
     model.write_bytes(small_model())
     options = {"kernels": "cmsis-nn", "optimize": "speed"}

@@ -8,12 +8,12 @@ from tests.support.first_kernels import select_kernels
 from tinyflow.boards import load_board
 from tinyflow.codegen.model import generate_model
 from tinyflow.errors import TinyflowError
-from tinyflow.frontend.tflite_file import read_tflite
-from tinyflow.frontend.tflite_import import import_model
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.passes import optimise
-from tinyflow.pipeline import check_fit
+from tinyflow.pipeline.build import check_fit
 from tinyflow.plan.memory import plan_memory
+from tinyflow.tflite.file import read_tflite
+from tinyflow.tflite.importer import import_model
 
 _BOARD = load_board("stm32l4r5")
 

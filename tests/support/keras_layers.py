@@ -317,7 +317,7 @@ def write_all(folder: Path) -> None:
 
 
 def _write(path: Path) -> None:
-    from tinyflow.frontend._convert_worker import _convert, _load, _predict
+    from tinyflow.convert._worker import _convert, _load, _predict
 
     rng = np.random.default_rng(np.frombuffer(path.stem.encode(), np.uint8))
     model = _load(path)

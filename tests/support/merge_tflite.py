@@ -8,7 +8,7 @@ from typing import Any
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
-from tinyflow.frontend.state import mark_reset
+from tinyflow.tflite.state_mark import mark_reset
 
 
 def merge_tflite(models: Iterable[bytes], *, resets_state: bool = False) -> bytes:

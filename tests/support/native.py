@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from tinyflow.boards import Board
-from tinyflow.emulate.oracle import Oracle
-from tinyflow.frontend.tflite_import import import_model
+from tinyflow.costs.trial import Trial
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.kernels.native.registry import native_kernels
-from tinyflow.trial import Trial
+from tinyflow.kernels.generated.registry import native_kernels
+from tinyflow.oracle.oracle import Oracle
+from tinyflow.tflite.importer import import_model
 
 
 def check_variants(

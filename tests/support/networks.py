@@ -53,7 +53,7 @@ def write_all(folder: Path) -> None:
 def _convert_file(path: Path, activations: tuple[Literal["int8", "int16"], ...]) -> None:
     import numpy as np
 
-    from tinyflow.frontend._convert_worker import _convert, _load
+    from tinyflow.convert._worker import _convert, _load
 
     model = _load(path)
     (spec,) = model.inputs

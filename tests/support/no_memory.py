@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tinyflow.kernels.base import Kernel
-from tinyflow.kernels.ways import MemoryPlanner, Way
+from tinyflow.plan.schedule import MemoryPlanner, Way
 
 
 class NoMemory(MemoryPlanner):

@@ -9,16 +9,16 @@ import numpy as np
 
 from tests.support.first_kernels import select_kernels
 from tests.support.tflite_builder import TfliteBuilder
+from tinyflow.arrays import Array
 from tinyflow.boards import Board, load_board
-from tinyflow.emulate.oracle import Oracle
-from tinyflow.frontend.tflite_import import import_model
+from tinyflow.costs.trial import Trial
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.candidates import candidates
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
+from tinyflow.oracle.oracle import Oracle
 from tinyflow.passes import optimise
-from tinyflow.request import Array
-from tinyflow.trial import Trial
+from tinyflow.tflite.importer import import_model
 
 PATH = Path("net.tflite")
 

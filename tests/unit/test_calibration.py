@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tinyflow.datasets.dataset import InputSpec, load_calibration, load_dataset
 from tinyflow.errors import InputError
-from tinyflow.frontend.calibration import InputSpec, load_calibration, load_dataset
 
 IMAGE = (InputSpec("image", (4, 4, 1)),)
 PAIR = (InputSpec("left", (3,)), InputSpec("right", (2,)))

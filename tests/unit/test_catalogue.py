@@ -9,12 +9,12 @@ import pytest
 
 from tests.support.cores import board_with
 from tinyflow.boards import Core
+from tinyflow.costs.probes import probes
 from tinyflow.ir.operators import Operator
 from tinyflow.ir.plain import Tabulated
 from tinyflow.kernels.base import Kernel, VariantMaker
 from tinyflow.kernels.catalogue import ALWAYS, native_service, services
-from tinyflow.kernels.native.registry import NATIVE
-from tinyflow.tune.probes import probes
+from tinyflow.kernels.generated.registry import NATIVE
 
 MAKERS = [
     pytest.param(kind, make, id=f"{kind.kind} {make.__module__.rpartition('.')[2]}.{make.__name__}")

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from tinyflow.boards import load_board
+from tinyflow.costs.table import Cost, CostTable, FamilyCode, KernelCosts, turn_cost
 from tinyflow.ir.operators import Operator, Softmax
 from tinyflow.kernels.base import Constant, Kernel, RowForm
 from tinyflow.kernels.candidates import Candidates
-from tinyflow.kernels.choose import Choice, choose_kernels
-from tinyflow.kernels.cost import Cost, CostTable, FamilyCode, KernelCosts, turn_cost
-from tinyflow.kernels.objective import BALANCED_LOSS_PERCENT, Limits
-from tinyflow.kernels.ways import Way
+from tinyflow.plan.schedule import Way
 from tinyflow.project import KernelSet, Objective
+from tinyflow.selection.objective import BALANCED_LOSS_PERCENT, Limits
+from tinyflow.selection.search import Choice, choose_kernels
 
 BOARD = load_board("stm32l4r5")
 ROWS = 10

@@ -14,8 +14,8 @@ from tinyflow.boards import board_ids
 from tinyflow.cli import boards, console
 from tinyflow.cli.app import app
 from tinyflow.errors import InputError, TinyflowError, exit_codes
-from tinyflow.frontend.read_plain import PLAIN_KINDS
-from tinyflow.frontend.tflite_operators import IMPORTERS
+from tinyflow.tflite.read_core import IMPORTERS
+from tinyflow.tflite.read_float import PLAIN_KINDS
 
 COMMANDS = (
     "build compare profile init boards operators run test bisect flash calibrate doctor".split()

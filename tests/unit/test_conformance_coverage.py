@@ -14,10 +14,10 @@ from ai_edge_litert import schema_py_generated as schema
 from tests.conformance.driver import groups, model_of
 from tests.conformance.test_conformance import FAMILIES, NATIVE
 from tinyflow.boards import load_board
-from tinyflow.frontend.read_plain import PLAIN_KINDS
-from tinyflow.frontend.tflite_import import import_model
-from tinyflow.frontend.tflite_operators import IMPORTERS
-from tinyflow.kernels.native.registry import native_kernels
+from tinyflow.kernels.generated.registry import native_kernels
+from tinyflow.tflite.importer import import_model
+from tinyflow.tflite.read_core import IMPORTERS
+from tinyflow.tflite.read_float import PLAIN_KINDS
 
 _NAMES = {
     value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)

@@ -14,21 +14,21 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from tinyflow.compress.prune import prune_model
-from tinyflow.errors import ConversionError, InputError, UnsupportedError
-from tinyflow.frontend.accuracy import (
+from tinyflow.convert.convert import model_inputs, quantize
+from tinyflow.convert.keras_model import load_keras
+from tinyflow.convert.saved_model import SavedSignature
+from tinyflow.datasets.accuracy import (
     accuracy,
     dequantize_array,
     int8_predictions,
     quantize_array,
 )
-from tinyflow.frontend.calibration import Dataset, load_calibration
-from tinyflow.frontend.convert import model_inputs, quantize
-from tinyflow.frontend.keras_model import load_keras
-from tinyflow.frontend.saved_model import SavedSignature
-from tinyflow.frontend.state import is_reset
-from tinyflow.frontend.tflite_import import import_model
+from tinyflow.datasets.dataset import Dataset, load_calibration
+from tinyflow.errors import ConversionError, InputError, UnsupportedError
 from tinyflow.ir.types import DType
 from tinyflow.project import PruneTable
+from tinyflow.tflite.importer import import_model
+from tinyflow.tflite.state_mark import is_reset
 from tinyflow.worker import run_worker
 
 keras = pytest.importorskip("keras")
@@ -329,8 +329,8 @@ def test_tensorflow_stays_out_of_this_room() -> None:
     import subprocess
 
     code = (
-        "import sys, tinyflow.compress.prune, tinyflow.frontend.convert, "
-        "tinyflow.frontend.accuracy; "
+        "import sys, tinyflow.compress.prune, tinyflow.convert.convert, "
+        "tinyflow.datasets.accuracy; "
         "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
     root = Path(__file__).resolve().parents[2]

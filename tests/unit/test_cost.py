@@ -10,10 +10,11 @@ import pytest
 
 from tests.unit.test_choose import Made, kernel, table
 from tinyflow.boards import board_ids, load_board
-from tinyflow.ir.operators import Softmax
-from tinyflow.kernels.base import Source
-from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
-from tinyflow.kernels.cost import (
+from tinyflow.costs.digest import code_of, model_digest
+from tinyflow.costs.least_squares import fit_relative, non_negative_least_squares
+from tinyflow.costs.measure import kernel_shapes, shapes_digest
+from tinyflow.costs.probes import MEASURED, probes, side_by_side
+from tinyflow.costs.table import (
     COSTS,
     Cost,
     CostTable,
@@ -24,10 +25,9 @@ from tinyflow.kernels.cost import (
     read_costs,
     shipped_costs,
 )
-from tinyflow.tune.digest import model_digest
-from tinyflow.tune.fit import fit_relative, non_negative_least_squares
-from tinyflow.tune.measure import kernel_shapes, shapes_digest
-from tinyflow.tune.probes import MEASURED, probes, side_by_side
+from tinyflow.ir.operators import Softmax
+from tinyflow.kernels.base import Source
+from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
 
 OPERATOR = Softmax("layer", 0, 1, 1.0)
 FAST = kernel("native/fast", OPERATOR, Made(1000))
@@ -139,7 +139,7 @@ def _bundled() -> CmsisNN:
 def test_shipped_costs_are_not_stale(name: str) -> None:
     board, cmsis = load_board(name), _bundled()
     costs = read_costs(COSTS / f"{name}.json")
-    again = f"run: python -m tinyflow.tune {name}"
+    again = f"run: python -m tinyflow.costs {name}"
     assert costs is not None and costs.board == board_key(board), again
     assert costs.model == model_digest(), f"the timing model has changed; {again}"
     due = {
@@ -167,3 +167,9 @@ def test_shipped_tables_are_as_they_are_written() -> None:
     for path in COSTS.glob("*.json"):
         text = path.read_text()
         assert CostTable.model_validate_json(text).to_json() == text
+
+
+def test_a_digest_ignores_comments_but_not_code() -> None:
+    before = "/* says\n * much */\nint a; {# why #}\n\nint b;\n"
+    assert code_of(before) == code_of("int a;\nint b; /* b */\n")
+    assert code_of(before) != code_of("int a;\nint c;\n")

@@ -13,12 +13,12 @@ from tests.support.first_kernels import select_kernels
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
 from tinyflow.errors import InputError, UnsupportedError
-from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import FullyConnected
 from tinyflow.ir.types import DType
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
+from tinyflow.tflite.importer import import_model
 
 UNIT = 1 / 32768
 INT32, INT64 = 2, 4  # of the schema's TensorType

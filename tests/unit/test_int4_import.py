@@ -13,10 +13,10 @@ from tests.support.first_kernels import select_kernels
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
 from tinyflow.errors import InputError, UnsupportedError
-from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.types import DType
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
+from tinyflow.tflite.importer import import_model
 
 
 def imported(content: bytes) -> Graph:

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.tflite_builder import TfliteBuilder
-from tinyflow.emulate.oracle import Oracle
-from tinyflow.kernels import interpolation
+from tinyflow.numerics import int16_tables as interpolation
+from tinyflow.oracle.oracle import Oracle
 
 VALUES = np.arange(-32768, 32768, dtype=np.int16)
 UNIT = 1 / 32768

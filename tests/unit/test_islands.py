@@ -10,11 +10,11 @@ import pytest
 
 from tests.support.small_model import float_model
 from tests.support.tflite_builder import TfliteBuilder
-from tinyflow.emulate.oracle import Oracle
-from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.plain import Tabulated
+from tinyflow.oracle.oracle import Oracle
 from tinyflow.passes import optimise
+from tinyflow.tflite.importer import import_model
 
 PATH = Path("net.tflite")
 BYTES = np.arange(256, dtype=np.uint8).view(np.int8)

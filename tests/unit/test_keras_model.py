@@ -14,10 +14,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import pytest
 
+from tinyflow.convert.convert import model_inputs
+from tinyflow.convert.keras_model import load_keras
+from tinyflow.convert.model_file import ModelKind, model_kind, read_config
 from tinyflow.errors import InputError
-from tinyflow.frontend.convert import model_inputs
-from tinyflow.frontend.keras_model import load_keras
-from tinyflow.frontend.model_file import ModelKind, model_kind, read_config
 
 keras = pytest.importorskip("keras")
 h5py = pytest.importorskip("h5py")

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from tests.support.first_kernels import select_kernels
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
-from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.plan.memory import plan_memory
 from tinyflow.plan.order import order_for_memory
+from tinyflow.tflite.importer import import_model
 
 CMSIS = CmsisNN("7.0.0", "lib_deps", None, None, {})
 POOL = {"filterHeight": 1, "filterWidth": 1, "strideH": 1, "strideW": 1}

@@ -12,10 +12,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.support.tflite_builder import TfliteBuilder
-from tinyflow.emulate.oracle import Oracle
 from tinyflow.ir.quantization import Quantization
-from tinyflow.kernels import lookup
-from tinyflow.kernels.fixed_point import rounding_shift_right, truncate, wrap
+from tinyflow.numerics import int8_tables as lookup
+from tinyflow.numerics.fixed_point import rounding_shift_right, truncate, wrap
+from tinyflow.oracle.oracle import Oracle
 
 BYTES = np.arange(256, dtype=np.uint8).view(np.int8)
 

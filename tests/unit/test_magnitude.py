@@ -19,8 +19,8 @@ from tinyflow.compress.magnitude import (
     prune_magnitude,
     sparsity_of,
 )
+from tinyflow.datasets.dataset import Dataset
 from tinyflow.errors import InputError
-from tinyflow.frontend.calibration import Dataset
 
 keras = pytest.importorskip("keras")
 layers = keras.layers

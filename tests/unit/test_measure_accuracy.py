@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from tests.support.tflite_builder import TfliteBuilder
-from tinyflow.emulate.oracle import Oracle
+from tinyflow.datasets.dataset import Dataset
 from tinyflow.emulate.verify import Verification
-from tinyflow.frontend.calibration import Dataset
-from tinyflow.frontend.tflite_import import import_model
-from tinyflow.pipeline import measure_accuracy
-from tinyflow.prepare import Quantised
+from tinyflow.oracle.oracle import Oracle
+from tinyflow.pipeline.build import measure_accuracy
+from tinyflow.pipeline.quantize import Quantised
+from tinyflow.tflite.importer import import_model
 
 
 def test_a_probability_of_int16_counts_from_one_half() -> None:

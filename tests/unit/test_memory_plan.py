@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tests.support.first_kernels import select_kernels
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
-from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph
 from tinyflow.kernels.base import Kernel, Overlap
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.plan.memory import MemoryPlan, plan_memory
+from tinyflow.tflite.importer import import_model
 
 CMSIS = CmsisNN("7.0.0", "lib_deps", None, None, {})
 

@@ -28,8 +28,8 @@ from tests.support.first_kernels import select_kernels
 from tests.support.tflite_builder import TENSOR_TYPES, TfliteBuilder
 from tinyflow.boards import load_board
 from tinyflow.errors import InputError, UnsupportedError
-from tinyflow.frontend.tflite_import import import_model
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
+from tinyflow.tflite.importer import import_model
 
 Change = Callable[[TfliteBuilder], None]
 

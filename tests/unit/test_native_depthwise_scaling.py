@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.unit.test_requantise import ACCUMULATORS, doubling_high_product, rounding_divide
-from tinyflow.kernels.native.depthwise.scaling import Folded, Scaling, folded
+from tinyflow.kernels.generated.depthwise.scaling import Folded, Scaling, folded
 
 MULTIPLIERS = [2**30, 2**30 + 1, 2**31 - 1, 2**31 - 2, 1610612736, 1518500250]
 NO_BIAS = np.zeros(1, np.int64)

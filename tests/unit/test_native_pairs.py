@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from tinyflow.kernels.native.pairs import Weave
+from tinyflow.kernels.generated.pairs import Weave
 
 SHAPES = list(itertools.product((1, 2, 3, 10), (1, 2, 3, 4), (1, 2, 3), (0, 1), (1, 4)))
 

@@ -12,13 +12,13 @@ from tests.support.native import check_variants
 from tests.support.native_rows import check_rows
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
-from tinyflow.emulate.oracle import Oracle
-from tinyflow.frontend.tflite_import import import_model
+from tinyflow.costs.trial import Trial
 from tinyflow.ir.operators import Window
 from tinyflow.ir.types import Padding
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.kernels.native.registry import native_kernels
-from tinyflow.trial import Trial
+from tinyflow.kernels.generated.registry import native_kernels
+from tinyflow.oracle.oracle import Oracle
+from tinyflow.tflite.importer import import_model
 
 NONE, RELU, RELU_N1_TO_1, RELU6 = 0, 1, 2, 3
 SAME, VALID = 0, 1

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from tinyflow.emulate.oracle import Oracle
 from tinyflow.errors import InputError, TinyflowError, UnsupportedError
+from tinyflow.oracle.oracle import Oracle
 
 
 def add_model(operator: int = schema.BuiltinOperator.ADD, size: int = 8) -> bytes:

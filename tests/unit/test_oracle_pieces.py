@@ -14,12 +14,12 @@ from tests.conformance.driver import Case
 from tests.conformance.movement import gather_computed
 from tests.support.small_model import small_model
 from tests.support.tflite_builder import TfliteBuilder
-from tinyflow.emulate.litert import LitertReference
-from tinyflow.emulate.oracle import Oracle
-from tinyflow.emulate.oracle_pieces import cut
+from tinyflow.datasets.accuracy import int8_predictions
 from tinyflow.errors import InputError, UnsupportedError
-from tinyflow.frontend.accuracy import int8_predictions
-from tinyflow.frontend.tflite_file import unpack_int4
+from tinyflow.oracle.litert import LitertReference
+from tinyflow.oracle.oracle import Oracle
+from tinyflow.oracle.pieces import cut
+from tinyflow.tflite.file import unpack_int4
 
 
 def mixed(name: str | None = None) -> bytes:
@@ -193,7 +193,7 @@ def test_a_depthwise_convolution_without_bias_does_not_end_the_process() -> None
     script = (
         "import numpy as np; from tests.conformance.windows import depthwise; "
         "from tests.conformance.driver import model_of; "
-        "from tinyflow.emulate.oracle import Oracle; "
+        "from tinyflow.oracle.oracle import Oracle; "
         "oracle = Oracle(model_of({'depthwise': depthwise(bias=False)})); "
         "print(oracle.run(np.zeros((1, 9, 8, 6), np.int8))[0].shape)"
     )

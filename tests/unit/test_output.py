@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.command_line import snapshot
 from tinyflow.errors import BudgetError, BuildError, DeviceError, ExactnessError, InputError
-from tinyflow.output import MARKER, check_output, replacing
+from tinyflow.pipeline.output import MARKER, check_output, replacing
 
 
 @pytest.fixture

@@ -16,15 +16,15 @@ from tests.support.first_kernels import select_kernels
 from tests.support.rewritten import PATH, any_kernels, check_exact, file_of, optimised
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
-from tinyflow.emulate.oracle import Oracle
-from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Conv2D, DepthwiseConv2D, Weighted
 from tinyflow.ir.types import DType
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
+from tinyflow.oracle.oracle import Oracle
 from tinyflow.passes import optimise
 from tinyflow.passes.channels import drop_channels
 from tinyflow.passes.intervals import Intervals
+from tinyflow.tflite.importer import import_model
 
 needs_compiler = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"

@@ -9,8 +9,7 @@ import pytest
 
 from tinyflow.boards import Board, DataRam, load_board
 from tinyflow.codegen.project import linker_script
-from tinyflow.plan.in_ram import InRam
-from tinyflow.plan.weights import (
+from tinyflow.plan.constants_in_ram import (
     HOT,
     LEAST_GAIN,
     ArrayUse,
@@ -18,6 +17,7 @@ from tinyflow.plan.weights import (
     ReadProfile,
     place_weights,
 )
+from tinyflow.plan.in_ram import InRam
 
 CYCLES = 1_000_000
 PLENTY = 1 << 20

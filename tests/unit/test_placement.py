@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 import pytest
 
-from tinyflow.plan.placement import (
+from tinyflow.plan.code_in_ram import (
     DETOUR_CYCLES,
     LEAST_GAIN,
     CodePlacement,

@@ -9,10 +9,10 @@ import pytest
 
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.errors import InputError, TinyflowError, UnsupportedError
-from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.movement import Gather
 from tinyflow.ir.plain import index_extent, is_float, is_plain
+from tinyflow.tflite.importer import import_model
 
 
 def read(b: TfliteBuilder, inputs: list[int], outputs: list[int]) -> Graph:

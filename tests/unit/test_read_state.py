@@ -13,11 +13,11 @@ from ai_edge_litert import schema_py_generated as schema
 from tests.conformance.driver import model_of
 from tests.conformance.state import CASES
 from tests.support.tflite_builder import TfliteBuilder
+from tinyflow.datasets.accuracy import int8_predictions
 from tinyflow.errors import InputError, TinyflowError, UnsupportedError
-from tinyflow.frontend.accuracy import int8_predictions
-from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.state import AssignVariable, ReadVariable, SequenceLstm, Svdf
+from tinyflow.tflite.importer import import_model
 
 FRAME = (1, 2, 3)
 

@@ -11,8 +11,8 @@ import pytest
 
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.errors import InputError, UnsupportedError
-from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph
+from tinyflow.tflite.importer import import_model
 
 NAN = float("nan")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tinyflow.kernels.native.requantise import requantisation
+from tinyflow.kernels.generated.requantise import requantisation
 
 Ints = NDArray[np.int64]
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.errors import InputError, UnsupportedError
-from tinyflow.frontend.tflite_import import import_model
+from tinyflow.tflite.importer import import_model
 
 
 def select(

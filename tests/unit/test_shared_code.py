@@ -11,9 +11,9 @@ from tests.support.first_kernels import select_kernels
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
 from tinyflow.codegen.model import ModelCode, generate_model
-from tinyflow.frontend.tflite_import import import_model
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.plan.memory import plan_memory
+from tinyflow.tflite.importer import import_model
 
 SIZE = 12
 

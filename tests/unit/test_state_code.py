@@ -9,11 +9,11 @@ from tests.support.small_model import small_model
 from tests.support.stateful_model import FEATURES, FRAMES, UNITS, stateful_model
 from tinyflow.boards import load_board
 from tinyflow.codegen.model import ModelCode, generate_model
-from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.plan.memory import MemoryPlan, plan_memory
 from tinyflow.report.plan import describe_plan
+from tinyflow.tflite.importer import import_model
 
 CMSIS = CmsisNN("7.0.0", "lib_deps", None, None, {})
 

@@ -15,15 +15,15 @@ from tests.support.cores import board_with
 from tests.support.row_networks import residual_block, row_kernels, row_network
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import Core, load_board
-from tinyflow.emulate.oracle import Oracle
-from tinyflow.frontend.tflite_import import import_model
+from tinyflow.costs.trial import Trial
 from tinyflow.ir.graph import Graph
 from tinyflow.kernels.base import Kernel, nhwc
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
-from tinyflow.kernels.ways import Way
+from tinyflow.oracle.oracle import Oracle
 from tinyflow.plan.memory import MemoryPlan, Planner, plan_memory
 from tinyflow.plan.rows import RowLayer, row_bytes, row_layer
-from tinyflow.trial import Trial
+from tinyflow.plan.schedule import Way
+from tinyflow.tflite.importer import import_model
 
 CMSIS = CmsisNN("7.0.0", "lib_deps", None, None, {})
 BOARD = load_board("stm32l4r5")

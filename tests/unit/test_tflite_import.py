@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.errors import InputError, TinyflowError, UnsupportedError
-from tinyflow.frontend.tflite_import import import_model
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Conv2D, FullyConnected
 from tinyflow.ir.types import Activation, Padding
+from tinyflow.tflite.importer import import_model
 
 PATH = Path("net.tflite")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tinyflow.kernels.native.winograd import (
+from tinyflow.kernels.generated.winograd import (
     ALGORITHMS,
     Algorithm,
     largest_accumulator,

@@ -13,13 +13,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from tinyflow.boards import load_board
-from tinyflow.built import read_build
 from tinyflow.cli.console import ConsoleProgress, out, print_json
 from tinyflow.cli.options import BuildFolder, Json
 from tinyflow.errors import ExactnessError, InputError
+from tinyflow.tools.build_folder import read_build
 
 if TYPE_CHECKING:
-    from tinyflow.bisect import LayerDifference
+    from tinyflow.tools.bisect import LayerDifference
 
 
 def command(
@@ -43,8 +43,8 @@ def command(
 
     Exits with code 8 when one does. Layers after the first difference work on wrong inputs.
     """
-    from tinyflow.bisect import bisect_layers
-    from tinyflow.device import read_samples
+    from tinyflow.tools.bisect import bisect_layers
+    from tinyflow.tools.run import read_samples
 
     built = read_build(build)
     samples = list(zip(*read_samples(built, inputs), strict=True))

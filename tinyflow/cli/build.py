@@ -24,8 +24,8 @@ from tinyflow.project import (
 )
 
 if TYPE_CHECKING:
+    from tinyflow.pipeline.request import BuildRequest
     from tinyflow.report.model import Report
-    from tinyflow.request import BuildRequest
 
 
 def command(
@@ -135,7 +135,7 @@ def command(
       tinyflow build net.keras --board nrf52840 --calibration samples.npz
       tinyflow build kws.tflite --board stm32f746 --board stm32l4r5
     """
-    from tinyflow.request import BuildRequest
+    from tinyflow.pipeline.request import BuildRequest
 
     project = _project(model, calibration, test)
     targets = [load_board(name) for name in _boards(board, project)]
@@ -183,7 +183,7 @@ def _folder(output: Path | None, board: Board, *, several: bool) -> Path:
 
 def _build_all(requests: list[BuildRequest], *, as_json: bool) -> None:
     """Build each and show them; what a complete build is judged to be is raised at the end."""
-    from tinyflow.pipeline import run
+    from tinyflow.pipeline.build import run
     from tinyflow.report.model import Report
 
     reports: list[Report] = []

@@ -76,10 +76,10 @@ def command(
 def _measure(
     build: Path, target: str | None, inputs: list[Path] | None, runs: int, *, as_json: bool
 ) -> None:
-    from tinyflow.built import read_build
-    from tinyflow.calibrate import measure_on_board
-    from tinyflow.device import first_sample
     from tinyflow.timing.calibration import remember
+    from tinyflow.tools.build_folder import read_build
+    from tinyflow.tools.calibrate import measure_on_board
+    from tinyflow.tools.run import first_sample
 
     built = read_build(build)
     if target is None:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from tinyflow.built import read_build
 from tinyflow.cli.console import out
 from tinyflow.cli.options import Json
+from tinyflow.tools.build_folder import read_build
 
 
 def command(

@@ -18,7 +18,7 @@ def command(as_json: Json = False) -> None:
 
     Exits with code 5 when something that every build needs is missing.
     """
-    from tinyflow.doctor import examine
+    from tinyflow.tools.doctor import examine
 
     findings = examine()
     if as_json:

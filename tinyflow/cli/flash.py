@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tinyflow.built import read_build
 from tinyflow.cli.console import ConsoleProgress, out, print_json
 from tinyflow.cli.options import BuildFolder, Json
+from tinyflow.tools.build_folder import read_build
 
 
 def command(build: BuildFolder, as_json: Json = False) -> None:

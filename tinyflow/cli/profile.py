@@ -9,9 +9,9 @@ import typer
 from rich.markup import escape
 
 from tinyflow.boards import load_board
-from tinyflow.built import read_build
 from tinyflow.cli.console import ConsoleProgress, err, out
 from tinyflow.cli.options import BuildFolder, Json
+from tinyflow.tools.build_folder import read_build
 
 #: Blocks that the page and the JSON hold at least.
 _BLOCKS = 20
@@ -50,12 +50,12 @@ def command(
       tinyflow profile build/stm32l4r5
       tinyflow profile build/stm32l4r5 --inputs x.npy --html profile.html --top 10
     """
-    from tinyflow.device import first_sample
     from tinyflow.errors import InputError
-    from tinyflow.profile import profile_build
     from tinyflow.report.profile import PROFILE_PAGE
     from tinyflow.report.profile_page import write_page
     from tinyflow.report.profile_terminal import render_profile
+    from tinyflow.tools.profile import profile_build
+    from tinyflow.tools.run import first_sample
 
     built = read_build(build)
     page = html or built.folder / PROFILE_PAGE

@@ -9,9 +9,9 @@ import typer
 from rich.table import Table
 
 from tinyflow.boards import load_board
-from tinyflow.built import read_build
 from tinyflow.cli.console import ConsoleProgress, out, print_json
 from tinyflow.cli.options import BuildFolder, Json
+from tinyflow.tools.build_folder import read_build
 
 
 def command(
@@ -52,7 +52,7 @@ def command(
     """
     import numpy as np
 
-    from tinyflow.device import run_inputs
+    from tinyflow.tools.run import run_inputs
 
     built = read_build(build)
     with ConsoleProgress() as progress:

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from rich.markup import escape
 from rich.table import Table
 
-from tinyflow.built import read_build
 from tinyflow.cli.console import ConsoleProgress, out, print_json
 from tinyflow.cli.options import BuildFolder, Json
+from tinyflow.tools.build_folder import read_build
 
 
 def command(build: BuildFolder, as_json: Json = False) -> None:

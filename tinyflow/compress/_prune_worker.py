@@ -21,8 +21,8 @@ from tinyflow.compress.magnitude import (
 )
 from tinyflow.compress.structured import prune_channels
 from tinyflow.compress.summary import PruneSummary, macs, parameters
-from tinyflow.frontend.calibration import Dataset
-from tinyflow.frontend.keras_model import load_keras
+from tinyflow.convert.keras_model import load_keras
+from tinyflow.datasets.dataset import Dataset
 from tinyflow.project import PruneTable
 from tinyflow.worker import serve_job
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinyflow.arrays import Array
 from tinyflow.compress.layer_rules import activation_name
+from tinyflow.datasets.dataset import Dataset
 from tinyflow.errors import InputError
-from tinyflow.frontend.calibration import Array, Dataset
 
 if TYPE_CHECKING:
     import keras

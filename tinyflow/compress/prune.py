@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from tinyflow.compress.summary import PruneSummary
+from tinyflow.convert.convert import model_inputs
+from tinyflow.convert.model_file import ModelKind, model_kind
+from tinyflow.datasets.dataset import Dataset
 from tinyflow.errors import InputError
-from tinyflow.frontend.calibration import Dataset
-from tinyflow.frontend.convert import model_inputs
-from tinyflow.frontend.model_file import ModelKind, model_kind
 from tinyflow.project import PruneTable
 from tinyflow.worker import OnLine, require_keras, run_worker
 

@@ -6,19 +6,16 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from tinyflow.arrays import Array
 from tinyflow.boards import Board
-from tinyflow.emulate.oracle import Oracle
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.errors import DeviceError
+from tinyflow.oracle.oracle import Oracle
 from tinyflow.toolchain.elf import Image
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

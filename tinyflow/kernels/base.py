@@ -18,6 +18,9 @@ from tinyflow.kernels.cmsis_nn.source import CmsisNN
 
 LibraryName = Literal["CMSIS-NN", "tinyflow", "none"]
 
+#: Parameters of generated code that add a step to each output: terms of its work.
+PER_OUTPUT = frozenset({"signed", "clamped", "wide", "per_channel"})
+
 
 @dataclass(frozen=True, eq=False)
 class Constant:

@@ -27,7 +27,7 @@ from tinyflow.ir.types import DType
 from tinyflow.kernels.base import Kernel, Maker
 from tinyflow.kernels.cmsis_nn import convolution, elementwise, fully_connected, pooling
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.kernels.native.registry import native_kernels
+from tinyflow.kernels.generated.registry import native_kernels
 from tinyflow.kernels.portable import elementwise as portable_elementwise
 from tinyflow.kernels.portable import int4 as portable_int4
 from tinyflow.kernels.portable import int16 as portable_int16

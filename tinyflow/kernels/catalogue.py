@@ -17,7 +17,7 @@ from tinyflow.boards import Core
 from tinyflow.ir.plain import Tabulated
 from tinyflow.kernels.base import Maker, VariantMaker
 from tinyflow.kernels.candidates import INT16_KERNELS, KERNELS
-from tinyflow.kernels.native.registry import NATIVE
+from tinyflow.kernels.generated.registry import NATIVE
 from tinyflow.kernels.portable.plain import AS_TABLES, OF_INT32, PLAIN_KERNELS
 
 _TYPE = r"(?:u?int(?:4|8|16|32|64)|float32|bool)"

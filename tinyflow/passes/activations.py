@@ -22,7 +22,7 @@ from tinyflow.ir.operators import (
 from tinyflow.ir.quantization import activation_range
 from tinyflow.ir.tables import Function
 from tinyflow.ir.types import Activation
-from tinyflow.kernels.tables import table_of
+from tinyflow.numerics.operator_tables import table_of
 from tinyflow.passes.edit import alike, readers, sole_reader, writers
 
 #: Operators with a fused activation, which clamps the output's values after all else.

@@ -23,7 +23,7 @@ from tinyflow.ir.movement import (
 )
 from tinyflow.ir.operators import Operator, Pad, Quantize, Reshape
 from tinyflow.ir.tables import Function
-from tinyflow.kernels.tables import table_of
+from tinyflow.numerics.operator_tables import table_of
 from tinyflow.passes.edit import alike, touches_state
 from tinyflow.passes.intervals import Intervals, intervals_of
 

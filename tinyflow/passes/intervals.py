@@ -46,15 +46,15 @@ from tinyflow.ir.quantization import FixedPoint, activation_range
 from tinyflow.ir.tables import Function
 from tinyflow.ir.types import Activation, DType
 from tinyflow.ir.windows import ReduceMax, ReduceMin
-from tinyflow.kernels import fixed_point as fp
-from tinyflow.kernels.scaling import (
+from tinyflow.numerics import fixed_point as fp
+from tinyflow.numerics.multipliers import (
     ADD_LEFT_SHIFT,
     accumulator_multipliers,
     add_multipliers,
     mean_multiplier,
     output_multiplier,
 )
-from tinyflow.kernels.tables import table_of
+from tinyflow.numerics.operator_tables import table_of
 
 Values = NDArray[np.int64]
 

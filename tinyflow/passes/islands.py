@@ -17,15 +17,15 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from tinyflow.emulate.oracle import Oracle
-from tinyflow.frontend.operator_reader import indices
-from tinyflow.frontend.tflite_file import parse_tflite
 from tinyflow.ir.elementwise import Binary, Prelu, Select
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Add, Dequantize, Operator, Quantize, TensorId
 from tinyflow.ir.plain import Tabulated
 from tinyflow.ir.tables import Function
 from tinyflow.ir.types import DType
+from tinyflow.oracle.oracle import Oracle
+from tinyflow.tflite.file import parse_tflite
+from tinyflow.tflite.operator_reader import indices
 
 #: Operators of which each element of the output depends on that element of the operands.
 _ELEMENTWISE = (Add, Binary, Dequantize, Function, Prelu, Select)

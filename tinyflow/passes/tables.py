@@ -10,7 +10,7 @@ from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator, Quantize, Unary
 from tinyflow.ir.plain import Tabulated
 from tinyflow.ir.tables import Function
-from tinyflow.kernels.tables import table_of
+from tinyflow.numerics.operator_tables import table_of
 from tinyflow.passes.edit import readers, sole_reader, writers
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyflow.plan.placement import CodePlacement
-from tinyflow.plan.weights import PlacedWeights
+from tinyflow.plan.code_in_ram import CodePlacement
+from tinyflow.plan.constants_in_ram import PlacedWeights
 
 
 @dataclass(frozen=True)

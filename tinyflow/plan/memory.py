@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import TensorId
 from tinyflow.kernels.base import Kernel, nhwc
-from tinyflow.kernels.ways import Way
 from tinyflow.plan.allocator import aligned, allocate
 from tinyflow.plan.layout import Layout
 from tinyflow.plan.order import has_one_order, order_for_memory
 from tinyflow.plan.rows import Segment
+from tinyflow.plan.schedule import Way
 from tinyflow.plan.streaming import Cuttings, Layers
 
 
@@ -120,7 +120,7 @@ class Planner:
         return min(ways, key=lambda way: way.peak)
 
     def way(self, kernels: Sequence[Kernel], costs: Sequence[int], room: int) -> Way | None:
-        """See `tinyflow.kernels.ways.MemoryPlanner`."""
+        """See `tinyflow.plan.schedule.MemoryPlanner`."""
         found = [
             (cutting, order)
             for order, cuttings in self._cuttings(kernels)

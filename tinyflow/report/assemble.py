@@ -13,7 +13,6 @@ from tinyflow.emulate.verify import Verification
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Operator
 from tinyflow.ir.plain import is_float
-from tinyflow.kernels.choose import Choice
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.plan.in_ram import InRam
 from tinyflow.project import BudgetTable, KernelSet, Objective
@@ -39,6 +38,7 @@ from tinyflow.report.model import (
     TensorSection,
 )
 from tinyflow.report.placement import describe_placement
+from tinyflow.selection.search import Choice
 from tinyflow.timing.model import Split, Timing
 from tinyflow.toolchain.elf import Image
 

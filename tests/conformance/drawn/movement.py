@@ -22,7 +22,7 @@ from tests.conformance.drawn.values import (
     shapes,
 )
 
-#: Types that TFLM moves, by operator: see `frontend/read_movement.py`.
+#: Types that TFLM moves, by operator: see `tflite/read_movement.py`.
 _any = st.sampled_from(["int8", "int8", "int16", "int32"])
 _quantised = st.sampled_from(["int8", "int8", "int16"])
 _small = shapes(1, 5, extent=6, elements=400)

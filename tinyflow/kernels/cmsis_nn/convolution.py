@@ -8,7 +8,7 @@ from tinyflow.ir.operators import Conv2D, DepthwiseConv2D
 from tinyflow.ir.quantization import activation_range
 from tinyflow.kernels.base import Constant, Kernel, bias_constant, images, nhwc, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.kernels.scaling import accumulator_multipliers
+from tinyflow.numerics.multipliers import accumulator_multipliers
 
 #: What arm_convolve_s8 calls for several groups of channels; releases without it serve one.
 GROUPS = "arm_nn_mat_mult_kernel_row_offset_s8_s16"

@@ -8,7 +8,7 @@ from tinyflow.ir.operators import Add, Pad, Softmax
 from tinyflow.ir.quantization import activation_range
 from tinyflow.kernels.base import Kernel, Overlap, RowForm, nhwc, output_of, row_elements
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.kernels.scaling import ADD_LEFT_SHIFT, add_multipliers, softmax_parameters
+from tinyflow.numerics.multipliers import ADD_LEFT_SHIFT, add_multipliers, softmax_parameters
 
 #: The sum may be written over either operand.
 ADD_OVERLAPS = (Overlap("left"), Overlap("right"))

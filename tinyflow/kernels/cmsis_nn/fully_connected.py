@@ -8,7 +8,7 @@ from tinyflow.ir.operators import FullyConnected
 from tinyflow.ir.quantization import activation_range
 from tinyflow.kernels.base import Constant, Kernel, bias_constant, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.kernels.scaling import accumulator_multipliers
+from tinyflow.numerics.multipliers import accumulator_multipliers
 
 PER_CHANNEL = "arm_fully_connected_per_channel_s8"
 

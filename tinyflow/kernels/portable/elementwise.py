@@ -32,7 +32,7 @@ from tinyflow.ir.quantization import FixedPoint, activation_range, int16_range
 from tinyflow.kernels.base import Constant, Kernel, Maker, Overlap, output_of
 from tinyflow.kernels.cmsis_nn.elementwise import elementwise_work
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.kernels.scaling import (
+from tinyflow.numerics.multipliers import (
     ADD_LEFT_SHIFT_INT16,
     add_multipliers,
     fraction,

@@ -26,10 +26,10 @@ from tinyflow.ir.quantization import FixedPoint, int16_range, quantize_multiplie
 from tinyflow.ir.tables import Function, LeakyRelu, Logistic, Relu, Relu6, Tanh
 from tinyflow.ir.types import DType, Padding
 from tinyflow.ir.windows import TransposeConv
-from tinyflow.kernels import interpolation
 from tinyflow.kernels.base import Constant, Kernel, Maker, nhwc, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.kernels.scaling import accumulator_multipliers, output_multiplier, rescale
+from tinyflow.numerics import int16_tables as interpolation
+from tinyflow.numerics.multipliers import accumulator_multipliers, output_multiplier, rescale
 
 _LOWEST, _GREATEST = -(1 << 15), (1 << 15) - 1
 #: Below this sums of 64 bits are rescaled as the reference defines it.

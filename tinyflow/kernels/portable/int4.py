@@ -17,7 +17,7 @@ from tinyflow.ir.quantization import activation_range
 from tinyflow.ir.types import DType, Padding
 from tinyflow.kernels.base import Constant, Kernel, bias_constant, nhwc, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.kernels.scaling import accumulator_multipliers
+from tinyflow.numerics.multipliers import accumulator_multipliers
 
 
 def conv_s4(op: Conv2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:

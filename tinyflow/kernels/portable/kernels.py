@@ -20,7 +20,7 @@ from tinyflow.kernels.cmsis_nn.elementwise import (
     softmax_work,
 )
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.kernels.scaling import mean_multiplier, rescale
+from tinyflow.numerics.multipliers import mean_multiplier, rescale
 
 #: Of the functions that convert between types.
 _SUFFIXES = {DType.INT8: "s8", DType.UINT8: "u8", DType.INT16: "s16"}

@@ -30,7 +30,7 @@ from tinyflow.kernels.base import (
     nhwc,
     output_of,
 )
-from tinyflow.kernels.scaling import accumulator_multipliers
+from tinyflow.numerics.multipliers import accumulator_multipliers
 
 
 def conv_rows_s8(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:

@@ -17,7 +17,7 @@ from tinyflow.ir.state import AssignVariable, ReadVariable, SequenceLstm, Svdf
 from tinyflow.ir.types import DType
 from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.kernels.scaling import output_multiplier
+from tinyflow.numerics.multipliers import output_multiplier
 
 _HEADER = "tf_state.h"
 

@@ -36,8 +36,8 @@ from tinyflow.kernels.base import (
 )
 from tinyflow.kernels.cmsis_nn.elementwise import elementwise_work
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.kernels.scaling import softmax_parameters
-from tinyflow.kernels.tables import table_of
+from tinyflow.numerics.multipliers import softmax_parameters
+from tinyflow.numerics.operator_tables import table_of
 
 _HEADER = "tf_tables.h"
 

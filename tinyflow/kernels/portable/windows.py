@@ -29,7 +29,7 @@ from tinyflow.ir.windows import (
 )
 from tinyflow.kernels.base import Constant, Kernel, Maker, bias_constant, nhwc, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.kernels.scaling import accumulator_multipliers, mean_multiplier, rescale
+from tinyflow.numerics.multipliers import accumulator_multipliers, mean_multiplier, rescale
 
 _HEADER = "tf_windows.h"
 

@@ -1,0 +1,1 @@
+"""Keras models to quantised .tflite files, in a worker process."""

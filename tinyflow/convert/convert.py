@@ -1,0 +1,161 @@
+"""Keras model to quantised .tflite: the real TFLite converter, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyflow.arrays import Array
+from tinyflow.convert.model_file import ModelKind, input_specs, model_kind, read_config
+from tinyflow.datasets.dataset import CalibrationData, InputSpec
+from tinyflow.errors import InputError
+from tinyflow.project import Activations
+from tinyflow.worker import OnLine, require_keras, run_worker
+
+_WORKER = "tinyflow.convert._worker"
+#: Seconds; large models with much calibration data take minutes.
+DEFAULT_TIMEOUT = 1800.0
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What the converter gave.
+
+    Attributes:
+        path: the quantised .tflite.
+        inputs: the model's inputs, in the .tflite's order.
+        float_outputs: the float model's outputs for the evaluation samples, one array
+            (samples, *shape) of float32 per output; None when no samples were given.
+    """
+
+    path: Path
+    inputs: tuple[InputSpec, ...]
+    float_outputs: tuple[Array, ...] | None
+
+
+def model_inputs(
+    model_path: Path, *, timeout: float | None = DEFAULT_TIMEOUT
+) -> tuple[InputSpec, ...]:
+    """The inputs of a Keras model or SavedModel, in the order data must have.
+
+    Read from the file's configuration in milliseconds where that says it; TensorFlow is
+    started otherwise, as it always is for a SavedModel.
+
+    Raises:
+        InputError: the file is missing, damaged, refused, or has a dynamic shape.
+    """
+    if model_kind(model_path) is not ModelKind.SAVED_MODEL:
+        specs = input_specs(model_path, read_config(model_path))
+        if specs is not None:
+            return specs
+    with tempfile.TemporaryDirectory(prefix="tinyflow-") as name:
+        reply = _run({"model": str(model_path.resolve())}, Path(name), model_path, timeout, None)
+    return _specs(reply)
+
+
+def quantize(
+    model_path: Path,
+    calibration: CalibrationData,
+    *,
+    output_path: Path,
+    activations: Activations = "int8",
+    samples: Sequence[Array] | None = None,
+    timeout: float | None = DEFAULT_TIMEOUT,
+    on_line: OnLine | None = None,
+) -> Conversion:
+    """Full post-training quantisation: int8 weights; activations, inputs and outputs of one type.
+
+    The batch is one. Ranges come from running the float model over all calibration samples.
+    The result is the same to the byte for the same model and data.
+
+    Args:
+        model_path: `.keras`, `.h5` or SavedModel folder.
+        calibration: at least one sample; see `load_calibration`.
+        output_path: the .tflite to write; it appears whole or not at all.
+        activations: the type of activations, inputs and outputs.
+        samples: arrays, one per input, to run the float model on as well.
+        timeout: seconds before the converter is stopped; None waits for ever.
+        on_line: receives lines of progress.
+
+    Raises:
+        InputError: the model or the data is refused (see `load_keras`).
+        ConversionError: the converter failed, crashed, or took too long.
+        ToolMissingError: TensorFlow is not installed.
+    """
+    with tempfile.TemporaryDirectory(prefix="tinyflow-") as name:
+        folder = Path(name)
+        job = {"model": str(model_path.resolve()), "convert": activations}
+        _save(folder / "calibration.npz", calibration.inputs)
+        if samples is not None:
+            _save(folder / "samples.npz", samples)
+        reply = _run(job, folder, model_path, timeout, on_line)
+        content = (folder / "model.tflite").read_bytes()
+        outputs = _load(folder / "float_outputs.npz") if samples is not None else None
+    output_path.parent.mkdir(parents=True, exist_ok=True)
+    aside = output_path.with_name(f"{output_path.name}.{os.getpid()}.part")
+    try:
+        aside.write_bytes(content)
+        aside.replace(output_path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return Conversion(output_path, _specs(reply), outputs)
+
+
+def float_predictions(
+    model_path: Path,
+    samples: Sequence[Array],
+    *,
+    timeout: float | None = DEFAULT_TIMEOUT,
+    on_line: OnLine | None = None,
+) -> tuple[Array, ...]:
+    """The float model's outputs: one float32 array (samples, *shape) per output.
+
+    Raises:
+        InputError, ConversionError, ToolMissingError: as `quantize`.
+    """
+    with tempfile.TemporaryDirectory(prefix="tinyflow-") as name:
+        folder = Path(name)
+        _save(folder / "samples.npz", samples)
+        _run({"model": str(model_path.resolve())}, folder, model_path, timeout, on_line)
+        return _load(folder / "float_outputs.npz")
+
+
+def _run(
+    job: dict[str, Any],
+    folder: Path,
+    model_path: Path,
+    timeout: float | None,
+    on_line: OnLine | None,
+) -> dict[str, Any]:
+    require_keras()
+    verb = "quantising" if job.get("convert") else "reading"
+    # Refuse what can be refused before TensorFlow starts.
+    if model_kind(model_path) is not ModelKind.SAVED_MODEL:
+        read_config(model_path)
+    return run_worker(
+        _WORKER, job, folder, task=f"{verb} {model_path}", timeout=timeout, on_line=on_line
+    )
+
+
+def _specs(reply: dict[str, Any]) -> tuple[InputSpec, ...]:
+    return tuple(
+        InputSpec(item["name"], tuple(item["shape"]), item["dtype"]) for item in reply["inputs"]
+    )
+
+
+def _save(path: Path, arrays: Sequence[Array]) -> None:
+    if not arrays or any(len(array) != len(arrays[0]) or not len(array) for array in arrays):
+        raise InputError("samples: at least one is needed, and as many for each input")
+    content: dict[str, Any] = {str(index): array for index, array in enumerate(arrays)}
+    np.savez(path, **content)
+
+
+def _load(path: Path) -> tuple[Array, ...]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return tuple(arrays[str(index)] for index in range(len(arrays.files)))

@@ -1,0 +1,1 @@
+"""What each kernel costs on each board: tables, probes, measuring."""

@@ -1,0 +1,281 @@
+"""What a kernel is predicted to cost on a board, from a table of measurements.
+
+A table holds, for each kernel, how many modelled cycles each unit of its `work` takes, and the
+bytes of the functions it runs. `tinyflow.costs` makes the tables; `docs/kernels.md` says how far
+to trust them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tinyflow.boards import Board
+from tinyflow.kernels.base import Kernel, RowForm, Source
+
+COSTS = Path(__file__).resolve().parent / "boards"
+
+#: Parameters of generated code that a unit of work's cost depends on, and no variant tells.
+_SHAPING = ("stride",)
+#: Parameters that a generated file's size does not depend on.
+_OF_NO_SIZE = frozenset(
+    "function greatest high least line line_pitch line_stride low name output_line pitch shift "
+    "times zero".split()
+)
+#: Instructions of a turn's call and of finding a row, and the bytes of code that a turn fetches
+#: again: measured on the networks of MLPerf Tiny.
+_TURN_INSTRUCTIONS, _ROW_INSTRUCTIONS, _TURN_BYTES = 10, 32, 640
+_WORD = re.compile(r"\d+|[^\s\d,]+")
+#: The dissimilarity of two words; numbers differ by the logarithm of their ratio.
+_UNLIKE = 1.0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one inference of a layer takes."""
+
+    cycles: int
+    instructions: int
+
+
+class KernelCosts(BaseModel):
+    """The measurements of one kernel, in all shapes it was tried in.
+
+    Attributes:
+        digest: of what was measured; another one says that the entry is stale.
+        cycles: for each unit of work, by its name.
+        instructions: the same of executed instructions.
+        points: how many shapes were measured.
+        error_percent: how far the prediction is from one of them at most.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    digest: str
+    cycles: dict[str, float]
+    instructions: dict[str, float]
+    points: int
+    error_percent: float
+
+
+class FamilyCode(BaseModel):
+    """Bytes in flash of what all variants of a kernel need beside their generated files.
+
+    Attributes:
+        functions: of every function, by symbol.
+        layer_bytes: of what calls them, at most: a layer's code and structures.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    functions: dict[str, int]
+    layer_bytes: int
+
+
+class SourceSize(BaseModel):
+    """Bytes of code in flash of a generated file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    template: str
+    parameters: dict[str, int | str | bool]
+    bytes: int
+
+
+class CostTable(BaseModel):
+    """The kernels' costs on one board.
+
+    Attributes:
+        board: what was measured: `board_key`.
+        model: the timing model that measured: `tinyflow.costs.digest.model_digest`.
+        families: by `kernel_family`.
+        kernels: by `kernel_name`.
+        sources: generated files that were measured.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    board: str
+    model: str
+    families: dict[str, FamilyCode]
+    kernels: dict[str, KernelCosts]
+    sources: tuple[SourceSize, ...]
+
+    def cost(self, kernel: Kernel) -> Cost | None:
+        """The predicted cost; None where the kernel was not measured."""
+        costs = self.of(kernel)
+        if costs is None or not kernel.work:
+            return None
+        return Cost(_dot(costs.cycles, kernel.work), _dot(costs.instructions, kernel.work))
+
+    def by_rows(self, kernel: Kernel, rows: int, board: Board) -> Cost | None:
+        """What the kernel costs more if it computes its rows one by one, in turns with others.
+
+        Args:
+            kernel: the kernel.
+            rows: of its output.
+            board: that of the table.
+
+        Returns:
+            At least 1 cycle; None where the kernel was not measured or has no row form.
+        """
+        costs, form = self.of(kernel), kernel.row_form
+        if costs is None or form is None:
+            return None
+        turn = turn_cost(form, board)
+        more = {name: rows * count - kernel.work.get(name, 0) for name, count in form.work.items()}
+        return Cost(
+            max(1, _dot(costs.cycles, more) + rows * turn.cycles),
+            max(1, _dot(costs.instructions, more) + rows * turn.instructions),
+        )
+
+    def code(self, kernel: Kernel) -> dict[str, int]:
+        """Bytes of the functions and generated files that the kernel runs, by symbol or file."""
+        family = self.families.get(kernel_family(kernel))
+        found = {} if family is None else family.functions
+        return found | {source.file: self.source_bytes(source) for source in kernel.sources}
+
+    def source_bytes(self, source: Source) -> int:
+        """Bytes of a generated file: those of the most similar one that was measured."""
+        wanted = source_parameters(source)
+        similar = min(
+            (known for known in self.sources if known.template == source.template),
+            key=lambda known: sum(_unlike(known.parameters.get(name), v) for name, v in wanted),
+            default=None,
+        )
+        return 0 if similar is None else similar.bytes
+
+    def of(self, kernel: Kernel) -> KernelCosts | None:
+        """The kernel's entry, or that of the most similar variant that was measured."""
+        name = kernel_name(kernel)
+        if name in self.kernels:
+            return self.kernels[name]
+        family = kernel_family(kernel)
+        relatives = (known for known in self.kernels if known.partition(", ")[0] == family)
+        nearest = min(relatives, key=lambda known: dissimilarity(known, name), default=None)
+        return None if nearest is None else self.kernels[nearest]
+
+    def layer_bytes(self, kernel: Kernel) -> int:
+        """Bytes in flash of the layer itself."""
+        family = self.families.get(kernel_family(kernel))
+        return 0 if family is None else family.layer_bytes
+
+    def to_json(self) -> str:
+        """The text of a table's file, a line for each entry."""
+        whole = self.model_dump(mode="json")
+        parts = ",\n".join(f'"{name}": {_lines(part)}' for name, part in whole.items())
+        return f"{{\n{parts}\n}}\n"
+
+
+def _lines(part: object) -> str:
+    """JSON of one level with a line for each of its members."""
+    if isinstance(part, dict):
+        members = ",\n".join(f"{json.dumps(key)}: {json.dumps(part[key])}" for key in part)
+        return f"{{\n{members}\n}}"
+    if isinstance(part, list):
+        return "[\n" + ",\n".join(map(json.dumps, part)) + "\n]"
+    return json.dumps(part)
+
+
+def _dot(coefficients: Mapping[str, float], work: Mapping[str, int]) -> int:
+    return round(sum(coefficients.get(name, 0.0) * count for name, count in work.items()))
+
+
+def source_parameters(source: Source) -> tuple[tuple[str, int | str | bool], ...]:
+    """The parameters that a generated file's size may depend on."""
+    return tuple(pair for pair in source.parameters if pair[0] not in _OF_NO_SIZE)
+
+
+def _unlike(value: int | str | bool | None, other: int | str | bool) -> float:
+    """How different two values of a parameter are; numbers by the logarithm of their ratio."""
+    if type(value) is int and type(other) is int:
+        return abs(math.log((abs(value) + 1) / (abs(other) + 1)))
+    return 0.0 if value == other else _UNLIKE
+
+
+def kernel_name(kernel: Kernel) -> str:
+    """What a table knows a kernel by: its family, its variant, and how its code was generated."""
+    generated = {
+        f"{name} {value}"
+        for source in kernel.sources
+        for name, value in source.parameters
+        if name in _SHAPING
+    }
+    return ", ".join(filter(None, (kernel_family(kernel), kernel.variant, *sorted(generated))))
+
+
+def kernel_family(kernel: Kernel) -> str:
+    """What the variants of a kernel have in common: its function, or, where that is generated
+    with them, the template of its call.
+    """
+    return kernel.template.removesuffix(".c.j2") if kernel.is_native else kernel.function
+
+
+def dissimilarity(one: str, other: str) -> float:
+    """How different the words and numbers of two kernels' names are; 0 for the same."""
+    words, others = _WORD.findall(one), _WORD.findall(other)
+    if len(words) != len(others):
+        return _UNLIKE * max(len(words), len(others))
+    return sum(_distance(a, b) for a, b in zip(words, others, strict=True))
+
+
+def _distance(word: str, other: str) -> float:
+    if word.isdigit() and other.isdigit():
+        return abs(math.log((int(word) + 1) / (int(other) + 1)))
+    return 0.0 if word == other else _UNLIKE
+
+
+def board_key(board: Board) -> str:
+    """A hash of all of a board that modelled cycles depend on."""
+    timing = None if board.timing is None else _without_sources(board.timing.model_dump())
+    what = (board.core, board.fpu, board.float_abi, board.flash.origin, board.ram.origin, timing)
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
+
+
+def _without_sources(value: Any) -> Any:
+    """Board data without the texts that say where it is from."""
+    if isinstance(value, dict):
+        return {key: _without_sources(part) for key, part in value.items() if key != "source"}
+    if isinstance(value, list | tuple):
+        return [_without_sources(part) for part in value]
+    return value
+
+
+def turn_cost(form: RowForm, board: Board) -> Cost:
+    """What one row of a layer takes beside its kernel, where layers run row by row.
+
+    Other layers run between two turns, so that no code of one is in a small cache any more.
+    """
+    instructions = _TURN_INSTRUCTIONS + _ROW_INSTRUCTIONS * form.height
+    timing = board.timing
+    if timing is None or timing.fetch.cache is None:
+        return Cost(instructions, instructions)
+    lines = _TURN_BYTES // timing.fetch.cache.line_bytes
+    return Cost(round(instructions + lines * timing.cycles(timing.fetch)), instructions)
+
+
+def shipped_costs(board: Board) -> CostTable | None:
+    """The table that is shipped for a board, or for another one with the same core and memory."""
+    return next((table for table in _shipped() if table.board == board_key(board)), None)
+
+
+@cache
+def _shipped() -> tuple[CostTable, ...]:
+    return tuple(table for path in sorted(COSTS.glob("*.json")) if (table := read_costs(path)))
+
+
+def read_costs(path: Path) -> CostTable | None:
+    """The table in a file; None where it is missing, or of another version."""
+    try:
+        return CostTable.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValidationError):
+        return None

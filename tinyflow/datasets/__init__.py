@@ -1,0 +1,1 @@
+"""Calibration, training and test data, and accuracy over them."""

@@ -1,0 +1,218 @@
+"""DEPTHWISE_CONV_2D on int8, on cores with the DSP extension.
+
+Four channels at a time, lines of the input become columns of pairs of int16 in scratch, over which
+a window moves, one channel after the other; a driver in C does so strip by strip.
+
+- A line runs along the width or along the height, whichever is called the inner dimension.
+- The weights of a channel stay in registers. Two neighbouring outputs of stride 1 share all words
+  but one, so that a line of a 3x3 window takes four multiply-accumulates for both.
+- A strip's last lines are the next strip's first: they are moved, not gathered again. So what was
+  gathered may be written over, and the output may lie in the input's place.
+
+The functions that gather and multiply are generated. `moving` has those that serve all layers of
+their kind, shapes being arguments: little code. `fixed` has those of one shape: few instructions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tinyflow.boards import DSP_CORES, Board
+from tinyflow.ir.graph import Graph
+from tinyflow.ir.operators import DepthwiseConv2D, Operator
+from tinyflow.ir.types import DType
+from tinyflow.kernels.base import (
+    Constant,
+    Kernel,
+    Overlap,
+    RowForm,
+    VariantMaker,
+    images,
+    output_of,
+)
+from tinyflow.kernels.generated.depthwise import fixed, moving
+from tinyflow.kernels.generated.depthwise.scaling import scaling_of
+from tinyflow.kernels.generated.depthwise.shape import (
+    CHANNELS,
+    Layer,
+    columns_of,
+    is_in_place,
+    layer_of,
+)
+from tinyflow.kernels.generated.depthwise.window import Window, weights_of
+
+#: Lines that there is room for. Few of them need little scratch, many are moved less.
+HEIGHTS = (4, 8, 16, 32)
+#: The one height of little code for layers that have their own: so all of them can share it.
+_SHARED_HEIGHT = 8
+#: More lines than so many times those of a window bring next to nothing.
+_MOST_HEIGHT = 11
+
+
+def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
+    """DEPTHWISE_CONV_2D: int8, any multiplier, scales of 1/4 or more not beside tiny ones.
+
+    Along the width or the height stride 1 or 2, up to 7 taps and no dilation. On Cortex-M4, M7 and
+    M33. In place, with enough scratch. Row by row, lines along the width.
+
+    All variants: lines along width and height, few or many of them at a time, each in code for the
+    shape where there is such, and then once in the code that layers share.
+    """
+    source, weights = graph.tensors[op.input], graph.tensors[op.weights]
+    if board.core not in DSP_CORES or (source.dtype, weights.dtype) != (DType.INT8, DType.INT8):
+        return
+    output = output_of(graph, op)
+    scaling = scaling_of(op, source, weights, output)
+    if scaling is None:
+        return
+    for transposed in (False, True):
+        layer = layer_of(op, source, weights, output, transposed=transposed)
+        if not moving.is_served(layer) or (transposed and layer.inner == layer.outer):
+            continue
+        constants = weights_of(op, graph, layer)
+        heights = _heights(layer)
+        for height in heights:
+            special = fixed.window(layer, constants, scaling, source.q.zero_point, height, board)
+            if special is not None:
+                yield _kernel(op, graph, layer, special)
+            if special is None or height == min(_SHARED_HEIGHT, heights[-1]):
+                window = moving.window(layer, constants, scaling, height, board)
+                yield _kernel(op, graph, layer, window)
+
+
+def _heights(layer: Layer) -> list[int]:
+    """Those that hold a window, up to the first that holds all lines."""
+    outer = layer.outer
+    some = [height for height in HEIGHTS if outer.reach <= height <= _MOST_HEIGHT * outer.reach]
+    enough = sum(height < outer.needed for height in some) + 1
+    return some[:enough]
+
+
+VARIANTS: dict[type[Operator], tuple[VariantMaker, ...]] = {DepthwiseConv2D: (depthwise_s8,)}
+
+
+def _kernel(op: DepthwiseConv2D, graph: Graph, layer: Layer, window: Window) -> Kernel:
+    inner, outer = layer.inner, layer.outer
+    strip = min((window.height - outer.reach) // outer.stride + 1, outer.output)
+    return Kernel(
+        operator=op,
+        function="tf_native_depthwise",
+        library="tinyflow",
+        template="native/depthwise.c.j2",
+        header="tf_native_depthwise.h",
+        file="native_depthwise",
+        context=_plan(op, graph, layer, window, strip),
+        constants=(
+            Constant(
+                "channels",
+                "uint32_t",
+                window.constants,
+                f"bias, multiplier, shifts and taps of each channel [{layer.filters}]",
+            ),
+        ),
+        scratch=window.scratch,
+        macs=output_of(graph, op).elements * inner.kernel * outer.kernel,
+        sources=(window.gather, window.source),
+        overlaps=(Overlap("input", exact=True),) if is_in_place(layer, strip) else (),
+        row_form=None
+        if layer.transposed or outer.dilation > 1
+        else RowForm(
+            "native/depthwise_line.c.j2",
+            outer.kernel,
+            outer.stride,
+            pad=outer.pad,
+            work=_row_work(layer, window),
+        ),
+        variant=window.name,
+        work=_work(layer, window, strip),
+    )
+
+
+def _plan(
+    op: DepthwiseConv2D, graph: Graph, layer: Layer, window: Window, strip: int
+) -> dict[str, object]:
+    """How the layer is walked through, as `tf_depthwise_plan` has it."""
+    source, output = graph.tensors[op.input], output_of(graph, op)
+    outer, columns = layer.outer, columns_of(layer.inner)
+    pitch, line_pitch, output_pitch, output_line_pitch = layer.pitches
+    zero = source.q.zero_point
+    one_strip = strip >= outer.output and layer.multiplier == 1
+    return {
+        "functions": {
+            "gather": window.gather.file.removesuffix(".S"),
+            "window": window.source.file.removesuffix(".S"),
+        },
+        "images": images(source, output),
+        "lines": {
+            "zero": f"0x{(zero & 0xFFFF) * 0x10001:08x}u",
+            "zero_bytes": f"0x{(zero & 0xFF) * 0x1010101:08x}u",
+            "pitch": pitch,
+            "line_pitch": line_pitch,
+            "front": columns.front,
+            "words": columns.words,
+            "head": columns.head,
+            "tail": columns.tail,
+            "back": columns.back,
+        },
+        "outputs": {
+            "zero_point": output.q.zero_point,
+            "pitch": output_pitch,
+            "lines": strip,
+            **window.outputs,
+            "channels": layer.multiplier,
+            "plane": 4 if layer.multiplier == 1 else 0,
+        },
+        "walk": {
+            "height": window.height,
+            "columns": columns.count,
+            "place": window.place // 4,
+            "line": window.line // 4,
+            "channels": layer.channels,
+            "multiplier": layer.multiplier,
+            "constants": window.constants.shape[1],
+            "kernel": outer.reach,
+            "stride": outer.stride,
+            "pad": outer.pad,
+            "input_lines": outer.size,
+            "gathered": outer.used if one_strip else 0,
+            "output_lines": outer.output,
+            "output_line_pitch": output_line_pitch,
+        },
+    }
+
+
+def _work(layer: Layer, window: Window, strip: int) -> dict[str, int]:
+    """What the cycles of the layer are linear in."""
+    outer, columns = layer.outer, columns_of(layer.inner).count
+    strips = -(-outer.output // strip)
+    groups = -(-layer.channels // CHANNELS)
+    kept = max(0, outer.reach - outer.stride)
+    return {
+        "calls": 1,
+        "strips": groups * strips * (strips > 1),
+        "words moved": groups * (strips - 1) * kept * columns * CHANNELS,
+        **_gathering(layer, window, outer.used),
+        **_multiplying(layer, window, strips, outer.output),
+    }
+
+
+def _row_work(layer: Layer, window: Window) -> dict[str, int]:
+    """The work of a line of outputs: all lines of its window are gathered."""
+    return {**_gathering(layer, window, layer.outer.kernel), **_multiplying(layer, window, 1, 1)}
+
+
+def _gathering(layer: Layer, window: Window, lines: int) -> dict[str, int]:
+    fours, others = divmod(layer.channels, CHANNELS)
+    work = {"input lines": (fours + (others > 0)) * lines}
+    for name, count in window.input_line_work.items():
+        work |= {name: fours * lines * count, f"{name} of one channel": others * lines * count}
+    return work
+
+
+def _multiplying(layer: Layer, window: Window, strips: int, lines: int) -> dict[str, int]:
+    return {
+        "channels": layer.filters * strips,
+        "lines": layer.filters * lines,
+        **{name: count * layer.filters * strips for name, count in window.channel_work.items()},
+        **{name: count * layer.filters * lines for name, count in window.line_work.items()},
+    }

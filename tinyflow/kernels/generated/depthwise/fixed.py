@@ -1,0 +1,213 @@
+"""The 3x3 window for one shape: sizes and pitches are part of its code.
+
+Along a line a window begins in one column of pairs and ends in the next, so that no word is loaded
+twice: with stride 1 each column ends two outputs and begins the next two. A Cortex-M7, which loads
+beside its multiplications, takes tiles of four outputs instead, whose results come one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyflow.boards import Board
+from tinyflow.kernels.base import Source
+from tinyflow.kernels.generated.depthwise.scaling import Folded, Scaling, folded
+from tinyflow.kernels.generated.depthwise.shape import WORDS, Axis, Layer, columns_of
+from tinyflow.kernels.generated.depthwise.window import Weights, Window
+
+#: The greatest offset of a load or store.
+_REACH = 4095
+#: Outputs of a line that are written out one after the other; longer lines have a loop of 8.
+_MOST_WRITTEN_OUT = 16
+#: Columns of a line that are gathered without a loop; longer lines have one of 4.
+_MOST_GATHERED = 8
+_GATHERED_TOGETHER = 4
+
+
+@dataclass(frozen=True)
+class _Line:
+    """How a line's outputs are written out.
+
+    Attributes:
+        times: turns of the loop.
+        body: columns that end outputs in a turn, or tiles.
+        rest: columns or tiles after the loop.
+    """
+
+    times: int
+    body: int
+    rest: int
+
+
+def window(
+    layer: Layer, weights: Weights, scaling: Scaling, zero_point: int, height: int, board: Board
+) -> Window | None:
+    """The window with room for so many lines, None where there is none for the layer.
+
+    Args:
+        layer: the layer.
+        weights: its constants.
+        scaling: its requantisation.
+        zero_point: of the input.
+        height: lines of the scratch.
+        board: where it runs.
+    """
+    inner, outer = layer.inner, layer.outer
+    columns = columns_of(inner)
+    line = WORDS * columns.count
+    _, _, output_pitch, _ = layer.pitches
+    if (
+        (outer.kernel, inner.kernel, outer.dilation) != (3, 3, 1)
+        or layer.multiplier > 1
+        or scaling.wide
+        or max(2 * line + WORDS, layer.pitches[0], output_pitch) > _REACH
+    ):
+        return None
+    dual_issue = board.core == "cortex-m7"
+    how = folded(scaling, weights.taps, weights.bias)
+    written = _line_of_tiles(inner) if dual_issue else _line_of_columns(inner)
+    return Window(
+        gather=_gather_source(layer, line, zero_point, dual_issue=dual_issue),
+        source=_window_source(layer, line, written, scaling, how, board),
+        name="3x3, of one shape",
+        constants=_constants(weights, scaling, how, inner.stride),
+        height=min(height, outer.needed),
+        place=WORDS,
+        line=line,
+        scratch=min(height, outer.needed) * line,
+        line_work={
+            "outputs": inner.output,
+            "window columns": written.times * written.body + written.rest,
+            "turns": written.times,
+        },
+        channel_work={},
+        input_line_work={"gathered columns": columns.gathered},
+    )
+
+
+def _line_of_columns(inner: Axis) -> _Line:
+    """The loop's columns begin and end whole pairs, and an even number of accumulators."""
+    columns = -(-inner.output // 2) if inner.stride == 1 else inner.output
+    if inner.output <= _MOST_WRITTEN_OUT:
+        return _Line(0, 0, columns)
+    looped = columns - 1 - (inner.output % 2 if inner.stride == 1 else 0)
+    for body in (4, 2) if inner.stride == 1 else (8, 4, 2):
+        times = looped // body
+        rest = columns - times * body
+        if (body + rest) * (2 if inner.stride == 1 else 1) <= _MOST_WRITTEN_OUT:
+            break
+    return _Line(times, body, rest)
+
+
+def _line_of_tiles(inner: Axis) -> _Line:
+    tiles = -(-inner.output // 4)
+    if inner.output <= _MOST_WRITTEN_OUT:
+        return _Line(0, 0, tiles)
+    times = (inner.output // 4) // 2
+    return _Line(times, 2, tiles - 2 * times)
+
+
+def _gather_source(layer: Layer, line: int, zero_point: int, *, dual_issue: bool) -> Source:
+    columns = columns_of(layer.inner)
+    pitch, line_pitch, _, _ = layer.pitches
+    whole = columns.words - columns.head
+    together = _GATHERED_TOGETHER
+    times = 0 if columns.gathered <= _MOST_GATHERED else whole // together
+    name = "_".join(
+        [
+            f"tf_depthwise_gather_{whole}x2x{pitch}_{line_pitch}_to_{line}",
+            f"{'h' if columns.head else ''}{'t' if columns.tail else ''}{zero_point + 128}",
+            *(["dual"] if dual_issue else []),
+        ]
+    )
+    return Source(
+        f"{name}.S",
+        "depthwise/gather_shape.S.j2",
+        (
+            ("function", name),
+            ("head", columns.head),
+            ("times", times),
+            ("together", together),
+            ("rest", whole - times * together),
+            ("tail", columns.tail),
+            ("pitch", pitch),
+            ("line_pitch", line_pitch),
+            ("line", line),
+            ("zero", (zero_point & 0xFF) * 0x1010101),
+            ("dual_issue", dual_issue),
+        ),
+    )
+
+
+def _window_source(
+    layer: Layer,
+    line: int,
+    written: _Line,
+    scaling: Scaling,
+    how: Folded | None,
+    board: Board,
+) -> Source:
+    dual_issue = board.core == "cortex-m7"
+    low, high = scaling.clamp or (0, 0)
+    _, _, pitch, line_pitch = layer.pitches
+    stride = layer.inner.stride
+    parts = [
+        f"tf_depthwise_3x3_s{stride}_{layer.outer.stride}_{line}",
+        f"to_{layer.inner.output}x{pitch}_{line_pitch}",
+        *([f"by_{how.shift}"] if how else []),
+        *(["signed"] if scaling.signed else []),
+        *([f"from_{low + 128}_to_{high + 128}"] if scaling.clamp else []),
+        *(["dual"] if dual_issue else []),
+        *([] if board.fpu else ["soft"]),
+    ]
+    name = "_".join(parts)
+    template = "tiles_3x3" if dual_issue else f"columns_3x3_s{stride}"
+    return Source(
+        f"{name}.S",
+        f"depthwise/{template}.S.j2",
+        (
+            ("function", name),
+            ("stride", stride),
+            ("line_stride", layer.outer.stride),
+            ("line", line),
+            ("outputs", layer.inner.output),
+            ("times", written.times),
+            ("body", written.body),
+            ("rest", written.rest),
+            ("pitch", pitch),
+            ("output_line", line_pitch),
+            ("folded", how is not None),
+            ("shift", how.shift if how else 0),
+            ("signed", scaling.signed),
+            ("wide", False),
+            ("clamped", scaling.clamp is not None),
+            ("low", low),
+            ("high", high),
+            ("fpu", board.fpu is not None),
+        ),
+    )
+
+
+def _constants(
+    weights: Weights, scaling: Scaling, how: Folded | None, stride: int
+) -> NDArray[np.uint32]:
+    """Eight words of each channel, in the order of the templates."""
+    up = np.zeros_like(weights.bias) if how is None else how.up
+    k = (weights.taps.astype(np.int64) << up).astype(np.int16).view(np.uint16).astype(np.uint32)
+
+    def pair(low: tuple[int, int] | None, high: tuple[int, int] | None) -> NDArray[np.uint32]:
+        halves = [np.zeros_like(k[0, 0]) if at is None else k[at] for at in (low, high)]
+        return np.asarray(halves[0] | halves[1] << 16, np.uint32)
+
+    first = [pair((line, 0), (line, 1)) for line in range(3)]
+    words = (
+        [first[0], pair((1, 0), (0, 2)), pair((1, 1), (1, 2)), first[2], pair(None, (2, 2))]
+        if stride == 1
+        else [*first, pair((0, 2), (1, 2)), pair((2, 2), None)]
+    )
+    words.append((weights.bias << up).astype(np.uint32))
+    words += [scaling.doubled, scaling.power] if how is None else [how.multiplier, how.offset]
+    return np.stack(words, axis=1).astype(np.uint32)

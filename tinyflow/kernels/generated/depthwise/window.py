@@ -1,0 +1,72 @@
+"""What a window needs of a layer, whatever its code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyflow.ir.graph import Graph
+from tinyflow.ir.operators import DepthwiseConv2D
+from tinyflow.kernels.base import Source
+from tinyflow.kernels.generated.depthwise.shape import Layer
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """A layer's constants.
+
+    Attributes:
+        taps: int8 (outer, inner, output channels): the window, its lines along the inner dimension.
+        bias: int64 (output channels,), the input's zero point folded in.
+    """
+
+    taps: NDArray[np.int8]
+    bias: NDArray[np.int64]
+
+
+def weights_of(op: DepthwiseConv2D, graph: Graph, layer: Layer) -> Weights:
+    """The constants of an operator."""
+    taps = graph.tensors[op.weights].values.astype(np.int8)[0]
+    if layer.transposed:
+        taps = taps.swapaxes(0, 1)
+    bias = np.zeros(taps.shape[2], np.int64)
+    if op.bias is not None:
+        bias = graph.tensors[op.bias].values.astype(np.int64)
+    zero_point = graph.tensors[op.input].q.zero_point
+    return Weights(taps, bias - zero_point * taps.astype(np.int64).sum(axis=(0, 1)))
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Generated functions that gather lines and move a window along them.
+
+    Attributes:
+        gather: the file of the one.
+        source: the file of the other.
+        name: what tells its cost from that of others.
+        constants: uint32 (output channels, words), as its template says.
+        height: lines that there is room for.
+        place: bytes of scratch from one place of a line to the next.
+        line: bytes of scratch from one line to the next.
+        scratch: bytes.
+        outputs: what the function reads of `tf_depthwise_outputs`, but for what all have.
+        line_work: what its cycles on a line are linear in.
+        channel_work: what those on a channel of a strip are linear in.
+        input_line_work: what those of gathering four channels of a line are linear in.
+    """
+
+    gather: Source
+    source: Source
+    name: str
+    constants: NDArray[np.uint32]
+    height: int
+    place: int
+    line: int
+    scratch: int
+    line_work: Mapping[str, int]
+    channel_work: Mapping[str, int]
+    input_line_work: Mapping[str, int]
+    outputs: Mapping[str, int] = field(default_factory=dict)

@@ -1,0 +1,263 @@
+"""FULLY_CONNECTED on cores with the DSP extension: weights in one stream, widened as they are read.
+
+`templates/kernels/fully_connected.S.j2` explains the arithmetic. The stream is read from its first
+word to its last, once for each row of inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyflow.boards import DSP_CORES, Board
+from tinyflow.ir.graph import Graph
+from tinyflow.ir.operators import FullyConnected, Operator
+from tinyflow.ir.quantization import activation_range
+from tinyflow.ir.types import DType
+from tinyflow.kernels.base import Constant, Kernel, Overlap, Source, VariantMaker, output_of
+from tinyflow.kernels.generated.requantise import Requantisation, requantisation
+from tinyflow.numerics.multipliers import accumulator_multipliers
+from tinyflow.numerics.requantize import Ints, settle_constants
+
+#: Inputs of one step of the loops.
+_STEP = 4
+#: A packed pair's upper sum must fit so many bits, sign included.
+_UPPER_BITS = 24
+
+
+@dataclass(frozen=True)
+class Form:
+    """A shape of the loops.
+
+    Attributes:
+        packed: two outputs' weights share halfwords, else each output has its own words.
+        pairs: pairs of outputs to a block.
+        spare: two registers are kept for weights loaded ahead.
+        unroll: steps in the loop.
+    """
+
+    packed: bool
+    pairs: int
+    spare: bool
+    unroll: int
+
+    @property
+    def variant(self) -> str:
+        """What tells it from others."""
+        form = "packed pairs" if self.packed else "plain bytes"
+        ahead = ", loads ahead" if self.spare and self.packed else ""
+        return f"{2 * self.pairs} outputs, {form}{ahead}, {_STEP * self.unroll} inputs a turn"
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A layer's numbers, with the input's zero point folded into the bias.
+
+    Attributes:
+        weights: (outputs, depth).
+        bias: (outputs,).
+        how: the requantisation of each output.
+        per_channel: whether outputs differ in it.
+    """
+
+    weights: Ints
+    bias: Ints
+    how: Requantisation
+    per_channel: bool
+
+
+def fully_connected_s8(op: FullyConnected, graph: Graph, board: Board) -> Iterator[Kernel]:
+    """FULLY_CONNECTED: int8, constant weights, scales below 1/4; any number of rows.
+
+    On Cortex-M4, M7 and M33. In place.
+    """
+    layer = _layer(op, graph, board)
+    if layer is None:
+        return
+    steps = -(-layer.weights.shape[1] // _STEP)
+    shapes = [(True, 4, False), (True, 3, True)] if _can_pack(layer) else []
+    for packed, pairs, spare in [*shapes, (False, 3, True)]:
+        whole = layer.weights.shape[0] // (2 * pairs)
+        for unroll in (1, 2, 4) if whole else (1,):
+            if unroll == 1 or steps % unroll == 0:
+                yield _kernel(op, graph, board, layer, Form(packed, pairs, spare, unroll))
+
+
+def _layer(op: FullyConnected, graph: Graph, board: Board) -> Layer | None:
+    source, weights = graph.tensors[op.input], graph.tensors[op.weights]
+    output = output_of(graph, op)
+    if (
+        board.core not in DSP_CORES
+        or source.dtype is not DType.INT8
+        or not weights.is_constant
+        or weights.dtype is not DType.INT8
+    ):
+        return None
+    outputs = weights.shape[0]
+    multiplier, shift = accumulator_multipliers(source, weights, output, outputs)
+    limits = activation_range(op.activation, output.q)
+    values = weights.values.astype(np.int64)
+    bias = np.zeros(outputs, np.int64)
+    if op.bias is not None:
+        bias = graph.tensors[op.bias].values.astype(np.int64)
+    bias, multiplier, shift = settle_constants(
+        values, bias, multiplier, shift, output.q.zero_point, limits
+    )
+    how = requantisation(multiplier, shift, output.q.zero_point, limits)
+    if how is None:
+        return None
+    per_channel = bool(np.any(how.words != how.words[0]))
+    return Layer(values, bias - source.q.zero_point * values.sum(1), how, per_channel)
+
+
+def _kernel(op: FullyConnected, graph: Graph, board: Board, layer: Layer, form: Form) -> Kernel:
+    source = graph.tensors[op.input]
+    outputs, depth = layer.weights.shape
+    rows = source.elements // depth
+    steps = -(-depth // _STEP)
+    blocks, left = divmod(outputs, 2 * form.pairs)
+    name = _name(layer, form, board, blocks, left)
+    stream = _stream(layer, form)
+    return Kernel(
+        operator=op,
+        function=name,
+        library="tinyflow",
+        template="native/fully_connected.c.j2",
+        context={
+            "function": name,
+            "row_bytes": 8 * steps,
+            "block_outputs": outputs - left,
+            "outputs": outputs,
+            "rows": rows,
+            "depth": depth,
+            "how": layer.how,
+        },
+        constants=(Constant("stream", "uint32_t", stream, f"weights {[outputs, depth]}, packed"),),
+        scratch=4 + 8 * steps,
+        macs=rows * outputs * depth,
+        header="tf_dense.h",
+        sources=(_source(name, layer, form, board, blocks, left),),
+        overlaps=(_overlap(rows, outputs, depth),),
+        variant=form.variant,
+        work={
+            "calls": 1,
+            "rows": rows,
+            "steps": rows * steps,
+            "blocks": rows * blocks,
+            "block turns": rows * blocks * (steps // form.unroll),
+            "pairs": rows * -(-left // 2),
+            "pair turns": rows * -(-left // 2) * steps,
+        },
+    )
+
+
+def _overlap(rows: int, outputs: int, depth: int) -> Overlap:
+    """Each row is read whole before its outputs are written, which must not reach the next."""
+    if rows == 1:
+        return Overlap("input", lead=-depth)
+    return Overlap("input", lead=max((rows - 1) * (outputs - depth), outputs - depth))
+
+
+def _name(layer: Layer, form: Form, board: Board, blocks: int, left: int) -> str:
+    """The function's name, which tells every parameter of its code."""
+    how = layer.how
+    parts = ["packed" if form.packed else "plain", f"{2 * form.pairs if blocks else 0}"]
+    parts += [f"u{form.unroll}"] if blocks else []
+    parts += ["ahead"] if form.spare and form.packed and blocks else []
+    parts += [("pairs", "odd")[left % 2]] if left else []
+    parts += ["channels"] if layer.per_channel else []
+    parts += ["signed"] if how.signed else []
+    parts += [f"{how.low}_{how.high}".replace("-", "m")] if how.clamped else []
+    parts += [] if board.fpu else ["soft"]
+    return "tf_fully_connected_" + "_".join(parts)
+
+
+def _source(name: str, layer: Layer, form: Form, board: Board, blocks: int, left: int) -> Source:
+    how = layer.how
+    parameters: dict[str, int | str | bool] = {
+        "name": name,
+        "form": "packed" if form.packed else "plain",
+        "pairs": form.pairs,
+        "spare": form.spare,
+        "unroll": form.unroll,
+        "blocks": blocks > 0,
+        "tail": left > 0,
+        "odd_outputs": left % 2 == 1,
+        "per_channel": layer.per_channel,
+        "signed": how.signed,
+        "clamped": how.clamped,
+        "low": how.low,
+        "high": how.high,
+        "fpu": board.fpu is not None,
+    }
+    return Source(f"{name}.S", "fully_connected.S.j2", tuple(parameters.items()))
+
+
+# ---- the stream ----
+
+
+def _can_pack(layer: Layer) -> bool:
+    """Whether halfwords hold 256 * a + b for every pair, and the upper sums stay in range."""
+    weights, bias = _even(layer.weights), _even(layer.bias)
+    a, b = weights[1::2], weights[0::2]
+    if np.any(256 * a + b < -(1 << 15)):  # a weight of -128 beside a negative one
+        return False
+    greatest = np.where(a > 0, 127 * a, -128 * a).sum(1) + bias[1::2]
+    least = np.where(a > 0, -128 * a, 127 * a).sum(1) + bias[1::2]
+    limit = 1 << (_UPPER_BITS - 1)
+    return bool(np.all(greatest < limit) and np.all(least >= -limit))
+
+
+def _even(values: Ints) -> Ints:
+    """With one more output of zeros where their number is odd."""
+    return np.concatenate([values, np.zeros((len(values) % 2, *values.shape[1:]), np.int64)])
+
+
+def _stream(layer: Layer, form: Form) -> NDArray[np.uint32]:
+    """The words in the order they are read; see the assembly's head."""
+    weights, bias = _even(layer.weights), _even(layer.bias)
+    weights = np.pad(weights, ((0, 0), (0, -weights.shape[1] % _STEP)))
+    words = np.concatenate([layer.how.words, np.zeros((len(bias) - len(layer.how.words), 2))])
+    size = 2 * form.pairs
+    whole = len(layer.bias) // size * size
+    blocks = [slice(start, start + size) for start in range(0, whole, size)]
+    blocks += [slice(start, start + 2) for start in range(whole, len(bias), 2)]
+    pack = _packed_words if form.packed else _plain_words
+    parts: list[NDArray[Any]] = []
+    for block in blocks:
+        parts += [_starts(weights[block], bias[block], packed=form.packed), pack(weights[block])]
+        if layer.per_channel:
+            parts.append(words[block].ravel())
+    return (np.concatenate(parts).astype(np.int64) & 0xFFFFFFFF).astype(np.uint32)
+
+
+def _starts(weights: Ints, bias: Ints, *, packed: bool) -> Ints:
+    """What the sums start from: the bias, less the sums of products of weights."""
+    products = (weights[:, 0::2] * weights[:, 1::2]).sum(1)
+    starts: Ints = bias - products
+    if packed:
+        starts[1::2] = 256 * bias[1::2] + bias[0::2]
+    return starts
+
+
+def _plain_words(weights: Ints) -> Ints:
+    """(outputs, depth) -> for each step and output a word of four bytes."""
+    outputs, depth = weights.shape
+    bytes_ = weights.astype(np.int8).reshape(outputs, depth // _STEP, _STEP)
+    words = np.ascontiguousarray(bytes_.transpose(1, 0, 2)).view("<u4")
+    return words.ravel().astype(np.int64)
+
+
+def _packed_words(weights: Ints) -> Ints:
+    """(outputs, depth) -> for each step and pair two words of two halfwords."""
+    halves = (256 * weights[1::2] + weights[0::2]).astype(np.int16)
+    pairs, depth = halves.shape
+    steps = halves.reshape(pairs, depth // _STEP, 2, 2).transpose(1, 0, 3, 2)  # (x0, x2), (x1, x3)
+    return np.ascontiguousarray(steps).view("<u4").ravel().astype(np.int64)
+
+
+VARIANTS: dict[type[Operator], tuple[VariantMaker, ...]] = {FullyConnected: (fully_connected_s8,)}

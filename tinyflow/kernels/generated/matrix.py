@@ -1,0 +1,388 @@
+"""The matrix product of a convolution: tiles of two output channels by four pixels, in assembly.
+
+The windows of four pixels are expanded to int16 once; then, for a pair of output channels at a
+time, every weight that is loaded serves four pixels and every element two channels. `packing` has
+the arithmetic, `templates/kernels/conv` the assembly, `firmware/kernels/tf_native_conv.c` the loops
+around it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyflow.boards import DSP_CORES, Board
+from tinyflow.ir.graph import Graph, Tensor
+from tinyflow.ir.operators import Conv2D
+from tinyflow.ir.quantization import activation_range
+from tinyflow.ir.types import DType
+from tinyflow.kernels.base import Constant, Source, nhwc, output_of
+from tinyflow.kernels.generated import packing
+from tinyflow.kernels.generated.requantise import Requantisation, requantisation
+from tinyflow.numerics.multipliers import accumulator_multipliers
+
+#: Pixels of the tile.
+PIXELS = 4
+#: Steps of the inner loop that are written out: the fewest and the most, and the most without one.
+FEW_UNROLLED = 4
+MOST_UNROLLED = 16
+MOST_ONCE = 24
+#: Bytes of code: of a step, of all else that runs for a group of pixels, and of the smallest
+#: instruction cache to reckon with.
+STEP_CODE = 50
+FURTHER_CODE = 500
+LEAST_CACHE = 1024
+#: How many groups of pixels may follow each other in a pair of channels.
+GROUPS = (4, 8, 16)
+#: Steps up to which bytes may be better than packed weights, and a pair's stream may be expected
+#: to stay in a buffer of the flash.
+FEW_STEPS = 8
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A layer's tensors and numbers.
+
+    Attributes:
+        weights: int8 (channels, height, width, depth).
+        bias: int64 (channels,), folded.
+        how: requantisation.
+        pads: rows above and columns left of the input.
+    """
+
+    op: Conv2D
+    board: Board
+    source: Tensor
+    output: Tensor
+    weights: NDArray[np.int8]
+    bias: packing.Int64s
+    how: Requantisation
+    pads: Pair
+
+    @property
+    def channels(self) -> int:
+        """Of the output."""
+        return len(self.weights)
+
+    @property
+    def pairs(self) -> int:
+        """Of output channels."""
+        return -(-self.channels // 2)
+
+    @property
+    def kernel(self) -> Pair:
+        """Height and width."""
+        height, width = self.weights.shape[1:3]
+        return height, width
+
+    @property
+    def depth(self) -> int:
+        """Channels of the input."""
+        return int(self.weights.shape[3])
+
+    @property
+    def positions(self) -> Pair:
+        """Height and width of the output."""
+        return nhwc(self.output)[1:3]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates, those with padding included."""
+        return self.output.elements * math.prod(self.weights.shape[1:])
+
+    @property
+    def plain(self) -> bool:
+        """1x1, and every pixel of the input is one of the output."""
+        return self.kernel == (1, 1) and nhwc(self.source)[:3] == nhwc(self.output)[:3]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A form of the tile.
+
+    Attributes:
+        unroll: steps written out.
+        steps: of a pair of channels, a multiple of `unroll`.
+        packed: the weights' form.
+        groups: of four pixels that follow each other in a pair of channels.
+        copied: the pair's stream is copied to RAM before.
+        quads: four channels by two pixels instead of two by four.
+    """
+
+    unroll: int
+    steps: int
+    packed: bool
+    groups: int = 1
+    copied: bool = False
+    quads: bool = False
+
+    @property
+    def once(self) -> bool:
+        """There is no loop over the steps."""
+        return self.steps == self.unroll
+
+    @property
+    def title(self) -> str:
+        """As reports name it."""
+        shape = "4x2" if self.quads else "2x4"
+        title = f"{shape}, {'packed' if self.packed else 'bytes'}, unrolled by {self.unroll}"
+        if self.once:
+            title += ", no loop"
+        if self.groups > 1:
+            title += f", {self.groups} groups" + " from RAM" * self.copied
+        return title
+
+    def columns(self, board: Board) -> int:
+        """Bytes of the expanded windows; the Cortex-M7's order reads two words beyond."""
+        return 4 * PIXELS * self.steps * self.groups + 8 * (board.core == "cortex-m7")
+
+    def scratch(self, board: Board) -> int:
+        """Bytes of the columns and of the copy behind them."""
+        return self.columns(board) + 4 * (self.stream + self.doubled) * self.copied
+
+    @property
+    def stream(self) -> int:
+        """Words of the stream for the channels that are computed together."""
+        return (self.steps + packing.FURTHER_WORDS) * (2 if self.quads else 1)
+
+    @property
+    def doubled(self) -> int:
+        """Words of a copied stream that stand there twice: biases, one for each of two pixels."""
+        return 4 if self.quads and not self.once else 0
+
+
+def layer_of(op: Conv2D, graph: Graph, board: Board) -> Layer | None:
+    """The layer, None where these kernels do not serve it.
+
+    They take int8 with int8 weights in one group, on a core with the DSP extension, and scales
+    that the requantisation in two multiplications takes.
+    """
+    source, weights = graph.tensors[op.input], graph.tensors[op.weights]
+    output = output_of(graph, op)
+    if board.core not in DSP_CORES or (source.dtype, weights.dtype) != (DType.INT8, DType.INT8):
+        return None
+    filters, height, width, depth = weights.shape
+    if depth != nhwc(source)[3]:
+        return None
+    multiplier, shift = accumulator_multipliers(source, weights, output, filters)
+    how = requantisation(
+        multiplier, shift, output.q.zero_point, activation_range(op.activation, output.q)
+    )
+    if how is None:
+        return None
+    values = weights.values.astype(np.int8)
+    bias = None if op.bias is None else graph.tensors[op.bias].values.astype(np.int32)
+    return Layer(
+        op=op,
+        board=board,
+        source=source,
+        output=output,
+        weights=values,
+        bias=packing.folded_bias(bias, values, source.q.zero_point),
+        how=how,
+        pads=op.window.pads((nhwc(source)[1], nhwc(source)[2]), (height, width)),
+    )
+
+
+def _tiles(layer: Layer, elements: int) -> Iterator[Tile]:
+    """The forms worth trying for windows of so many elements."""
+    steps = -(-elements // 4) * packing.STEPS_PER_WORD
+    unrolls = {unroll: -(-steps // unroll) * unroll for unroll in _unrolls(steps, layer.board)}
+    packs = packing.packs(layer.weights.reshape(layer.channels, -1), layer.bias)
+    # Per step bytes cost an instruction more, per tile eight less.
+    forms = [True] * packs + [False] * (not packs or steps <= FEW_STEPS)
+    for unroll, padded in unrolls.items():
+        for packed in forms:
+            tile = Tile(unroll, padded, packed)
+            yield tile
+            if layer.board.core != "cortex-m7" and layer.channels % 2 == 0:
+                yield from _blocks(layer, tile)
+
+
+def _unrolls(steps: int, board: Board) -> Iterator[int]:
+    """How many of so many steps may be written out.
+
+    As many as fit the instruction cache, which makes the loop shorter, and few, which makes one
+    tile for many layers. Where none divides the steps, what wastes least serves.
+    """
+    # The Cortex-M7's order needs an even number, and a loop of two turns is predicted worst.
+    dual = board.core == "cortex-m7"
+    every, worst = (2, 2) if dual else (1, 0)
+    cached = max(FEW_UNROLLED, _cached_steps(board))
+    most, once = min(MOST_UNROLLED, cached), min(MOST_ONCE, cached)
+    fitting = [unroll for unroll in range(FEW_UNROLLED, most + 1, every) if unroll < steps]
+    dividing = [unroll for unroll in fitting if steps % unroll == 0 and steps // unroll != worst]
+    if steps <= once:
+        yield steps
+    elif dividing:
+        yield dividing[-1]
+    else:
+        padded = {unroll: -(-steps // unroll) * unroll for unroll in fitting}
+        whole = [unroll for unroll in fitting if padded[unroll] % packing.STEPS_PER_WORD == 0]
+        yield min(whole, key=lambda unroll: (padded[unroll], -unroll))
+    if FEW_UNROLLED in (dividing if steps <= once else dividing[:-1]):
+        yield FEW_UNROLLED
+
+
+def _cached_steps(board: Board) -> int:
+    """Steps whose code fits the instruction cache together with all else that a group runs."""
+    cache = None if board.timing is None else board.timing.fetch.cache
+    size = LEAST_CACHE if cache is None else cache.line_bytes * cache.lines
+    return (size - FURTHER_CODE) // STEP_CODE
+
+
+def _blocks(layer: Layer, tile: Tile) -> Iterator[Tile]:
+    """The forms that read flash less often, at the price of more scratch."""
+    quads = tile.packed and layer.channels % 4 == 0
+    for groups in GROUPS:
+        if quads:
+            yield replace(tile, groups=groups, copied=True, quads=True)
+        elif tile.steps > FEW_STEPS:
+            yield replace(tile, groups=groups, copied=True)
+        if tile.once and tile.steps <= FEW_STEPS:
+            yield replace(tile, groups=groups)
+
+
+def _tile_source(layer: Layer, tile: Tile, pixels: int) -> Source:
+    """The assembly of a tile for so many pixels."""
+    how, odd = layer.how, bool(layer.channels % 2)
+    whole = pixels == PIXELS
+    if not whole:  # few pixels: no copy, and one tile for many layers
+        few = FEW_UNROLLED if tile.steps % FEW_UNROLLED == 0 else tile.unroll
+        tile = replace(tile, unroll=few, groups=1, copied=False)
+    schedule = "m7" if layer.board.core == "cortex-m7" and whole else "m4"
+    shape = "quad" if tile.quads else "tile"
+    remaining = (tile.stream - tile.doubled) % 8 if tile.copied else 0
+    parts = [f"tf_conv_{shape}_{pixels}_{schedule}_u{tile.unroll}"]
+    parts += ["once"] * tile.once + ["packed"] * tile.packed + ["odd"] * odd
+    parts += ["signed"] * how.signed + ["groups"] * (tile.groups > 1)
+    parts += [f"copied_{remaining}"] * tile.copied
+    parts += [f"clamp_{how.low}_{how.high}".replace("-", "m")] * how.clamped
+    return Source(
+        f"{'_'.join(parts)}.S",
+        f"conv/{shape}_{schedule}.S.j2",
+        (
+            ("pixels", pixels),
+            ("unroll", tile.unroll),
+            ("once", tile.once),
+            ("packed", tile.packed),
+            ("block", tile.groups > 1),
+            ("copied", tile.copied),
+            ("remaining", remaining),
+            ("odd", odd),
+            ("signed", how.signed),
+            ("clamped", how.clamped),
+            ("least", how.low),
+            ("greatest", how.high),
+        ),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """A tile with its assembly and constants, for a layer.
+
+    Attributes:
+        sources: the assembly, by pixels.
+        stream: the constants.
+    """
+
+    layer: Layer
+    tile: Tile
+    sources: Mapping[int, Source]
+    stream: Constant
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """What `conv_matrix.j2` needs; functions by pixels."""
+        return {
+            "tile": {pixels: self._function(pixels) for pixels in range(PIXELS + 1)},
+            "expand": {
+                pixels: f"tf_conv_expand_{pixels}" if pixels in self.sources else "NULL"
+                for pixels in range(PIXELS + 1)
+            },
+            "steps": self.tile.steps,
+            "channels": self.layer.channels,
+            "zero_point": self.layer.how.zero_point,
+            "groups": self.tile.groups,
+            "copied": self.tile.copied,
+            "copy_at": self.tile.columns(self.layer.board),
+        }
+
+    @property
+    def files(self) -> tuple[Source, ...]:
+        """All generated files."""
+        expand = (
+            Source(f"tf_conv_expand_{pixels}.S", "conv/expand.S.j2", (("pixels", pixels),))
+            for pixels in self.sources
+        )
+        return (*self.sources.values(), *expand)
+
+    def _function(self, pixels: int) -> str:
+        made = self.sources.get(pixels)
+        return "NULL" if made is None else made.file.removesuffix(".S")
+
+    @property
+    def _stays_cached(self) -> bool:
+        """Whether a cache of flash data keeps all constants from one block to the next."""
+        timing = self.layer.board.timing
+        cache = None if timing is None else timing.flash_data.cache
+        return cache is not None and self.stream.size <= cache.line_bytes * cache.lines
+
+    def work(self, pixels: int, words: int) -> dict[str, int]:
+        """What cycles are linear in, for windows of so many words."""
+        groups, rest = divmod(pixels, PIXELS)
+        pairs, steps = self.layer.pairs, self.tile.steps
+        passes = -(-groups // self.tile.groups)
+        blocks = passes * pairs
+        return {
+            "calls": 1,
+            "groups": groups,
+            "words": groups * words,
+            "blocks": blocks,
+            "block_steps": (min(passes, 1) if self._stays_cached else passes) * pairs * steps,
+            "tiles": groups * pairs,
+            "steps": groups * pairs * steps,
+            "turns": 0 if self.tile.once else groups * pairs * steps // self.tile.unroll,
+            "rest_tiles": (rest > 0) * pairs,
+            "rest_steps": (rest > 0) * pairs * steps,
+            "rest_macs": rest * pairs * steps,
+        }
+
+
+def matrices(layer: Layer, windows: NDArray[np.int8], counts: tuple[int, ...]) -> Iterator[Matrix]:
+    """All forms of a layer's matrix product.
+
+    Args:
+        layer: the layer.
+        windows: int8 (channels, elements): weights in the order of a window's bytes.
+        counts: how many pixels follow each other.
+    """
+    rests = {count % PIXELS for count in counts} - {0}
+    pixels = sorted(rests | {PIXELS} if max(counts) >= PIXELS else rests)
+    for tile in _tiles(layer, windows.shape[1]):
+        yield Matrix(
+            layer,
+            tile,
+            {size: _tile_source(layer, tile, size) for size in pixels},
+            Constant(
+                "stream",
+                "uint32_t",
+                packing.stream(
+                    windows,
+                    layer.bias,
+                    layer.how,
+                    steps=tile.steps,
+                    packed=tile.packed,
+                    quads=tile.quads,
+                ),
+                f"biases, weights {list(layer.weights.shape)} and requantisation",
+            ),
+        )

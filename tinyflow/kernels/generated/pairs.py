@@ -1,0 +1,411 @@
+"""CONV_2D of few channels on cores with the DSP extension: windows are read where they lie.
+
+The rows of a window are woven into a line of int16, which SMLAD multiplies as it stands: no window
+is copied out of it, so that what neighbouring windows share is expanded once. Two lines lie in one
+another, word by word in turn, for two pixels are computed at once: of two rows of the output, or of
+the halves of one. With four channels each weight that is loaded serves two pixels, and each element
+four channels. The weights are int16 too, which takes nothing for their expansion.
+
+`templates/kernels/conv/pair_weave.S.j2` and `pair.S.j2` are the assembly,
+`firmware/kernels/tf_native_conv_pairs.c` the loops around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyflow.boards import Board
+from tinyflow.ir.graph import Graph
+from tinyflow.ir.operators import Conv2D, Operator
+from tinyflow.kernels.base import Constant, Kernel, RowForm, Source, VariantMaker, images, nhwc
+from tinyflow.kernels.generated.matrix import LEAST_CACHE, Layer, layer_of
+
+#: Channels of the input at most: of more, runs of words are read where they lie.
+MOST_DEPTH = 4
+#: Rows of a kernel at most, by the registers for their pointers: with three channels, and else.
+MOST_ROWS_OF_3, MOST_ROWS = 9, 10
+#: Channels of the output that are computed together.
+TOGETHER = 4
+#: Steps that are written out in a loop, and at most without one.
+LOOP_UNROLLED, MOST_UNROLLED = range(10, 3, -1), 24
+#: Bytes of code: of a step on the Cortex-M7 and else, and of all else that runs for two pixels.
+STEP_CODE_DUAL, STEP_CODE, FURTHER_CODE = 56, 44, 300
+#: Steps at most: offsets of a stream are immediates.
+MOST_STEPS = 250
+
+
+@dataclass(frozen=True)
+class Weave:
+    """How columns of a kernel's rows lie in a line.
+
+    A unit is as many columns as it is from a window to the next one, or less where no window needs
+    all of them. Each pixel gives words of its own, (elements 0 and 2) and, of four channels, (1 and
+    3); of two (0 and 1). What is left of it, the only one of one channel or the middle one of
+    three, is joined with that of the next row, or of the next column where the rows are odd in
+    number. A column's words follow each other, so that a window may begin and end with any.
+
+    Attributes:
+        rows: of the kernel.
+        depth: channels of the input.
+        columns: of a unit.
+        shift: columns of the first unit before the first window, so that no unit is partly in the
+            padding on the left.
+        reach: columns of the kernel.
+    """
+
+    rows: int
+    depth: int
+    columns: int
+    shift: int
+    reach: int
+
+    @property
+    def beyond(self) -> int:
+        """Units that a window reaches into besides the first."""
+        return -(-(self.shift + self.reach) // self.columns) - 1
+
+    @property
+    def begin(self) -> int:
+        """Words of the first unit before the first window."""
+        places = (self.place(row, 0, k)[0] for row in range(self.rows) for k in range(self.depth))
+        return min(places)
+
+    @property
+    def unit(self) -> int:
+        """Words."""
+        return self._before(self.columns)
+
+    @property
+    def loads(self) -> int:
+        """Of a unit."""
+        return self.columns * self.rows * (2 if self.depth == 2 else 1)
+
+    @property
+    def instructions(self) -> int:
+        """Of a unit: loads, expansion, joining and stores."""
+        pixels = self.columns * self.rows
+        joins = pixels * (self.depth % 2) // 2 + pixels * (self.depth == 2)
+        return self.loads + 2 * pixels * (self.depth > 2) + joins + self.unit
+
+    def place(self, row: int, column: int, channel: int) -> tuple[int, int]:
+        """The word of the line, and the half of it, where an element of the first window is."""
+        unit, column = divmod(self.shift + column, self.columns)
+        first = unit * self.unit + self._before(column)
+        own = self.depth // 2
+        if self.depth == 2:
+            return first + row, channel
+        if self.depth % 2 and channel == self.depth // 2:
+            single = column * self.rows + row
+            pair = single - single % 2
+            return unit * self.unit + self._joined(pair), single % 2
+        return first + own * row + channel % 2, channel // 2
+
+    def _joined(self, first: int) -> int:
+        """The word of a unit with the left elements of this number and the next."""
+        column = first // self.rows
+        behind = self.rows * (self.depth // 2) + (first - column * self.rows) // 2
+        return self._before(column) + behind
+
+    def _before(self, column: int) -> int:
+        """Words of a unit before a column."""
+        own, single = self.depth // 2, self.depth % 2
+        return column * self.rows * own + -(-column * self.rows * single // 2)
+
+
+def paired(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
+    """CONV_2D: int8, up to 4 input channels, a multiple of 4 output channels, scales below 1/4.
+
+    Windows of up to 10 rows, 9 with 3 channels, and 250 pairs of weights; no dilation along the
+    width. On Cortex-M4, M7 and M33. Row by row.
+    """
+    layer = layer_of(op, graph, board)
+    if layer is None or layer.plain or not _serves(layer):
+        return
+    weave = _weave(layer)
+    weights = _woven(layer, weave)
+    needed = weights.shape[1]
+    if needed > MOST_STEPS:
+        return
+    dual = board.core == "cortex-m7"
+    for unroll in _unrolls(needed, board):
+        steps = -(-needed // unroll) * unroll
+        for copied in (False,) if dual else (False, True):
+            yield _kernel(layer, weave, weights, unroll, steps, copied=copied, dual=dual)
+
+
+def _serves(layer: Layer) -> bool:
+    most = MOST_ROWS_OF_3 if layer.depth == 3 else MOST_ROWS
+    return (
+        layer.depth <= MOST_DEPTH
+        and layer.kernel[0] <= most
+        and layer.channels % TOGETHER == 0
+        and layer.op.window.dilation[1] == 1
+    )
+
+
+def _weave(layer: Layer) -> Weave:
+    (rows, reach), stride, pad = layer.kernel, layer.op.window.stride[1], layer.pads[1]
+    shift = -pad % stride
+    return Weave(rows, layer.depth, min(stride, shift + reach), shift, reach)
+
+
+def _unrolls(steps: int, board: Board) -> Iterator[int]:
+    """How many of so many steps may be written out: all, or what wastes least in a loop."""
+    dual = board.core == "cortex-m7"
+    cache = None if board.timing is None else board.timing.fetch.cache
+    size = LEAST_CACHE if cache is None else cache.line_bytes * cache.lines
+    fitting = (size - FURTHER_CODE) // (STEP_CODE_DUAL if dual else STEP_CODE)
+    if steps <= min(fitting, MOST_UNROLLED):
+        yield steps
+    turns = {unroll: -(-steps // unroll) for unroll in LOOP_UNROLLED if unroll < steps}
+    # A loop of two turns is predicted worst.
+    looped = [unroll for unroll, count in turns.items() if not dual or count != 2] or list(turns)
+    if looped:
+        yield min(looped, key=lambda unroll: (turns[unroll] * unroll, -unroll))
+
+
+def _woven(layer: Layer, weave: Weave) -> NDArray[np.int16]:
+    """The weights in the order of a line: int16 (channels, steps, half)."""
+    _, rows, columns, depth = layer.weights.shape
+    places = {
+        (row, column, channel): weave.place(row, column, channel)
+        for row in range(rows)
+        for column in range(columns)
+        for channel in range(depth)
+    }
+    begin, end = weave.begin, max(word for word, _ in places.values())
+    woven = np.zeros((layer.channels, end - begin + 1, 2), np.int16)
+    for (row, column, channel), (word, half) in places.items():
+        woven[:, word - begin, half] = layer.weights[:, row, column, channel]
+    return woven
+
+
+def _stream(
+    layer: Layer, weights: NDArray[np.int16], steps: int, *, once: bool, dual: bool
+) -> NDArray[np.uint32]:
+    """For four channels at a time: biases, weights step by step, and requantisation.
+
+    In a loop both pixels' sums are loaded at once: the biases stand twice. The order for the
+    Cortex-M7 wants both multiplications' constants apart.
+    """
+    filled = np.zeros((layer.channels, steps, 2), np.int64)
+    filled[:, : weights.shape[1]] = weights
+    words = (filled[:, :, 0] & 0xFFFF) | (filled[:, :, 1] & 0xFFFF) << 16
+    groups = layer.channels // TOGETHER
+    biases = (layer.bias & 0xFFFFFFFF).reshape(groups, TOGETHER)
+    how = layer.how.words.astype(np.int64).reshape(groups, TOGETHER, 2)
+    parts = (
+        biases if once else np.tile(biases, 2),
+        words.reshape(groups, TOGETHER, steps).transpose(0, 2, 1).reshape(groups, -1),
+        (how.transpose(0, 2, 1) if dual else how).reshape(groups, -1),
+    )
+    return np.concatenate(parts, axis=1).astype(np.uint32).ravel()
+
+
+def _kernel(
+    layer: Layer,
+    weave: Weave,
+    weights: NDArray[np.int16],
+    unroll: int,
+    steps: int,
+    *,
+    copied: bool,
+    dual: bool,
+) -> Kernel:
+    window, once = layer.op.window, unroll == steps
+    stream = Constant(
+        "stream",
+        "uint32_t",
+        _stream(layer, weights, steps, once=once, dual=dual),
+        f"biases, weights {list(layer.weights.shape)} and requantisation",
+    )
+    sources = _sources(layer, weave, unroll, steps, once=once, dual=dual)
+    scratch = _Scratch(layer, weave, steps, stream.size if copied else 0)
+    words = scratch.stream // 4
+    row_form = RowForm(
+        "native/conv_pairs_row_s8.c.j2",
+        layer.kernel[0],
+        window.stride[0],
+        window.dilation[0],
+        layer.pads[0],
+        work=_lines_work(layer, weave, unroll, steps, [-(-layer.positions[1] // 2)])
+        | {"copied": words},
+    )
+    title = f"4x2, int16, unrolled by {unroll}" + ", no loop" * once + ", from RAM" * copied
+    return Kernel(
+        operator=layer.op,
+        function="tf_conv_pairs_s8",
+        library="tinyflow",
+        template="native/conv_pairs_s8.c.j2",
+        context={
+            "images": images(layer.source, layer.output),
+            "pairs": _context(layer, weave, sources, scratch, stream),
+        },
+        constants=(stream,),
+        scratch=scratch.end,
+        macs=layer.macs,
+        header="tf_native_conv_pairs.h",
+        file="native_conv_pairs",
+        sources=sources,
+        row_form=row_form if nhwc(layer.source)[0] == 1 else None,
+        variant=title,
+        work=_work(layer, weave, unroll, steps, words),
+    )
+
+
+def _sources(
+    layer: Layer, weave: Weave, unroll: int, steps: int, *, once: bool, dual: bool
+) -> tuple[Source, Source]:
+    """The product and the weaving."""
+    how = layer.how
+    parts = [f"tf_conv_pair_{'m7' if dual else 'm4'}_{steps}_u{unroll}_by_{weave.unit}"]
+    parts += ["signed"] * how.signed
+    parts += [f"clamp_{how.low}_{how.high}".replace("-", "m")] * how.clamped
+    stride = layer.op.window.stride[1]
+    name = f"tf_conv_pair_weave_{weave.rows}x{weave.columns}x{weave.depth}_s{stride}"
+    return (
+        Source(
+            f"{'_'.join(parts)}.S",
+            "conv/pair.S.j2",
+            (
+                ("steps", steps),
+                ("unroll", unroll),
+                ("once", once),
+                ("unit", weave.unit),
+                ("dual", dual),
+                ("signed", how.signed),
+                ("clamped", how.clamped),
+                ("least", how.low),
+                ("greatest", how.high),
+            ),
+        ),
+        Source(
+            f"{name}.S",
+            "conv/pair_weave.S.j2",
+            (
+                ("rows", weave.rows),
+                ("columns", weave.columns),
+                ("depth", weave.depth),
+                ("advance", stride * weave.depth),
+            ),
+        ),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Scratch:
+    """Where the scratch is: the line, the copy of the stream, a row of padding, a unit's bytes.
+
+    Attributes:
+        stream: bytes of its copy.
+    """
+
+    layer: Layer
+    weave: Weave
+    steps: int
+    stream: int
+
+    @property
+    def pixels(self) -> int:
+        """Of a line: a row of the output, or half of the only one."""
+        height, width = self.layer.positions
+        return width if height > 1 else -(-width // 2)
+
+    @property
+    def units(self) -> int:
+        """Of a line."""
+        return self.pixels + self.weave.beyond
+
+    @property
+    def copy_at(self) -> int:
+        # The order for the Cortex-M7 reads a step beyond a window.
+        read = self.weave.begin + (self.pixels - 1) * self.weave.unit + self.steps + 1
+        return 8 * max(read, self.units * self.weave.unit)
+
+    @property
+    def padding_at(self) -> int:
+        return self.copy_at + self.stream
+
+    @property
+    def edges_at(self) -> int:
+        wider = max(nhwc(self.layer.source)[2], self.weave.columns)
+        return self.padding_at + wider * self.layer.depth + 1
+
+    @property
+    def end(self) -> int:
+        unit = self.weave.rows * self.weave.columns * self.weave.depth
+        return self.edges_at + unit + 1
+
+
+def _context(
+    layer: Layer,
+    weave: Weave,
+    sources: tuple[Source, Source],
+    scratch: _Scratch,
+    stream: Constant,
+) -> dict[str, Any]:
+    _, height, width, depth = nhwc(layer.source)
+    window, pad = layer.op.window, layer.pads[1] + weave.shift
+    stride = window.stride[1]
+    begin = pad // stride
+    compute, woven = (source.file.removesuffix(".S") for source in sources)
+    return {
+        "compute": compute,
+        "weave": woven,
+        "copied": scratch.stream > 0,
+        "stream_bytes": stream.size,
+        "copy_at": scratch.copy_at,
+        "padding_at": scratch.padding_at,
+        "edges_at": scratch.edges_at,
+        "channels": layer.channels,
+        "output_zero_point": layer.how.zero_point,
+        "zero_point": layer.source.q.zero_point,
+        "input": (height, width),
+        "depth": depth,
+        "output": layer.positions,
+        "kernel": layer.kernel[0],
+        "stride": window.stride,
+        "dilation": window.dilation[0],
+        "pads": (layer.pads[0], pad),
+        "columns": weave.columns,
+        "unit": weave.unit,
+        "begin": weave.begin,
+        "beyond": weave.beyond,
+        "inside_begin": begin,
+        "inside_end": max(begin, (width + pad - weave.columns) // stride + 1),
+    }
+
+
+def _work(layer: Layer, weave: Weave, unroll: int, steps: int, copied: int) -> dict[str, int]:
+    """What cycles are linear in; `copied` is words of the stream that are copied."""
+    height, width = layer.positions
+    together, alone = divmod(height, 2)
+    pixels = [width] * together + [-(-width // 2)] * alone
+    work = _lines_work(layer, weave, unroll, steps, pixels) | {"copied": copied}
+    return {term: nhwc(layer.source)[0] * number for term, number in work.items()}
+
+
+def _lines_work(
+    layer: Layer, weave: Weave, unroll: int, steps: int, pixels: Sequence[int]
+) -> dict[str, int]:
+    """The same of one call for so many pairs of lines, by the pixels of each."""
+    units = 2 * sum(one + weave.beyond for one in pixels)
+    tiles = sum(pixels) * layer.channels // TOGETHER
+    return {
+        "calls": 1,
+        "lines": 2 * len(pixels),
+        "units": units,
+        "woven": units * weave.instructions,
+        "tiles": tiles,
+        "steps": tiles * steps,
+        "turns": tiles * (steps // unroll if unroll < steps else 0),
+    }
+
+
+#: Makers of this module, by operator.
+VARIANTS: dict[type[Operator], tuple[VariantMaker, ...]] = {Conv2D: (paired,)}

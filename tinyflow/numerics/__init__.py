@@ -1,0 +1,1 @@
+"""The reference kernels' arithmetic in Python: fixed point, multipliers, tables."""

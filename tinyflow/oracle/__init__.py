@@ -1,0 +1,1 @@
+"""The reference kernels that firmware is compared with: TFLM's, and LiteRT's for the rest."""

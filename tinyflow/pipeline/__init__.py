@@ -1,0 +1,1 @@
+"""A build: its request, its stages in order, its output folder."""

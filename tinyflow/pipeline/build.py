@@ -1,0 +1,382 @@
+"""The whole way, one function a stage: prune, quantise, import, plan, generate, build, emulate.
+
+Stages that take long are cached by the content of what goes into them, so that a second build
+does only what changed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from tinyflow import __version__
+from tinyflow.arrays import Array
+from tinyflow.boards import Board
+from tinyflow.cache import Cache, ContentHash
+from tinyflow.codegen.model import ModelCode, generate_model
+from tinyflow.codegen.names import c_identifier, model_name
+from tinyflow.codegen.project import HarnessTensor, ModelHarness, write_project
+from tinyflow.codegen.render import write_folder, write_if_changed
+from tinyflow.datasets.accuracy import accuracy, dequantize_array, int8_predictions
+from tinyflow.emulate.verify import Verification, verify_firmware
+from tinyflow.errors import (
+    BudgetError,
+    DeviceError,
+    ExactnessError,
+    FitError,
+    UnsupportedError,
+)
+from tinyflow.ir.graph import Graph, Tensor
+from tinyflow.kernels.cmsis_nn.source import LIB_DEPS, CmsisNN, find_cmsis_nn
+from tinyflow.passes import optimise
+from tinyflow.pipeline.output import check_output, replacing
+from tinyflow.pipeline.quantize import Quantised, device_inputs, quantise
+from tinyflow.pipeline.request import BuildRequest
+from tinyflow.pipeline.select import STACK_IN_USE, choose
+from tinyflow.placement.choose import choose_placement
+from tinyflow.plan.in_ram import NOTHING_IN_RAM, InRam
+from tinyflow.plan.memory import MemoryPlan
+from tinyflow.progress import Progress
+from tinyflow.report.assemble import assemble_report
+from tinyflow.report.model import AccuracySection, Report
+from tinyflow.report.plan import describe_plan
+from tinyflow.report.profile import PROFILE_PAGE
+from tinyflow.report.renode import write_renode
+from tinyflow.tflite.importer import import_model
+from tinyflow.timing.calibration import calibration_of
+from tinyflow.timing.measure import model_inference
+from tinyflow.timing.model import Timing
+from tinyflow.toolchain.compiler import compiler_identity
+from tinyflow.toolchain.elf import Image, read_image
+from tinyflow.toolchain.platformio import build_project, elf_path, require_platformio
+
+
+def run(request: BuildRequest, progress: Progress | None = None) -> Report:
+    """Build, emulate and report.
+
+    Raises:
+        TinyflowError: a stage failed; `tinyflow.errors` lists the kinds. After an
+            ExactnessError or a BudgetError the output folder is complete all the same.
+    """
+    cache = Cache()
+    with cache.only_build_of(request.output):
+        return _run(request, cache, progress or Progress())
+
+
+def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
+    check_output(request.output)
+    require_platformio()  # before the minutes that a Keras model may take
+    calibration = calibration_of(request.board)
+    name = c_identifier(request.name) if request.name else model_name(request.model)
+    cmsis = find_cmsis_nn(request.cmsis_nn)
+
+    quantised = quantise(request, cache, progress)
+    imported = import_model(quantised.tflite, request.model, name=name)
+    graph = optimise(imported, quantised.tflite, request.model)
+    planned = choose(request, graph, cmsis, calibration, cache, progress)
+    plan = planned.plan
+    code = generate_model(
+        graph, plan, cmsis, quantised.tflite, emit_tflite_array=request.emit_tflite_array
+    )
+    check_fit(code, plan, request.board)
+    with replacing(request.output) as folder:
+        for former in ("report.json", PROFILE_PAGE):
+            (folder / former).unlink(missing_ok=True)
+        vectors, test = device_inputs(graph, quantised, request.vectors)
+
+        def compiled(in_ram: InRam) -> Image:
+            generate(folder, request.board, graph, plan, code, cmsis, quantised.tflite, in_ram)
+            return compile_firmware(folder, progress)
+
+        in_ram = place(request, code, vectors[0], compiled, cache, progress)
+        image = compiled(in_ram)
+        verification = emulate(
+            request, image, code, quantised.tflite, vectors, test, cache, progress
+        )
+        timing = model_timing(request, image, code, vectors[0], verification, cache, progress)
+        report = assemble_report(
+            request.board,
+            graph,
+            code,
+            cmsis,
+            image,
+            verification,
+            timing.calibrated(calibration),
+            planned.choice,
+            kernels=request.kernels,
+            optimize=request.optimize,
+            in_ram=in_ram,
+            source=request.model.name.encode("utf-8", "replace").decode("utf-8"),
+            accuracy=measure_accuracy(graph, quantised, verification),
+            prune=quantised.prune,
+            budget=request.budget,
+            folder=folder,
+        )
+        write_results(folder, request.board, report, vectors, verification)
+        _judge(report)
+    return report
+
+
+# ------------------------------------------------------------------------ generate, compile
+
+
+def check_fit(code: ModelCode, plan: MemoryPlan, board: Board) -> None:
+    """Check what is known before compiling: the weights and the arena.
+
+    Raises:
+        FitError: says which memory is too small and by how much.
+    """
+    ram = plan.arena_size + plan.state_size + board.stack_size
+    kept = ", the state" if plan.state_size else ""
+    needs = (
+        (board.flash, code.weight_bytes, "the weights"),
+        (board.ram, ram, f"the arena{kept} and the stack"),
+    )
+    for region, bytes_needed, what in needs:
+        if bytes_needed > region.size:
+            raise FitError(
+                f"the model does not fit {board.id}: {what} need {bytes_needed:,} bytes of "
+                f"{region.kind}, the board has {region.size:,}: "
+                f"{bytes_needed - region.size:,} too many",
+                hint="Prune the model, shrink its input, or choose a larger board "
+                "(`tinyflow boards`).",
+            )
+
+
+def generate(
+    folder: Path,
+    board: Board,
+    graph: Graph,
+    plan: MemoryPlan,
+    code: ModelCode,
+    cmsis: CmsisNN,
+    tflite: bytes,
+    in_ram: InRam,
+) -> None:
+    """Write the PlatformIO project."""
+    write_folder(folder / "lib" / code.name, code.files)
+    for other in (folder / "lib").iterdir():
+        if other.is_dir() and other.name not in {code.name, "tinyflow_harness"}:
+            shutil.rmtree(other)
+    harness = ModelHarness(
+        c_name=code.name,
+        digest=bytes.fromhex(code.sha256)[:8],
+        arena_bytes=plan.arena_size,
+        layer_count=len(code.layers),
+        inputs=tuple(_harness_tensor(tensor) for tensor in graph.input_tensors()),
+        outputs=tuple(_harness_tensor(tensor) for tensor in graph.output_tensors()),
+    )
+    write_project(
+        folder,
+        board,
+        harness,
+        cmsis_nn_lib_deps=LIB_DEPS if cmsis.root is None else None,
+        in_ram=in_ram,
+    )
+    write_if_changed(folder / "model.tflite", tflite)
+    description = describe_plan(graph, plan, code).model_dump_json(indent=1)
+    write_if_changed(folder / "plan.json", description + "\n")
+
+
+def _harness_tensor(tensor: Tensor) -> HarnessTensor:
+    q = tensor.quantization
+    return HarnessTensor(
+        tensor.dtype.value,
+        tensor.shape,
+        tensor.size,
+        1.0 if q is None else q.scale,
+        0 if q is None else q.zero_point,
+    )
+
+
+def place(
+    request: BuildRequest,
+    code: ModelCode,
+    vector: tuple[Array, ...],
+    compiled: Callable[[InRam], Image],
+    cache: Cache,
+    progress: Progress,
+) -> InRam:
+    """Choose what start-up copies to RAM."""
+    limit = request.budget.ram_kib
+    return choose_placement(
+        request.board,
+        request.optimize,
+        request.placement,
+        code,
+        vector,
+        None if limit is None else int(limit * 1024) - STACK_IN_USE,
+        lambda: compiled(NOTHING_IN_RAM),
+        cache,
+        progress,
+    )
+
+
+def compile_firmware(folder: Path, progress: Progress) -> Image:
+    """Build with PlatformIO, unless the very same project has been built here before."""
+    sources = [folder / name for name in ("lib", "src", "platform")]
+    stamp = folder / ".pio" / "tinyflow-built"
+    elf = elf_path(folder)
+
+    def key() -> str:
+        return ContentHash(compiler_identity(), folder / "platformio.ini", *sources, elf).key()
+
+    if elf.is_file() and stamp.is_file() and stamp.read_text() == key():
+        progress.skipped("build with PlatformIO")
+        return read_image(elf)
+    progress.stage("build with PlatformIO")
+    elf.unlink(missing_ok=True)  # SCons would keep a damaged one
+    image = read_image(build_project(folder, on_line=progress.line))
+    stamp.write_text(key())
+    return image
+
+
+# -------------------------------------------------------------------------------- emulate
+
+
+def emulate(
+    request: BuildRequest,
+    image: Image,
+    code: ModelCode,
+    tflite: bytes,
+    vectors: list[tuple[Array, ...]],
+    test: list[tuple[Array, ...]],
+    cache: Cache,
+    progress: Progress,
+) -> Verification:
+    """Run the image in the simulator: exactness, instructions, stack, and all test samples."""
+    key = ContentHash("emulated", __version__, request.board.model_dump_json(), image.path, tflite)
+    for sample in [*vectors, *test]:
+        key.add(*sample)
+    key.add(len(vectors), len(test))
+
+    def make(folder: Path) -> None:
+        progress.stage(f"emulate on {request.board.id} ({len(vectors)} vectors)")
+        verification = verify_firmware(
+            image,
+            request.board,
+            tflite,
+            entry=f"{code.name}_invoke",
+            layers=[layer.function for layer in code.layers],
+            vectors=vectors,
+            samples=test,
+            stateful=code.stateful,
+            on_progress=lambda done, total: progress.line(f"{done}/{total} inferences"),
+        )
+        verification.save(folder)
+
+    return Verification.load(cache.fetch(key.key(), make))
+
+
+def model_timing(
+    request: BuildRequest,
+    image: Image,
+    code: ModelCode,
+    vector: tuple[Array, ...],
+    verification: Verification,
+    cache: Cache,
+    progress: Progress,
+) -> Timing:
+    """Trace one more inference of the first vector, and model its cycles.
+
+    Raises:
+        DeviceError: the traced inference is not the one that was verified.
+    """
+    board = request.board
+    key = ContentHash("timed", __version__, board.model_dump_json(), image.path, *vector).key()
+
+    def make(folder: Path) -> None:
+        progress.stage(f"model cycles on {board.id}")
+        timing = model_inference(
+            image,
+            board,
+            entry=f"{code.name}_invoke",
+            layers=[layer.function for layer in code.layers],
+            sample=vector,
+        )
+        timing.save(folder / "timing.json")
+
+    timing = Timing.load(cache.fetch(key, make) / "timing.json", board)
+    if [layer.instructions for layer in timing.layers] != verification.layer_instructions:
+        raise DeviceError(
+            "the traced inference executed other instructions than the verified one",
+            hint="This is a bug in tinyflow; please report it with the model.",
+        )
+    return timing
+
+
+def measure_accuracy(
+    graph: Graph, quantised: Quantised, verification: Verification
+) -> AccuracySection | None:
+    """Accuracy of the float model, of the quantised model on the host, and of the device."""
+    test = quantised.test
+    if test is None or test.labels is None or verification.sample_outputs is None:
+        return None
+    labels = test.labels
+    stacked = verification.sample_outputs  # (samples, batch, ...)
+    device = stacked.reshape(-1, *stacked.shape[2:])
+    quantization = next(graph.output_tensors()).quantization
+    if quantization is not None and device.dtype.kind != "f":
+        device = dequantize_array(device, quantization.scale, quantization.zero_point)
+    host = None
+    with suppress(UnsupportedError):
+        host = int8_predictions(quantised.tflite, test.inputs)[0]
+    return AccuracySection(
+        float=None
+        if quantised.float_outputs is None
+        else 100 * accuracy(quantised.float_outputs, labels),
+        int8=None if host is None else 100 * accuracy(host, labels),
+        device=100 * accuracy(device, labels),
+        samples=len(test),
+    )
+
+
+# --------------------------------------------------------------------------------- report
+
+
+def write_results(
+    folder: Path,
+    board: Board,
+    report: Report,
+    vectors: Sequence[tuple[Array, ...]],
+    verification: Verification,
+) -> None:
+    """Write the test vectors with the oracle's outputs, Renode's files, and last the report."""
+    target = folder / "vectors"
+    target.mkdir(exist_ok=True)
+    for index, column in enumerate(zip(*vectors, strict=True)):
+        np.save(target / f"input_{index}.npy", _samples(np.stack(column)))
+    for index, outputs in enumerate(verification.oracle_outputs):
+        np.save(target / f"output_{index}.npy", _samples(outputs))
+    write_renode(folder, board, report)
+    write_if_changed(folder / "report.json", report.to_json())
+
+
+def _samples(array: Array) -> Array:
+    """Vectors (n, 1, ...) of a batch of one as samples (n, ...), as `tinyflow run` takes them."""
+    return array[:, 0] if array.ndim > 2 and array.shape[1] == 1 else array
+
+
+def _judge(report: Report) -> None:
+    exact = report.exact
+    if exact.mismatches:
+        raise ExactnessError(
+            f"{exact.mismatches} of {exact.bytes} output bytes differ from {exact.oracle}",
+            hint="This is a bug in tinyflow or in the CMSIS-NN it was given; please report it "
+            "with the model.",
+        )
+    broken = [item for item in report.budget if not item.kept]
+    if broken:
+        raise BudgetError(
+            "\n".join(
+                f"budget broken: {item.name} is "
+                + ("not measured" if item.value is None else f"{item.value:.2f}")
+                + f", the limit is {item.limit:g}"
+                for item in broken
+            ),
+            hint="The build is complete; its report.json has the figures.",
+        )

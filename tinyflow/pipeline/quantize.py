@@ -1,0 +1,226 @@
+"""The first stages: what the user gave becomes a quantised .tflite and inputs for the device."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyflow import __version__
+from tinyflow.arrays import Array
+from tinyflow.cache import Cache, ContentHash
+from tinyflow.datasets.accuracy import quantize_array
+from tinyflow.datasets.dataset import (
+    Dataset,
+    InputSpec,
+    load_calibration,
+    load_dataset,
+    sample_shape,
+)
+from tinyflow.errors import InputError
+from tinyflow.ir.graph import Graph, Tensor
+from tinyflow.ir.operators import TensorId
+from tinyflow.ir.plain import index_extent
+from tinyflow.ir.types import DType
+from tinyflow.pipeline.request import BuildRequest
+from tinyflow.progress import Progress
+from tinyflow.project import PruneTable
+from tinyflow.report.model import PruneSection
+from tinyflow.tflite.file import is_tflite, read_tflite
+from tinyflow.tflite.importer import import_model
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """A quantised model, and what is known of the float model it came from.
+
+    Attributes:
+        tflite: the file's bytes.
+        test: the held-out samples, None where there are none.
+        calibration: the calibration samples, None for a model that came as a `.tflite`.
+        float_outputs: the float model's first output for each test sample.
+        prune: what pruning did.
+    """
+
+    tflite: bytes
+    test: Dataset | None = None
+    calibration: Dataset | None = None
+    float_outputs: Array | None = None
+    prune: PruneSection | None = None
+
+
+def quantise(request: BuildRequest, cache: Cache, progress: Progress) -> Quantised:
+    """A quantised .tflite from whatever the user gave."""
+    if is_tflite(request.model):
+        if request.prune.method != "none":
+            raise InputError(
+                f"{request.model}: a .tflite cannot be pruned, only a Keras model can",
+                hint='Give the .keras file, or set method = "none" in [prune].',
+            )
+        if request.activations != "int8":
+            raise InputError(
+                f"{request.model}: a .tflite is quantised already, only a Keras model can be "
+                f"quantised to {request.activations} activations",
+                hint="Give the .keras file, or leave the type of activations out.",
+            )
+        return _ready_tflite(request)
+    return _from_keras(request, cache, progress)
+
+
+def _ready_tflite(request: BuildRequest) -> Quantised:
+    tflite = read_tflite(request.model)
+    graph = import_model(tflite, request.model, name="model")
+    specs = [
+        InputSpec(tensor.name, sample_shape(tensor.shape), tensor.dtype.value, accepts_float=True)
+        for tensor in graph.input_tensors()
+    ]
+    test = _test_data(request, specs)
+    calibration = (
+        None if request.calibration is None else load_calibration(request.calibration, specs)
+    )
+    return Quantised(tflite, test, calibration)
+
+
+def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quantised:
+    from tinyflow.compress.prune import prune_model
+    from tinyflow.compress.summary import PruneSummary
+    from tinyflow.convert.convert import float_predictions, model_inputs, quantize
+
+    specs = model_inputs(request.model)
+    if request.calibration is None:
+        raise InputError(
+            f"{request.model}: quantisation needs calibration data",
+            hint="Give some dozens of representative samples: --calibration samples.npz, or "
+            "`calibration` in [data].",
+        )
+    calibration = load_calibration(request.calibration, specs).take(request.calibration_samples)
+    training = (
+        None
+        if request.training is None
+        else load_dataset(
+            request.training, specs, labels=True, split="train", purpose="training data"
+        )
+    )
+    test = _test_data(request, specs)
+    prune = request.prune
+    key = ContentHash("quantised", __version__, _keras_versions(), request.model)
+    key.add(prune.model_dump(), request.activations, *calibration.inputs)
+    if prune.method != "none" and training is not None and training.labels is not None:
+        key.add("training", *training.inputs, training.labels)
+    if test is not None:
+        key.add("test", *test.inputs)
+
+    def make(folder: Path) -> None:
+        model = request.model
+        if prune.method != "none":
+            progress.stage(f"prune ({prune.method}, {prune.ratio:.0%})")
+            pruned = folder / "pruned.keras"
+            summary = prune_model(model, prune, training, output_path=pruned, on_line=progress.line)
+            (folder / "prune.json").write_text(json.dumps(summary.to_json()))
+            model = pruned
+        progress.stage(f"quantise to {request.activations.upper()}")
+        conversion = quantize(
+            model,
+            calibration,
+            output_path=folder / "model.tflite",
+            activations=request.activations,
+            samples=test.inputs if test is not None and prune.method == "none" else None,
+            on_line=progress.line,
+        )
+        if test is not None:
+            outputs = conversion.float_outputs or float_predictions(
+                request.model, test.inputs, on_line=progress.line
+            )
+            np.save(folder / "float_outputs.npy", outputs[0])
+
+    entry = cache.fetch(key.key(), make)
+    outputs_file, prune_file = entry / "float_outputs.npy", entry / "prune.json"
+    section = None
+    if prune_file.is_file():
+        section = _prune_section(prune, PruneSummary.from_json(json.loads(prune_file.read_text())))
+    return Quantised(
+        (entry / "model.tflite").read_bytes(),
+        test,
+        calibration,
+        np.load(outputs_file, allow_pickle=False) if outputs_file.is_file() else None,
+        section,
+    )
+
+
+def _prune_section(settings: PruneTable, summary: Any) -> PruneSection:
+    return PruneSection(
+        method=settings.method,
+        ratio=settings.ratio,
+        parameters_before=summary.parameters_before,
+        parameters_after=summary.parameters_after,
+        macs_before=summary.macs_before,
+        macs_after=summary.macs_after,
+    )
+
+
+def _test_data(request: BuildRequest, specs: Sequence[InputSpec]) -> Dataset | None:
+    if request.test is None:
+        return None
+    data = load_dataset(request.test, specs, labels=True, split="test", purpose="test data")
+    return data if request.test_samples is None else data.take(request.test_samples)
+
+
+def _keras_versions() -> list[str]:
+    """The versions that a converted model depends on, read without importing them."""
+    versions = []
+    for package in ("tensorflow-cpu", "tensorflow", "keras"):
+        try:
+            versions.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def device_inputs(
+    graph: Graph, quantised: Quantised, count: int
+) -> tuple[list[tuple[Array, ...]], list[tuple[Array, ...]]]:
+    """Inputs as the device takes them: `count` for the oracle, and all test samples.
+
+    The first are real samples as far as there are any, then seeded random ones.
+    """
+    tensors = list(graph.input_tensors())
+    test = [] if quantised.test is None else _quantised_samples(tensors, quantised.test)
+    real = test
+    if not real and quantised.calibration is not None:
+        real = _quantised_samples(tensors, quantised.calibration.take(count))
+    random = np.random.default_rng(0)
+    vectors = real[:count]
+    while len(vectors) < count:
+        vectors.append(tuple(_random_input(random, graph, index) for index in graph.inputs))
+    return vectors, test
+
+
+def _quantised_samples(tensors: Sequence[Tensor], data: Dataset) -> list[tuple[Array, ...]]:
+    arrays = []
+    for tensor, array in zip(tensors, data.inputs, strict=True):
+        shaped = array.reshape(len(data), *tensor.shape)
+        if tensor.dtype is not DType.FLOAT32 and shaped.dtype.kind == "f":
+            shaped = quantize_array(
+                shaped, tensor.q.scale, tensor.q.zero_point, np.dtype(tensor.dtype.value)
+            )
+        arrays.append(shaped.astype(tensor.dtype.numpy))
+    return [tuple(array[index] for array in arrays) for index in range(len(data))]
+
+
+def _random_input(random: np.random.Generator, graph: Graph, index: TensorId) -> Array:
+    """Any value of the type; indices are in range, for others are errors, not results."""
+    tensor = graph.tensors[index]
+    extent = index_extent(graph, index)
+    if extent is not None:
+        return random.integers(0, extent, tensor.shape, tensor.dtype.numpy)
+    if tensor.dtype is DType.FLOAT32:
+        return random.uniform(-1.0, 1.0, tensor.shape).astype(np.float32)
+    if tensor.dtype is DType.BOOL:
+        return random.integers(0, 2, tensor.shape).astype(np.bool_)
+    limits = np.iinfo(tensor.dtype.value)
+    return random.integers(limits.min, limits.max, tensor.shape, tensor.dtype.numpy, endpoint=True)

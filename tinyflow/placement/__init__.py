@@ -1,0 +1,1 @@
+"""What start-up copies to RAM, chosen from a trace."""

@@ -1,0 +1,1 @@
+"""Which kernel each operator gets, by cost and memory, within limits."""

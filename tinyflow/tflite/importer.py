@@ -1,0 +1,329 @@
+"""Import of a quantised .tflite into the IR: its tensors, and its operators through `IMPORTERS`."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+from tinyflow.errors import InputError, UnsupportedError
+from tinyflow.ir.graph import Graph, Tensor
+from tinyflow.ir.operators import Operator, Weighted
+from tinyflow.ir.plain import is_float
+from tinyflow.ir.quantization import Quantization
+from tinyflow.ir.state import AssignVariable, ReadVariable, SequenceLstm, Svdf
+from tinyflow.ir.types import DType
+from tinyflow.ir.verify import MAX_ELEMENTS, are_scales, verify
+from tinyflow.tflite.file import operator_name, parse_tflite, text, unpack_int4
+from tinyflow.tflite.operator_reader import QUANTISE_HINT, OperatorReader, indices
+from tinyflow.tflite.read_core import IMPORTERS
+from tinyflow.tflite.read_float import PLAIN_KINDS, plain_reader
+from tinyflow.tflite.read_movement import SEVERAL_OUTPUTS
+from tinyflow.tflite.state_mark import is_reset
+from tinyflow.tflite.variables import RESOURCE_OPERATORS, Resources, read_resources
+
+_DTYPES: dict[int, DType] = {
+    schema.TensorType.INT4: DType.INT4,
+    schema.TensorType.INT8: DType.INT8,
+    schema.TensorType.UINT8: DType.UINT8,
+    schema.TensorType.INT16: DType.INT16,
+    schema.TensorType.INT32: DType.INT32,
+    schema.TensorType.INT64: DType.INT64,
+    schema.TensorType.FLOAT32: DType.FLOAT32,
+    schema.TensorType.BOOL: DType.BOOL,
+}
+_DTYPE_NAMES = {
+    value: name.lower() for name, value in vars(schema.TensorType).items() if isinstance(value, int)
+}
+
+
+#: Every operator that is compiled, on quantised or plain numbers.
+SUPPORTED = frozenset({*IMPORTERS, *PLAIN_KINDS, *RESOURCE_OPERATORS})
+
+
+def import_model(content: bytes, path: Path, *, name: str) -> Graph:
+    """Read a quantised .tflite into a verified graph called `name`.
+
+    Args:
+        content: the file's bytes, as `read_tflite` gives them.
+        path: where they came from, for messages only.
+        name: of the graph, a C identifier.
+
+    Raises:
+        InputError: the file is damaged, a float model, or has a dynamic shape.
+        UnsupportedError: an operator, type or attribute is not compiled; the message names the
+            operator and the layer.
+    """
+    return _Importer(parse_tflite(content, path), path).graph(name)
+
+
+class _Importer:
+    """Holds the file's object tree while its tensors and operators are read."""
+
+    def __init__(self, model: Any, path: Path) -> None:
+        self.model = model
+        self.path = path
+        self.subgraph = model.subgraphs[0]
+        self.tensors: list[Tensor] = []
+        self.resources = Resources({}, {})
+
+    def graph(self, name: str) -> Graph:
+        inputs = indices(self.subgraph.inputs)
+        outputs = indices(self.subgraph.outputs)
+        if not inputs or not outputs or not self.subgraph.tensors:
+            raise InputError(f"{self.path}: the model has no input or no output")
+        self._check_range(inputs + outputs, "the model's inputs and outputs")
+        intermediates = self._intermediates()
+        for index, raw in enumerate(self.subgraph.tensors):
+            if index not in intermediates:
+                self._check_static(raw)
+        self._refuse_unknown_operators()
+        self.resources = read_resources(self.model, self.path, self._static_tensor)
+        self.tensors = [
+            self._variable_of(index) or self._tensor(raw)
+            for index, raw in enumerate(self.subgraph.tensors)
+        ]
+        self._check_edges(inputs, outputs)
+        operators = [
+            self._operator(raw)
+            for raw in self.subgraph.operators or []
+            if operator_name(self.model, raw, self.path) not in RESOURCE_OPERATORS
+        ]
+        self._check_states(operators)
+        graph = Graph(
+            name,
+            tuple(self.tensors),
+            tuple(operators),
+            tuple(inputs),
+            tuple(outputs),
+            is_reset(self.model),
+        )
+        self._refuse_float(graph)
+        try:
+            verify(graph)
+        except InputError as error:
+            raise InputError(f"{self.path}: {error.message}", hint=error.hint) from error
+        return graph
+
+    # ------------------------------------------------------------------ tensors
+
+    def _intermediates(self) -> set[int]:
+        """Tensors that only carry the quantisation of values inside of an operator.
+
+        They have no elements, so that none of them can be an operand, too.
+        """
+        found = {
+            index for raw in self.subgraph.operators or [] for index in indices(raw.intermediates)
+        }
+        self._check_range(list(found), "intermediate values of an operator")
+        for raw in (self.subgraph.tensors[index] for index in found):
+            if 0 not in indices(raw.shape):
+                raise UnsupportedError(
+                    f"{self.path}: the intermediate tensor {text(raw.name)!r} has elements"
+                )
+        return found
+
+    def _variable_of(self, handle: int) -> Tensor | None:
+        """The variable that a tensor is a handle of."""
+        first = self.resources.handles.get(handle)
+        return None if first is None else self.resources.variables[first]
+
+    def _check_static(self, raw: Any) -> None:
+        shape = indices(raw.shape)
+        signature = indices(raw.shapeSignature)
+        # An open batch that the file resolves to 1 is the batch tinyflow compiles.
+        batch_open = signature[:1] == [-1] and shape[:1] == [1]
+        fixed = signature[1:] if batch_open else signature
+        if any(extent < 1 for extent in shape) or any(extent < 0 for extent in fixed):
+            shown = signature or shape
+            raise InputError(
+                f"{self.path}: tensor {text(raw.name)!r} has the dynamic shape {shown}",
+                hint="Convert the model with a static batch of 1 and fixed sizes.",
+            )
+
+    def _static_tensor(self, raw: Any) -> Tensor:
+        self._check_static(raw)
+        return self._tensor(raw)
+
+    def _tensor(self, raw: Any) -> Tensor:
+        name = text(raw.name)
+        dtype = _DTYPES.get(raw.type)
+        if dtype is None:
+            raise UnsupportedError(
+                f"{self.path}: tensor {name!r} has the type {_DTYPE_NAMES.get(raw.type, raw.type)}",
+                hint="tinyflow compiles models of int8 or int16 activations and int8 weights, with "
+                "int8, uint8, int16 or float32 at the edges.",
+            )
+        if raw.sparsity is not None:
+            raise UnsupportedError(f"{self.path}: tensor {name!r} is stored sparse")
+        shape = tuple(indices(raw.shape))
+        data, quantization = self._data(raw, shape, dtype), self._quantization(raw)
+        if not raw.isVariable:
+            return Tensor(name, shape, dtype, quantization, data)
+        if data is not None:
+            raise UnsupportedError(f"{self.path}: the variable tensor {name!r} has data")
+        # As `ResetTensorData` of TFLM: int8 to its zero point, the other types to zero.
+        value = 0
+        if dtype is DType.INT8 and quantization is not None:
+            value = quantization.zero_points[0]
+        self._check_size(name, shape)
+        return Tensor(
+            name,
+            shape,
+            dtype,
+            quantization,
+            initial=np.full(shape, value, np.int64).astype(dtype.numpy),
+        )
+
+    def _check_size(self, name: str, shape: tuple[int, ...]) -> None:
+        """Check a size before memory is taken for it."""
+        if math.prod(shape) > MAX_ELEMENTS:
+            raise InputError(f"{self.path}: tensor {name!r} of shape {list(shape)} is too large")
+
+    def _data(self, raw: Any, shape: tuple[int, ...], dtype: DType) -> NDArray[np.generic] | None:
+        try:
+            buffer = self.model.buffers[raw.buffer]
+        except IndexError as error:
+            raise InputError(f"{self.path}: tensor {text(raw.name)!r} has no buffer") from error
+        if buffer.data is None or len(buffer.data) == 0:
+            return None
+        content = np.asarray(buffer.data, dtype=np.uint8).tobytes()
+        elements = int(np.prod(shape, dtype=object))
+        expected = (elements + 1) // 2 if dtype is DType.INT4 else elements * dtype.itemsize
+        if len(content) != expected:
+            raise InputError(
+                f"{self.path}: tensor {text(raw.name)!r} has {len(content)} bytes of data for "
+                f"{expected}; the file is damaged"
+            )
+        if dtype is DType.INT4:
+            return unpack_int4(np.frombuffer(content, np.uint8), elements).reshape(shape)
+        data = np.frombuffer(content, dtype=dtype.numpy).reshape(shape)
+        if dtype is DType.FLOAT32 and not np.isfinite(data).all():
+            raise InputError(f"{self.path}: the constant {text(raw.name)!r} holds NaN or infinity")
+        return data
+
+    def _quantization(self, raw: Any) -> Quantization | None:
+        parameters = raw.quantization
+        if parameters is None or parameters.scale is None or len(parameters.scale) == 0:
+            return None
+        scales = tuple(float(np.float32(scale)) for scale in parameters.scale)
+        # `verify` has this rule, too; the operators' readers divide by scales before it runs.
+        if not are_scales(scales):
+            raise InputError(
+                f"{self.path}: tensor {text(raw.name)!r} has a scale that is not a positive number"
+            )
+        raw_points = parameters.zeroPoint
+        points = [0] * len(scales) if raw_points is None else [int(point) for point in raw_points]
+        if len(points) == 1 and len(scales) > 1:
+            points *= len(scales)
+        if len(points) != len(scales):
+            raise InputError(
+                f"{self.path}: tensor {text(raw.name)!r} has {len(scales)} scales and "
+                f"{len(points)} zero points"
+            )
+        shape = indices(raw.shape)
+        axis = int(parameters.quantizedDimension)
+        per_channel = len(scales) > 1 or (0 < axis < len(shape) and shape[axis] == 1)
+        return Quantization(scales, tuple(points), axis if per_channel else None)
+
+    def _check_range(self, tensors: list[int], what: str) -> None:
+        if any(not 0 <= index < len(self.subgraph.tensors) for index in tensors):
+            raise InputError(f"{self.path}: {what} name a tensor that does not exist")
+
+    def _check_edges(self, inputs: list[int], outputs: list[int]) -> None:
+        for what, edges in (("input", inputs), ("output", outputs)):
+            if len(set(edges)) < len(edges):
+                raise UnsupportedError(f"{self.path}: a tensor is the model's {what} twice")
+            for tensor in (self.tensors[index] for index in edges):
+                if tensor.is_constant:
+                    raise UnsupportedError(
+                        f"{self.path}: the model's {what} {tensor.name!r} is a constant"
+                    )
+                if tensor.is_state:
+                    raise UnsupportedError(
+                        f"{self.path}: the model's {what} {tensor.name!r} is a variable"
+                    )
+                if tensor.dtype is DType.INT4:
+                    raise UnsupportedError(
+                        f"{self.path}: the model's {what} {tensor.name!r} is int4"
+                    )
+                quantization = tensor.quantization
+                if quantization is not None and len(quantization.scales) != 1:
+                    raise UnsupportedError(
+                        f"{self.path}: the model's {what} {tensor.name!r} is quantised per channel"
+                    )
+
+    # ---------------------------------------------------------------- operators
+
+    def _refuse_unknown_operators(self) -> None:
+        for raw in self.subgraph.operators or []:
+            kind = operator_name(self.model, raw, self.path)
+            if kind not in SUPPORTED:
+                outputs = indices(raw.outputs)
+                self._check_range(outputs, f"{kind} outputs")
+                layer = text(self.subgraph.tensors[outputs[0]].name) if outputs else "?"
+                raise UnsupportedError(
+                    f"{self.path}: the operator {kind} of layer {layer!r} is not supported",
+                    hint="Supported: " + ", ".join(sorted(SUPPORTED)) + ".",
+                )
+
+    def _refuse_float(self, graph: Graph) -> None:
+        """Refuse a model that nobody quantised; layers left in float32 in a quantised one are fine.
+
+        A model counts as quantised where an input or output is, or where one of its operators
+        with weights is.
+        """
+        edges = (*graph.input_tensors(), *graph.output_tensors())
+        if any(tensor.quantization is not None for tensor in edges):
+            return
+        for operator in graph.operators:
+            weighted = isinstance(operator, Weighted | Svdf | SequenceLstm)
+            if weighted and not is_float(graph, operator):
+                return
+        for operator in graph.operators:
+            if is_float(graph, operator):
+                raise InputError(
+                    f"{self.path}: {operator.kind} layer {operator.name!r} computes in float32: "
+                    "the model is not fully quantised",
+                    hint=QUANTISE_HINT,
+                )
+
+    def _check_states(self, operators: list[Operator]) -> None:
+        """A variable tensor belongs to one operator, which reads it as its state."""
+        owned: set[int] = set()
+        for operator in operators:
+            if isinstance(operator, ReadVariable | AssignVariable):
+                continue
+            states = list(operator.states())
+            for index in [*operator.inputs(), *operator.outputs()]:
+                tensor = self.tensors[index]
+                if tensor.is_state and (index in owned or index not in states):
+                    raise UnsupportedError(
+                        f"{self.path}: {operator.kind} layer {operator.name!r}: the variable "
+                        f"{tensor.name!r} is not the state of this layer alone"
+                    )
+            owned.update(states)
+
+    def _operator(self, raw: Any) -> Operator:
+        kind = operator_name(self.model, raw, self.path)
+        self._check_range(
+            [index for index in indices(raw.inputs) if index != -1] + indices(raw.outputs),
+            f"{kind} operands",
+        )
+        count = len(indices(raw.outputs))
+        if (count < 1 and kind != "ASSIGN_VARIABLE") or (count > 1 and kind not in SEVERAL_OUTPUTS):
+            raise InputError(f"{self.path}: {kind} with {count} outputs")
+        at = OperatorReader(
+            raw, kind, self.subgraph, self.tensors, self.path, self.resources.handles
+        )
+        return (plain_reader(at) or IMPORTERS.get(kind, _not_quantised))(at)
+
+
+def _not_quantised(at: OperatorReader) -> Operator:
+    """Refuses an operator that is compiled on plain numbers alone."""
+    shown = ", ".join(dict.fromkeys(at.tensors[i].dtype.value for i in indices(at.operator.inputs)))
+    raise at.refuse(f"of {shown}: only float32 is compiled")

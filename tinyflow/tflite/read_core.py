@@ -1,0 +1,218 @@
+"""How each operator of a .tflite is read, and what of it is accepted.
+
+One function per operator; `IMPORTERS` is the list of what tinyflow compiles.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from tinyflow.errors import InputError
+from tinyflow.ir.operators import (
+    Add,
+    AveragePool2D,
+    Conv2D,
+    DepthwiseConv2D,
+    Dequantize,
+    FullyConnected,
+    MaxPool2D,
+    Mean,
+    Operator,
+    Pad,
+    Quantize,
+    Softmax,
+)
+from tinyflow.ir.types import DType
+from tinyflow.tflite import read_elementwise, read_movement, read_state, read_windows
+from tinyflow.tflite import read_unary as read_tables
+from tinyflow.tflite.operator_reader import OperatorReader, Read
+
+
+def _weight_types(activations: DType) -> tuple[DType, ...]:
+    return (DType.INT8, DType.INT4) if activations is DType.INT8 else (DType.INT8,)
+
+
+def _bias(at: OperatorReader, activations: DType, options: Any) -> tuple[int | None, DType]:
+    """The bias, and the type of sums, which int16 activations take from it or from the options."""
+    if activations is DType.INT8:
+        return at.bias(2), DType.INT32
+    bias = at.bias(2, DType.INT32, DType.INT64)
+    if bias is not None:
+        return bias, at.tensors[bias].dtype
+    narrow = options.quantizedBiasType == schema.TensorType.INT32
+    return None, DType.INT32 if narrow else DType.INT64
+
+
+def _conv_2d(at: OperatorReader) -> Operator:
+    options = at.options(schema.Conv2DOptionsT)
+    activations = at.int8_or_int16(at.input(0), at.output)
+    at.weights(at.input(1), axis=0, types=_weight_types(activations))
+    at.rescaled(at.input(0), at.input(1))
+    at.image(at.input(0), at.input(1))
+    channels, shape = at.tensors[at.input(0)].shape[-1], at.tensors[at.input(1)].shape
+    filters, depth = shape[0], shape[-1]
+    if channels % depth or filters % (channels // depth):
+        raise at.refuse(
+            f"grouped convolution ({channels} input channels, filters of {depth}): "
+            f"{filters} filters make no whole groups"
+        )
+    bias, accumulator = _bias(at, activations, options)
+    return Conv2D(
+        at.name,
+        at.input(0),
+        at.input(1),
+        bias,
+        at.output,
+        at.window(options, dilated=True),
+        at.activation(options.fusedActivationFunction),
+        accumulator=accumulator,
+    )
+
+
+def _depthwise_conv_2d(at: OperatorReader) -> Operator:
+    options = at.options(schema.DepthwiseConv2DOptionsT)
+    activations = at.int8_or_int16(at.input(0), at.output)
+    at.weights(at.input(1), axis=3, types=_weight_types(activations))
+    at.rescaled(at.input(0), at.input(1))
+    at.image(at.input(0), at.input(1))
+    channels = at.tensors[at.input(0)].shape[-1]
+    accumulator = DType.INT32 if activations is DType.INT8 else DType.INT64
+    return DepthwiseConv2D(
+        at.name,
+        at.input(0),
+        at.input(1),
+        at.bias(2, accumulator),
+        at.output,
+        at.window(options, dilated=True),
+        at.tensors[at.input(1)].shape[-1] // max(1, channels),
+        at.activation(options.fusedActivationFunction),
+        accumulator=accumulator,
+    )
+
+
+def _fully_connected(at: OperatorReader) -> Operator:
+    options = at.options(schema.FullyConnectedOptionsT)
+    activations = at.int8_or_int16(at.input(0), at.output)
+    if at.tensors[at.input(1)].is_constant or activations is DType.INT16:
+        at.weights(at.input(1), axis=0, types=_weight_types(activations))
+    else:
+        at.int8(at.input(1))
+    at.rescaled(at.input(0), at.input(1))
+    if options.weightsFormat != 0:
+        raise at.refuse("shuffled weights")
+    bias, accumulator = _bias(at, activations, options)
+    return FullyConnected(
+        at.name,
+        at.input(0),
+        at.input(1),
+        bias,
+        at.output,
+        at.activation(options.fusedActivationFunction),
+        accumulator=accumulator,
+    )
+
+
+def _pool(kind: type[AveragePool2D] | type[MaxPool2D]) -> Callable[[OperatorReader], Operator]:
+    def read(at: OperatorReader) -> Operator:
+        options = at.options(schema.Pool2DOptionsT)
+        at.int8_or_int16(at.input(0), at.output)
+        at.same_quantization(at.input(0), at.output)
+        kernel = (int(options.filterHeight), int(options.filterWidth))
+        if min(kernel) < 1:
+            raise InputError(f"{at.path}: {at.kind} layer {at.name!r}: a window of {kernel}")
+        return kind(
+            at.name,
+            at.input(0),
+            at.output,
+            kernel,
+            at.window(options),
+            at.activation(options.fusedActivationFunction),
+        )
+
+    return read
+
+
+def _mean(at: OperatorReader) -> Operator:
+    at.int8_or_int16(at.input(0), at.output)
+    at.rescaled(at.input(0))
+    rank = len(at.tensors[at.input(0)].shape)
+    axes = tuple(sorted({axis + rank if axis < 0 else axis for axis in at.integers(1)}))
+    return Mean(at.name, at.input(0), at.output, axes)
+
+
+def _softmax(at: OperatorReader) -> Operator:
+    options = at.options(schema.SoftmaxOptionsT)
+    activations = at.int8_or_int16(at.input(0), at.output)
+    quantization = at.tensors[at.output].q
+    if activations is DType.INT16:
+        at.unit_range(at.output)
+    elif (quantization.scale, quantization.zero_point) != (1 / 256, -128):
+        raise at.refuse("the output's scale is not 1/256 or its zero point not -128")
+    beta = float(np.float32(options.beta))
+    if not 0 < beta < float("inf"):
+        raise at.refuse(f"beta is {beta}")
+    return Softmax(at.name, at.input(0), at.output, beta)
+
+
+def _pad(at: OperatorReader) -> Operator:
+    source = at.input(0)
+    read_movement.moved(at, source, DType.INT8, DType.INT16)
+    if len(at.tensors[source].shape) > 5:
+        raise at.refuse("more than five dimensions")
+    flat = at.integers(1)
+    return Pad(at.name, at.input(0), at.output, tuple(zip(flat[0::2], flat[1::2], strict=False)))
+
+
+_EIGHT_BITS = (DType.INT8, DType.UINT8)
+#: What TFLM's QUANTIZE turns to what.
+_QUANTIZED = {
+    *itertools.product((DType.FLOAT32, DType.UINT8, DType.INT8, DType.INT16), (DType.INT8,)),
+    *itertools.product((DType.FLOAT32, DType.INT8, DType.INT16), (DType.INT16,)),
+    (DType.INT8, DType.UINT8),
+}
+
+
+def _quantize(at: OperatorReader) -> Operator:
+    at.computed(at.input(0))
+    source, output = at.tensors[at.input(0)], at.tensors[at.output]
+    if (source.dtype, output.dtype) not in _QUANTIZED:
+        raise at.refuse(f"from {source.dtype.value} to {output.dtype.value}")
+    at.quantised(at.output, output.dtype)
+    if source.dtype is not DType.FLOAT32:
+        at.quantised(at.input(0), source.dtype)
+        at.rescaled(at.input(0))
+    return Quantize(at.name, at.input(0), at.output)
+
+
+def _dequantize(at: OperatorReader) -> Operator:
+    at.computed(at.input(0))
+    at.quantised(at.input(0), at.typed(at.input(0), *_EIGHT_BITS, DType.INT16))
+    if at.tensors[at.output].dtype is not DType.FLOAT32:
+        raise at.refuse(f"to {at.tensors[at.output].dtype.value}")
+    return Dequantize(at.name, at.input(0), at.output)
+
+
+#: Every operator tinyflow compiles, and the function that reads it.
+IMPORTERS: dict[str, Read] = {
+    "ADD": read_elementwise.arithmetic(Add, schema.AddOptionsT),
+    "AVERAGE_POOL_2D": _pool(AveragePool2D),
+    "CONV_2D": _conv_2d,
+    "DEPTHWISE_CONV_2D": _depthwise_conv_2d,
+    "DEQUANTIZE": _dequantize,
+    "FULLY_CONNECTED": _fully_connected,
+    "MAX_POOL_2D": _pool(MaxPool2D),
+    "MEAN": _mean,
+    "PAD": _pad,
+    "QUANTIZE": _quantize,
+    "SOFTMAX": _softmax,
+    **read_elementwise.READERS,
+    **read_tables.READERS,
+    **read_movement.READERS,
+    **read_windows.READERS,
+    **read_state.READERS,
+}

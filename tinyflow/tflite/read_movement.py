@@ -1,0 +1,368 @@
+"""How a .tflite has the operators that only move elements, and what is accepted."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Any
+
+from ai_edge_litert import schema_py_generated as schema
+
+from tinyflow.ir.movement import (
+    BatchToSpace,
+    BroadcastTo,
+    Concatenation,
+    DepthToSpace,
+    ExpandDims,
+    Gather,
+    MirrorPad,
+    Pack,
+    PadV2,
+    ResizeNearestNeighbor,
+    Reverse,
+    Slice,
+    SpaceToBatch,
+    SpaceToDepth,
+    Split,
+    SplitV,
+    Squeeze,
+    StridedSlice,
+    Tile,
+    Transpose,
+    Unpack,
+)
+from tinyflow.ir.operators import Operator, Reshape
+from tinyflow.ir.types import DType
+from tinyflow.tflite.operator_reader import OperatorReader, Read, indices
+
+#: The types that TFLM moves beside float32, by operator.
+_ANY = (DType.INT8, DType.INT16, DType.INT32)
+_QUANTISED = (DType.INT8, DType.INT16)
+_BYTES = (DType.INT8,)
+_EVERY = (DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.INT64, DType.BOOL)
+#: The types that have no quantisation of their own.
+_PLAIN = (DType.INT32, DType.INT64, DType.FLOAT32, DType.BOOL)
+
+#: The most tensors that TFLM concatenates at once.
+_MAX_SOURCES = 10
+
+#: Operators that may write several tensors.
+SEVERAL_OUTPUTS = frozenset({"SPLIT", "SPLIT_V", "UNPACK"})
+
+
+def _moved(
+    at: OperatorReader,
+    sources: list[int],
+    results: list[int],
+    types: tuple[DType, ...],
+    *,
+    constants: bool = False,
+) -> None:
+    """Check that all tensors have one type, one quantisation and are activations."""
+    first = sources[0]
+    for index in (*sources, *results):
+        tensor = at.tensors[index]
+        if tensor.dtype not in (*types, DType.FLOAT32):
+            allowed = " or ".join(dtype.value for dtype in types)
+            raise at.refuse(f"tensor {tensor.name!r} is {tensor.dtype.value}, expected {allowed}")
+        if tensor.dtype is not at.tensors[first].dtype:
+            raise at.refuse("its tensors have different types")
+        if tensor.dtype not in _PLAIN:
+            at.per_tensor(index)
+        if tensor.dtype is DType.INT16 and tensor.q.zero_point:
+            raise at.refuse(f"tensor {tensor.name!r} is int16 with a zero point other than 0")
+        at.same_quantization(first, index)
+        if not constants:
+            at.computed(index)
+
+
+def _some_computed(at: OperatorReader, *sources: int) -> None:
+    if all(at.tensors[index].is_constant for index in sources):
+        raise at.refuse("every operand is a constant")
+
+
+def moved(at: OperatorReader, source: int, *types: DType) -> None:
+    """Check an operator that moves elements of one of these types, or of float32."""
+    _moved(at, [source], [at.output], types)
+
+
+def _unary(at: OperatorReader, types: tuple[DType, ...], position: int = 0) -> int:
+    """The one input, checked."""
+    source = at.input(position)
+    _moved(at, [source], [at.output], types)
+    return source
+
+
+def _rank(at: OperatorReader, index: int, most: int) -> int:
+    rank = len(at.tensors[index].shape)
+    if rank > most:
+        raise at.refuse(f"rank {rank}, at most {most}")
+    return rank
+
+
+def _axis(axis: int, rank: int) -> int:
+    """An axis that may count from the end; the rules check its range."""
+    return axis + rank if axis < 0 else axis
+
+
+def _one(at: OperatorReader, position: int) -> int:
+    """A constant scalar."""
+    values = at.integers(position)
+    if len(values) != 1:
+        raise at.refuse(f"{len(values)} values, expected 1")
+    return values[0]
+
+
+def _pairs(at: OperatorReader, position: int) -> tuple[tuple[int, int], ...]:
+    flat = at.integers(position)
+    return tuple(zip(flat[0::2], flat[1::2], strict=False))
+
+
+def _concatenation(at: OperatorReader) -> Operator:
+    options = at.options(schema.ConcatenationOptionsT)
+    sources = _sources(at)
+    if options.fusedActivationFunction != schema.ActivationFunctionType.NONE:
+        raise at.refuse("a fused activation")
+    if len(sources) > _MAX_SOURCES:
+        raise at.refuse(f"{len(sources)} inputs, at most {_MAX_SOURCES}")
+    rank = _rank(at, at.output, 6)
+    return Concatenation(at.name, sources, at.output, _axis(int(options.axis), rank))
+
+
+def _pack(at: OperatorReader) -> Operator:
+    options = at.options(schema.PackOptionsT)
+    sources = _sources(at)
+    if options.valuesCount != len(sources):
+        raise at.refuse(f"{len(sources)} inputs where its options say {options.valuesCount}")
+    rank = len(at.tensors[at.output].shape)
+    return Pack(at.name, sources, at.output, _axis(int(options.axis), rank))
+
+
+def _sources(at: OperatorReader) -> tuple[int, ...]:
+    sources = [at.input(position) for position in range(len(indices(at.operator.inputs)))]
+    if not sources:
+        raise at.refuse("no inputs")
+    _moved(at, sources, [at.output], _ANY, constants=True)
+    _some_computed(at, *sources)
+    return tuple(sources)
+
+
+def _split(at: OperatorReader) -> Operator:
+    source, results = at.input(1), indices(at.operator.outputs)
+    _moved(at, [source], results, _ANY)
+    axis = _axis(_one(at, 0), len(at.tensors[source].shape))
+    return Split(at.name, source, tuple(results), axis)
+
+
+def _split_v(at: OperatorReader) -> Operator:
+    source, results = at.input(0), indices(at.operator.outputs)
+    _moved(at, [source], results, _ANY)
+    axis = _axis(_one(at, 2), len(at.tensors[source].shape))
+    return SplitV(at.name, source, tuple(results), axis)
+
+
+def _unpack(at: OperatorReader) -> Operator:
+    options = at.options(schema.UnpackOptionsT)
+    source, results = at.input(0), indices(at.operator.outputs)
+    _moved(at, [source], results, _ANY)
+    if options.num != len(results):
+        raise at.refuse(f"{len(results)} outputs where its options say {options.num}")
+    axis = _axis(int(options.axis), len(at.tensors[source].shape))
+    return Unpack(at.name, source, tuple(results), axis)
+
+
+def _slice(at: OperatorReader) -> Operator:
+    source = _unary(at, _ANY)
+    _rank(at, source, 5)
+    shape, starts = at.tensors[source].shape, at.integers(1)
+    sizes = [
+        extent - start if size == -1 else size
+        for extent, start, size in zip(shape, starts, at.integers(2), strict=False)
+    ]
+    return Slice(at.name, source, at.output, tuple(starts), tuple(sizes))
+
+
+def _strided_slice(at: OperatorReader) -> Operator:
+    options = at.options(schema.StridedSliceOptionsT)
+    source = _unary(at, _ANY)
+    rank = _rank(at, source, 4)
+    if options.ellipsisMask or options.newAxisMask or options.offset:
+        raise at.refuse("an ellipsis, a new axis or an offset")
+    begins, ends, steps = (at.integers(position) for position in (1, 2, 3))
+    if not len(begins) == len(ends) == len(steps) == rank:
+        raise at.refuse(f"begin, end or strides are not given for each of {rank} dimensions")
+    starts, sizes, dropped = [], [], []
+    for axis, extent in enumerate(at.tensors[source].shape):
+        step, bit = steps[axis], 1 << axis
+        if step == 0:
+            raise at.refuse("a stride of 0")
+        # Python clamps and counts from the end as TFLM does.
+        start, stop, _ = slice(
+            None if options.beginMask & bit else begins[axis],
+            None if options.endMask & bit else ends[axis],
+            step,
+        ).indices(extent)
+        if options.shrinkAxisMask & bit:
+            if step < 0:
+                raise at.refuse("a negative stride along a dimension that is dropped")
+            stop = start + 1
+            dropped.append(axis)
+        starts.append(start)
+        sizes.append(max(0, math.ceil((stop - start) / step)))
+    return StridedSlice(
+        at.name, source, at.output, tuple(starts), tuple(sizes), tuple(steps), tuple(dropped)
+    )
+
+
+def _transpose(at: OperatorReader) -> Operator:
+    source = _unary(at, _QUANTISED)
+    _rank(at, source, 5)
+    return Transpose(at.name, source, at.output, tuple(at.integers(1)))
+
+
+def _reshape(at: OperatorReader) -> Operator:
+    return Reshape(at.name, _unary(at, _EVERY), at.output)
+
+
+def _squeeze(at: OperatorReader) -> Operator:
+    options = at.options(schema.SqueezeOptionsT)
+    source = _unary(at, _ANY)
+    shape = at.tensors[source].shape
+    axes = [_axis(axis, len(shape)) for axis in indices(options.squeezeDims)]
+    if not axes:
+        axes = [axis for axis, extent in enumerate(shape) if extent == 1]
+    return Squeeze(at.name, source, at.output, tuple(axes))
+
+
+def _expand_dims(at: OperatorReader) -> Operator:
+    source = _unary(at, _QUANTISED)
+    axis = _axis(_one(at, 1), len(at.tensors[source].shape) + 1)
+    return ExpandDims(at.name, source, at.output, axis)
+
+
+def _pad_v2(at: OperatorReader) -> Operator:
+    source = _unary(at, _BYTES)
+    _rank(at, source, 5)
+    if at.tensors[source].dtype is not DType.INT8:
+        raise at.refuse(f"{at.tensors[source].dtype.value}, expected int8")
+    value = at.tensors[at.input(2)]
+    if value.elements != 1 or value.dtype is not DType.INT8:
+        raise at.refuse(f"the value {value.name!r} is not one element of int8")
+    at.same_quantization(at.input(2), source)
+    return PadV2(at.name, source, at.output, _pairs(at, 1), at.input(2))
+
+
+def _mirror_pad(at: OperatorReader) -> Operator:
+    options = at.options(schema.MirrorPadOptionsT)
+    source = _unary(at, _BYTES)
+    _rank(at, source, 5)
+    reflects = options.mode == schema.MirrorPadMode.REFLECT
+    return MirrorPad(at.name, source, at.output, _pairs(at, 1), int(reflects))
+
+
+def _gather(at: OperatorReader) -> Operator:
+    options = at.options(schema.GatherOptionsT)
+    source, indices = at.input(0), at.tensors[at.input(1)]
+    _moved(at, [source], [at.output], _BYTES, constants=True)
+    _some_computed(at, source, at.input(1))
+    if indices.dtype is not DType.INT32:
+        raise at.refuse(f"the indices {indices.name!r} are {indices.dtype.value}, expected int32")
+    axis = _axis(int(options.axis), _rank(at, source, 5))
+    batch_dims = _axis(int(options.batchDims), len(indices.shape))
+    return Gather(at.name, source, at.output, at.input(1), axis, batch_dims)
+
+
+def _tile(at: OperatorReader) -> Operator:
+    source = _unary(at, _EVERY)
+    _rank(at, source, 5)
+    return Tile(at.name, source, at.output, tuple(at.integers(1)))
+
+
+def _broadcast_to(at: OperatorReader) -> Operator:
+    source = _unary(at, _ANY)
+    _rank(at, at.output, 5)
+    if tuple(at.integers(1)) != at.tensors[at.output].shape:
+        raise at.refuse("the output has another shape than asked for")
+    return BroadcastTo(at.name, source, at.output)
+
+
+def _depth(kind: type[SpaceToDepth] | type[DepthToSpace], options: type[Any]) -> Read:
+    def read(at: OperatorReader) -> Operator:
+        block = int(at.options(options).blockSize)
+        source = _unary(at, _BYTES)
+        at.image(source, at.output)
+        return kind(at.name, source, at.output, block)
+
+    return read
+
+
+def _batch(kind: type[SpaceToBatch] | type[BatchToSpace]) -> Read:
+    def read(at: OperatorReader) -> Operator:
+        source = _unary(at, _BYTES)
+        dimensions = len(at.tensors[source].shape) - 2
+        block, edges = at.integers(1), _pairs(at, 2)
+        if dimensions not in (1, 2) or not len(block) == len(edges) == dimensions:
+            raise at.refuse("more than height and width in blocks")
+        quantization = at.tensors[source].quantization
+        zero_point = 0 if quantization is None else quantization.zero_point
+        if kind is SpaceToBatch and any(map(any, edges)) and zero_point:
+            raise at.refuse("paddings where the zero point is not 0, which TFLM pads with 0")
+        return kind(
+            at.name,
+            source,
+            at.output,
+            (block[0], block[1] if dimensions == 2 else 1),
+            (edges[0], edges[1] if dimensions == 2 else (0, 0)),
+        )
+
+    return read
+
+
+def _reverse(at: OperatorReader) -> Operator:
+    source = _unary(at, _ANY)
+    rank = _rank(at, source, 6)
+    axes = sorted(_axis(axis, rank) for axis in at.integers(1))
+    if any(after - before != 1 for before, after in pairwise(axes)):
+        raise at.refuse(f"axes {axes} are not neighbours")
+    return Reverse(at.name, source, at.output, tuple(axes))
+
+
+def _resize_nearest_neighbor(at: OperatorReader) -> Operator:
+    options = at.options(schema.ResizeNearestNeighborOptionsT)
+    source = _unary(at, _QUANTISED)
+    at.image(source, at.output)
+    if tuple(at.integers(1)) != at.tensors[at.output].shape[1:3]:
+        raise at.refuse("the output has another size than asked for")
+    return ResizeNearestNeighbor(
+        at.name,
+        source,
+        at.output,
+        bool(options.alignCorners),
+        bool(options.halfPixelCenters),
+    )
+
+
+READERS: dict[str, Read] = {
+    "BATCH_TO_SPACE_ND": _batch(BatchToSpace),
+    "BROADCAST_TO": _broadcast_to,
+    "CONCATENATION": _concatenation,
+    "DEPTH_TO_SPACE": _depth(DepthToSpace, schema.DepthToSpaceOptionsT),
+    "EXPAND_DIMS": _expand_dims,
+    "GATHER": _gather,
+    "MIRROR_PAD": _mirror_pad,
+    "PACK": _pack,
+    "PADV2": _pad_v2,
+    "RESHAPE": _reshape,
+    "RESIZE_NEAREST_NEIGHBOR": _resize_nearest_neighbor,
+    "REVERSE_V2": _reverse,
+    "SLICE": _slice,
+    "SPACE_TO_BATCH_ND": _batch(SpaceToBatch),
+    "SPACE_TO_DEPTH": _depth(SpaceToDepth, schema.SpaceToDepthOptionsT),
+    "SPLIT": _split,
+    "SPLIT_V": _split_v,
+    "SQUEEZE": _squeeze,
+    "STRIDED_SLICE": _strided_slice,
+    "TILE": _tile,
+    "TRANSPOSE": _transpose,
+    "UNPACK": _unpack,
+}

@@ -1,0 +1,129 @@
+"""How a .tflite has further convolutions, products, resizing and reductions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ai_edge_litert import schema_py_generated as schema
+
+from tinyflow.ir.operators import Operator
+from tinyflow.ir.types import DType
+from tinyflow.ir.windows import (
+    ArgExtreme,
+    ArgMax,
+    ArgMin,
+    BatchMatMul,
+    ReduceMax,
+    ReduceMin,
+    Reduction,
+    ResizeBilinear,
+    Sum,
+    TransposeConv,
+)
+from tinyflow.tflite.operator_reader import OperatorReader, Read
+
+
+def _transpose_conv(at: OperatorReader) -> Operator:
+    options = at.options(schema.TransposeConvOptionsT)
+    activations = at.int8_or_int16(at.input(2), at.output)
+    accumulator = DType.INT32 if activations is DType.INT8 else DType.INT64
+    at.weights(at.input(1), axis=0)
+    at.rescaled(at.input(2), at.input(1))
+    at.image(at.input(1), at.input(2), at.output)
+    due = at.integers(0)
+    if due != list(at.tensors[at.output].shape):
+        raise at.refuse(f"the output's shape operand is {due}, which the output has not")
+    return TransposeConv(
+        at.name,
+        at.input(2),
+        at.input(1),
+        at.bias(3, accumulator),
+        at.output,
+        at.window(options),
+        at.activation(options.fusedActivationFunction),
+        accumulator=accumulator,
+    )
+
+
+def _batch_matmul(at: OperatorReader) -> Operator:
+    options = at.options(schema.BatchMatMulOptionsT)
+    at.int8(at.output)
+    operands = (at.input(0), at.input(1))
+    for index in operands:
+        tensor = at.tensors[index]
+        if not tensor.is_constant:
+            at.int8(index)
+        elif tensor.dtype is not DType.INT8:
+            raise at.refuse(f"the constant {tensor.name!r} is {tensor.dtype.value}, expected int8")
+        at.per_tensor(index)
+        if not 2 <= len(tensor.shape) <= 5:
+            raise at.refuse(f"tensor {tensor.name!r} has rank {len(tensor.shape)}, expected 2 to 5")
+    if all(at.tensors[index].is_constant for index in operands):
+        raise at.refuse("both operands are constants")
+    at.rescaled(*operands)
+    return BatchMatMul(at.name, *operands, at.output, bool(options.adjX), bool(options.adjY))
+
+
+def _axes(at: OperatorReader) -> tuple[int, ...]:
+    """The dimensions that operand 1 names: sorted, each once, counted from the front."""
+    rank = len(at.tensors[at.input(0)].shape)
+    return tuple(sorted({axis + rank if axis < 0 else axis for axis in at.integers(1)}))
+
+
+def _sum(at: OperatorReader) -> Operator:
+    at.int8_or_int16(at.input(0), at.output)
+    at.rescaled(at.input(0))
+    return Sum(at.name, at.input(0), at.output, _axes(at))
+
+
+def _reduce_extreme(kind: type[Reduction]) -> Callable[[OperatorReader], Operator]:
+    def read(at: OperatorReader) -> Operator:
+        at.int8(at.input(0), at.output)
+        at.same_quantization(at.input(0), at.output)
+        return kind(at.name, at.input(0), at.output, _axes(at))
+
+    return read
+
+
+def _arg_extreme(kind: type[ArgExtreme]) -> Callable[[OperatorReader], Operator]:
+    def read(at: OperatorReader) -> Operator:
+        at.int8(at.input(0))
+        output = at.tensors[at.output]
+        if output.dtype not in (DType.INT32, DType.INT64):
+            raise at.refuse(f"the output is {output.dtype.value}, expected int32 or int64")
+        if len(_axes(at)) != 1:
+            raise at.refuse(f"{len(_axes(at))} axes, expected 1")
+        return kind(at.name, at.input(0), at.output, _axes(at)[0])
+
+    return read
+
+
+def _resize_bilinear(at: OperatorReader) -> Operator:
+    options = at.options(schema.ResizeBilinearOptionsT)
+    at.int8(at.input(0), at.output)
+    at.image(at.input(0), at.output)
+    at.same_quantization(at.input(0), at.output)
+    due = at.integers(1)
+    if due != list(at.tensors[at.output].shape[1:3]):
+        raise at.refuse(f"the size operand is {due}, which the output has not")
+    if options.alignCorners and options.halfPixelCenters:
+        raise at.refuse("both align_corners and half_pixel_centers are set")
+    return ResizeBilinear(
+        at.name,
+        at.input(0),
+        at.output,
+        bool(options.alignCorners),
+        bool(options.halfPixelCenters),
+    )
+
+
+READERS: dict[str, Read] = {
+    "ARG_MAX": _arg_extreme(ArgMax),
+    "ARG_MIN": _arg_extreme(ArgMin),
+    "BATCH_MATMUL": _batch_matmul,
+    "REDUCE_MAX": _reduce_extreme(ReduceMax),
+    "REDUCE_MIN": _reduce_extreme(ReduceMin),
+    "RESIZE_BILINEAR": _resize_bilinear,
+    "SUM": _sum,
+    "TRANSPOSE_CONV": _transpose_conv,
+}

@@ -1,0 +1,1 @@
+"""What is done with a finished build: run, profile, bisect, calibrate, check."""

@@ -1,1 +1,0 @@
-"""Measures what kernels cost on a board: the tables of `tinyflow.kernels.cost`."""
