@@ -151,7 +151,7 @@ def convolution(
         reach = [(n - 1) * dilation * (padding == VALID) for n in weights[1:3]]
         places = [-(-(n - r) // stride) for n, r in zip(size, reach, strict=True)]
         result = b.tensor((1, *places, filters), "float32")
-        more = {"depthMultiplier": filters // channels} if depthwise else {}
+        more: dict[str, Any] = {"depthMultiplier": filters // channels} if depthwise else {}
         b.operator(
             kind,
             inputs,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,7 +101,7 @@ def test_a_build_without_its_plan(build: Path, tmp_path: Path, tinyflow: Command
     )
 
 
-def _buffers(path: Path) -> list[object]:
+def _buffers(path: Path) -> list[Any]:
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(path.read_bytes(), 0))

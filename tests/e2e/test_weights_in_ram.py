@@ -191,7 +191,13 @@ def test_the_arena_takes_the_fastest_ram_first(
     b = TfliteBuilder()
     x = b.tensor((1, side, side, 8), scale=0.05)
     y = b.tensor((1, side // 4, side // 4, 8), scale=0.05)
-    window = {"filterHeight": 4, "filterWidth": 4, "strideH": 4, "strideW": 4, "padding": 1}
+    window: dict[str, Any] = {
+        "filterHeight": 4,
+        "filterWidth": 4,
+        "strideH": 4,
+        "strideW": 4,
+        "padding": 1,
+    }
     b.operator("MAX_POOL_2D", [x], [y], **window)
     model = tmp_path / "pool.tflite"
     model.write_bytes(b.build([x], [y]))

@@ -52,7 +52,7 @@ def _variants(cmsis: CmsisNN) -> list[Source]:
             for shape in (shape for shapes in kernels.values() for shape in shapes):
                 for source in shape.kernel.sources:
                     templates.setdefault(source.template, {})[source.file] = source
-    chosen = []
+    chosen: list[Source] = []
     for variants in templates.values():
         ordered = sorted(variants.values(), key=lambda it: (len(source_text(it)), it.file))
         chosen += {it.file: it for it in (ordered[0], ordered[len(ordered) // 2])}.values()

@@ -324,7 +324,7 @@ def _write(path: Path) -> None:
     data = [_samples(rng, spec) for spec in model.inputs]
     expected = _predict(model, data)[0]
     path.with_suffix(".tflite").write_bytes(_convert(model, [array[:30] for array in data], "int8"))
-    samples = {f"x{index}": array[30:] for index, array in enumerate(data)}
+    samples: dict[str, Any] = {f"x{index}": array[30:] for index, array in enumerate(data)}
     np.savez(path.with_suffix(".npz"), y=expected[30:], **samples)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def small_model(rename: Callable[[str], str] = str, *, seed: int = 0) -> bytes:
         data = rng.integers(-2000, 2000, size)
         return b.tensor((size,), "int32", scale=0.001, data=data, name=rename(name))
 
-    def window(stride: int) -> dict[str, int]:
+    def window(stride: int) -> dict[str, Any]:
         return {
             "strideH": stride,
             "strideW": stride,

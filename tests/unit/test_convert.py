@@ -74,13 +74,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             folder / f"stateful_{kind.__name__}.keras"
         )
 
-    class Writes(tf.Module):  # type: ignore[misc]
+    class Writes(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec((None, 2))])
         def __call__(self, x: Any) -> Any:
             tf.io.write_file(str(folder / "written"), "x")
             return x
 
-    class Python(tf.Module):  # type: ignore[misc]
+    class Python(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec((None, 2))])
         def __call__(self, x: Any) -> Any:
             return tf.numpy_function(lambda y: y, [x], tf.float32)

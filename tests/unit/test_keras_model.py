@@ -126,7 +126,7 @@ def test_lambda_layers_inside_nested_models(tmp_path: Path) -> None:
 
 
 @keras.saving.register_keras_serializable(package="stranger")
-class Strange(layers.Layer):
+class Strange(keras.layers.Layer):  # type: ignore[name-defined]
     def call(self, x: Any) -> Any:
         return x
 

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,6 +108,7 @@ class Layers:
         operands = [self.value, self.b.tensor(weights.shape, scale=0.25, data=weights)]
         if bias is not None:
             operands.append(self.b.tensor(bias.shape, "int32", 0.025, data=bias))
+        multiplier: dict[str, Any] = {"depthMultiplier": 1} if depthwise else {}
         self.b.operator(
             "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D",
             operands,
@@ -116,7 +118,7 @@ class Layers:
             dilationHFactor=1,
             dilationWFactor=1,
             fusedActivationFunction=int(relu),
-            **({"depthMultiplier": 1} if depthwise else {}),
+            **multiplier,
         )
         self.value = output
         return self
@@ -268,7 +270,8 @@ def test_other_types_and_scalars_are_left_alone() -> None:
     image = b.tensor((1, 4, 4, 2), "float32")
     weights = b.tensor((3, 1, 1, 2), "float32", data=np.zeros((3, 1, 1, 2)))
     middle, output = (b.tensor((1, 4, 4, 3), "float32") for _ in range(2))
-    options = {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+    options: dict[str, Any] = {"strideH": 1, "strideW": 1}
+    options |= {"dilationHFactor": 1, "dilationWFactor": 1}
     b.operator("CONV_2D", [image, weights], [middle], **options)
     b.operator("RELU", [middle], [output])
     scalar, bent = b.tensor((), scale=0.1), b.tensor((), scale=0.1)

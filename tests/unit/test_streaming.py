@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ from tinyflow.tflite.importer import import_model
 
 CMSIS = CmsisNN("7.0.0", "lib_deps", None, None, {})
 BOARD = load_board("stm32l4r5")
-POOL = {"filterHeight": 3, "filterWidth": 3, "strideH": 1, "strideW": 1}
+POOL: dict[str, Any] = {"filterHeight": 3, "filterWidth": 3, "strideH": 1, "strideW": 1}
 
 
 def _planned(content: bytes, room: int | None = 0) -> tuple[Graph, MemoryPlan]:
