@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.test_choose import Made, kernel, table
 from tinyflow.boards import board_ids, load_board
-from tinyflow.costs.digest import code_of, model_digest
+from tinyflow.costs.digest import code_of, model_digest, python_code_of
 from tinyflow.costs.least_squares import fit_relative, non_negative_least_squares
 from tinyflow.costs.measure import kernel_shapes, shapes_digest
 from tinyflow.costs.probes import MEASURED, probes, side_by_side
@@ -173,3 +173,11 @@ def test_a_digest_ignores_comments_but_not_code() -> None:
     before = "/* says\n * much */\nint a; {# why #}\n\nint b;\n"
     assert code_of(before) == code_of("int a;\nint b; /* b */\n")
     assert code_of(before) != code_of("int a;\nint c;\n")
+
+
+def test_a_digest_of_python_ignores_docstrings_but_not_code() -> None:
+    before = python_code_of(
+        '"""Says."""\ndef f(x: int) -> int:\n    """Adds."""\n    return x + 1\n'
+    )
+    assert before == python_code_of("def f(x: int) -> int:\n    return x + 1  # one more\n")
+    assert before != python_code_of("def f(x: int) -> int:\n    return x + 2\n")

@@ -21,7 +21,7 @@ class Tensor:
     A state keeps its value between invocations; `initial` is the one it is reset to.
 
     Attributes:
-        channels: the indices of the last dimension that are left of the file's tensor; None where
+        channels: the indices of the last dimension that are left of the file's tensor; None if
             all are.
     """
 

@@ -1,4 +1,4 @@
-"""Traces what is to be timed: an inference of a build's image, or a function of one's own.
+"""Traces what is to be timed: an inference of a build's image, or any function.
 
 A trace hooks loads, and Unicorn does not keep such hooks harmless by itself. So each of these runs
 twice, with and without, and the results must be the same.
@@ -98,7 +98,7 @@ def _disturbed(what: str) -> DeviceError:
     )
 
 
-# ---- functions of one's own ----
+# ---- any function ----
 
 
 #: Hooks an engine that has an image in its memory.
@@ -268,7 +268,7 @@ def _run(
     calls: int,
     spans: Sequence[Watched] | None = None,
 ) -> _Run:
-    """Call the function so many times in a row, traced where spans are given."""
+    """Call the function `calls` times in a row, traced if spans are given."""
     entry = _symbol(image, call.entry)[0]
     with _started(image, board) as engine:
         tracer = None if spans is None else Tracer(engine, entry, spans)
