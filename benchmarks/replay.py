@@ -4,7 +4,7 @@
 
 BASE is a git revision of this repository. A fixed set of models (the digits example, MLPerf Tiny
 where it is present, networks drawn with fixed seeds) is compiled for every board, objective and
-kernel set, once by the code in this checkout and once by BASE's, each in a process of its own
+kernel set, once by the code in this checkout and once by BASE's, each in a new process
 with its own package. All generated files are compared: C, headers, assembly, linker scripts,
 platformio.ini. Exit code 0: no difference; 1: differences, listed by file with their line counts.
 

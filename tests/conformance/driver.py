@@ -95,7 +95,7 @@ def _check(cases: Mapping[str, Case], run: Run) -> None:
 
 
 def _problem(cases: Mapping[str, Case], run: Run) -> str | None:
-    """Why the cases cannot be built as one image or why that is not exact; None where it is."""
+    """Why the cases cannot be built as one image or why that is not exact; None if it is."""
     content = model_of(cases)
     signal = _signal_of_oracle(content)
     if signal:

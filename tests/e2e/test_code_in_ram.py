@@ -1,4 +1,4 @@
-"""Code that start-up copies to RAM: the image is exact, and the report tells of it."""
+"""Code that start-up copies to RAM: the image is exact, and the report says so."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ KERAS = {
 
 
 def _real_inputs(model: str) -> np.ndarray | None:
-    """Real samples where there are any: spoken words, and sounds of a toy car."""
+    """Real samples where available: spoken words, and sounds of a toy car."""
     if model == "kws" and _KWS_DATA.is_file():
         with np.load(_KWS_DATA) as data:
             return data["x"][:50]

@@ -1,4 +1,4 @@
-"""Constants that start-up copies to RAM: the image is exact and faster, and the report tells."""
+"""Constants that start-up copies to RAM: the image is exact and faster, and the report says so."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Keras layers and operations, each as a tiny model.
 
-Run as a script in a process of its own: `python keras_layers.py FOLDER` converts every model and
+Run as a script: `python keras_layers.py FOLDER` converts every model and
 writes, for each, `NAME.tflite` and `NAME.npz` with samples (`x0`, `x1`, ...) and the float model's
 first output (`y`) into the folders `simple`, `recurrent` and `fused`; and `failures.json` with
 those that fail.
@@ -298,7 +298,7 @@ def _series(keras: Any, *parts: Any) -> Any:
 
 
 def write_all(folder: Path) -> None:
-    """Convert every model, each with data of its own."""
+    """Convert every model, each with its own data."""
     import keras
 
     failures = {}

@@ -19,7 +19,7 @@ KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D", "AVERAGE_POOL_2D", "ABS"
 
 
 def row_network(seed: int) -> bytes:
-    """Three to eight layers, some of which branch and join; ends that nobody reads are outputs."""
+    """Three to eight layers, some of which branch and join; ends that nothing reads are outputs."""
     rng = np.random.default_rng(seed)
     b = TfliteBuilder()
     shape = (int(rng.integers(5, 15)), int(rng.integers(3, 9)), int(rng.integers(1, 7)))
@@ -95,6 +95,6 @@ def _layer(b: TfliteBuilder, rng: np.random.Generator, kind: str, source: _Image
 
 
 def row_kernels(graph: Graph, board: Board, cmsis: CmsisNN) -> list[Kernel]:
-    """For each operator a kernel in portable C that has a row form, where there is one."""
+    """For each operator a kernel in portable C that has a row form, if there is one."""
     kernels = select_kernels(graph, board, cmsis, kernels="cmsis-nn")
     return [row_kernel(kernel.operator, graph, board) or kernel for kernel in kernels]

@@ -17,7 +17,7 @@ FEATURES, UNITS, FRAMES = 6, 4, 3
 def stateful_model() -> bytes:
     """An SVDF layer, an LSTM over its last outputs, and these in a variable.
 
-    int8 input (1, 6), int8 output (1, 3, 4). The variable begins with values of its own.
+    int8 input (1, 6), int8 output (1, 3, 4). The variable has initial values.
     """
     rng = np.random.default_rng(7)
     b = TfliteBuilder()

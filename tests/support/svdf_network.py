@@ -22,7 +22,7 @@ _LAYERS = (
 )
 #: Deviation of weights that are even between -1 and 1.
 _WEIGHTS = 3**-0.5
-#: So many deviations fill a tensor's range.
+#: Standard deviations that fill a tensor's range.
 _RANGE = 3
 
 

@@ -56,7 +56,7 @@ def test_coefficients_are_not_negative_and_none_better_is_near() -> None:
 
 
 def test_what_counts_little_decides_only_what_is_left_open() -> None:
-    """One measurement of its own, of two unknowns; another that hardly counts."""
+    """One measurement of two unknowns; another that hardly counts."""
     work = np.array([[1.0, 1.0], [1.0, 10.0]])
     found = fit_relative(work, np.array([30.0, 190.0]), np.array([1.0, 1e-3]))
     np.testing.assert_allclose(work[0] @ found, 30.0, rtol=1e-3)

@@ -69,7 +69,7 @@ def test_drawn_networks_stay_exact(first: int) -> None:
 
 
 class Layers:
-    """Chains of layers with filters of one's own, side by side in one model."""
+    """Chains of layers with given filters, side by side in one model."""
 
     def __init__(self) -> None:
         self.b = TfliteBuilder()
@@ -78,7 +78,7 @@ class Layers:
         self.due: dict[int, int] = {}
 
     def begin(self) -> Layers:
-        """A chain of its own, from an input of two channels."""
+        """A chain from an input of two channels."""
         self.source = self.value = self._tensor((1, 5, 5, 2))
         return self
 
@@ -87,7 +87,7 @@ class Layers:
         self.ends.append((self.source, self.value))
 
     def left(self, channels: int) -> Layers:
-        """So many channels are to be left of the last layer's output."""
+        """Require that `count` channels are left of the last layer's output."""
         self.due[self.value] = channels
         return self
 
@@ -196,7 +196,7 @@ def test_a_clamp_that_lets_one_value_through_makes_a_constant() -> None:
 
 
 @needs_compiler
-def test_what_nobody_weighs_goes() -> None:
+def test_channels_with_zero_weights_are_removed() -> None:
     layers = Layers()
     weights = filters(3, 1, 8)
     weights[..., 2:6] = 0

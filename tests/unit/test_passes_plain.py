@@ -157,7 +157,7 @@ def test_equal_outputs_of_the_model_stay_two() -> None:
     assert optimised(b.build([x], [y, z])).outputs == (y, z)
 
 
-def test_what_nobody_reads_is_left_out() -> None:
+def test_unread_operators_are_removed() -> None:
     b = TfliteBuilder()
     x, y, unread, neither = (b.tensor((4,), scale=0.1) for _ in range(4))
     b.operator("ABS", [x], [y])

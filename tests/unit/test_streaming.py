@@ -137,7 +137,7 @@ def test_a_residual_block_needs_its_input_and_a_few_rows() -> None:
     (segment,) = plan.segments
     (x,), (y,) = graph.inputs, graph.outputs
     assert list(segment.rings.values()) == [3, 1]
-    # The sum is written over the rows that it is made of: nobody needs them any more.
+    # The sum is written over the rows that it is made of: they are not needed any more.
     assert segment.leads == {(x, y): 0}
     assert plan.arena_size == (64 + 3 + 1) * 64
     assert plan.is_optimal

@@ -5,7 +5,7 @@
  *
  * A unit is 2 columns, the next one begins 2 columns on. Every
  * other word of the line is written: the words between belong to another pixel. The elements
- * of a column stand in an order that is good to make:
+ * of a column are in the order that is cheapest to make:
  *
  *   (row 0, row 1) (row 2, row 3) ..
  * Where the rows are odd in number, the last one's is joined with the next column's first.

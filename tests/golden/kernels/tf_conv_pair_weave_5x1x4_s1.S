@@ -5,7 +5,7 @@
  *
  * A unit is 1 column, the next one begins 1 column on. Every
  * other word of the line is written: the words between belong to another pixel. The elements
- * of a column stand in an order that is good to make:
+ * of a column are in the order that is cheapest to make:
  *
  *   row 0 (0, 2) (1, 3), row 1 (0, 2) (1, 3) ..
  */

@@ -10,7 +10,7 @@
  *
  * A word of the stream holds four weights as bytes: low, high, low, high. SXTB16 makes halfwords of
  * either channel's.
- * Loads stand together, for on a Cortex-M4 a run of n loads takes n + 1 cycles.
+ * Loads are grouped, because on a Cortex-M4 a run of n loads takes n + 1 cycles.
  *
  * Stack: +0 bytes from pixel to pixel of the output (its channels), +4 output zero point, +8 where
  *   to write, +12 end of the columns, +16 the columns,

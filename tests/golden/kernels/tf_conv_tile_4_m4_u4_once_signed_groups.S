@@ -10,7 +10,7 @@
  *
  * A word of the stream holds four weights as bytes: low, high, low, high. SXTB16 makes halfwords of
  * either channel's.
- * Loads stand together, for on a Cortex-M4 a run of n loads takes n + 1 cycles.
+ * Loads are grouped, because on a Cortex-M4 a run of n loads takes n + 1 cycles.
  *
  * Several groups of 4 pixels follow each other in a pair of channels, so that its stream is read
  * from flash only once: the flash's data buffer holds it.

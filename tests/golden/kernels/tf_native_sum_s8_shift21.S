@@ -8,7 +8,7 @@
  *
  * L, R and the offset were found when the code was generated, and the result compared with that of
  * TFLM's three roundings for all 65536 pairs of operands. SMLAW multiplies a word by a halfword and
- * drops 16 bits of the product; the operands stand in the upper bytes of halfwords:
+ * drops 16 bits of the product; the operands are in the upper bytes of halfwords:
  *
  *   word of the array   x3 x2 x1 x0
  *     even              x2  0 x0  0

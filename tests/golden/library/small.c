@@ -8,7 +8,7 @@
 #include "tf_native_pool.h"
 #include "tf_native_softmax.h"
 
-/* A function of its own for each layer, so that a debugger and a profiler can name it. */
+/* One function for each layer, so that a debugger and a profiler can name it. */
 #if defined(__GNUC__) && !defined(__clang__)
 #define LAYER __attribute__((noinline, noclone, no_icf)) static int
 #else

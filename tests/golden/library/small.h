@@ -45,10 +45,10 @@ extern "C" {
 /* Resets the model's state, of which this one has none; call it once before the first inference. */
 void small_init(void);
 
-/* The memory of an input, to be written before small_invoke(); NULL where there is none. */
+/* The memory of an input, to be written before small_invoke(); NULL if there is none. */
 int8_t *small_input(size_t index);
 
-/* The memory of an output, to be read after small_invoke(); NULL where there is none. */
+/* The memory of an output, to be read after small_invoke(); NULL if there is none. */
 const int8_t *small_output(size_t index);
 
 /* Runs the model. 0, or the error code of the kernel that failed. */
