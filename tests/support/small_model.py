@@ -87,7 +87,7 @@ def small_model(rename: Callable[[str], str] = str, *, seed: int = 0) -> bytes:
 
 
 def float_model() -> bytes:
-    """An int8 `.tflite` with layers left in float32: one that a table can replace, and one that none can."""
+    """An int8 `.tflite` with layers left in float32: one a table can replace, and another."""
     b = TfliteBuilder()
     source = b.tensor((1, 6), scale=0.05, zero_point=3)
     values = b.tensor((1, 6), "float32")
