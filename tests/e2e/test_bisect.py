@@ -16,7 +16,6 @@ from tests.support.drawn_nets import DrawnNet
 from tests.support.rewritten import file_of
 from tests.support.row_networks import residual_block
 from tests.support.small_model import small_model
-from tinyflow.project import BudgetTable
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
@@ -119,7 +118,7 @@ def test_layers_that_run_row_by_row_are_compared_where_they_are_whole(
         board="stm32f407",
         output=tmp_path / "build",
         kernels="cmsis-nn",
-        budget=BudgetTable(ram_kib=8),
+        ram_kib=8,
     )
     assert report.memory.ram.arena < 5000
     assert report.exact.mismatches == 0
