@@ -420,6 +420,10 @@ container and shared name, and a subgraph that CALL_ONCE runs may assign constan
 subgraphs (IF, WHILE) are refused. See
 [models with a state](generated-c.md#models-with-a-state).
 
+The `Signal` operators are custom operators of TFLM's signal library, of which audio front ends are
+made; their integers have no scale. Such a front end is compiled by itself, as a model from samples
+to features.
+
 """
 
 

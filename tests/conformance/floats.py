@@ -392,8 +392,8 @@ CASES: dict[str, Case] = {
     **{f"s32_{kind.lower()}": int32(kind) for kind in ("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM")},
     **{
         f"cast_{source}_{target}": cast(source, target)
-        for source in ("bool", "int8", "int32", "float32")
-        for target in ("bool", "int8", "int16", "int32", "float32")
+        for source in ("bool", "int8", "int32", "uint32", "float32")
+        for target in ("bool", "int8", "int16", "int32", "uint32", "float32")
     },
     "f32_mean": reduction("MEAN", (2, 5, 12), [2]),
     "f32_mean_image": reduction("MEAN", (1, 6, 5, 3), [1, 2]),

@@ -34,6 +34,7 @@ from tinyflow.kernels.portable import int16 as portable_int16
 from tinyflow.kernels.portable import kernels as portable
 from tinyflow.kernels.portable import movement as portable_movement
 from tinyflow.kernels.portable import plain as portable_plain
+from tinyflow.kernels.portable import signal as portable_signal
 from tinyflow.kernels.portable import state as portable_state
 from tinyflow.kernels.portable import tables as portable_tables
 from tinyflow.kernels.portable import windows as portable_windows
@@ -63,6 +64,7 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     **portable_plain.KERNELS,
     **portable_windows.KERNELS,
     **portable_state.KERNELS,
+    **portable_signal.KERNELS,
 }
 
 #: The kernels of operators on int16, where they are others than those of `KERNELS`.
