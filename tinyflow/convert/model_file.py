@@ -22,7 +22,7 @@ from tinyflow.errors import InputError, ToolMissingError
 _CONFIG_LIMIT = 64 << 20
 _ARCHIVE_LIMIT = 2 << 30
 _WEIGHTS = "model.weights.h5"
-_MOST_OBJECTS = 100_000
+_MOST_OBJECTS = 30_000
 _DEEPEST = 200
 #: Processor seconds in which any file is read, TensorFlow's start included, and per megabyte.
 _READING_SECONDS, _READING_SECONDS_PER_MB = 40.0, 1.0

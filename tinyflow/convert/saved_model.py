@@ -181,7 +181,7 @@ def _concrete_functions(node: Any) -> list[str]:
     raise ValueError("a signature is a function")
 
 
-def _cut_objects(objects: Any, signatures: int, kept: int) -> None:
+def _cut_objects(objects: Any, signatures: int | None, kept: int) -> None:
     """Leave variables, constants, and the kept function; other objects lose what they do.
 
     Loading may call a function by the name it is attached under, so functions stay attached to
