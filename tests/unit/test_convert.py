@@ -283,9 +283,7 @@ def _worker(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> dict[st
     (folder / "stub_worker.py").write_text(
         "import ctypes, os, signal, sys\n"
         "from tinyflow.errors import InputError\n"
-        "from tinyflow.worker import serve_job\n"
         f"def main(job, folder):\n    {body}\n"
-        "serve_job(main)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(folder))
     return run_worker("stub_worker", {"n": 1}, folder, task="working on model.keras", timeout=20)

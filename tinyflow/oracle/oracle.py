@@ -19,7 +19,10 @@ from ai_edge_litert.schema_py_generated import Model, ModelT, TensorType
 from tinyflow.arrays import Array
 from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.oracle.pieces import Piece, cut
+from tinyflow.oracle.process import Oracle
 from tinyflow.tflite.state_mark import is_reset
+
+__all__ = ["DirectOracle", "Oracle"]
 
 _TFLM_NAME = "TensorFlow Lite Micro reference kernels (tflite-micro)"
 _LITERT_NAME = "LiteRT reference kernels (ai-edge-litert)"
@@ -55,11 +58,11 @@ class _Reference(Protocol):
     def tensor(self, index: int) -> Array: ...
 
 
-class Oracle:
-    """Runs an int8 `.tflite` in the reference arithmetic.
+class DirectOracle:
+    """Runs an int8 `.tflite` in the reference arithmetic, in this process.
 
-    The model should have been imported before: on some damaged models the wheel ends the
-    process instead of raising an error.
+    On some damaged models the wheel ends the process instead of raising an error: `Oracle` runs
+    this in a process apart.
 
     Args:
         model_bytes: the file's bytes.
