@@ -8,19 +8,14 @@ its own, so that a folded file gives the same bytes as the file it was made from
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from tinyflow.errors import ConversionError, InputError, UnsupportedError
+from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.oracle.foldable import Foldable
-from tinyflow.oracle.oracle import Oracle
+from tinyflow.oracle.process import Oracle, fold_in_process
 from tinyflow.tflite.file import parse_tflite
-from tinyflow.worker import run_worker
-
-#: Seconds; real models take one or two.
-_TIMEOUT = 50
 
 
 @dataclass(frozen=True)
@@ -81,25 +76,16 @@ def _fold(content: bytes, path: Path) -> _Folded:
     if not (folds or known.may_have_wrong_sizes() or known.zeros_without_scale()):
         return _Folded(content)
     try:
-        return _fold_in_worker(content)
-    except ConversionError as error:
+        return _fold_once(content)
+    except UnsupportedError as error:
         raise InputError(
-            f"{path}: the reference kernels fail at operators that read only constants "
-            f"({error.message.splitlines()[0]})",
-            hint="The file is damaged, or has constants that take long to compute; convert the "
+            f"{path}: constants cannot be computed: {error.message}",
+            hint="The file is damaged, or has constants that take long to compute: convert the "
             "model again, with fixed sizes.",
         ) from error
 
 
 @lru_cache(maxsize=2)
-def _fold_in_worker(content: bytes) -> _Folded:
-    with tempfile.TemporaryDirectory(prefix="tinyflow-") as name:
-        folder = Path(name)
-        (folder / "model.tflite").write_bytes(content)
-        reply = run_worker(
-            "tinyflow.oracle._fold_worker", {}, folder, task="folding constants", timeout=_TIMEOUT
-        )
-        result = folder / "folded.tflite"
-        if not reply["folded"] and not reply["mended"]:
-            return _Folded(content)
-        return _Folded(result.read_bytes(), bool(reply["mended"]))
+def _fold_once(content: bytes) -> _Folded:
+    folded, mended = fold_in_process(content)
+    return _Folded(content if folded is None else folded, mended)

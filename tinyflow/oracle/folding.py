@@ -1,9 +1,4 @@
-"""The process in which the reference kernels fold a model's constants: a damaged one may end it.
-
-Started by `constants.py` through `tinyflow.worker`. In the job's folder: `model.tflite`. Reply:
-`folded`, whether anything was folded; `mended`, whether open sizes were other than the file had
-them, or zeros had no scale; in the folder `folded.tflite`.
-"""
+"""Folding of a model's constants by the reference kernels, in the oracle's process."""
 
 from __future__ import annotations
 
@@ -31,16 +26,18 @@ from tinyflow.tflite.operator_reader import indices
 _MAX_OPERATORS = 4096
 
 
-def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Do one job; see the module's docstring."""
-    path = folder / "model.tflite"
-    model = parse_tflite(path.read_bytes(), path)
+def fold(content: bytes) -> tuple[bytes | None, bool]:
+    """Fold a .tflite file's constants, as `constants.fold_constants` says.
+
+    Gives the new file's bytes, None where there is nothing to fold or to mend; and whether it was
+    mended: whether open sizes were other than the file has them, or zeros had no scale.
+    """
+    path = Path("model.tflite")
+    model = parse_tflite(content, path)
     mended = Foldable(model, path).may_have_wrong_sizes() and _resize(model)
     folded = _Folding(model, path).run()
     mended = _scale_zeros(Foldable(model, path)) or mended
-    if folded or mended:
-        (folder / "folded.tflite").write_bytes(_pack(model))
-    return {"folded": folded, "mended": mended}
+    return (_pack(model) if folded or mended else None), mended
 
 
 # ------------------------------------------------------------------------------- open sizes
@@ -235,9 +232,3 @@ def _pack(model: Any) -> bytes:
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
-
-
-if __name__ == "__main__":
-    from tinyflow.worker import serve_job
-
-    serve_job(main)
