@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.open_batch import flattened, open_signature, shape_chain
 from tests.support.stateful_model import stateful_model
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.errors import InputError, UnsupportedError
@@ -28,35 +29,6 @@ def _kinds(content: bytes) -> list[str]:
 
 def _read(content: bytes) -> Graph:
     return import_model(fold_constants(content, PATH), PATH, name="net")
-
-
-def _signature(b: TfliteBuilder, index: int, *signature: int) -> None:
-    b.subgraph.tensors[index].shapeSignature = np.array(signature, np.int32)
-
-
-def shape_chain(b: TfliteBuilder, source: int, elements: int) -> int:
-    """SHAPE -> STRIDED_SLICE -> PACK: what the converter writes for `(batch, elements)`."""
-    rank = len(b.subgraph.tensors[source].shape)
-    shape = b.tensor((rank,), "int32")
-    b.operator("SHAPE", [source], [shape], outType=2)
-    bounds = [b.tensor((1,), "int32", data=[value]) for value in (0, 1, 1)]
-    batch, count = b.tensor((), "int32"), b.tensor((), "int32", data=elements)
-    b.operator("STRIDED_SLICE", [shape, *bounds], [batch], shrinkAxisMask=1)
-    target = b.tensor((2,), "int32")
-    b.operator("PACK", [batch, count], [target], valuesCount=2)
-    return target
-
-
-def flattened() -> bytes:
-    """An image flattened with an open batch, as `from_keras_model` writes it."""
-    b = TfliteBuilder()
-    x = b.tensor((1, 4, 4, 3), scale=0.05, zero_point=-3)
-    _signature(b, x, -1, 4, 4, 3)
-    r = b.tensor((1, 4, 4, 3), scale=0.05, zero_point=-3)
-    b.operator("RELU", [x], [r])
-    y = b.tensor((1, 48), scale=0.05, zero_point=-3)
-    b.operator("RESHAPE", [r, shape_chain(b, r, 48)], [y])
-    return b.build([x], [y])
 
 
 def test_a_chain_from_a_shape_to_a_reshape_is_gone() -> None:
@@ -229,17 +201,17 @@ def _repeated(times: int = 2) -> bytes:
     """Each element twice, with an open batch: the converter writes 1 for what it does not know."""
     b = TfliteBuilder()
     x = b.tensor((1, 3), scale=0.1)
-    _signature(b, x, -1, 3)
+    open_signature(b, x, -1, 3)
     wide = b.tensor((1, 3 * times), scale=0.1)
-    _signature(b, wide, -1, 3 * times)
+    open_signature(b, wide, -1, 3 * times)
     count = b.tensor((2,), "int32", data=[1, times])
     b.operator("TILE", [x, count], [wide])
     flat = b.tensor((1,), scale=0.1)
-    _signature(b, flat, -1)
+    open_signature(b, flat, -1)
     size = b.tensor((1,), "int32", data=[-1])
     b.operator("RESHAPE", [wide, size], [flat])
     y = b.tensor((1, 3 * times), scale=0.1)
-    _signature(b, y, -1, 3 * times)
+    open_signature(b, y, -1, 3 * times)
     b.operator("RESHAPE", [flat, shape_chain(b, wide, 3 * times)], [y])
     return b.build([x], [y])
 
@@ -259,7 +231,7 @@ def test_open_sizes_get_the_values_that_they_have_when_the_model_runs() -> None:
 def test_a_size_that_stays_open_is_told_with_the_cure() -> None:
     b = TfliteBuilder()
     x, y = b.tensor((1, 3), scale=0.1), b.tensor((1, 1), scale=0.1)
-    _signature(b, y, -1, 1)
+    open_signature(b, y, -1, 1)
     size = b.tensor((2,), "int32", data=[3, 2])  # of 3 elements
     b.operator("RESHAPE", [x, size], [y])
     with pytest.raises(InputError, match="different numbers of elements") as caught:
