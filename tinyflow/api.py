@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinyflow.boards import Board, load_board
 from tinyflow.pipeline.build import run
+from tinyflow.pipeline.output import output_path
 from tinyflow.pipeline.request import BuildRequest, DataSource
 from tinyflow.progress import Progress
 from tinyflow.project import Activations, BudgetTable, KernelSet, Objective, Placement, PruneTable
@@ -71,7 +72,7 @@ def build(
         return BuildRequest(
             model=path,
             board=target,
-            output=Path(output if output is not None else Path("build") / target.id).resolve(),
+            output=output_path(None if output is None else Path(output), target.id),
             name=name or fallback,
             calibration=calibration,
             training=training,

@@ -143,7 +143,7 @@ def command(
         BuildRequest(
             model=project.model.path,
             board=target,
-            output=_folder(output, target, several=len(targets) > 1).resolve(),
+            output=_folder(output, target, several=len(targets) > 1),
             name=name or project.model.name,
             calibration=project.data.calibration,
             training=project.data.training,
@@ -176,9 +176,9 @@ def _boards(named: list[str] | None, project: Project) -> list[str]:
 
 
 def _folder(output: Path | None, board: Board, *, several: bool) -> Path:
-    if output is None:
-        return Path("build") / board.id
-    return output / board.id if several else output
+    from tinyflow.pipeline.output import output_path
+
+    return output_path(output / board.id if output and several else output, board.id)
 
 
 def _build_all(requests: list[BuildRequest], *, as_json: bool) -> None:
