@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,8 +15,8 @@ from tinyflow.boards import load_board
 from tinyflow.cli.console import out, print_json
 from tinyflow.cli.options import Json
 from tinyflow.codegen.names import model_name
-from tinyflow.codegen.render import write_if_changed
 from tinyflow.errors import InputError
+from tinyflow.files import write_file
 from tinyflow.project import PROJECT_FILE, Project
 
 
@@ -39,7 +40,7 @@ def command(
     if not model.exists():
         raise InputError(f"{model}: no such file")
     target = Path(PROJECT_FILE)
-    if target.exists() and not force:
+    if os.path.lexists(target) and not force:
         raise InputError(f"{target}: exists already", hint="Give --force to replace it.")
     chosen: dict[str, dict[str, Any]] = {
         "model": {"path": str(model), "name": model_name(model)},
@@ -50,7 +51,7 @@ def command(
         },
         "build": {"board": load_board(board).id},
     }
-    write_if_changed(target, project_text(chosen))
+    write_file(target, project_text(chosen))
     if as_json:
         print_json({"written": str(target)})
     else:

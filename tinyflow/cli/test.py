@@ -7,6 +7,7 @@ from dataclasses import asdict
 from rich.markup import escape
 from rich.table import Table
 
+from tinyflow.boards import load_board
 from tinyflow.cli.console import ConsoleProgress, out, print_json
 from tinyflow.cli.options import BuildFolder, Json
 from tinyflow.tools.build_folder import read_build
@@ -19,14 +20,15 @@ def command(build: BuildFolder, as_json: Json = False) -> None:
     instruction counts and virtual time. Renode is found on PATH or through TINYFLOW_RENODE;
     without it, this exits with code 12.
     """
-    from tinyflow.emulate.hil import run_hil_tests
     from tinyflow.emulate.renode import find_renode_test
+    from tinyflow.tools.hil import run_suite
 
     built = read_build(build)
     find_renode_test()
     with ConsoleProgress() as progress:
         progress.stage("renode-test")
-        result = run_hil_tests(built.folder, on_line=progress.line)
+        board = load_board(built.report.board.id)
+        result = run_suite(built, board, on_line=progress.line)
     if as_json:
         print_json(asdict(result))
         return

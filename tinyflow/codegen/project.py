@@ -125,6 +125,16 @@ def write_project(
         write_if_changed(directory / name, data)
 
 
+def upload_files(board: Board) -> dict[str, bytes]:
+    """A project that has no sources: what PlatformIO needs to program a board with an image."""
+    context = {"board": board, "cmsis_nn_lib_deps": None}
+    return {
+        **{f"platform/{name}": data for name, data in platform_files(board).items()},
+        "platform/memory.ld": linker_script(board).encode("utf-8"),
+        "platformio.ini": render("project/platformio.ini.j2", **context).encode("utf-8"),
+    }
+
+
 def linker_script(board: Board, in_ram: InRam = NOTHING_IN_RAM) -> str:
     """The text of `platform/memory.ld`."""
     return render("project/memory.ld.j2", board=board, in_ram=in_ram)

@@ -97,7 +97,8 @@ def _run(request: BuildRequest, output: Output, cache: Cache, progress: Progress
         def compiled(in_ram: InRam) -> Image:
             project = generate(request.board, graph, plan, code, cmsis, in_ram)
             image = compile_firmware(project, workspace, progress)
-            output.files = {**project, **fixed, **firmware_files(image, workspace.folder)}
+            elf = str(image.path.relative_to(workspace.folder))
+            output.files = {**project, **fixed, elf: image.path.read_bytes()}
             return image
 
         in_ram = place(request, code, vectors[0], compiled, cache, progress)
@@ -238,12 +239,6 @@ def compile_firmware(
         write_file(stamp, key.key())
     workspace.seal()
     return read_image(elf)
-
-
-def firmware_files(image: Image, folder: Path) -> dict[str, bytes]:
-    """The image and the linker's map, by their paths relative to the project's folder."""
-    paths = (image.path, image.path.with_suffix(".map"))
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths if path.is_file()}
 
 
 # -------------------------------------------------------------------------------- emulate
