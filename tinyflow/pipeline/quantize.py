@@ -27,6 +27,7 @@ from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import TensorId
 from tinyflow.ir.plain import index_extent
 from tinyflow.ir.types import DType
+from tinyflow.oracle.constants import fold_constants
 from tinyflow.pipeline.request import BuildRequest
 from tinyflow.progress import Progress
 from tinyflow.project import PruneTable
@@ -74,7 +75,8 @@ def quantise(request: BuildRequest, cache: Cache, progress: Progress) -> Quantis
 
 def _ready_tflite(request: BuildRequest) -> Quantised:
     tflite = read_tflite(request.model)
-    graph = import_model(tflite, request.model, name="model")
+    folded = fold_constants(tflite, request.model)
+    graph = import_model(folded, request.model, name="model")
     specs = [
         InputSpec(tensor.name, sample_shape(tensor.shape), tensor.dtype.value, accepts_float=True)
         for tensor in graph.input_tensors()
