@@ -23,6 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tinyflow.distribution import install_hint
 from tinyflow.errors import (
     ConversionError,
     InputError,
@@ -63,7 +64,7 @@ def require_keras() -> None:
         if importlib.util.find_spec(package) is None:
             raise ToolMissingError(
                 f"{package} is not installed; Keras models cannot be read without it",
-                hint="pip install 'tinyflow[keras]'   (a ready quantised .tflite needs none of it)",
+                hint=f"{install_hint('keras')}   (a ready quantised .tflite needs none of it)",
             )
 
 

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tinyflow.distribution import install_hint
 from tinyflow.emulate.renode import find_renode_test
 from tinyflow.errors import InputError, RenodeMissingError
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
@@ -56,14 +57,14 @@ def examine() -> list[Finding]:
             "pip install tflite-micro",
             required=True,
         ),
-        _finding("CMSIS-NN", "the kernels", _cmsis_nn(), "pip install 'tinyflow[cmsis-nn]'"),
+        _finding("CMSIS-NN", "the kernels", _cmsis_nn(), install_hint("cmsis-nn")),
         _finding(
             "TensorFlow",
             "Keras models",
             _package("tensorflow-cpu") or _package("tensorflow"),
-            "pip install 'tinyflow[keras]'",
+            install_hint("keras"),
         ),
-        _finding("Keras", "Keras models", _package("keras"), "pip install 'tinyflow[keras]'"),
+        _finding("Keras", "Keras models", _package("keras"), install_hint("keras")),
         _finding(
             "OpenOCD", "tinyflow flash", _program("openocd", "--version"), "apt-get install openocd"
         ),
@@ -71,7 +72,7 @@ def examine() -> list[Finding]:
             "pyOCD",
             "tinyflow flash, where the board names it",
             _package("pyocd"),
-            "pip install 'tinyflow[pyocd]'",
+            install_hint("pyocd"),
         ),
         _finding("Renode", "tinyflow test", _renode(), "see docs/renode.md"),
     ]
