@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from tinyflow.boards import Board, load_board
+from tinyflow.cli.completion import complete_board
 from tinyflow.cli.console import ConsoleProgress, err, out, print_json
 from tinyflow.cli.options import Json
 from tinyflow.errors import BudgetError, ExactnessError, InputError
@@ -43,6 +44,7 @@ def command(
             help="The board; `tinyflow boards` lists them. Several times: builds for each and "
             "compares.",
             show_default=False,
+            autocompletion=complete_board,
         ),
     ] = None,
     calibration: Annotated[
@@ -196,7 +198,7 @@ def _build_all(requests: list[BuildRequest], *, as_json: bool) -> None:
             failed.append(error)
             reports.append(Report.read(request.output / "report.json"))
     if not (as_json and failed):  # the error is the one JSON document then
-        _show(reports, as_json=as_json)
+        _show(reports, [request.output for request in requests], as_json=as_json)
     if not as_json:
         for request in requests:
             err.print(f"\n[dim]the project is in[/] {escape(str(request.output))}", soft_wrap=True)
@@ -204,7 +206,7 @@ def _build_all(requests: list[BuildRequest], *, as_json: bool) -> None:
         raise failed[0]
 
 
-def _show(reports: list[Report], *, as_json: bool) -> None:
+def _show(reports: list[Report], folders: list[Path], *, as_json: bool) -> None:
     from tinyflow.report.compare import compare, render_comparison
     from tinyflow.report.terminal import print_report
 
@@ -214,7 +216,7 @@ def _show(reports: list[Report], *, as_json: bool) -> None:
         else:
             print_report(out, reports[0])
         return
-    comparison = compare(reports)
+    comparison = compare(reports, folders)
     if as_json:
         print_json(
             {

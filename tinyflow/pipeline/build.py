@@ -36,7 +36,8 @@ from tinyflow.passes import optimise
 from tinyflow.pipeline.output import check_output, replacing
 from tinyflow.pipeline.quantize import Quantised, device_inputs, quantise
 from tinyflow.pipeline.request import BuildRequest
-from tinyflow.pipeline.select import STACK_IN_USE, choose
+from tinyflow.pipeline.select import choose
+from tinyflow.pipeline.vectors import vector_kinds
 from tinyflow.placement.choose import choose_placement
 from tinyflow.plan.in_ram import NOTHING_IN_RAM, InRam
 from tinyflow.plan.memory import MemoryPlan
@@ -50,6 +51,7 @@ from tinyflow.tflite.importer import import_model
 from tinyflow.timing.calibration import calibration_of
 from tinyflow.timing.measure import model_inference
 from tinyflow.timing.model import Timing
+from tinyflow.timing.vectors import Timings, summarise, to_trace
 from tinyflow.toolchain.compiler import compiler_identity
 from tinyflow.toolchain.elf import Image, read_image
 from tinyflow.toolchain.platformio import build_project, elf_path, require_platformio
@@ -97,7 +99,7 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
         verification = emulate(
             request, image, code, quantised.tflite, vectors, test, cache, progress
         )
-        timing = model_timing(request, image, code, vectors[0], verification, cache, progress)
+        timings = model_timings(request, image, code, vectors, verification, cache, progress)
         report = assemble_report(
             request.board,
             graph,
@@ -105,11 +107,12 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
             cmsis,
             image,
             verification,
-            timing.calibrated(calibration),
+            timings.calibrated(calibration),
             planned.choice,
             kernels=request.kernels,
             optimize=request.optimize,
             in_ram=in_ram,
+            kinds=vector_kinds(request.vectors, quantised.real_samples),
             source=request.model.name.encode("utf-8", "replace").decode("utf-8"),
             accuracy=measure_accuracy(graph, quantised, verification),
             prune=quantised.prune,
@@ -209,7 +212,7 @@ def place(
         request.placement,
         code,
         vector,
-        None if limit is None else int(limit * 1024) - STACK_IN_USE,
+        None if limit is None else max(0, int(limit * 1024) - request.board.stack_size),
         lambda: compiled(NOTHING_IN_RAM),
         cache,
         progress,
@@ -249,7 +252,7 @@ def emulate(
     progress: Progress,
 ) -> Verification:
     """Run the image in the simulator: exactness, instructions, stack, and all test samples."""
-    key = ContentHash("emulated", __version__, request.board.model_dump_json(), image.path, tflite)
+    key = ContentHash("verified", __version__, request.board.model_dump_json(), image.path, tflite)
     for sample in [*vectors, *test]:
         key.add(*sample)
     key.add(len(vectors), len(test))
@@ -272,41 +275,49 @@ def emulate(
     return Verification.load(cache.fetch(key.key(), make))
 
 
-def model_timing(
+def model_timings(
     request: BuildRequest,
     image: Image,
     code: ModelCode,
-    vector: tuple[Array, ...],
+    vectors: Sequence[tuple[Array, ...]],
     verification: Verification,
     cache: Cache,
     progress: Progress,
-) -> Timing:
-    """Trace one more inference of the first vector, and model its cycles.
+) -> Timings:
+    """Trace a few inferences of the vectors again, and model their cycles.
 
     Raises:
-        DeviceError: the traced inference is not the one that was verified.
+        DeviceError: a traced inference is not the one that was verified.
     """
-    board = request.board
-    key = ContentHash("timed", __version__, board.model_dump_json(), image.path, *vector).key()
+    board, traced = request.board, to_trace(verification.instructions)
+    ahead = vectors if code.stateful else ()
+    key = ContentHash("timings", __version__, board.model_dump_json(), image.path, *traced)
+    for sample in (*ahead, *(vectors[index] for index in traced)):
+        key.add(*sample)
 
     def make(folder: Path) -> None:
-        progress.stage(f"model cycles on {board.id}")
-        timing = model_inference(
-            image,
-            board,
-            entry=f"{code.name}_invoke",
-            layers=[layer.function for layer in code.layers],
-            sample=vector,
-        )
-        timing.save(folder / "timing.json")
+        progress.stage(f"model cycles on {board.id} ({len(traced)} of {len(vectors)} vectors)")
+        for index in traced:
+            timing = model_inference(
+                image,
+                board,
+                entry=f"{code.name}_invoke",
+                layers=[layer.function for layer in code.layers],
+                sample=vectors[index],
+                before=ahead[:index],
+            )
+            timing.save(folder / f"timing_{index}.json")
 
-    timing = Timing.load(cache.fetch(key, make) / "timing.json", board)
-    if [layer.instructions for layer in timing.layers] != verification.layer_instructions:
-        raise DeviceError(
-            "the traced inference executed other instructions than the verified one",
-            hint="This is a bug in tinyflow; please report it with the model.",
-        )
-    return timing
+    entry = cache.fetch(key.key(), make)
+    timings = {index: Timing.load(entry / f"timing_{index}.json", board) for index in traced}
+    for index, timing in timings.items():
+        executed = [layer.instructions for layer in timing.layers]
+        if executed != verification.layer_instructions[index]:
+            raise DeviceError(
+                "the traced inference executed other instructions than the verified one",
+                hint="This is a bug in tinyflow; please report it with the model.",
+            )
+    return summarise(timings, verification.instructions)
 
 
 def measure_accuracy(

@@ -35,6 +35,7 @@ def write_renode(folder: Path, board: Board, report: Report) -> None:
     """
     name = report.model.name
     latency = report.latency
+    vector = 0 if report.inferences is None else report.inferences.vector
     files: dict[str, str | bytes] = {
         board.renode.platform: platform_description(board),
         f"{name}.resc": render_script(
@@ -48,6 +49,8 @@ def write_renode(folder: Path, board: Board, report: Report) -> None:
             board=board,
             name=name,
             latency=latency,
+            vector=vector,
+            before=report.memory.ram.state > 0 and vector > 0,
             digest=report.model.sha256[:16],
             arena_bytes=report.memory.ram.arena,
             layer_count=len(report.layers),
