@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import tinyflow
+from tests.support.calling_convention import CanaryCalls, assembly_functions
 from tests.support.no_memory import NoMemory
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import Board
@@ -94,7 +95,7 @@ def _check(cases: Mapping[str, Case], run: Run) -> None:
 
 
 def _problem(cases: Mapping[str, Case], run: Run) -> str | None:
-    """Why the cases cannot be built as one image or why that is not exact; None where it is."""
+    """Why the cases cannot be built as one image or why that is not exact; None if it is."""
     content = model_of(cases)
     signal = _signal_of_oracle(content)
     if signal:
@@ -154,8 +155,12 @@ def _run_library(content: bytes, board: Board, kernels: KernelSet) -> None:
     graph, trial = library_of(content, board, kernels)
     samples, _ = device_inputs(graph, Quantised(content), VECTORS)
     oracle = Oracle(content)
+    canaries = CanaryCalls(assembly_functions(trial.code.files), board)
+    found_outputs = trial.run_each(samples, watch=canaries.watch)
+    if canaries.problems:
+        raise ExactnessError("; ".join(sorted(set(canaries.problems))))
     compared = wrong = 0
-    for sample, outputs in zip(samples, trial.run_each(samples), strict=True):
+    for sample, outputs in zip(samples, found_outputs, strict=True):
         for found, due in zip(outputs, oracle.run(*sample), strict=True):
             compared += due.nbytes
             wrong += differing_bytes(found, due)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,8 +24,14 @@ def _read(content: bytes) -> Graph:
     return import_model(content, PATH, name="net")
 
 
-def _conv(**changes: object) -> bytes:
-    given = {"cin": 3, "depth": 3, "out": (1, 4, 4, 2), "x": (1, 4, 4, 3), "stride": 1} | changes
+def _conv(**changes: Any) -> bytes:
+    given: dict[str, Any] = {
+        "cin": 3,
+        "depth": 3,
+        "out": (1, 4, 4, 2),
+        "x": (1, 4, 4, 3),
+        "stride": 1,
+    } | changes
     b = TfliteBuilder()
     x = b.tensor(given["x"], scale=0.05, zero_point=-3, name="image")
     w = b.tensor(
@@ -79,7 +86,7 @@ def test_a_dropped_bias_is_absent() -> None:
 def test_an_activation_whose_bound_overflows(activation: int, bound: str) -> None:
     b = TfliteBuilder()
     x, y = b.tensor((1, 2, 2, 1), scale=1e-10), b.tensor((1, 2, 2, 1), scale=1e-10, name="pooled")
-    window = {"filterHeight": 1, "filterWidth": 1, "strideH": 1, "strideW": 1}
+    window: dict[str, Any] = {"filterHeight": 1, "filterWidth": 1, "strideH": 1, "strideW": 1}
     b.operator("MAX_POOL_2D", [x], [y], fusedActivationFunction=activation, **window)
     with pytest.raises(UnsupportedError, match=f"layer 'pooled': the bound {bound} is beyond"):
         _read(b.build([x], [y]))

@@ -1,6 +1,6 @@
 """PAD by the zero point becomes the padding of the convolutions that read it.
 
-A convolution's own padding counts as zeros, which the zero point stands for: nothing else changes.
+A convolution's own padding counts as zeros, which the zero point represents: nothing else changes.
 Poolings leave their padding out of the average or the maximum, so for them PAD stays.
 """
 
@@ -31,7 +31,7 @@ def fold_padding(graph: Graph) -> Graph:
 
 
 def _pads_by_zero(graph: Graph, op: Pad) -> bool:
-    """Whether an operator pads height and width of quantised images by what stands for 0."""
+    """Whether an operator pads height and width of quantised images with the value of 0."""
     source, output = graph.tensors[op.input], graph.tensors[op.output]
     if len(op.paddings) != 4 or any((*op.paddings[0], *op.paddings[3])):
         return False
@@ -45,7 +45,7 @@ def _pads_by_zero(graph: Graph, op: Pad) -> bool:
 
 
 def _padding(graph: Graph, op: Pad, user: Operator) -> Operator | None:
-    """The reader of a PAD reading its input; None where it cannot pad as much itself."""
+    """The reader of a PAD reading its input; None if it cannot pad as much itself."""
     if not isinstance(user, Conv2D | DepthwiseConv2D) or user.input != op.output:
         return None
     _, height, width, _ = graph.tensors[op.output].shape

@@ -21,7 +21,7 @@ from tinyflow.codegen.model import ModelCode, generate_model
 from tinyflow.codegen.names import c_identifier, model_name
 from tinyflow.codegen.project import HarnessTensor, ModelHarness, write_project
 from tinyflow.codegen.render import write_folder, write_if_changed
-from tinyflow.datasets.accuracy import accuracy, dequantize_array, int8_predictions
+from tinyflow.datasets.accuracy import accuracy, dequantize_array
 from tinyflow.emulate.verify import Verification, verify_firmware
 from tinyflow.errors import (
     BudgetError,
@@ -32,6 +32,8 @@ from tinyflow.errors import (
 )
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.kernels.cmsis_nn.source import LIB_DEPS, CmsisNN, find_cmsis_nn
+from tinyflow.oracle.process import litert_predictions
+from tinyflow.oracle.process import start as start_oracle
 from tinyflow.passes import optimise
 from tinyflow.pipeline.output import check_output, replacing
 from tinyflow.pipeline.quantize import Quantised, device_inputs, quantise
@@ -232,6 +234,7 @@ def compile_firmware(folder: Path, progress: Progress) -> Image:
         progress.skipped("build with PlatformIO")
         return read_image(elf)
     progress.stage("build with PlatformIO")
+    start_oracle()  # ready by the time the firmware is
     elf.unlink(missing_ok=True)  # SCons would keep a damaged one
     image = read_image(build_project(folder, on_line=progress.line))
     stamp.write_text(key())
@@ -335,7 +338,7 @@ def measure_accuracy(
         device = dequantize_array(device, quantization.scale, quantization.zero_point)
     host = None
     with suppress(UnsupportedError):
-        host = int8_predictions(quantised.tflite, test.inputs)[0]
+        host = litert_predictions(quantised.tflite, test.inputs)[0]
     return AccuracySection(
         float=None
         if quantised.float_outputs is None

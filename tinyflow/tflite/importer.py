@@ -15,6 +15,7 @@ from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Operator, Weighted
 from tinyflow.ir.plain import is_float
 from tinyflow.ir.quantization import Quantization
+from tinyflow.ir.signal import SignalEnergy, unwritten
 from tinyflow.ir.state import AssignVariable, ReadVariable, SequenceLstm, Svdf
 from tinyflow.ir.types import DType
 from tinyflow.ir.verify import MAX_ELEMENTS, are_scales, verify
@@ -23,6 +24,7 @@ from tinyflow.tflite.operator_reader import QUANTISE_HINT, OperatorReader, indic
 from tinyflow.tflite.read_core import IMPORTERS
 from tinyflow.tflite.read_float import PLAIN_KINDS, plain_reader
 from tinyflow.tflite.read_movement import SEVERAL_OUTPUTS
+from tinyflow.tflite.read_signal import SEVERAL_OUTPUTS as SEVERAL_SIGNALS
 from tinyflow.tflite.state_mark import is_reset
 from tinyflow.tflite.variables import RESOURCE_OPERATORS, Resources, read_resources
 
@@ -32,7 +34,9 @@ _DTYPES: dict[int, DType] = {
     schema.TensorType.UINT8: DType.UINT8,
     schema.TensorType.INT16: DType.INT16,
     schema.TensorType.INT32: DType.INT32,
+    schema.TensorType.UINT32: DType.UINT32,
     schema.TensorType.INT64: DType.INT64,
+    schema.TensorType.UINT64: DType.UINT64,
     schema.TensorType.FLOAT32: DType.FLOAT32,
     schema.TensorType.BOOL: DType.BOOL,
 }
@@ -40,6 +44,9 @@ _DTYPE_NAMES = {
     value: name.lower() for name, value in vars(schema.TensorType).items() if isinstance(value, int)
 }
 
+
+#: Operators that may write several tensors.
+_SEVERAL = SEVERAL_OUTPUTS | SEVERAL_SIGNALS
 
 #: Every operator that is compiled, on quantised or plain numbers.
 SUPPORTED = frozenset({*IMPORTERS, *PLAIN_KINDS, *RESOURCE_OPERATORS})
@@ -107,6 +114,7 @@ class _Importer:
             verify(graph)
         except InputError as error:
             raise InputError(f"{self.path}: {error.message}", hint=error.hint) from error
+        self._refuse_unwritten(graph)
         return graph
 
     # ------------------------------------------------------------------ tensors
@@ -292,6 +300,18 @@ class _Importer:
                     hint=QUANTISE_HINT,
                 )
 
+    def _refuse_unwritten(self, graph: Graph) -> None:
+        """Refuse a model that depends on memory which an operator of TFLM leaves as it is."""
+        for operator in graph.operators:
+            reader = unwritten(graph, operator) if isinstance(operator, SignalEnergy) else None
+            if reader is not None:
+                where = "the model" if reader is operator else f"{reader.kind} {reader.name!r}"
+                raise UnsupportedError(
+                    f"{self.path}: {operator.kind} layer {operator.name!r}: {where} depends on "
+                    "energies before start_index or from end_index on, which TFLM does not write",
+                    hint="Cut them off by a slice, or let the indices span all energies.",
+                )
+
     def _check_states(self, operators: list[Operator]) -> None:
         """A variable tensor belongs to one operator, which reads it as its state."""
         owned: set[int] = set()
@@ -315,7 +335,7 @@ class _Importer:
             f"{kind} operands",
         )
         count = len(indices(raw.outputs))
-        if (count < 1 and kind != "ASSIGN_VARIABLE") or (count > 1 and kind not in SEVERAL_OUTPUTS):
+        if (count < 1 and kind != "ASSIGN_VARIABLE") or (count > 1 and kind not in _SEVERAL):
             raise InputError(f"{self.path}: {kind} with {count} outputs")
         at = OperatorReader(
             raw, kind, self.subgraph, self.tensors, self.path, self.resources.handles

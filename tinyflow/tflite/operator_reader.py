@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
 
 from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.ir.graph import Tensor
@@ -16,6 +18,7 @@ from tinyflow.ir.operators import (
     Window,
 )
 from tinyflow.ir.types import Activation, DType, Padding
+from tinyflow.tflite.custom_options import DamagedOptionsError, read_options
 
 _ACTIVATIONS: dict[int, Activation] = {
     schema.ActivationFunctionType.NONE: Activation.NONE,
@@ -51,7 +54,7 @@ class OperatorReader:
         raw: Any,
         kind: str,
         subgraph: Any,
-        tensors: Sequence[Tensor],
+        tensors: list[Tensor],
         path: Path,
         handles: Mapping[int, int] | None = None,
     ) -> None:
@@ -101,6 +104,46 @@ class OperatorReader:
         if not isinstance(options, kind):
             raise InputError(f"{self.path}: {self.kind} layer {self.name!r} lacks its options")
         return options
+
+    def custom_options(self, *names: str) -> dict[str, int]:
+        """The options of a custom operator, which must be integers of those names, in that order.
+
+        TFLM's kernels read them by position and as signed integers; so do we.
+        """
+        content = self.operator.customOptions
+        try:
+            found = read_options(bytes([] if content is None else bytearray(content)))
+        except DamagedOptionsError as error:
+            raise InputError(
+                f"{self.path}: {self.kind} layer {self.name!r}: its options are damaged: {error}"
+            ) from error
+        if tuple(found) != names or any(value.kind == "float" for value in found.values()):
+            raise self.refuse(
+                f"its options are {', '.join(found) or 'none'}; expected the integers "
+                f"{', '.join(names)}"
+            )
+        return {name: _as_int32(value.signed) for name, value in found.items()}
+
+    def results(self, count: int) -> list[int]:
+        """The tensors it writes, of which there must be that many."""
+        found = indices(self.operator.outputs)
+        if len(found) != count:
+            raise self.refuse(f"{len(found)} outputs, expected {count}")
+        return found
+
+    def operands(self, count: int) -> list[int]:
+        """The tensors it reads, of which there must be that many."""
+        found = [self.input(position) for position in range(len(indices(self.operator.inputs)))]
+        if len(found) != count:
+            raise self.refuse(f"{len(found)} inputs, expected {count}")
+        return found
+
+    def internal_state(self, what: str, initial: NDArray[np.generic]) -> int:
+        """A state that the operator has inside, which the file has no tensor for; its index."""
+        dtype = DType(initial.dtype.name)
+        name = f"{self.name}/{what}"
+        self.tensors.append(Tensor(name, initial.shape, dtype, initial=initial, internal=True))
+        return len(self.tensors) - 1
 
     def refuse(self, problem: str, hint: str | None = None) -> UnsupportedError:
         """The error of an attribute that is not compiled; names operator and layer."""
@@ -248,6 +291,11 @@ class OperatorReader:
         if tensor.data is None or tensor.dtype is not DType.INT32:
             raise self.refuse(f"{tensor.name!r} is not a constant of int32")
         return [int(value) for value in tensor.data.ravel()]
+
+
+def _as_int32(value: int) -> int:
+    """The low 32 bits of a number as a signed one."""
+    return (value + 2**31) % 2**32 - 2**31
 
 
 def indices(values: Any) -> list[int]:

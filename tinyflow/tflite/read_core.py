@@ -28,7 +28,13 @@ from tinyflow.ir.operators import (
     Softmax,
 )
 from tinyflow.ir.types import DType
-from tinyflow.tflite import read_elementwise, read_movement, read_state, read_windows
+from tinyflow.tflite import (
+    read_elementwise,
+    read_movement,
+    read_signal,
+    read_state,
+    read_windows,
+)
 from tinyflow.tflite import read_unary as read_tables
 from tinyflow.tflite.operator_reader import OperatorReader, Read
 
@@ -215,4 +221,5 @@ IMPORTERS: dict[str, Read] = {
     **read_movement.READERS,
     **read_windows.READERS,
     **read_state.READERS,
+    **read_signal.READERS,
 }

@@ -72,7 +72,7 @@ from tinyflow.ir.windows import BatchMatMul, ReduceMax, ReduceMin, Reduction, Su
 from tinyflow.tflite.operator_reader import QUANTISE_HINT, OperatorReader, Read, indices
 
 #: What TFLM's CAST takes and gives.
-_CASTS = (DType.BOOL, DType.INT8, DType.INT16, DType.INT32, DType.FLOAT32)
+_CASTS = (DType.BOOL, DType.INT8, DType.INT16, DType.INT32, DType.UINT32, DType.FLOAT32)
 
 
 def plain_reader(at: OperatorReader) -> Read | None:
@@ -177,6 +177,16 @@ def _arithmetic(
         return kind(at.name, at.input(0), at.input(1), at.output, activation)
 
     return read
+
+
+def _div_int32(at: OperatorReader) -> Operator:
+    divisor = at.tensors[at.input(1)]
+    if divisor.data is None or not divisor.data.all():
+        raise at.refuse(
+            f"the divisor {divisor.name!r} of int32 may be 0, where the reference ends the process",
+            "Divide by a constant without zeros.",
+        )
+    return _arithmetic(Div, schema.DivOptionsT, DType.INT32)(at)
 
 
 def _binary(kind: Callable[[str, int, int, int], Operator], dtype: DType) -> Read:
@@ -378,7 +388,7 @@ def _of_both(dtype: DType) -> dict[str, Read]:
     }
 
 
-_OF_INT32: dict[str, Read] = _of_both(DType.INT32)
+_OF_INT32: dict[str, Read] = {**_of_both(DType.INT32), "DIV": _div_int32}
 _OF_FLOAT: dict[str, Read] = {
     **_of_both(DType.FLOAT32),
     "ABS": _function(Abs),
