@@ -47,10 +47,10 @@ def command(names: Names = None, as_json: Json = False) -> None:
         return
     table = FittedTable(
         [
-            Column("operator", least=28),
+            Column("operator", least=35),
             Column("kernels"),
             Column("types", "prose", least=7),
-            Column("attributes", "prose", least=24),
+            Column("attributes", "prose", least=20),
         ]
     )
     for name, kernels in groupby(chosen, key=lambda service: service.operator):
