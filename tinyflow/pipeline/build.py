@@ -175,11 +175,15 @@ def generate(
         inputs=tuple(_harness_tensor(tensor) for tensor in graph.input_tensors()),
         outputs=tuple(_harness_tensor(tensor) for tensor in graph.output_tensors()),
     )
+    # What no layer uses needs no network.
+    fetched = cmsis.root is None and any(
+        layer.kernel.library == "CMSIS-NN" for layer in code.layers
+    )
     write_project(
         folder,
         board,
         harness,
-        cmsis_nn_lib_deps=LIB_DEPS if cmsis.root is None else None,
+        cmsis_nn_lib_deps=LIB_DEPS if fetched else None,
         in_ram=in_ram,
     )
     write_if_changed(folder / "model.tflite", tflite)
