@@ -28,7 +28,7 @@ from tinyflow.errors import ExactnessError, TinyflowError
 from tinyflow.ir.graph import Graph
 from tinyflow.kernels.candidates import candidates
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.oracle.oracle import Oracle
+from tinyflow.oracle.constants import fold_constants, reference
 from tinyflow.passes import optimise
 from tinyflow.pipeline.quantize import Quantised, device_inputs
 from tinyflow.project import KernelSet
@@ -112,8 +112,11 @@ def _signal_of_oracle(content: bytes) -> int:
     child = os.fork()
     if child == 0:
         with contextlib.suppress(TinyflowError):
-            graph = import_model(content, Path("cases.tflite"), name="cases")
-            Oracle(content).run(*(np.ones(x.shape, x.dtype.numpy) for x in graph.input_tensors()))
+            path = Path("cases.tflite")
+            graph = import_model(fold_constants(content, path), path, name="cases")
+            reference(content).run(
+                *(np.ones(x.shape, x.dtype.numpy) for x in graph.input_tensors())
+            )
         os._exit(0)
     _, status = os.waitpid(child, 0)
     return os.WTERMSIG(status)
@@ -143,7 +146,8 @@ def _build(
 def library_of(content: bytes, board: Board, kernels: KernelSet) -> tuple[Graph, Trial]:
     """A model's graph after all passes, and its library with the fastest kernels."""
     path = Path("cases.tflite")
-    graph = optimise(import_model(content, path, name="cases"), content, path)
+    folded = fold_constants(content, path)
+    graph = optimise(import_model(folded, path, name="cases"), folded, path)
     cmsis = find_cmsis_nn()
     found = [candidates(operator, graph, board, cmsis) for operator in graph.operators]
     costs = shipped_costs(board)
@@ -154,7 +158,7 @@ def library_of(content: bytes, board: Board, kernels: KernelSet) -> tuple[Graph,
 def _run_library(content: bytes, board: Board, kernels: KernelSet) -> None:
     graph, trial = library_of(content, board, kernels)
     samples, _ = device_inputs(graph, Quantised(content), VECTORS)
-    oracle = Oracle(content)
+    oracle = reference(content)
     canaries = CanaryCalls(assembly_functions(trial.code.files), board)
     found_outputs = trial.run_each(samples, watch=canaries.watch)
     if canaries.problems:

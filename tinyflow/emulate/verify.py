@@ -16,7 +16,7 @@ from tinyflow.emulate.measurement import Measurement
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.errors import DeviceError
-from tinyflow.oracle.oracle import Oracle
+from tinyflow.oracle.constants import reference
 from tinyflow.toolchain.elf import Image
 
 
@@ -112,7 +112,7 @@ def verify_firmware(
     Raises:
         DeviceError: the firmware faulted or went silent.
     """
-    oracle = Oracle(tflite)
+    oracle = reference(tflite)
     # Vectors that begin the samples run once, where they do not depend on what came before.
     pairs = zip(vectors, samples, strict=False)
     shared = 0 if stateful else len(list(takewhile(lambda pair: pair[0] is pair[1], pairs)))

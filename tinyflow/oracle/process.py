@@ -32,6 +32,8 @@ from tinyflow.errors import InputError, TinyflowError, UnsupportedError
 #: Seconds for one inference; those of a microcontroller's model take milliseconds.
 _TIMEOUT = 120.0
 _TIMEOUT_OF_A_SAMPLE = 3.0
+#: Seconds for a model's constants, which take real models one or two.
+_TIMEOUT_OF_FOLDING = 45.0
 _LONGEST_HEADER = 1 << 20
 _LARGEST_ANSWER = 1 << 31
 #: Types that tensors have; none of them holds objects.
@@ -98,6 +100,18 @@ def litert_predictions(tflite: bytes, samples: Sequence[Array]) -> tuple[Array, 
     return tuple(_shared().ask({"do": "predict"}, [content, *samples], seconds)[1])
 
 
+def fold_in_process(tflite: bytes) -> tuple[bytes | None, bool]:
+    """Call `tinyflow.oracle.folding.fold` in the oracle's process.
+
+    Raises:
+        InputError: the file is damaged.
+        UnsupportedError: the kernels crashed, or took too long.
+    """
+    content = np.frombuffer(tflite, np.uint8)
+    answer, found = _shared().ask({"do": "fold"}, [content], _TIMEOUT_OF_FOLDING)
+    return (found[0].tobytes() if found else None), bool(answer["mended"])
+
+
 class _Process:
     """The process and the pipes to it; a question at a time."""
 
@@ -136,11 +150,12 @@ class _Process:
             if self.over:
                 raise UnsupportedError("the oracle's process has ended with another model's error")
             unused, self._unused = self._unused, []
+            limit = _TIMEOUT if seconds is None else seconds
             try:
                 write_message(self._process.stdin, {**header, "unused": unused}, arrays)
-                answer, found = self._answer(_TIMEOUT if seconds is None else seconds)
+                answer, found = self._answer(limit)
             except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-                raise self._end(error) from None
+                raise self._end(error, limit) from None
             except BaseException:
                 self.stop()  # half an answer would be taken for the next one
                 raise
@@ -155,13 +170,13 @@ class _Process:
         deadline = time.monotonic() + seconds
         return read_message(_Timed(self._process.stdout.fileno(), deadline))
 
-    def _end(self, error: Exception) -> UnsupportedError:
+    def _end(self, error: Exception, seconds: float) -> UnsupportedError:
         """Say what ended the process, or why its answer is none."""
         if isinstance(error, TimeoutError):
             self.stop()
             return UnsupportedError(
                 f"the oracle cannot run this model: its reference kernels take longer than "
-                f"{_TIMEOUT:g} s",
+                f"{seconds:g} s",
                 hint="A microcontroller would take minutes. A loop in the model may never end.",
             )
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -69,6 +69,13 @@ def _answer(
         from tinyflow.datasets.accuracy import int8_predictions
 
         return {}, list(int8_predictions(arrays[0].tobytes(), arrays[1:]))
+    if header["do"] == "fold":
+        import numpy as np
+
+        from tinyflow.oracle.folding import fold
+
+        folded, mended = fold(arrays[0].tobytes())
+        return {"mended": mended}, [] if folded is None else [np.frombuffer(folded, np.uint8)]
     if header["do"] == "load":
         from tinyflow.oracle.oracle import DirectOracle
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tinyflow.ir.checks import MAX_STEP
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.movement import PadV2
 from tinyflow.ir.operators import Conv2D, DepthwiseConv2D, Operator, Pad
@@ -56,7 +57,7 @@ def _padding(graph: Graph, op: Pad, user: Operator) -> Operator | None:
     after = _plus(window.pads_after((height, width), kernel), (below, right))
     # Kernels count on windows that hold some of the input.
     for extent, most in zip(window.reach(kernel), zip(before, after, strict=True), strict=True):
-        if max(most) >= extent:
+        if max(most) >= min(extent, MAX_STEP + 1):
             return None
     explicit = replace(window, padding=Padding.EXPLICIT, before=before, after=after)
     return replace(user, input=op.input, window=explicit)

@@ -32,6 +32,7 @@ from tinyflow.errors import (
 )
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.kernels.cmsis_nn.source import LIB_DEPS, CmsisNN, find_cmsis_nn
+from tinyflow.oracle.constants import fold_constants
 from tinyflow.oracle.process import litert_predictions
 from tinyflow.oracle.process import start as start_oracle
 from tinyflow.passes import optimise
@@ -79,8 +80,8 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
     cmsis = find_cmsis_nn(request.cmsis_nn)
 
     quantised = quantise(request, cache, progress)
-    imported = import_model(quantised.tflite, request.model, name=name)
-    graph = optimise(imported, quantised.tflite, request.model)
+    folded = fold_constants(quantised.tflite, request.model)
+    graph = optimise(import_model(folded, request.model, name=name), folded, request.model)
     planned = choose(request, graph, cmsis, calibration, cache, progress)
     plan = planned.plan
     code = generate_model(

@@ -25,6 +25,7 @@ from tinyflow.datasets.dataset import (
 from tinyflow.errors import InputError
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.types import DType
+from tinyflow.oracle.constants import fold_constants
 from tinyflow.pipeline.request import BuildRequest
 from tinyflow.pipeline.vectors import synthetic_vectors, vector_kinds
 from tinyflow.progress import Progress
@@ -79,7 +80,8 @@ def quantise(request: BuildRequest, cache: Cache, progress: Progress) -> Quantis
 
 def _ready_tflite(request: BuildRequest) -> Quantised:
     tflite = read_tflite(request.model)
-    graph = import_model(tflite, request.model, name="model")
+    folded = fold_constants(tflite, request.model)
+    graph = import_model(folded, request.model, name="model")
     specs = [
         InputSpec(tensor.name, sample_shape(tensor.shape), tensor.dtype.value, accepts_float=True)
         for tensor in graph.input_tensors()
