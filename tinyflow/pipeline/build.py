@@ -41,7 +41,8 @@ from tinyflow.passes import optimise
 from tinyflow.pipeline.output import Output, replacing
 from tinyflow.pipeline.quantize import Quantised, device_inputs, quantise
 from tinyflow.pipeline.request import BuildRequest
-from tinyflow.pipeline.select import STACK_IN_USE, choose
+from tinyflow.pipeline.select import choose
+from tinyflow.pipeline.vectors import vector_kinds
 from tinyflow.placement.choose import choose_placement
 from tinyflow.plan.in_ram import NOTHING_IN_RAM, InRam
 from tinyflow.plan.memory import MemoryPlan
@@ -54,6 +55,7 @@ from tinyflow.tflite.importer import import_model
 from tinyflow.timing.calibration import calibration_of
 from tinyflow.timing.measure import model_inference
 from tinyflow.timing.model import Timing
+from tinyflow.timing.vectors import Timings, summarise, to_trace
 from tinyflow.toolchain.compiler import compiler_identity
 from tinyflow.toolchain.elf import Image, read_image
 from tinyflow.toolchain.platformio import build_project, elf_path, require_platformio
@@ -109,7 +111,7 @@ def _run(request: BuildRequest, output: Output, cache: Cache, progress: Progress
         verification = emulate(
             request, image, code, quantised.tflite, vectors, test, cache, progress
         )
-        timing = model_timing(request, image, code, vectors[0], verification, cache, progress)
+        timings = model_timings(request, image, code, vectors, verification, cache, progress)
         report = assemble_report(
             request.board,
             graph,
@@ -117,11 +119,12 @@ def _run(request: BuildRequest, output: Output, cache: Cache, progress: Progress
             cmsis,
             image,
             verification,
-            timing.calibrated(calibration),
+            timings.calibrated(calibration),
             planned.choice,
             kernels=request.kernels,
             optimize=request.optimize,
             in_ram=in_ram,
+            kinds=vector_kinds(request.vectors, quantised.real_samples),
             source=request.model.name.encode("utf-8", "replace").decode("utf-8"),
             accuracy=measure_accuracy(graph, quantised, verification),
             prune=quantised.prune,
@@ -180,7 +183,11 @@ def generate(
         f"lib/{code.name}/{name}": text.encode("utf-8") if isinstance(text, str) else text
         for name, text in code.files.items()
     }
-    lib_deps = LIB_DEPS if cmsis.root is None else None
+    # What no layer uses needs no network.
+    fetched = cmsis.root is None and any(
+        layer.kernel.library == "CMSIS-NN" for layer in code.layers
+    )
+    lib_deps = LIB_DEPS if fetched else None
     return library | project_files(board, harness, cmsis_nn_lib_deps=lib_deps, in_ram=in_ram)
 
 
@@ -211,7 +218,7 @@ def place(
         request.placement,
         code,
         vector,
-        None if limit is None else int(limit * 1024) - STACK_IN_USE,
+        None if limit is None else max(0, int(limit * 1024) - request.board.stack_size),
         lambda: compiled(NOTHING_IN_RAM),
         cache,
         progress,
@@ -259,7 +266,7 @@ def emulate(
     progress: Progress,
 ) -> Verification:
     """Run the image in the simulator: exactness, instructions, stack, and all test samples."""
-    key = ContentHash("emulated", __version__, request.board.model_dump_json(), image.path, tflite)
+    key = ContentHash("verified", __version__, request.board.model_dump_json(), image.path, tflite)
     for sample in [*vectors, *test]:
         key.add(*sample)
     key.add(len(vectors), len(test))
@@ -282,41 +289,49 @@ def emulate(
     return Verification.load(cache.fetch(key.key(), make))
 
 
-def model_timing(
+def model_timings(
     request: BuildRequest,
     image: Image,
     code: ModelCode,
-    vector: tuple[Array, ...],
+    vectors: Sequence[tuple[Array, ...]],
     verification: Verification,
     cache: Cache,
     progress: Progress,
-) -> Timing:
-    """Trace one more inference of the first vector, and model its cycles.
+) -> Timings:
+    """Trace a few inferences of the vectors again, and model their cycles.
 
     Raises:
-        DeviceError: the traced inference is not the one that was verified.
+        DeviceError: a traced inference is not the one that was verified.
     """
-    board = request.board
-    key = ContentHash("timed", __version__, board.model_dump_json(), image.path, *vector).key()
+    board, traced = request.board, to_trace(verification.instructions)
+    ahead = vectors if code.stateful else ()
+    key = ContentHash("timings", __version__, board.model_dump_json(), image.path, *traced)
+    for sample in (*ahead, *(vectors[index] for index in traced)):
+        key.add(*sample)
 
     def make(folder: Path) -> None:
-        progress.stage(f"model cycles on {board.id}")
-        timing = model_inference(
-            image,
-            board,
-            entry=f"{code.name}_invoke",
-            layers=[layer.function for layer in code.layers],
-            sample=vector,
-        )
-        timing.save(folder / "timing.json")
+        progress.stage(f"model cycles on {board.id} ({len(traced)} of {len(vectors)} vectors)")
+        for index in traced:
+            timing = model_inference(
+                image,
+                board,
+                entry=f"{code.name}_invoke",
+                layers=[layer.function for layer in code.layers],
+                sample=vectors[index],
+                before=ahead[:index],
+            )
+            timing.save(folder / f"timing_{index}.json")
 
-    timing = Timing.load(cache.fetch(key, make) / "timing.json", board)
-    if [layer.instructions for layer in timing.layers] != verification.layer_instructions:
-        raise DeviceError(
-            "the traced inference executed other instructions than the verified one",
-            hint="This is a bug in tinyflow; please report it with the model.",
-        )
-    return timing
+    entry = cache.fetch(key.key(), make)
+    timings = {index: Timing.load(entry / f"timing_{index}.json", board) for index in traced}
+    for index, timing in timings.items():
+        executed = [layer.instructions for layer in timing.layers]
+        if executed != verification.layer_instructions[index]:
+            raise DeviceError(
+                "the traced inference executed other instructions than the verified one",
+                hint="This is a bug in tinyflow; please report it with the model.",
+            )
+    return summarise(timings, verification.instructions)
 
 
 def measure_accuracy(

@@ -39,6 +39,7 @@ def renode_files(board: Board, report: Report) -> dict[str, bytes]:
     """
     name = report.model.name
     latency = report.latency
+    vector = 0 if report.inferences is None else report.inferences.vector
     texts = {
         f"{name}.resc": render_script(
             board,
@@ -51,6 +52,8 @@ def renode_files(board: Board, report: Report) -> dict[str, bytes]:
             board=board,
             name=name,
             latency=latency,
+            vector=vector,
+            before=report.memory.ram.state > 0 and vector > 0,
             digest=report.model.sha256[:16],
             arena_bytes=report.memory.ram.arena,
             layer_count=len(report.layers),

@@ -41,6 +41,7 @@ def count_inference(
     entry: str,
     layers: Sequence[str],
     sample: Sequence[npt.NDArray[Any]],
+    before: Sequence[Sequence[npt.NDArray[Any]]] = (),
 ) -> InferenceCounts:
     """Count what one inference does, as `predict` needs it.
 
@@ -50,16 +51,22 @@ def count_inference(
         entry: the symbol of the model's `invoke`.
         layers: the symbols of the layers' functions, in order.
         sample: one array for each input of the model.
+        before: samples that run first, for the state of a model that keeps one.
 
     Raises:
         DeviceError: the firmware faulted, or gave other outputs under the trace.
     """
-    trace, _ = trace_inference(image, board, entry=entry, sample=sample)
+    trace, _ = trace_inference(image, board, entry=entry, sample=sample, before=before)
     return count(trace, board, [image.symbol(layer).address for layer in layers])
 
 
 def trace_inference(
-    image: Image, board: Board, *, entry: str, sample: Sequence[npt.NDArray[Any]]
+    image: Image,
+    board: Board,
+    *,
+    entry: str,
+    sample: Sequence[npt.NDArray[Any]],
+    before: Sequence[Sequence[npt.NDArray[Any]]] = (),
 ) -> tuple[Trace, list[npt.NDArray[Any]]]:
     """Trace one inference; arguments and errors are `count_inference`'s.
 
@@ -68,8 +75,10 @@ def trace_inference(
     """
     with Simulator(image, board) as simulator:
         client = HarnessClient(simulator)
-        expected = client.run(*sample)
+        *_, expected = (client.run(*each) for each in (*before, sample))
         client.reset()  # a model with state must begin as it began before
+        for each in before:
+            client.run(*each)
         with simulator.trace(entry, watched(board)) as tracer:
             found = client.run(*sample)
         trace = tracer.trace()
@@ -85,9 +94,10 @@ def model_inference(
     entry: str,
     layers: Sequence[str],
     sample: Sequence[npt.NDArray[Any]],
+    before: Sequence[Sequence[npt.NDArray[Any]]] = (),
 ) -> Timing:
     """The modelled timing of one inference; arguments and errors are `count_inference`'s."""
-    counts = count_inference(image, board, entry=entry, layers=layers, sample=sample)
+    counts = count_inference(image, board, entry=entry, layers=layers, sample=sample, before=before)
     return predict(counts, board)
 
 

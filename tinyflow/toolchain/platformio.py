@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tinyflow.distribution import install_hint
 from tinyflow.errors import BuildError, DeviceError, FitError, ToolMissingError
 from tinyflow.toolchain.compiler import check_disk
 
@@ -181,7 +182,7 @@ def _build_failure(lines: list[str], directory: Path) -> BuildError | FitError |
         return ToolMissingError(
             f"a library of the project's lib_deps could not be fetched: {fetch[0]}",
             hint="Go online, or give the build a local copy of CMSIS-NN: "
-            "pip install 'tinyflow[cmsis-nn]'",
+            + install_hint("cmsis-nn"),
         )
     overflows = [match for line in lines if (match := _OVERFLOW.search(line))]
     if overflows:
