@@ -13,6 +13,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
+from tests.support.command_line import CommandLine
 from tinyflow.boards import Board, board_ids, load_board
 from tinyflow.codegen.renode import (
     performance_in_mips,
@@ -21,7 +22,13 @@ from tinyflow.codegen.renode import (
 from tinyflow.emulate import renode
 from tinyflow.emulate.hil import run_hil_tests
 from tinyflow.emulate.renode import Renode, find_renode, find_renode_test
-from tinyflow.errors import DeviceError, HilTestError, InputError, RenodeMissingError
+from tinyflow.errors import (
+    DeviceError,
+    HilTestError,
+    InputError,
+    RenodeMissingError,
+    ToolMissingError,
+)
 from tinyflow.report.model import (
     BoardSection,
     ExactSection,
@@ -391,11 +398,58 @@ def test_a_suite_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyP
         run_hil_tests(a_build(tmp_path, monkeypatch, copy))
 
 
+def a_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Make `python3` on PATH a program that says which modules are missing."""
+    (tmp_path / "bin").mkdir()
+    program(tmp_path / "bin" / "python3", script)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+
+
 def test_renode_test_that_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_python(tmp_path, monkeypatch, "exit 0")
     folder = a_build(tmp_path, monkeypatch, "echo no python; exit 3")
     with pytest.raises(HilTestError, match="ended before it ran the tests") as caught:
         run_hil_tests(folder)
     assert caught.value.hint == "no python"
+
+
+@pytest.mark.parametrize(
+    ("script", "problem"),
+    [
+        ("echo robot psutil", "which lacks robot and psutil"),
+        ("exit 1", "which does not work"),
+        (f'exec "{sys.executable}" -S -I "$@"', "which lacks robot and psutil and yaml"),
+    ],
+)
+def test_a_python_that_cannot_run_renode_test(
+    script: str,
+    problem: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is a missing tool, not a failed test; and `tinyflow doctor` knows before."""
+    a_python(tmp_path, monkeypatch, script)
+    folder = a_build(tmp_path, monkeypatch, "python3 -c 'import robot' 2>&1; exit 1")
+    with pytest.raises(ToolMissingError, match="renode-test cannot run: it runs") as caught:
+        run_hil_tests(folder)
+    assert problem in caught.value.message
+    assert caught.value.exit_code == 5
+    assert "pip install robotframework psutil" in (caught.value.hint or "")
+
+    tinyflow = CommandLine(monkeypatch, capsys)
+    (found,) = (each for each in tinyflow("doctor", "--json").json if each["name"] == "Renode")
+    assert not found["present"]
+    assert str(tmp_path / "renode-test") in found["problem"]
+    assert problem in found["problem"]
+    assert "robotframework" in found["install"]
+    words = " ".join(tinyflow("doctor").out.split())
+    assert "broken Renode" in words and "pip install robotframework psutil" in words
+
+
+def test_a_python_that_can_run_renode_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_python(tmp_path, monkeypatch, "exit 0")
+    assert renode.renode_test_problem() is None
 
 
 def test_renode_test_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ DOUBLED = np.maximum(2 * X, 0)
 def touch(path: Path) -> Any:
     """A graph function that writes a file and gives back its argument."""
 
-    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+    @tf.function(autograph=False)
     def evil(x: Any) -> Any:
         names, slices = tf.constant(["a"]), tf.constant([""])
         saved = tf.raw_ops.SaveV2(
@@ -41,13 +41,11 @@ def touch(path: Path) -> Any:
 def module(before: Callable[[Any], Any] = lambda x: x) -> Any:
     """y = relu(x @ w) after what `before` does to x."""
 
-    class Model(tf.Module):  # type: ignore[misc]
+    class Model(tf.Module):  # type: ignore[name-defined]
         def __init__(self) -> None:
             self.weights = tf.Variable(2 * np.eye(4, dtype=np.float32))
 
-        @tf.function(  # type: ignore[untyped-decorator]
-            input_signature=[tf.TensorSpec((None, 4), tf.float32, name="x")]
-        )
+        @tf.function(input_signature=[tf.TensorSpec((None, 4), tf.float32, name="x")])
         def serve(self, x: Any) -> dict[str, Any]:
             return {"y": tf.nn.relu(before(x) @ self.weights)}
 

@@ -36,6 +36,10 @@ FIRMWARE_TIMEOUT_S = 20.0
 _POLL_S, _ANSWER_S = 0.05, 0.5
 #: How long Renode may take to end by itself, and then after SIGTERM.
 _QUIT_S, _TERMINATE_S = 5.0, 2.0
+#: What `renode-test` imports, how to install that, and seconds to look for it.
+_TEST_MODULES = ("robot", "psutil", "yaml")
+TEST_REMEDY = "python3 -m pip install robotframework psutil pyyaml"
+_PYTHON_S = 20.0
 #: Lines of Renode's output that an error shows.
 _OUTPUT_LINES = 12
 #: The INFO request and the bit that marks its reply; a sequence number no client begins with.
@@ -58,6 +62,33 @@ def find_renode_test() -> Path:
         RenodeMissingError: it is not installed, or TINYFLOW_RENODE is wrong.
     """
     return _find("renode-test")
+
+
+def renode_test_problem() -> str | None:
+    """Say why an installed `renode-test` cannot run, or None if it can.
+
+    It is a shell script that runs the first `python3` on PATH, which must have Robot Framework
+    and what else Renode's `tests/requirements.txt` names.
+    """
+    python = shutil.which("python3")
+    if python is None:
+        return "it runs `python3`, which is not on PATH"
+    look = (
+        "import sys, importlib.util as u\n"
+        "print(*(name for name in sys.argv[1:] if u.find_spec(name) is None))"
+    )
+    try:
+        result = subprocess.run(
+            [python, "-c", look, *_TEST_MODULES],
+            capture_output=True,
+            text=True,
+            timeout=_PYTHON_S,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"it runs {python}, which does not work: {error}"
+    missing = result.stdout.split()
+    return f"it runs {python}, which lacks {' and '.join(missing)}" if missing else None
 
 
 def _find(program: str) -> Path:

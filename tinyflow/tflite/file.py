@@ -18,6 +18,7 @@ _MAX_BYTES = 256 << 20
 #: Custom operators that are compiled, by their code; no builtin operator has such a name.
 CUSTOM_OPERATORS = frozenset(
     {
+        "CIRCULAR_BUFFER",
         "SignalDelay",
         "SignalEnergy",
         "SignalFftAutoScale",

@@ -118,6 +118,7 @@ class _Importer:
             for raw in self.subgraph.operators or []
             if operator_name(self.model, raw, self.path) not in RESOURCE_OPERATORS
         ]
+        self._check_edge_states(inputs, outputs)
         self._check_states(operators)
         graph = Graph(
             name,
@@ -329,10 +330,6 @@ class _Importer:
                         "changes it",
                         hint=f"Convert the model without that {what}.",
                     )
-                if tensor.is_state:
-                    raise UnsupportedError(
-                        f"{self.path}: the model's {what} {tensor.name!r} is a variable"
-                    )
                 if tensor.dtype is DType.INT4:
                     raise UnsupportedError(
                         f"{self.path}: the model's {what} {tensor.name!r} is int4"
@@ -341,6 +338,15 @@ class _Importer:
                 if quantization is not None and len(quantization.scales) != 1:
                     raise UnsupportedError(
                         f"{self.path}: the model's {what} {tensor.name!r} is quantised per channel"
+                    )
+
+    def _check_edge_states(self, inputs: list[int], outputs: list[int]) -> None:
+        """A variable is no input or output; that of CIRCULAR_BUFFER is none any more."""
+        for what, edges in (("input", inputs), ("output", outputs)):
+            for tensor in (self.tensors[index] for index in edges):
+                if tensor.is_state:
+                    raise UnsupportedError(
+                        f"{self.path}: the model's {what} {tensor.name!r} is a variable"
                     )
 
     # ---------------------------------------------------------------- operators
