@@ -31,7 +31,7 @@ from tests.support.small_model import small_model
 from tests.support.stateful_model import stateful_model
 from tinyflow.files import write_file
 
-SECONDS_PER_FILE = 10
+SECONDS_PER_FILE = 60
 BYTES = 4 << 30
 
 
