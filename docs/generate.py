@@ -419,7 +419,8 @@ subgraphs (IF, WHILE) are refused. See
 
 The `Signal` operators are custom operators of TFLM's signal library, of which audio front ends are
 made; their integers have no scale. Such a front end is compiled by itself, as a model from samples
-to features.
+to features. TFLite_Detection_PostProcess, a custom operator, too, computes in float32 behind
+DEQUANTIZE; a box without an area ends the inference with an error, as in TFLM.
 
 """
 

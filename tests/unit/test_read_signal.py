@@ -150,8 +150,8 @@ def test_no_state_is_taken_for_more_samples_than_fit() -> None:
 def test_the_oracle_runs_an_operator_that_warms_its_output_alone() -> None:
     cases = {"window": signal.window(), "framer": streams.framer((1, 12), 20, 4)}
     first, second = cut(model_of(cases)).pieces
-    assert first.warming is None
-    assert second.warming is not None and second.kinds == ("SignalFramer",)
+    assert first.left is None
+    assert second.left is not None and second.kinds == ("SignalFramer",)
     prefilled = {"window": signal.window(), "f": streams.framer((1, 12), 20, 4, prefill=True)}
     assert len(cut(model_of(prefilled)).pieces) == 1
 

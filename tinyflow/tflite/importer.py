@@ -22,6 +22,7 @@ from tinyflow.ir.verify import MAX_ELEMENTS, are_scales, verify
 from tinyflow.tflite.file import operator_name, parse_tflite, text, unpack_int4
 from tinyflow.tflite.operator_reader import QUANTISE_HINT, OperatorReader, indices
 from tinyflow.tflite.read_core import IMPORTERS
+from tinyflow.tflite.read_detection import SEVERAL_OUTPUTS as SEVERAL_DETECTIONS
 from tinyflow.tflite.read_float import PLAIN_KINDS, plain_reader
 from tinyflow.tflite.read_movement import SEVERAL_OUTPUTS
 from tinyflow.tflite.read_signal import SEVERAL_OUTPUTS as SEVERAL_SIGNALS
@@ -46,7 +47,7 @@ _DTYPE_NAMES = {
 
 
 #: Operators that may write several tensors.
-_SEVERAL = SEVERAL_OUTPUTS | SEVERAL_SIGNALS
+_SEVERAL = SEVERAL_OUTPUTS | SEVERAL_SIGNALS | SEVERAL_DETECTIONS
 
 #: Every operator that is compiled, on quantised or plain numbers.
 SUPPORTED = frozenset({*IMPORTERS, *PLAIN_KINDS, *RESOURCE_OPERATORS})
