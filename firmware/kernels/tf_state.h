@@ -1,6 +1,6 @@
 /*
  * Operators that keep a state between calls: int8, exact with TFLM's reference kernels. Each
- * stands in a file of its own name. The state is read and rewritten.
+ * is in the file of its name. The state is read and rewritten.
  */
 #ifndef TF_STATE_H
 #define TF_STATE_H

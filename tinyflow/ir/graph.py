@@ -22,7 +22,7 @@ class Tensor:
 
     Attributes:
         internal: the file has no such tensor: it is a state inside of an operator.
-        channels: the indices of the last dimension that are left of the file's tensor; None where
+        channels: the indices of the last dimension that are left of the file's tensor; None if
             all are.
     """
 

@@ -40,7 +40,7 @@ from tinyflow.kernels.portable import state as portable_state
 from tinyflow.kernels.portable import tables as portable_tables
 from tinyflow.kernels.portable import windows as portable_windows
 
-#: For each operator its kernels, the preferred first. A maker gives None where its kernel is
+#: For each operator its kernels, the preferred first. A maker gives None if its kernel is
 #: not in the CMSIS-NN at hand or not legal for the operator.
 KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     Add: (elementwise.elementwise_add_s8, portable.add_s8, portable_elementwise.add_s8),
@@ -86,7 +86,7 @@ class Candidates:
         operator: what they compute.
         native: all legal variants of tinyflow's generated kernels.
         library: the first of CMSIS-NN's and tinyflow's portable kernels, in order of preference,
-            that is legal and at hand; None where none is.
+            that is legal and at hand; None if none is.
     """
 
     operator: Operator

@@ -18,8 +18,11 @@ from ai_edge_litert.schema_py_generated import Model, ModelT, TensorType
 
 from tinyflow.arrays import Array
 from tinyflow.errors import InputError, UnsupportedError
-from tinyflow.oracle.pieces import Piece, cut
+from tinyflow.oracle.pieces import Library, Piece, cut
+from tinyflow.oracle.process import Oracle
 from tinyflow.tflite.state_mark import is_reset
+
+__all__ = ["DirectOracle", "Oracle"]
 
 _TFLM_NAME = "TensorFlow Lite Micro reference kernels (tflite-micro)"
 _LITERT_NAME = "LiteRT reference kernels (ai-edge-litert)"
@@ -55,11 +58,11 @@ class _Reference(Protocol):
     def tensor(self, index: int) -> Array: ...
 
 
-class Oracle:
-    """Runs an int8 `.tflite` in the reference arithmetic.
+class DirectOracle:
+    """Runs an int8 `.tflite` in the reference arithmetic, in this process.
 
-    The model should have been imported before: on some damaged models the wheel ends the
-    process instead of raising an error.
+    On some damaged models the wheel ends the process instead of raising an error: `Oracle` runs
+    this in a process apart.
 
     Args:
         model_bytes: the file's bytes.
@@ -107,7 +110,7 @@ class Oracle:
             if self._resets:
                 reference.reset()
             given = [values[index] for index in piece.inputs]
-            if piece.refuses(given[0]):
+            if given and piece.refuses(given[0]):
                 raise InputError(
                     f"the oracle refuses an input: a SOFTMAX of {given[0].shape[-1]} elements "
                     "meets so many near the largest that TFLM's kernel is not defined for it",
@@ -136,6 +139,22 @@ class Oracle:
             if index in piece.written:
                 return reference.tensor(index)
         return self._pieces[0][1].tensor(index)
+
+
+def run_once(content: bytes, library: Library) -> list[Array]:
+    """The outputs of a model without inputs, whole in one library's reference arithmetic.
+
+    Args:
+        content: the `.tflite` file's bytes.
+        library: whose kernels compute it.
+
+    Raises:
+        InputError: the library cannot load or run the model.
+        UnsupportedError: it has no kernel for one of the operators.
+    """
+    outputs = tuple(range(Model.GetRootAs(content).Subgraphs(0).OutputsLength()))
+    piece = Piece(library, (), content, (), outputs, frozenset())
+    return _interpreter(piece, keep_tensors=False).run([])
 
 
 class _Tflm:

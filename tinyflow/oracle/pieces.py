@@ -37,6 +37,8 @@ LACKING_OF = frozenset(
         ("SELECT_V2", schema.TensorType.INT32),
     }
 )
+#: Dimensions that TFLM's STRIDED_SLICE takes; LiteRT's takes one more.
+_SLICED_RANK = 4
 #: Elements of a row up to which TFLM's SOFTMAX of int8 takes every input.
 LONGEST_SOFTMAX = 511
 #: Operators of state that is shared between operators, which no cut may part.
@@ -107,7 +109,7 @@ def cut(content: bytes) -> Pieces:
     graph = model.subgraphs[0]
     operators = list(graph.operators or [])
     inputs, outputs = _indices(graph.inputs), _indices(graph.outputs)
-    owners = [_library(model, operator) for operator in operators]
+    owners = [library_of(model, operator) for operator in operators]
     scales = [_exponent_scale(model, operator) for operator in operators]
     left = [_left(model, operator) for operator in operators]
     if "litert" not in owners and not any(scales) and not any(left):
@@ -197,13 +199,16 @@ def _leave_out_absent_biases(model: Any) -> bool:
     return found
 
 
-def _library(model: Any, operator: Any) -> Library:
+def library_of(model: Any, operator: Any) -> Library:
     """Whose kernel computes an operator."""
     kind = _kind(model, operator)
     tensors = model.subgraphs[0].tensors
     values = {tensors[index].type for index in _indices(operator.inputs)[:2][-1:]}
     if kind in LACKING or any((kind, dtype) in LACKING_OF for dtype in values):
         return "litert"
+    if kind == "STRIDED_SLICE":
+        rank = len(_indices(tensors[operator.inputs[0]].shape))
+        return "litert" if rank > _SLICED_RANK else "tflm"
     if kind in ("ARG_MAX", "ARG_MIN"):  # TFLM gives int32 only
         is_wide = tensors[operator.outputs[0]].type == schema.TensorType.INT64
         return "litert" if is_wide else "tflm"

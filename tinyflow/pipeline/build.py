@@ -21,7 +21,7 @@ from tinyflow.codegen.model import ModelCode, generate_model
 from tinyflow.codegen.names import c_identifier, model_name
 from tinyflow.codegen.project import HarnessTensor, ModelHarness, write_project
 from tinyflow.codegen.render import write_folder, write_if_changed
-from tinyflow.datasets.accuracy import accuracy, dequantize_array, int8_predictions
+from tinyflow.datasets.accuracy import accuracy, dequantize_array
 from tinyflow.emulate.verify import Verification, verify_firmware
 from tinyflow.errors import (
     BudgetError,
@@ -32,6 +32,9 @@ from tinyflow.errors import (
 )
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.kernels.cmsis_nn.source import LIB_DEPS, CmsisNN, find_cmsis_nn
+from tinyflow.oracle.constants import fold_constants
+from tinyflow.oracle.process import litert_predictions
+from tinyflow.oracle.process import start as start_oracle
 from tinyflow.passes import optimise
 from tinyflow.pipeline.output import check_output, replacing
 from tinyflow.pipeline.quantize import Quantised, device_inputs, quantise
@@ -75,8 +78,8 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
     cmsis = find_cmsis_nn(request.cmsis_nn)
 
     quantised = quantise(request, cache, progress)
-    imported = import_model(quantised.tflite, request.model, name=name)
-    graph = optimise(imported, quantised.tflite, request.model)
+    folded = fold_constants(quantised.tflite, request.model)
+    graph = optimise(import_model(folded, request.model, name=name), folded, request.model)
     planned = choose(request, graph, cmsis, calibration, cache, progress)
     plan = planned.plan
     code = generate_model(
@@ -229,6 +232,7 @@ def compile_firmware(folder: Path, progress: Progress) -> Image:
         progress.skipped("build with PlatformIO")
         return read_image(elf)
     progress.stage("build with PlatformIO")
+    start_oracle()  # ready by the time the firmware is
     elf.unlink(missing_ok=True)  # SCons would keep a damaged one
     image = read_image(build_project(folder, on_line=progress.line))
     stamp.write_text(key())
@@ -324,7 +328,7 @@ def measure_accuracy(
         device = dequantize_array(device, quantization.scale, quantization.zero_point)
     host = None
     with suppress(UnsupportedError):
-        host = int8_predictions(quantised.tflite, test.inputs)[0]
+        host = litert_predictions(quantised.tflite, test.inputs)[0]
     return AccuracySection(
         float=None
         if quantised.float_outputs is None

@@ -304,7 +304,6 @@ def _depthwise_conv_2d(at: OperatorReader) -> Operator:
     at.computed(at.input(0))
     _float(at, at.input(0), _constant(at, at.input(1)), at.output)
     at.image(at.input(0), at.input(1))
-    channels = at.tensors[at.input(0)].shape[-1]
     return DepthwiseConv2D(
         at.name,
         at.input(0),
@@ -312,7 +311,7 @@ def _depthwise_conv_2d(at: OperatorReader) -> Operator:
         _bias(at),
         at.output,
         at.window(options, dilated=True),
-        at.tensors[at.input(1)].shape[-1] // max(1, channels),
+        at.depth_multiplier(options),
         at.activation(options.fusedActivationFunction),
     )
 

@@ -198,7 +198,7 @@ def _slice(at: OperatorReader) -> Operator:
 def _strided_slice(at: OperatorReader) -> Operator:
     options = at.options(schema.StridedSliceOptionsT)
     source = _unary(at, _ANY)
-    rank = _rank(at, source, 4)
+    rank = _rank(at, source, 5)
     if options.ellipsisMask or options.newAxisMask or options.offset:
         raise at.refuse("an ellipsis, a new axis or an offset")
     begins, ends, steps = (at.integers(position) for position in (1, 2, 3))

@@ -131,7 +131,7 @@ def lstm_s8(op: SequenceLstm, graph: Graph, board: Board, cmsis: CmsisNN) -> Ker
     """UNIDIRECTIONAL_SEQUENCE_LSTM: int8 with an int16 cell, any batch, either order of the axes.
 
     Weights are quantised per tensor; the cell's scale is a power of two. There are no peepholes, no
-    projection, no layer normalisation, and an input gate of its own. The state is kept from one
+    projection, no layer normalisation, and a separate input gate. The state is kept from one
     inference to the next: begin a new sequence with the model's `init`.
     """
     source, hidden, cell = (graph.tensors[index] for index in (op.input, op.hidden, op.cell))
