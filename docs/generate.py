@@ -420,10 +420,10 @@ VAR_HANDLE and CALL_ONCE are accepted, too, and become no code: variables are kn
 container and shared name, and a subgraph that CALL_ONCE runs may assign constants to them. See
 [models with a state](generated-c.md#models-with-a-state).
 
-IF and WHILE become operators of the model. Of an IF whose condition is a constant, one branch is left;
-else both are computed and SELECT_V2 chooses, where they keep no state and give int8, int32 or float32.
-A WHILE is unrolled where the number of its iterations follows from constants and is {iterations} at
-most, and its body keeps no state. Others are refused.
+IF and WHILE become operators of the model. Of an IF whose condition is a constant, one branch is
+left; else both are computed and SELECT_V2 chooses, where they keep no state and give int8, int32 or
+float32. A WHILE is unrolled where the number of its iterations follows from constants and is
+{iterations} at most, and its body keeps no state. Others are refused.
 
 The `Signal` operators are custom operators of TFLM's signal library, of which audio front ends are
 made; their integers have no scale. Such a front end is compiled by itself, as a model from samples

@@ -15,7 +15,7 @@ from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Operator, Weighted
 from tinyflow.ir.plain import is_float
 from tinyflow.ir.quantization import Quantization
-from tinyflow.ir.signal import SignalEnergy, unwritten
+from tinyflow.ir.signal import SIGNAL_OPERATORS, SignalEnergy, unwritten
 from tinyflow.ir.state import AssignVariable, ReadVariable, SequenceLstm, Svdf
 from tinyflow.ir.types import DType
 from tinyflow.ir.verify import MAX_ELEMENTS, are_scales, verify
@@ -368,10 +368,13 @@ class _Importer:
         """Refuse a model that nobody quantised; layers left in float32 in a quantised one are fine.
 
         A model counts as quantised where an input or output is, or where one of its operators
-        with weights is.
+        with weights is; a front end of signal operators where it takes integers.
         """
         edges = (*graph.input_tensors(), *graph.output_tensors())
         if any(tensor.quantization is not None for tensor in edges):
+            return
+        is_front_end = any(type(operator) in SIGNAL_OPERATORS for operator in graph.operators)
+        if is_front_end and all(edge.dtype is not DType.FLOAT32 for edge in graph.input_tensors()):
             return
         for operator in graph.operators:
             weighted = isinstance(operator, Weighted | Svdf | SequenceLstm)
