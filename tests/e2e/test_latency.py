@@ -18,7 +18,6 @@ from tinyflow.boards import board_ids, load_board
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.errors import BudgetError
-from tinyflow.project import BudgetTable
 from tinyflow.report.model import Report
 from tinyflow.timing.validation import error_bar
 from tinyflow.tools.build_folder import read_build
@@ -143,7 +142,7 @@ def test_ram_is_what_the_image_reserves(build: Path, tmp_path: Path) -> None:
             output=tmp_path / "build",
             vectors=2,
             placement="flash",
-            budget=BudgetTable(ram_kib=(used + 64) / 1024),
+            ram_kib=(used + 64) / 1024,
         )
 
 
