@@ -21,7 +21,7 @@ Kind = Literal["number", "name", "prose"]
 _GAPS = (2, 1)
 _ELLIPSIS = "…"
 #: A shortened name keeps these many cells of its beginning from that width on, else a third.
-_BEGINNING, _ROOMY = 30, 40
+_BEGINNING, _ROOMY = 30, 36
 #: Cells that a word in the title of a column of numbers may take.
 _HEAD = 20
 
