@@ -28,6 +28,7 @@ from tests.fuzz.mutate import raw, structured
 from tests.support.mixed_model import mixed_model
 from tests.support.small_model import small_model
 from tests.support.stateful_model import stateful_model
+from tinyflow.files import write_file
 
 SECONDS_PER_FILE = 10
 BYTES = 4 << 30
@@ -67,7 +68,7 @@ def main() -> int:
                     raise
                 ends[f"BUG {type(error).__name__}: {error}"[:100]] += 1
                 options.keep.mkdir(exist_ok=True)
-                (options.keep / f"{options.seed}-{number}.tflite").write_bytes(damaged)
+                write_file(options.keep / f"{options.seed}-{number}.tflite", damaged)
             finally:
                 signal.alarm(0)
     table = Table(title=f"{options.count:,} damaged files in {time.monotonic() - began:.0f} s")

@@ -31,6 +31,7 @@ from tests.support.first_kernels import select_kernels
 from tinyflow.boards import CacheGeometry, board_ids, load_board
 from tinyflow.cli.app import app
 from tinyflow.errors import exit_codes
+from tinyflow.files import write_file
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.types import Activation
 from tinyflow.kernels.base import Kernel
@@ -580,7 +581,7 @@ def main() -> int:
     fresh = pages()
     for path in found:
         if not check:
-            path.write_text(fresh[path], encoding="utf-8")
+            write_file(path, fresh[path])
         print(f"{'stale' if check else 'wrote'}: {path.relative_to(ROOT)}")
     return 1 if check and found else 0
 

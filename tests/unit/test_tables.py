@@ -93,8 +93,8 @@ def test_a_report_shows_every_number_whole(width: int) -> None:
         assert due in found
     inferences = report.inferences
     assert inferences is not None
-    for due in (inferences.fewest_instructions, inferences.worst.cycles):
-        assert f"{due:,}" in found
+    for figure in (inferences.fewest_instructions, inferences.worst.cycles):
+        assert f"{figure:,}" in found
     # Names are shortened so that they still differ.
     rows = [line.split()[0] for line in text.splitlines() if "987,654" in line]
     assert len(rows) == len(report.layers)

@@ -29,6 +29,7 @@ from tinyflow.cli import (
 )
 from tinyflow.cli.console import err, print_error, print_json_error
 from tinyflow.errors import InputError, TinyflowError, exit_codes
+from tinyflow.files import is_full, unwritable
 
 _EPILOG = (
     "Exit codes: 0 success, 2 wrong usage, "
@@ -88,6 +89,8 @@ def main() -> None:
     except TinyflowError as error:
         _fail(error)
     except OSError as error:
+        if is_full(error):
+            _fail(unwritable(error.filename or "a temporary file", error))
         if error.filename is None:
             _fail_unexpectedly(error)
         _fail(InputError(f"{error.filename}: {error.strerror}"))

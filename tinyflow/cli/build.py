@@ -112,9 +112,9 @@ def _boards(named: list[str], project: Project) -> list[str]:
 
 
 def _folder(output: Path | None, board: Board, several: bool) -> Path:
-    if output is None:
-        return Path("build") / board.id
-    return output / board.id if several else output
+    from tinyflow.pipeline.output import output_path
+
+    return output_path(output / board.id if output and several else output, board.id)
 
 
 def _build_all(requests: list[BuildRequest], *, as_json: bool) -> None:

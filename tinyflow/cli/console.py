@@ -90,6 +90,10 @@ class ConsoleProgress(Progress):
         self._finish()
         err.print(f"  [dim]=[/] {escape(name)} [dim](unchanged)[/]")
 
+    def warn(self, text: str) -> None:
+        """A line that stays, above what runs."""
+        err.print(Text.assemble(("warning: ", "yellow"), _printable(text)), soft_wrap=True)
+
     def _finish(self, *, failed: bool = False) -> None:
         if self._status is not None:
             self._status.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,10 +18,10 @@ from tinyflow.cli.completion import complete_board
 from tinyflow.cli.console import out, print_json
 from tinyflow.cli.options import Json
 from tinyflow.codegen.names import model_name
-from tinyflow.codegen.render import write_if_changed
 from tinyflow.datasets.dataset import InputSpec, sample_shape
 from tinyflow.datasets.recognise import Header, Purpose, Recognised, recognise
 from tinyflow.errors import InputError, TinyflowError
+from tinyflow.files import write_file
 from tinyflow.project import PROJECT_FILE, DataTable, Project
 from tinyflow.tflite.file import is_tflite, read_tflite
 from tinyflow.tflite.importer import import_model
@@ -55,7 +56,7 @@ def command(
     if not model.exists():
         raise InputError(f"{model}: no such file")
     target = Path(PROJECT_FILE)
-    if target.exists() and not force:
+    if os.path.lexists(target) and not force:
         raise InputError(f"{target}: exists already", hint="Give --force to replace it.")
     entered = load_board(board)
     specs, unread = _inputs(model)
@@ -68,7 +69,7 @@ def command(
         "data": data,
         "build": {"board": entered.id},
     }
-    write_if_changed(target, project_text(chosen))
+    write_file(target, project_text(chosen))
     missing = [key for key in _PURPOSES if key not in data]
     needed = ["calibration"] if "calibration" in missing and not is_tflite(model) else []
     if as_json:

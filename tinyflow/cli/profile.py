@@ -52,14 +52,17 @@ def command(
       tinyflow profile build/stm32l4r5 --inputs x.npy --html profile.html --top 10
     """
     from tinyflow.errors import InputError
+    from tinyflow.files import write_file
+    from tinyflow.manifest import add_to_build
     from tinyflow.report.profile import PROFILE_PAGE
-    from tinyflow.report.profile_page import write_page
+    from tinyflow.report.profile_page import render_page
     from tinyflow.report.profile_terminal import render_profile
     from tinyflow.tools.profile import profile_build
     from tinyflow.tools.run import first_sample, typical_sample
 
     built = read_build(build)
-    page = html or built.folder / PROFILE_PAGE
+    own = built.folder / PROFILE_PAGE
+    page = html or own
     if not page.parent.is_dir():
         raise InputError(f"{page}: the folder {page.parent} does not exist")
     before: list[tuple[Array, ...]] = []
@@ -79,7 +82,10 @@ def command(
             source=source,
             top=max(top, _BLOCKS),
         )
-        write_page(profile, page)
+        if page.parent.resolve() / page.name == own:
+            add_to_build(built.folder, PROFILE_PAGE, render_page(profile))
+        else:
+            write_file(page, render_page(profile))
     if as_json:
         typer.echo(profile.to_json(), nl=False)
     else:

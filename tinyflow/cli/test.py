@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from tinyflow.boards import load_board
 from tinyflow.cli.console import ConsoleProgress, out, print_json
 from tinyflow.cli.options import BuildFolder, Json
 from tinyflow.report.tables import Column, FittedTable
@@ -18,14 +19,15 @@ def command(build: BuildFolder, as_json: Json = False) -> None:
     without it, this exits with code 12, and with code 5 where the Python that it runs lacks
     Robot Framework.
     """
-    from tinyflow.emulate.hil import run_hil_tests
     from tinyflow.emulate.renode import find_renode_test
+    from tinyflow.tools.hil import run_suite
 
     built = read_build(build)
     find_renode_test()
     with ConsoleProgress() as progress:
         progress.stage("renode-test")
-        result = run_hil_tests(built.folder, on_line=progress.line)
+        board = load_board(built.report.board.id)
+        result = run_suite(built, board, on_line=progress.line)
     if as_json:
         print_json(asdict(result))
         return

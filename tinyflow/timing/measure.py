@@ -25,7 +25,7 @@ from tinyflow.emulate.trace import Trace, Tracer, Watched
 from tinyflow.errors import BuildError, DeviceError, InputError, ToolMissingError
 from tinyflow.timing.counts import InferenceCounts, count, watched
 from tinyflow.timing.model import Timing, predict
-from tinyflow.toolchain.compiler import COMPILER
+from tinyflow.toolchain.compiler import COMPILER, check_disk
 from tinyflow.toolchain.elf import Image, read_image
 
 #: Symbol of the place that a measured function returns to, and what RAM holds before.
@@ -208,6 +208,7 @@ def compile_code(
         except FileNotFoundError as error:
             raise ToolMissingError(f"{COMPILER} is not on PATH") from error
         if done.returncode:
+            check_disk(done.stderr, folder)
             raise BuildError(f"the compiler refused the code:\n{done.stderr.strip()}")
         return read_image(elf)
 

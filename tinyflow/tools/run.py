@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from tinyflow.emulate import Target, open_target
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.errors import DeviceError, InputError
+from tinyflow.files import write_file
 from tinyflow.report.model import TensorSection
 from tinyflow.tools.build_folder import Built
 
@@ -169,8 +171,7 @@ def first_sample(built: Built, inputs: Sequence[Path] | None) -> tuple[list[Arra
         InputError: as `read_samples`.
     """
     vectors = [
-        built.folder / "vectors" / f"input_{index}.npy"
-        for index in range(len(built.report.model.inputs))
+        built.file(f"vectors/input_{index}.npy") for index in range(len(built.report.model.inputs))
     ]
     sample = [column[0] for column in read_samples(built, inputs or vectors)]
     if not inputs:
@@ -235,7 +236,6 @@ def _read(path: Path, section: TensorSection) -> Array:
 
 
 def _write(path: Path, array: Array) -> None:
-    aside = path.with_name(f".{path.name}.part")
-    with aside.open("wb") as file:
-        np.save(file, array)
-    aside.replace(path)
+    stream = io.BytesIO()
+    np.save(stream, array)
+    write_file(path, stream.getvalue())
