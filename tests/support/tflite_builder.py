@@ -94,7 +94,7 @@ class TfliteBuilder:
         inputs: Sequence[int],
         outputs: Sequence[int],
         *,
-        intermediates: Sequence[int] = (),
+        intermediates: Any = (),
         **options: Any,
     ) -> None:
         """Add an operator of TFLite's name, its options by their names in the schema."""
