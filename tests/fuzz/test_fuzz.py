@@ -18,6 +18,7 @@ from tests.fuzz.mutate import raw, structured
 from tests.support.audio_front_end import audio_front_end
 from tests.support.control_flow import branches, loop
 from tests.support.mixed_model import mixed_model
+from tests.support.open_batch import flattened
 from tests.support.small_model import float_model, small_model
 from tests.support.stateful_model import stateful_model
 
@@ -41,7 +42,7 @@ def _custom_model() -> bytes:
 @pytest.mark.parametrize(
     "model",
     [
-        *(small_model, mixed_model, stateful_model, _int16_model, float_model),
+        *(small_model, mixed_model, stateful_model, _int16_model, float_model, flattened),
         *(audio_front_end, _custom_model, branches, partial(loop, 3)),
     ],
 )
