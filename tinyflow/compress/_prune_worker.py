@@ -21,8 +21,10 @@ from tinyflow.compress.magnitude import (
 )
 from tinyflow.compress.structured import prune_channels
 from tinyflow.compress.summary import PruneSummary, macs, parameters
+from tinyflow.convert.declared_loss import declared_loss
 from tinyflow.convert.keras_model import load_keras
 from tinyflow.datasets.dataset import Dataset
+from tinyflow.datasets.task import Loss
 from tinyflow.project import PruneTable
 from tinyflow.worker import serve_job
 
@@ -53,7 +55,7 @@ def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
         if settings.method == "magnitude" and not epochs:
             prune_magnitude(model, settings.ratio)
     if settings.method != "none" and epochs and training is not None:
-        losses = _fine_tune(model, settings, training, validation)
+        losses = _fine_tune(model, settings, training, validation, declared_loss(path))
         summary = dataclasses.replace(
             summary, epochs=epochs, loss_before=losses[0], loss_after=losses[1]
         )
@@ -65,7 +67,11 @@ def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _fine_tune(
-    model: Any, settings: PruneTable, training: Dataset, validation: Dataset | None
+    model: Any,
+    settings: PruneTable,
+    training: Dataset,
+    validation: Dataset | None,
+    declared: Loss | None,
 ) -> tuple[float, float]:
     callbacks = []
     settled = 0
@@ -91,6 +97,7 @@ def _fine_tune(
         callbacks=callbacks,
         settled_epoch=settled,
         on_epoch=report,
+        declared=declared,
     )
 
 
@@ -98,8 +105,9 @@ def _data(path: Path) -> Dataset | None:
     if not path.exists():
         return None
     with np.load(path, allow_pickle=False) as arrays:
-        inputs = tuple(arrays[str(index)] for index in range(len(arrays.files) - 1))
-        return Dataset(inputs, arrays["labels"])
+        labels = arrays["labels"] if "labels" in arrays.files else None
+        inputs = len(arrays.files) - (labels is not None)
+        return Dataset(tuple(arrays[str(index)] for index in range(inputs)), labels)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,8 @@ def prune_model(
     Args:
         model_path: the model; it is left unchanged.
         settings: method, ratio, epochs and so on.
-        training: samples and labels; None prunes without fine-tuning.
+        training: samples and labels (an autoencoder needs no labels); None prunes without
+            fine-tuning.
         output_path: the `.keras` to write; it appears whole or not at all.
         validation: samples and labels by which the best epoch is kept.
         timeout: seconds before the work is stopped; None waits for ever.
@@ -79,8 +80,6 @@ def _check(model_path: Path, data: Dataset | None) -> None:
     wanted = [spec.shape for spec in model_inputs(model_path)]
     if data is None:
         return
-    if data.labels is None:
-        raise InputError("training data: fine-tuning needs labels `y`")
     found = [array.shape[1:] for array in data.inputs]
     if found != wanted:
         raise InputError(
@@ -89,7 +88,9 @@ def _check(model_path: Path, data: Dataset | None) -> None:
 
 
 def _save(path: Path, data: Dataset | None) -> None:
-    if data is None or data.labels is None:
+    if data is None:
         return
     arrays: dict[str, Any] = {str(index): array for index, array in enumerate(data.inputs)}
-    np.savez(path, labels=data.labels, **arrays)
+    if data.labels is not None:
+        arrays["labels"] = data.labels
+    np.savez(path, **arrays)

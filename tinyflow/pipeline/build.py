@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,28 +20,28 @@ from tinyflow.codegen.model import ModelCode, generate_model
 from tinyflow.codegen.names import c_identifier, model_name
 from tinyflow.codegen.project import HarnessTensor, ModelHarness, write_project
 from tinyflow.codegen.render import write_folder, write_if_changed
-from tinyflow.datasets.accuracy import accuracy, dequantize_array, int8_predictions
 from tinyflow.emulate.verify import Verification, verify_firmware
 from tinyflow.errors import (
     BudgetError,
     DeviceError,
     ExactnessError,
     FitError,
-    UnsupportedError,
 )
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.kernels.cmsis_nn.source import LIB_DEPS, CmsisNN, find_cmsis_nn
 from tinyflow.passes import optimise
 from tinyflow.pipeline.output import check_output, replacing
-from tinyflow.pipeline.quantize import Quantised, device_inputs, quantise
+from tinyflow.pipeline.quality import describe_quality
+from tinyflow.pipeline.quantize import device_inputs, quantise
 from tinyflow.pipeline.request import BuildRequest
+from tinyflow.pipeline.score import check_limits, measure_score, task_of
 from tinyflow.pipeline.select import STACK_IN_USE, choose
 from tinyflow.placement.choose import choose_placement
 from tinyflow.plan.in_ram import NOTHING_IN_RAM, InRam
 from tinyflow.plan.memory import MemoryPlan
 from tinyflow.progress import Progress
 from tinyflow.report.assemble import assemble_report
-from tinyflow.report.model import AccuracySection, Report
+from tinyflow.report.model import Report
 from tinyflow.report.plan import describe_plan
 from tinyflow.report.profile import PROFILE_PAGE
 from tinyflow.report.renode import write_renode
@@ -77,6 +76,8 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
     quantised = quantise(request, cache, progress)
     imported = import_model(quantised.tflite, request.model, name=name)
     graph = optimise(imported, quantised.tflite, request.model)
+    task = task_of(graph, quantised)
+    check_limits(request.budget, task)
     planned = choose(request, graph, cmsis, calibration, cache, progress)
     plan = planned.plan
     code = generate_model(
@@ -111,7 +112,8 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
             optimize=request.optimize,
             in_ram=in_ram,
             source=request.model.name.encode("utf-8", "replace").decode("utf-8"),
-            accuracy=measure_accuracy(graph, quantised, verification),
+            score=measure_score(graph, quantised, verification, task),
+            quality=describe_quality(graph, quantised),
             prune=quantised.prune,
             budget=request.budget,
             folder=folder,
@@ -309,32 +311,6 @@ def model_timing(
     return timing
 
 
-def measure_accuracy(
-    graph: Graph, quantised: Quantised, verification: Verification
-) -> AccuracySection | None:
-    """Accuracy of the float model, of the quantised model on the host, and of the device."""
-    test = quantised.test
-    if test is None or test.labels is None or verification.sample_outputs is None:
-        return None
-    labels = test.labels
-    stacked = verification.sample_outputs  # (samples, batch, ...)
-    device = stacked.reshape(-1, *stacked.shape[2:])
-    quantization = next(graph.output_tensors()).quantization
-    if quantization is not None and device.dtype.kind != "f":
-        device = dequantize_array(device, quantization.scale, quantization.zero_point)
-    host = None
-    with suppress(UnsupportedError):
-        host = int8_predictions(quantised.tflite, test.inputs)[0]
-    return AccuracySection(
-        float=None
-        if quantised.float_outputs is None
-        else 100 * accuracy(quantised.float_outputs, labels),
-        int8=None if host is None else 100 * accuracy(host, labels),
-        device=100 * accuracy(device, labels),
-        samples=len(test),
-    )
-
-
 # --------------------------------------------------------------------------------- report
 
 
@@ -373,9 +349,7 @@ def _judge(report: Report) -> None:
     if broken:
         raise BudgetError(
             "\n".join(
-                f"budget broken: {item.name} is "
-                + ("not measured" if item.value is None else f"{item.value:.2f}")
-                + f", the limit is {item.limit:g}"
+                f"budget broken: {item.name} is " + item.shown + f", the limit is {item.limit:g}"
                 for item in broken
             ),
             hint="The build is complete; its report.json has the figures.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,13 @@ from tinyflow.datasets.dataset import (
     load_dataset,
     sample_shape,
 )
+from tinyflow.datasets.task import Loss
 from tinyflow.errors import InputError
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import TensorId
 from tinyflow.ir.plain import index_extent
 from tinyflow.ir.types import DType
+from tinyflow.pipeline.fidelity import Fidelity, compare_models
 from tinyflow.pipeline.request import BuildRequest
 from tinyflow.progress import Progress
 from tinyflow.project import PruneTable
@@ -44,6 +46,10 @@ class Quantised:
         test: the held-out samples, None where there are none.
         calibration: the calibration samples, None for a model that came as a `.tflite`.
         float_outputs: the float model's first output for each test sample.
+        loss: what the Keras model was compiled with, where it says so.
+        fidelity: how near it comes to the float model on calibration samples.
+        foreign_scale: what is odd about the scale of the calibration samples, None where nothing
+            is.
         prune: what pruning did.
     """
 
@@ -52,6 +58,9 @@ class Quantised:
     calibration: Dataset | None = None
     float_outputs: Array | None = None
     prune: PruneSection | None = None
+    loss: Loss | None = None
+    fidelity: Fidelity | None = None
+    foreign_scale: str | None = None
 
 
 def quantise(request: BuildRequest, cache: Cache, progress: Progress) -> Quantised:
@@ -102,15 +111,13 @@ def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quan
     training = (
         None
         if request.training is None
-        else load_dataset(
-            request.training, specs, labels=True, split="train", purpose="training data"
-        )
+        else load_dataset(request.training, specs, split="train", purpose="training data")
     )
     test = _test_data(request, specs)
     prune = request.prune
     key = ContentHash("quantised", __version__, _keras_versions(), request.model)
     key.add(prune.model_dump(), request.activations, *calibration.inputs)
-    if prune.method != "none" and training is not None and training.labels is not None:
+    if prune.method != "none" and training is not None:
         key.add("training", *training.inputs, training.labels)
     if test is not None:
         key.add("test", *test.inputs)
@@ -137,9 +144,19 @@ def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quan
                 request.model, test.inputs, on_line=progress.line
             )
             np.save(folder / "float_outputs.npy", outputs[0])
+        progress.stage("compare with the float model")
+        content = (folder / "model.tflite").read_bytes()
+        fidelity = compare_models(conversion.in_float, content, calibration.inputs)
+        found = {
+            "fidelity": fidelity.to_json(),
+            "foreign_scale": conversion.foreign_scale,
+            "loss": None if conversion.loss is None else asdict(conversion.loss),
+        }
+        (folder / "found.json").write_text(json.dumps(found))
 
     entry = cache.fetch(key.key(), make)
     outputs_file, prune_file = entry / "float_outputs.npy", entry / "prune.json"
+    found = json.loads((entry / "found.json").read_text())
     section = None
     if prune_file.is_file():
         section = _prune_section(prune, PruneSummary.from_json(json.loads(prune_file.read_text())))
@@ -149,6 +166,9 @@ def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quan
         calibration,
         np.load(outputs_file, allow_pickle=False) if outputs_file.is_file() else None,
         section,
+        None if found["loss"] is None else Loss(**found["loss"]),
+        Fidelity.from_json(found["fidelity"]),
+        found["foreign_scale"],
     )
 
 
@@ -166,7 +186,7 @@ def _prune_section(settings: PruneTable, summary: Any) -> PruneSection:
 def _test_data(request: BuildRequest, specs: Sequence[InputSpec]) -> Dataset | None:
     if request.test is None:
         return None
-    data = load_dataset(request.test, specs, labels=True, split="test", purpose="test data")
+    data = load_dataset(request.test, specs, split="test", purpose="test data")
     return data if request.test_samples is None else data.take(request.test_samples)
 
 
