@@ -15,6 +15,7 @@ import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
 from tinyflow.arrays import Array
+from tinyflow.convert.fold_affine import with_affine_folded
 from tinyflow.convert.int8_rewrites import requantise_outputs, rewrite_for_int8
 from tinyflow.convert.keras_model import graph_name
 from tinyflow.convert.recurrent import Recurrence
@@ -79,13 +80,13 @@ def convert(
         from_zeros = recurrence.fused and not recurrence.stateful
         with _state_reset_before_each_sample() if from_zeros else nullcontext():
             quantise = _int16 if activations == "int16" else _int8
-            in_float, quantised = quantise(converter)
+            in_float, quantised = quantise(converter, next(representative()))
     if recurrence.fused:
         _finish_state(quantised, names, recurrence)
     return Converted(_pack(quantised), in_float)
 
 
-def _int8(converter: Any) -> tuple[bytes, Any]:
+def _int8(converter: Any, sample: list[Array]) -> tuple[bytes, Any]:
     """The float file, and the quantised model (`schema.ModelT`).
 
     Quantises in the converter's two stages, so that the model can be changed between them.
@@ -105,7 +106,7 @@ def _int8(converter: Any) -> tuple[bytes, Any]:
     in_float = _pack(calibrated)
     quantised = _unpack(
         mlir_quantize(
-            in_float,
+            with_affine_folded(in_float, sample),
             input_data_type=tf.int8,
             output_data_type=tf.int8,
             denylisted_ops=_KEPT_IN_FLOAT,
@@ -115,22 +116,26 @@ def _int8(converter: Any) -> tuple[bytes, Any]:
     return in_float, quantised
 
 
-def _int16(converter: Any) -> tuple[bytes, Any]:
+def _int16(converter: Any, sample: list[Array]) -> tuple[bytes, Any]:
     """As `_int8`, in one stage: the converter's quantiser of int16 activations is another."""
     import tensorflow as tf
 
-    optimizations, converter.optimizations = converter.optimizations, []
-    representative, converter.representative_dataset = converter.representative_dataset, None
-    in_float = converter.convert()
-    converter.optimizations = optimizations
-    converter.representative_dataset = representative
+    quantise = converter._quantize
+    files: list[bytes] = []
+
+    def folded(content: bytes, *arguments: Any) -> Any:
+        files.append(bytes(content))
+        return quantise(with_affine_folded(files[0], sample), *arguments)
+
+    converter._quantize = folded
 
     converter.target_spec.supported_ops = [
         tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
     ]
     converter.inference_input_type = tf.int16
     converter.inference_output_type = tf.int16
-    return bytes(in_float), _unpack(converter.convert())
+    quantised = _unpack(converter.convert())
+    return files[0], quantised
 
 
 @contextmanager
