@@ -14,7 +14,7 @@ PERFORMANCE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown; the first column's cells stand left, all others right."""
+    """A table in Markdown; the first column is aligned left, all others right."""
     aligned = ("---", *("---:" for _ in head[1:]))
     return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, aligned, *rows))
 

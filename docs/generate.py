@@ -36,6 +36,7 @@ from tinyflow.ir.types import Activation
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.catalogue import Service, services
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
+from tinyflow.options import build_options
 from tinyflow.oracle.pieces import LACKING
 from tinyflow.passes import optimise
 from tinyflow.project import Project
@@ -120,16 +121,18 @@ def _project() -> str:
             table = field.annotation
             assert table is not None and issubclass(table, BaseModel)
             yield f"**`[{name}]`** {table.__doc__}\n\n" + _table(
-                ("key", "type", "default", "meaning"), _keys(table)
+                ("key", "option", "type", "default", "meaning"), _keys(name, table)
             )
 
     return "\n".join(tables())
 
 
-def _keys(table: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+def _keys(name: str, table: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+    flags = {option.key: f"`{option.flag}`" for option in build_options() if option.table == name}
     for key, field in table.model_fields.items():
         default = "required" if field.is_required() else _value(field.default)
-        yield f"`{key}`", _type(field.annotation), default, field.description or ""
+        flag = flags.get(key, "`MODEL`")
+        yield f"`{key}`", flag, _type(field.annotation), default, field.description or ""
 
 
 def _value(value: object) -> str:
@@ -416,6 +419,10 @@ VAR_HANDLE and CALL_ONCE are accepted, too, and become no code: variables are kn
 container and shared name, and a subgraph that CALL_ONCE runs may assign constants to them. Other
 subgraphs (IF, WHILE) are refused. See
 [models with a state](generated-c.md#models-with-a-state).
+
+The `Signal` operators are custom operators of TFLM's signal library, of which audio front ends are
+made; their integers have no scale. Such a front end is compiled by itself, as a model from samples
+to features.
 
 """
 

@@ -18,7 +18,7 @@ from robot.api import logger
 
 INFO, WRITE_INPUT, INVOKE, READ_OUTPUT, STATS, RESET = 1, 2, 3, 4, 5, 6
 REPLY, ERROR = 0x80, 0xFF
-TYPES = ("int8", "uint8", "int16", "int32", "float32")
+TYPES = ("int8", "uint8", "int16", "int32", "float32", "int64", "bool", "uint32", "uint64")
 REPLY_TIMEOUT_S = 30.0
 INVOKE_TIMEOUT_S = 300.0
 READ_CHUNK = 4096

@@ -1,4 +1,4 @@
-/* Reference: TFLM, reference/add.h, sub.h, mul.h, maximum_minimum.h. */
+/* Reference: TFLM, reference/add.h, sub.h, mul.h, div.h, maximum_minimum.h. */
 #include "tf_plain.h"
 
 typedef int32_t (*function_s32)(int32_t left, int32_t right);
@@ -47,6 +47,18 @@ void tf_mul_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *r
                 int32_t *output)
 {
     apply(product, loops, left, right, output);
+}
+
+/* Cut towards zero; the divisor is not 0. The one quotient that overflows wraps. */
+static int32_t quotient(int32_t left, int32_t right)
+{
+    return right == -1 ? difference(0, left) : left / right;
+}
+
+void tf_div_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *right,
+                int32_t *output)
+{
+    apply(quotient, loops, left, right, output);
 }
 
 static int32_t maximum(int32_t left, int32_t right)

@@ -38,7 +38,13 @@ from tinyflow.pipeline.output import MARKER
 from tinyflow.report.model import Report
 
 BOARD = "nrf52840"
-CONV = {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1, "padding": 0}
+CONV: dict[str, Any] = {
+    "strideH": 1,
+    "strideW": 1,
+    "dilationHFactor": 1,
+    "dilationWFactor": 1,
+    "padding": 0,
+}
 
 needs_compiler = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"

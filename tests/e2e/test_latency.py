@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,8 @@ def test_layers_causes_and_overhead_add_up(build: Path) -> None:
         sum(layer.instructions for layer in report.layers) + latency.overhead.instructions
         == latency.instructions
     )
-    for part in (latency, latency.overhead, *report.layers):
+    parts: list[Any] = [latency, latency.overhead, *report.layers]
+    for part in parts:
         assert sum(part.split.model_dump().values()) == part.cycles
     assert latency.ms == pytest.approx(1e3 * latency.cycles / report.board.clock_hz)
     assert 0.4 < latency.cycles_per_instruction < 4

@@ -1,4 +1,4 @@
-"""The cache: whole entries or none, keys that tell inputs apart, and nobody else's files."""
+"""The cache: whole entries or none, keys that distinguish inputs, and no files of others."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,7 +105,7 @@ def test_a_build_killed_while_forgetting_the_former_stays(
     """Half of a former build must not come back over a whole new one."""
     real = shutil.rmtree
 
-    def killed(path: Path, **options: bool) -> None:
+    def killed(path: Path, **options: Any) -> None:
         real(path / "lib", **options)
         raise SystemExit
 

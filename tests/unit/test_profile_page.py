@@ -205,7 +205,7 @@ def test_the_graph_in_a_browser(tmp_path: Path, names: tuple[str, ...]) -> None:
         focused = "document.activeElement.textContent"
         assert page.evaluate(focused) == names[1]
         assert "4,000 cycles, 40.0 %" in page.evaluate(
-            "document.getElementById('told').textContent"
+            "document.getElementById('detail').textContent"
         )
         page.press("Enter")
         assert page.evaluate(f"{boxes}.map(b => b.textContent)") == ["net", names[1], "kernel"]

@@ -21,6 +21,8 @@ _C_TYPES = {
     "int16": "TF_INT16",
     "int32": "TF_INT32",
     "int64": "TF_INT64",
+    "uint32": "TF_UINT32",
+    "uint64": "TF_UINT64",
     "float32": "TF_FLOAT32",
     "bool": "TF_BOOL",
 }

@@ -23,10 +23,11 @@ from tinyflow.compress.structured import prune_channels
 from tinyflow.compress.summary import PruneSummary, macs, parameters
 from tinyflow.convert.declared_loss import declared_loss
 from tinyflow.convert.keras_model import load_keras
+from tinyflow.convert.model_file import reading_seconds
 from tinyflow.datasets.dataset import Dataset
 from tinyflow.datasets.task import Loss
 from tinyflow.project import PruneTable
-from tinyflow.worker import serve_job
+from tinyflow.sandbox.confine import cpu_limit
 
 
 def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -40,7 +41,8 @@ def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     # Before the model is made: a Dropout layer draws its seed when it is created.
     keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()
-    model = load_keras(path)
+    with cpu_limit(reading_seconds(path)):
+        model = load_keras(path)
     training, validation = _data(folder / "training.npz"), _data(folder / "validation.npz")
     epochs = settings.epochs if training is not None else 0
     if settings.method == "structured":
@@ -108,7 +110,3 @@ def _data(path: Path) -> Dataset | None:
         labels = arrays["labels"] if "labels" in arrays.files else None
         inputs = len(arrays.files) - (labels is not None)
         return Dataset(tuple(arrays[str(index)] for index in range(inputs)), labels)
-
-
-if __name__ == "__main__":
-    serve_job(main)

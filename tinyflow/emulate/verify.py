@@ -14,7 +14,7 @@ from tinyflow.boards import Board
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.errors import DeviceError
-from tinyflow.oracle.oracle import Oracle
+from tinyflow.oracle.constants import reference
 from tinyflow.toolchain.elf import Image
 
 
@@ -101,7 +101,7 @@ def verify_firmware(
     Raises:
         DeviceError: the firmware faulted or went silent.
     """
-    oracle = Oracle(tflite)
+    oracle = reference(tflite)
     # Vectors that begin the samples run once, where they do not depend on what came before.
     shared = min(len(vectors), len(samples))
     repeated = not stateful and all(vectors[i] is samples[i] for i in range(shared))

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from tinyflow.pipeline.fidelity import measure_fidelity
-from tinyflow.worker import serve_job
 
 
 def main(_: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -21,7 +20,3 @@ def main(_: dict[str, Any], folder: Path) -> dict[str, Any]:
         samples = [arrays[str(index)] for index in range(len(arrays.files))]
     in_float, quantised = (folder / f"{name}.tflite" for name in ("float", "quantised"))
     return measure_fidelity(in_float.read_bytes(), quantised.read_bytes(), samples).to_json()
-
-
-if __name__ == "__main__":
-    serve_job(main)

@@ -29,6 +29,8 @@ from tinyflow.errors import (
 )
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.kernels.cmsis_nn.source import LIB_DEPS, CmsisNN, find_cmsis_nn
+from tinyflow.oracle.constants import fold_constants
+from tinyflow.oracle.process import start as start_oracle
 from tinyflow.passes import optimise
 from tinyflow.pipeline.output import check_output, replacing
 from tinyflow.pipeline.quality import describe_quality
@@ -74,8 +76,8 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
     cmsis = find_cmsis_nn(request.cmsis_nn)
 
     quantised = quantise(request, cache, progress)
-    imported = import_model(quantised.tflite, request.model, name=name)
-    graph = optimise(imported, quantised.tflite, request.model)
+    folded = fold_constants(quantised.tflite, request.model)
+    graph = optimise(import_model(folded, request.model, name=name), folded, request.model)
     task = task_of(graph, quantised)
     check_limits(request.budget, task)
     planned = choose(request, graph, cmsis, calibration, cache, progress)
@@ -231,6 +233,7 @@ def compile_firmware(folder: Path, progress: Progress) -> Image:
         progress.skipped("build with PlatformIO")
         return read_image(elf)
     progress.stage("build with PlatformIO")
+    start_oracle()  # ready by the time the firmware is
     elf.unlink(missing_ok=True)  # SCons would keep a damaged one
     image = read_image(build_project(folder, on_line=progress.line))
     stamp.write_text(key())

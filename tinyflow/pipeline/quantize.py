@@ -28,6 +28,7 @@ from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import TensorId
 from tinyflow.ir.plain import index_extent
 from tinyflow.ir.types import DType
+from tinyflow.oracle.constants import fold_constants
 from tinyflow.pipeline.fidelity import Fidelity, compare_models
 from tinyflow.pipeline.request import BuildRequest
 from tinyflow.progress import Progress
@@ -83,7 +84,8 @@ def quantise(request: BuildRequest, cache: Cache, progress: Progress) -> Quantis
 
 def _ready_tflite(request: BuildRequest) -> Quantised:
     tflite = read_tflite(request.model)
-    graph = import_model(tflite, request.model, name="model")
+    folded = fold_constants(tflite, request.model)
+    graph = import_model(folded, request.model, name="model")
     specs = [
         InputSpec(tensor.name, sample_shape(tensor.shape), tensor.dtype.value, accepts_float=True)
         for tensor in graph.input_tensors()
@@ -98,9 +100,9 @@ def _ready_tflite(request: BuildRequest) -> Quantised:
 def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quantised:
     from tinyflow.compress.prune import prune_model
     from tinyflow.compress.summary import PruneSummary
-    from tinyflow.convert.convert import float_predictions, model_inputs, quantize
+    from tinyflow.convert.convert import float_predictions, quantize
 
-    specs = model_inputs(request.model)
+    specs = _model_inputs(request, cache)
     if request.calibration is None:
         raise InputError(
             f"{request.model}: quantisation needs calibration data",
@@ -169,6 +171,24 @@ def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quan
         None if found["loss"] is None else Loss(**found["loss"]),
         Fidelity.from_json(found["fidelity"]),
         found["foreign_scale"],
+    )
+
+
+def _model_inputs(request: BuildRequest, cache: Cache) -> tuple[InputSpec, ...]:
+    from tinyflow.convert.convert import model_inputs
+    from tinyflow.convert.model_file import model_kind
+
+    model_kind(request.model)  # a file that is no model is not worth a key
+    key = ContentHash("inputs", __version__, _keras_versions(), request.model).key()
+
+    def make(folder: Path) -> None:
+        found = [asdict(spec) for spec in model_inputs(request.model)]
+        (folder / "inputs.json").write_text(json.dumps(found))
+
+    stored = json.loads((cache.fetch(key, make) / "inputs.json").read_text())
+    return tuple(
+        InputSpec(**{**item, "shape": tuple(item["shape"])})  # JSON has lists only
+        for item in stored
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TypeVar
 
 from tinyflow.arrays import Array
-from tinyflow.datasets.accuracy import dequantize_array, int8_predictions
+from tinyflow.datasets.accuracy import dequantize_array
 from tinyflow.datasets.dataset import sample_shape
 from tinyflow.datasets.scores import Errors, accuracy, errors, is_chance
 from tinyflow.datasets.task import Task, find_task
@@ -16,6 +16,7 @@ from tinyflow.emulate.verify import Verification
 from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.types import DType
+from tinyflow.oracle.process import litert_predictions
 from tinyflow.pipeline.quantize import Quantised
 from tinyflow.project import BudgetTable
 from tinyflow.report.quality import (
@@ -91,7 +92,7 @@ def measure_score(
         device = dequantize_array(device, quantization.scale, quantization.zero_point)
     host = None
     with suppress(UnsupportedError):
-        host = int8_predictions(quantised.tflite, test.inputs)[0]
+        host = litert_predictions(quantised.tflite, test.inputs)[0]
     if task.kind.is_classification:
         return _accuracies(task, quantised.float_outputs, host, device)
     return _errors(task, quantised.float_outputs, host, device)

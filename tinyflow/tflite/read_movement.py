@@ -40,8 +40,16 @@ _ANY = (DType.INT8, DType.INT16, DType.INT32)
 _QUANTISED = (DType.INT8, DType.INT16)
 _BYTES = (DType.INT8,)
 _EVERY = (DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.INT64, DType.BOOL)
+_RESHAPED = (*_EVERY, DType.UINT32, DType.UINT64)
 #: The types that have no quantisation of their own.
-_PLAIN = (DType.INT32, DType.INT64, DType.FLOAT32, DType.BOOL)
+_PLAIN = (
+    DType.INT32,
+    DType.INT64,
+    DType.UINT32,
+    DType.UINT64,
+    DType.FLOAT32,
+    DType.BOOL,
+)
 
 #: The most tensors that TFLM concatenates at once.
 _MAX_SOURCES = 10
@@ -57,8 +65,12 @@ def _moved(
     types: tuple[DType, ...],
     *,
     constants: bool = False,
+    padded: bool = False,
 ) -> None:
-    """Check that all tensors have one type, one quantisation and are activations."""
+    """Check that all tensors have one type, one quantisation or none, and are activations.
+
+    Where the operator pads, numbers must be quantised, for the zero point.
+    """
     first = sources[0]
     for index in (*sources, *results):
         tensor = at.tensors[index]
@@ -67,9 +79,10 @@ def _moved(
             raise at.refuse(f"tensor {tensor.name!r} is {tensor.dtype.value}, expected {allowed}")
         if tensor.dtype is not at.tensors[first].dtype:
             raise at.refuse("its tensors have different types")
-        if tensor.dtype not in _PLAIN:
+        quantised = tensor.quantization is not None
+        if tensor.dtype not in _PLAIN and (quantised or padded):
             at.per_tensor(index)
-        if tensor.dtype is DType.INT16 and tensor.q.zero_point:
+        if tensor.dtype is DType.INT16 and quantised and tensor.q.zero_point:
             raise at.refuse(f"tensor {tensor.name!r} is int16 with a zero point other than 0")
         at.same_quantization(first, index)
         if not constants:
@@ -82,8 +95,8 @@ def _some_computed(at: OperatorReader, *sources: int) -> None:
 
 
 def moved(at: OperatorReader, source: int, *types: DType) -> None:
-    """Check an operator that moves elements of one of these types, or of float32."""
-    _moved(at, [source], [at.output], types)
+    """Check an operator that moves elements of one of these types, or of float32, and pads."""
+    _moved(at, [source], [at.output], types, padded=True)
 
 
 def _unary(at: OperatorReader, types: tuple[DType, ...], position: int = 0) -> int:
@@ -185,7 +198,7 @@ def _slice(at: OperatorReader) -> Operator:
 def _strided_slice(at: OperatorReader) -> Operator:
     options = at.options(schema.StridedSliceOptionsT)
     source = _unary(at, _ANY)
-    rank = _rank(at, source, 4)
+    rank = _rank(at, source, 5)
     if options.ellipsisMask or options.newAxisMask or options.offset:
         raise at.refuse("an ellipsis, a new axis or an offset")
     begins, ends, steps = (at.integers(position) for position in (1, 2, 3))
@@ -221,7 +234,7 @@ def _transpose(at: OperatorReader) -> Operator:
 
 
 def _reshape(at: OperatorReader) -> Operator:
-    return Reshape(at.name, _unary(at, _EVERY), at.output)
+    return Reshape(at.name, _unary(at, _RESHAPED), at.output)
 
 
 def _squeeze(at: OperatorReader) -> Operator:

@@ -99,7 +99,7 @@ def basis_of(board: Board) -> str:
 
 
 def calibration_of(board: Board) -> Calibration | None:
-    """What the measurements of a board give; None where there are none that hold.
+    """What the measurements of a board give; None if there are none that hold.
 
     Raises:
         InputError: the file is damaged.

@@ -1,4 +1,4 @@
-"""Traces what is to be timed: an inference of a build's image, or a function of one's own.
+"""Traces what is to be timed: an inference of a build's image, or any function.
 
 A trace hooks loads, and Unicorn does not keep such hooks harmless by itself. So each of these runs
 twice, with and without, and the results must be the same.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -98,7 +98,11 @@ def _disturbed(what: str) -> DeviceError:
     )
 
 
-# ---- functions of one's own ----
+# ---- any function ----
+
+
+#: Hooks an engine that has an image in its memory.
+Watch = Callable[[Engine, Image], None]
 
 
 @dataclass(frozen=True)
@@ -223,13 +227,21 @@ def call_function(
 
 
 def results_of(
-    image: Image, board: Board, calls: Sequence[Call], read: Sequence[str]
+    image: Image,
+    board: Board,
+    calls: Sequence[Call],
+    read: Sequence[str],
+    *,
+    watch: Watch | None = None,
 ) -> list[dict[str, bytes]]:
     """Make calls one after another without timing them, each with the memory as the last left it.
 
-    Gives the content of the objects named by `read` after each.
+    Gives the content of the objects named by `read` after each. `watch` may hook the engine
+    before the first.
     """
     with _started(image, board) as engine:
+        if watch is not None:
+            watch(engine, image)
         found = []
         for call in calls:
             _make(engine, image, call)
@@ -256,7 +268,7 @@ def _run(
     calls: int,
     spans: Sequence[Watched] | None = None,
 ) -> _Run:
-    """Call the function so many times in a row, traced where spans are given."""
+    """Call the function `calls` times in a row, traced if spans are given."""
     entry = _symbol(image, call.entry)[0]
     with _started(image, board) as engine:
         tracer = None if spans is None else Tracer(engine, entry, spans)

@@ -18,7 +18,9 @@ from tests.conformance.drawn import (
     litert,
     movement,
     quantize,
+    signal,
     state,
+    streams,
     tables,
     windows,
 )
@@ -34,7 +36,9 @@ STRATEGIES: dict[str, dict[str, Cases]] = {
     "litert": litert.STRATEGIES,
     "movement": movement.STRATEGIES,
     "quantize": quantize.STRATEGIES,
+    "signal": signal.STRATEGIES,
     "state": state.STRATEGIES,
+    "streams": streams.STRATEGIES,
     "tables": tables.STRATEGIES,
     "windows": windows.STRATEGIES,
 }

@@ -197,12 +197,16 @@ _CAST_TYPES = {
     DType.INT8: "TF_CAST_S8",
     DType.INT16: "TF_CAST_S16",
     DType.INT32: "TF_CAST_S32",
+    DType.UINT32: "TF_CAST_U32",
     DType.FLOAT32: "TF_CAST_F32",
 }
 
 
 def cast(op: Cast, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """CAST: between bool, int8, int16, int32 and float32; integers wrap, floats saturate."""
+    """CAST: between bool, int8, int16, int32, uint32 and float32.
+
+    Integers wrap, floats saturate.
+    """
     source, output = graph.tensors[op.input], output_of(graph, op)
     context = {
         "from": _CAST_TYPES[source.dtype],
@@ -367,7 +371,7 @@ def embedding(op: Embedding, graph: Graph, board: Board, cmsis: CmsisNN) -> Kern
 #: Operators that are compiled from float32 only where `tinyflow.passes` makes tables of them.
 AS_TABLES = (Cos, Log, Sin)
 #: Operators of PLAIN_KERNELS that there are of int32, too.
-OF_INT32 = (Add, Comparison, Maximum, Minimum, Mul, Select, Sub)
+OF_INT32 = (Add, Comparison, Div, Maximum, Minimum, Mul, Select, Sub)
 #: Operators that touch float32, or int32 where they have it.
 PLAIN_KERNELS: dict[type[Operator], Maker] = {
     Abs: _unary("abs"),
