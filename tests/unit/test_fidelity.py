@@ -131,7 +131,8 @@ def told(files: Converted, x: np.ndarray, found: Fidelity | None, **more: Any) -
 )
 def test_a_ruined_model_is_told_with_its_worst_layers(make: Any, where: str) -> None:
     (warning,) = told(*converted(make))
-    assert warning.startswith("quantisation: the quantised model does not compute what the float")
+    assert warning.startswith("quantisation: ")
+    assert "compute what the float model" in warning
     assert where in warning
     assert "It begins at" in warning
 

@@ -1,7 +1,8 @@
 """The process that prunes and fine-tunes a Keras model.
 
-Started by `prune.py` through `tinyflow.worker`. Job: `model`, `settings`; beside it
-`training.npz` and `validation.npz`. Reply: a `PruneSummary`; beside it `pruned.keras`.
+Started by `prune.py` through `tinyflow.worker`. Job: `model`, `settings`, and for structured
+pruning the `granularity`; beside it `training.npz` and `validation.npz`. Reply: a `PruneSummary`;
+beside it `pruned.keras`. With `candidates` in the job, see `make_candidates` instead.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from tinyflow.compress.candidates import make_candidates
+from tinyflow.compress.channels import Granularity
 from tinyflow.compress.finetune import fine_tune
 from tinyflow.compress.magnitude import (
     CubicSchedule,
@@ -43,10 +46,13 @@ def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     tf.config.experimental.enable_op_determinism()
     with cpu_limit(reading_seconds(path)):
         model = load_keras(path)
+    if job.get("candidates"):
+        return {"candidates": make_candidates(path, model, settings.ratio, folder)}
     training, validation = _data(folder / "training.npz"), _data(folder / "validation.npz")
     epochs = settings.epochs if training is not None else 0
     if settings.method == "structured":
-        model, summary = prune_channels(model, settings.ratio)
+        granularity = Granularity(**job["granularity"]) if job.get("granularity") else 1
+        model, summary = prune_channels(model, settings.ratio, granularity=granularity)
         print(
             f"removed channels: {summary.parameters_before:,} -> {summary.parameters_after:,} "
             f"weights, {summary.macs_before:,} -> {summary.macs_after:,} MACs"

@@ -32,7 +32,7 @@ _TIMEOUT = 120.0
 #: the output of a softmax has, which loses nothing.
 _BEYOND = 1.01
 #: SQNR in dB where the quantised model has infinities.
-_FAR = -200.0
+FAR_DB = -200.0
 #: Float values of a tensor and sample among which the most frequent is looked for, about.
 _COUNTED = 4096
 _MULTIPLIER = 2654435761  # Knuth's, of multiplicative hashing
@@ -310,7 +310,7 @@ class _Sums:
         noise = self._noise / count
         ratio = None
         if math.isfinite(variance) and variance > 1e-12 * max(self._square / count, 1e-30):
-            ratio = _FAR
+            ratio = FAR_DB
             if math.isfinite(noise):
                 ratio = 10 * math.log10(variance / max(noise, variance * 1e-20))
         length = math.sqrt(self._square * self._other)

@@ -11,7 +11,7 @@ from tinyflow.codegen.names import layer_title
 from tinyflow.datasets.dataset import Dataset
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.types import DType
-from tinyflow.pipeline.fidelity import Fidelity, TensorFidelity
+from tinyflow.pipeline.fidelity import FAR_DB, Fidelity, TensorFidelity
 from tinyflow.pipeline.quantize import Quantised
 from tinyflow.report.quality import QuantizationSection, TensorQualitySection, WarningSection
 
@@ -41,6 +41,19 @@ def describe_quality(
                 about="calibration",
                 message="the calibration data seems to be on another scale than the training "
                 f"data: {quantised.foreign_scale}",
+            )
+        )
+    pruned = quantised.prune
+    if (
+        pruned is not None
+        and pruned.unpruned_cycles is not None
+        and (pruned.parameters_after == pruned.parameters_before)
+    ):
+        warnings.append(
+            WarningSection(
+                about="pruning",
+                message=f"all channels are kept: none of the numbers near {pruned.ratio:.0%} less "
+                "is faster on this board. Prune more, or not at all",
             )
         )
     clipped = None
@@ -96,8 +109,11 @@ def _ruin(found: Fidelity) -> str | None:
         worst = sorted(ruined, key=lambda tensor: tensor.sqnr_db or 0.0)[:_WORST]
         named = list(dict.fromkeys([ruined[0], *worst]))[:_WORST]
         output = min(outputs, key=lambda tensor: tensor.sqnr_db or 200.0)
+        what = "the quantised model does not compute what the float model does"
+        if not any(tensor.is_output for tensor in ruined):
+            what = "layers of the quantised model do not compute what the float model's do"
         return (
-            f"the quantised model does not compute what the float model does: {_noise(output)} at "
+            f"{what}: {_noise(output)} at "
             f"the output. It begins at {'; then '.join(map(_words, named))}. Scale the values "
             "there in training so that the channels of a tensor are alike, leave such layers out "
             'of the model, or quantise with activations = "int16"'
@@ -132,6 +148,8 @@ def _words(tensor: TensorFidelity) -> str:
         reasons.append(f"{tensor.saturated:.1%} saturated")
     because = f", {', '.join(reasons)}" if reasons else ""
     ratio = "constant" if tensor.sqnr_db is None else f"{tensor.sqnr_db:.1f} dB"
+    if tensor.sqnr_db == FAR_DB:
+        ratio = "infinite values"
     return f"{layer_title(tensor.name)!r} ({ratio}{because})"
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from tinyflow import __version__
 from tinyflow.arrays import Array
 from tinyflow.cache import Cache, ContentHash
+from tinyflow.compress.channels import Granularity
 from tinyflow.datasets.accuracy import quantize_array
 from tinyflow.datasets.dataset import (
     Dataset,
@@ -30,12 +31,16 @@ from tinyflow.ir.plain import index_extent
 from tinyflow.ir.types import DType
 from tinyflow.oracle.constants import fold_constants
 from tinyflow.pipeline.fidelity import Fidelity, compare_models
+from tinyflow.pipeline.prune_choice import PruneChoice, choose_granularity
 from tinyflow.pipeline.request import BuildRequest
 from tinyflow.progress import Progress
 from tinyflow.project import PruneTable
 from tinyflow.report.model import PruneSection
 from tinyflow.tflite.file import is_tflite, read_tflite
 from tinyflow.tflite.importer import import_model
+
+#: Channels kept in multiples of more than any layer has: all of them.
+_ALL_CHANNELS = Granularity(1 << 30, 1 << 30)
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,10 @@ def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quan
     prune = request.prune
     key = ContentHash("quantised", __version__, _keras_versions(), request.model)
     key.add(prune.model_dump(), request.activations, *calibration.inputs)
+    choice = None
+    if prune.method == "structured":
+        choice = choose_granularity(request, calibration, cache, progress)
+        key.add(choice)
     if prune.method != "none" and training is not None:
         key.add("training", *training.inputs, training.labels)
     if test is not None:
@@ -129,7 +138,14 @@ def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quan
         if prune.method != "none":
             progress.stage(f"prune ({prune.method}, {prune.ratio:.0%})")
             pruned = folder / "pruned.keras"
-            summary = prune_model(model, prune, training, output_path=pruned, on_line=progress.line)
+            summary = prune_model(
+                model,
+                prune,
+                training,
+                output_path=pruned,
+                granularity=None if choice is None else choice.granularity or _ALL_CHANNELS,
+                on_line=progress.line,
+            )
             (folder / "prune.json").write_text(json.dumps(summary.to_json()))
             model = pruned
         progress.stage(f"quantise to {request.activations.upper()}")
@@ -161,7 +177,8 @@ def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quan
     found = json.loads((entry / "found.json").read_text())
     section = None
     if prune_file.is_file():
-        section = _prune_section(prune, PruneSummary.from_json(json.loads(prune_file.read_text())))
+        summary = PruneSummary.from_json(json.loads(prune_file.read_text()))
+        section = _prune_section(prune, summary, choice)
     return Quantised(
         (entry / "model.tflite").read_bytes(),
         test,
@@ -192,7 +209,7 @@ def _model_inputs(request: BuildRequest, cache: Cache) -> tuple[InputSpec, ...]:
     )
 
 
-def _prune_section(settings: PruneTable, summary: Any) -> PruneSection:
+def _prune_section(settings: PruneTable, summary: Any, choice: PruneChoice | None) -> PruneSection:
     return PruneSection(
         method=settings.method,
         ratio=settings.ratio,
@@ -200,6 +217,8 @@ def _prune_section(settings: PruneTable, summary: Any) -> PruneSection:
         parameters_after=summary.parameters_after,
         macs_before=summary.macs_before,
         macs_after=summary.macs_after,
+        predicted_cycles=None if choice is None else choice.cycles,
+        unpruned_cycles=None if choice is None else choice.unpruned_cycles,
     )
 
 

@@ -237,7 +237,11 @@ class KernelsSection(Section):
 
 
 class PruneSection(Section):
-    """What pruning did."""
+    """What pruning did.
+
+    `predicted_cycles` and `unpruned_cycles` are those by which structured pruning chose its numbers
+    of channels: of the pruned model and of the model as it was, None where they are not known.
+    """
 
     method: str
     ratio: float
@@ -245,6 +249,8 @@ class PruneSection(Section):
     parameters_after: int
     macs_before: int
     macs_after: int
+    predicted_cycles: int | None = None
+    unpruned_cycles: int | None = None
 
 
 class BudgetItem(Section):

@@ -35,7 +35,7 @@ def quality_rows(report: Report) -> Iterator[Row]:
         worst = min(found.layers, key=_ratio)
         yield (
             "quantised",
-            f"{_decibels(min(found.outputs, key=_ratio))} above the error at the output, "
+            f"signal to error {_decibels(min(found.outputs, key=_ratio))} at the output, "
             f"{_decibels(worst)} at the worst layer ({found.samples} calibration samples)",
         )
     for warning in report.warnings:
