@@ -37,7 +37,7 @@ def score_of(kind: str, values: list[float], labels: np.ndarray, **known: Any) -
         vectors=0,
         compared_bytes=0,
         mismatches=0,
-        instructions=0,
+        instructions=[],
         layer_instructions=[],
         stack_peak=0,
         oracle_outputs=(),
