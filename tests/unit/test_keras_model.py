@@ -178,7 +178,7 @@ _GET_FILE = {"module": "keras.utils", "class_name": "get_file", "config": {}}
         _set("registered_name", "package>Dense"),
         _set_inner("activation", _FUNCTION),
         _set_inner("activation", _LAMBDA),
-        _set_inner("kernel_initializer", _GET_FILE),
+        _set_inner("depthwise_initializer", _GET_FILE),
         _set_inner("function_type", "lambda"),
     ],
 )
