@@ -312,6 +312,15 @@ def test_dynamic_shapes_name_the_input(tmp_path: Path) -> None:
     refused(path, "fixed batch of 8")
 
 
+def test_activations_that_no_board_holds(tmp_path: Path) -> None:
+    image = keras.Input((8, 8, 4))
+    x = layers.UpSampling2D(1000, name="huge")(image)
+    path = tmp_path / "huge.keras"
+    keras.Model(image, layers.GlobalAveragePooling2D()(x)).save(path)
+    with pytest.raises(InputError, match=r"'huge' gives 256,000,000 values"):
+        load_keras(path)
+
+
 def test_weights_that_are_not_numbers(tmp_path: Path) -> None:
     model = small()
     model.get_layer("classes").set_weights([np.full((4, 2), np.nan), np.zeros(2)])

@@ -5,6 +5,7 @@ Imports Keras, hence TensorFlow: called in worker processes only.
 
 from __future__ import annotations
 
+import math
 import re
 import tempfile
 import warnings
@@ -28,6 +29,9 @@ from tinyflow.worker import require_keras
 
 if TYPE_CHECKING:
     import keras
+
+#: Values of one activation: 64 MiB as int8.
+_MOST_ELEMENTS = 1 << 26
 
 
 def load_keras(path: Path | str) -> keras.Model:
@@ -74,6 +78,7 @@ def load_keras(path: Path | str) -> keras.Model:
     model = dequantized(path, model, config)
     _type_indices(model)
     keras_inputs(path, model)
+    _check_sizes(path, model)
     _check_finite(path, model)
     _rename(model)
     return model
@@ -134,6 +139,19 @@ def _type_indices(model: Any) -> None:
         ]
         if readers and all(isinstance(layer, keras.layers.Embedding) for layer in readers):
             tensor._dtype = "int32"
+
+
+def _check_sizes(path: Path, model: keras.Model) -> None:
+    """Refuse activations that no microcontroller holds, before a converter spends hours on them."""
+    for operation in getattr(getattr(model, "_functional", None) or model, "operations", []):
+        for node in operation._inbound_nodes:
+            for tensor in node.output_tensors:
+                elements = math.prod(size or 1 for size in tensor.shape)
+                if elements > _MOST_ELEMENTS:
+                    raise InputError(
+                        f"{path}: the layer {operation.name!r} gives {elements:,} values, more "
+                        f"than the {_MOST_ELEMENTS:,} that any microcontroller could hold"
+                    )
 
 
 def _check_finite(path: Path, model: keras.Model) -> None:
