@@ -280,6 +280,19 @@ def test_a_workspace_has_a_name_that_programs_can_work_in(tmp_path: Path) -> Non
         assert "'" not in str(workspace.folder)
 
 
+def test_of_many_workspaces_the_last_ones_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tinyflow.cache._MOST_WORKSPACES", 2)
+    places = []
+    for index, name in enumerate("abcd"):
+        with Cache(tmp_path).workspace(name) as workspace:
+            places.append(workspace.folder.parent)
+            moment = time.time() - 100 + index
+            os.utime(places[-1], (moment, moment))
+    assert [place.exists() for place in places] == [False, False, True, True]
+
+
 def test_an_unused_workspace_goes(tmp_path: Path) -> None:
     with Cache(tmp_path).workspace("a") as unused:
         pass
