@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import re
 import shutil
@@ -286,3 +287,18 @@ def test_boards_operators_and_doctor_fit_the_terminal(
     words = " ".join(tinyflow("operators").out.split())
     for service in tinyflow("operators", "--json").json:
         assert service["operator"] in words
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fills_the_lines_of_a_terminal(
+    tinyflow: CommandLine, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Paragraphs are broken where the terminal ends, not where the source's lines do."""
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = [line.strip() for line in tinyflow(command, "--help").out.splitlines()]
+    assert all(len(line) <= 80 for line in lines)
+    top = lines[: next(index for index, line in enumerate(lines) if line.startswith("\u256d"))]
+    for line, following in itertools.pairwise(top):
+        prose = line and following and not following.startswith(("tinyflow ", "Usage:"))
+        if prose and not line.startswith(("tinyflow ", "Usage:")):
+            assert len(line) + 1 + len(following.split()[0]) > 77, (line, following)

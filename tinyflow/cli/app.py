@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import typer
@@ -37,6 +39,18 @@ _EPILOG = (
     + ". Progress and errors go to standard error, results to standard output."
 )
 
+
+def _unwrapped(command: Callable[..., None]) -> str:
+    """Give a command's help with each paragraph on one line: the terminal breaks it anew.
+
+    Paragraphs that begin with a backspace are examples, and stay as they are.
+    """
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    return "\n\n".join(
+        each if each.startswith("\b") else " ".join(each.split()) for each in paragraphs
+    )
+
+
 app = typer.Typer(
     help="From a trained Keras model to verified INT8 firmware on a Cortex-M board.",
     epilog=_EPILOG,
@@ -59,7 +73,7 @@ for module in (
     calibrate,
     doctor,
 ):
-    app.command(epilog=_EPILOG)(module.command)
+    app.command(help=_unwrapped(module.command), epilog=_EPILOG)(module.command)
 
 
 def _version(value: bool) -> None:
