@@ -250,6 +250,27 @@ def test_boards_builds_and_operators_complete(shell: str, tmp_path: Path) -> Non
     assert "speed" in completed("tinyflow build --optimize sp", shell, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("shell", "says"),
+    [
+        ("bash", "complete -o"),
+        ("zsh", "#compdef tinyflow"),
+        ("fish", "complete --command tinyflow"),
+    ],
+)
+def test_the_shell_may_be_named(shell: str, says: str, tmp_path: Path) -> None:
+    command = "import sys; sys.argv[0] = 'tinyflow'; from tinyflow.cli.app import main; main()"
+    shown = subprocess.run(
+        [sys.executable, "-c", command, "--show-completion", shell],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shown.returncode == 0, shown
+    assert says in shown.stdout
+    assert "_TINYFLOW_COMPLETE" in shown.stdout
+
+
 def test_a_real_bash_completes(tmp_path: Path) -> None:
     """The script that `--show-completion` prints, in the shell it is for."""
     bash = shutil.which("bash")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import os
 import signal
 import sys
 import traceback
@@ -51,6 +52,8 @@ def _unwrapped(command: Callable[..., None]) -> str:
     )
 
 
+_SHELLS = ("bash", "zsh", "fish")
+
 app = typer.Typer(
     help="From a trained Keras model to verified INT8 firmware on a Cortex-M board.",
     epilog=_EPILOG,
@@ -96,6 +99,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name may not fit the terminal's encoding
             stream.reconfigure(errors="replace")
+    _let_the_shell_be_named()
     # So that a build that is told to end puts the former one back.
     signal.signal(signal.SIGTERM, _terminated)
     try:
@@ -110,6 +114,13 @@ def main() -> None:
         _fail(InputError(f"{error.filename}: {error.strerror}"))
     except Exception as error:
         _fail_unexpectedly(error)
+
+
+def _let_the_shell_be_named() -> None:
+    """Take `--show-completion zsh`, too, where Typer would look which shell has called."""
+    option, shell = [*sys.argv[1:], "", ""][:2]
+    if option in ("--install-completion", "--show-completion") and shell in _SHELLS:
+        os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"
 
 
 def _run_as_json() -> NoReturn:
