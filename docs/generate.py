@@ -401,9 +401,14 @@ inputs and outputs, where QUANTIZE and DEQUANTIZE convert; ARG_MAX and ARG_MIN m
 
 Every kernel gives the very bytes of the reference kernel of TensorFlow Lite Micro (TFLM) or, where
 TFLM has none, of LiteRT's: {lacking}, ARG_MAX and ARG_MIN to int64,
-EXP, LOG and NEG of int8, SELECT_V2 of int32.
+EXP, LOG and NEG of int8, SELECT_V2 of int32, STRIDED_SLICE of five dimensions.
 Weights of int4 are stored two to a byte and give what int8 weights of the same values give.
 [How exactness is proved](architecture.md#how-exactness-is-proved) states the rule.
+
+Operators that read only constants are computed before anything else, also those that are not in the
+table, and no code is left of them: the SHAPE, STRIDED_SLICE and PACK before a RESHAPE where the
+batch was open, anchors behind TILE or RANGE, weights behind DEQUANTIZE, QUANTIZE or TRANSPOSE. An
+output of the model that becomes a constant is refused.
 
 A converter leaves some operators in float32 inside an int8 model; see
 [Float operators](#float-operators).
