@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tinyflow.errors import InputError
-from tinyflow.ir import elementwise, movement, plain, signal, state, tables, windows
+from tinyflow.ir import detection, elementwise, movement, plain, signal, state, tables, windows
 from tinyflow.ir.checks import Rule, expect, expect_window, fail, rank_of
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import (
@@ -189,4 +189,5 @@ _RULES: dict[type[Operator], Rule] = {
     **windows.RULES,
     **state.RULES,
     **signal.RULES,
+    **detection.RULES,
 }
