@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tests.conformance.driver import Case
@@ -46,7 +48,7 @@ def detections(
         outputs = [
             b.tensor(shape, "float32") for shape in ((1, most, 4), (1, most), (1, most), (1,))
         ]
-        limit = {} if per_class is None else {"detections_per_class": per_class}
+        limit: dict[str, Any] = {} if per_class is None else {"detections_per_class": per_class}
         b.custom(
             *("TFLite_Detection_PostProcess", [offsets, scores, anchors], outputs),
             max_detections=most,
