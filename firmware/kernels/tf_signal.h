@@ -1,6 +1,6 @@
 /*
  * Operators of TFLM's signal library, exact with its reference kernels. Complex numbers lie as
- * pairs of real and imaginary parts. Each stands in a file of its own name; the transforms share
+ * pairs of real and imaginary parts. Each is in the file of its name; the transforms share
  * tf_signal_fft.h.
  */
 #ifndef TF_SIGNAL_H

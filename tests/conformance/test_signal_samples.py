@@ -27,7 +27,7 @@ _GROUPS = list(
 
 
 def _sample(rng: np.random.Generator, tensor: Tensor, index: int) -> np.ndarray:
-    """Numbers as large or as small as that of all, or each of a size of its own; or extremes."""
+    """Numbers of one size or each of another, extremes among them, or all one extreme."""
     if tensor.dtype.value == "float32":
         scale = 10.0 ** rng.integers(-30, 30) if index % 2 else 1.0
         return (rng.uniform(-1, 1, tensor.shape) * scale).astype(np.float32)
