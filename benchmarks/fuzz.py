@@ -26,6 +26,7 @@ from tests.conformance.test_conformance import GROUPS
 from tests.fuzz.compile import compile_file
 from tests.fuzz.mutate import raw, structured
 from tests.support.mixed_model import mixed_model
+from tests.support.open_batch import flattened
 from tests.support.small_model import small_model
 from tests.support.stateful_model import stateful_model
 from tinyflow.files import write_file
@@ -48,6 +49,7 @@ def main() -> int:
         small_model(),
         mixed_model(),
         stateful_model(),
+        flattened(),
         *(model_of(group) for group in GROUPS.values()),
         *(path.read_bytes() for path in options.models),
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -14,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests.support.command_line import CommandLine
+from tests.support.fake_model import PLUS_ONE, write_fake_model
 from tinyflow.boards import Board, board_ids, load_board
 from tinyflow.codegen.renode import (
     performance_in_mips,
@@ -21,6 +24,7 @@ from tinyflow.codegen.renode import (
 )
 from tinyflow.emulate import renode
 from tinyflow.emulate.hil import run_hil_tests
+from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.renode import Renode, find_renode, find_renode_test
 from tinyflow.errors import (
     DeviceError,
@@ -33,6 +37,7 @@ from tinyflow.report.model import (
     BoardSection,
     ExactSection,
     FlashSection,
+    InferencesSection,
     KernelsSection,
     LatencySection,
     LayerSection,
@@ -43,10 +48,12 @@ from tinyflow.report.model import (
     Report,
     SplitSection,
     TensorSection,
+    WorstSection,
 )
 from tinyflow.report.renode import MAX_VECTORS, write_renode
 from tinyflow.resources import RENODE
 from tinyflow.toolchain.elf import Image
+from tinyflow.toolchain.platformio import build_project
 
 FAILED_SUITE = """\
 <robot><suite><test name="Boots"><status status="PASS" starttime="20261122 02:27:06.500"
@@ -232,11 +239,31 @@ def test_the_suite_holds_the_reports_figures(board: Board, tmp_path: Path) -> No
     assert re.search(r"\[outputs\]\[0\]\[shape\] +scalar\n", suite)
 
 
-def test_the_script_sets_speed_port_and_image() -> None:
+@pytest.mark.parametrize("state", [0, 64])
+def test_the_suite_times_the_vector_that_the_report_names(state: int, tmp_path: Path) -> None:
     board = load_board("stm32f746")
-    script = render_script(board, name="kws", elf="../f.elf", cycles_per_instruction=0.85, port=99)
+    report = make_report(board, vectors=40)
+    worst = WorstSection(vector=3, instructions=1, cycles=1, ms=1.0)
+    inferences = InferencesSection(
+        vector=31, vectors=40, traced=3, fewest_instructions=1, most_instructions=2, worst=worst
+    )
+    ram = report.memory.ram.model_copy(update={"state": state})
+    memory = report.memory.model_copy(update={"ram": ram})
+    report = report.model_copy(update={"inferences": inferences, "memory": memory})
+    write_renode(tmp_path, board, report)
+    suite = (tmp_path / "renode" / "kws.robot").read_text()
+    assert re.search(r"\$\{TIMED_VECTOR\} +31\n", suite)
+    assert suite.count("Run Test Vector    ${VECTORS}    ${TIMED_VECTOR}") == 2
+    assert suite.count("Run Vectors Before    ${TIMED_VECTOR}") == (2 if state else 0)
+
+
+def test_the_script_sets_speed_terminal_and_image() -> None:
+    board = load_board("stm32f746")
+    script = render_script(board, name="kws", elf="../f.elf", cycles_per_instruction=0.85)
     assert "$elf?=$ORIGIN/../f.elf\n" in script
-    assert "$port?=99\n" in script
+    assert "$uart?=$ORIGIN/kws.uart\n" in script
+    assert 'emulation CreateUartPtyTerminal "harness" $uart true\n' in script
+    assert "Socket" not in script
     assert "sysbus.cpu PerformanceInMips 254\n" in script
     assert "sysbus.cpu VectorTableOffset 0x08000000\n" in script
 
@@ -355,6 +382,69 @@ def test_renode_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         Renode(an_image(tmp_path), load_board("stm32f746"), startup_timeout_s=0.5)
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+#: Stands in for Renode: the firmware's bytes on a pseudo terminal, run by the simulator.
+_STAND_IN = """
+import os, pty, re, sys, termios
+from pathlib import Path
+from tinyflow.boards import load_board
+from tinyflow.emulate.simulator import Simulator
+script = Path(re.search("include @(.*)", " ".join(sys.argv))[1].split(" -e ")[0])
+text = script.read_text()
+assert 'CreateUartPtyTerminal "harness" $uart true' in text
+link = script.parent / re.search(r"\\$uart\\?=\\$ORIGIN/(.*)", text)[1]
+master, slave = pty.openpty()  # cooked, as by chance: whoever opens it must make it raw
+link.symlink_to(os.ttyname(slave))
+device = Simulator(script.parent / "firmware.elf", load_board("stm32f746"))
+while True:
+    device.write(os.read(master, 100))
+    while sent := device.read(4096, 0):
+        os.write(master, sent)
+"""
+
+
+@pytest.mark.skipif(
+    shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
+)
+def test_firmware_is_reached_over_a_pseudo_terminal(
+    library: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both clients, over a terminal that is not raw before they open it."""
+    board = load_board("stm32f746")
+    write_fake_model(tmp_path / "project", board)
+    elf = build_project(tmp_path / "project")
+    (tmp_path / "stand_in.py").write_text(_STAND_IN)
+    command = f'exec "{sys.executable}" "{tmp_path}/stand_in.py" "$@"'
+    monkeypatch.setenv(renode.VARIABLE, str(program(tmp_path / "renode", command)))
+    with Renode(elf, board) as target:
+        client = HarnessClient(target)
+        assert client.info().model == "plus_one"
+        for start in (-100, 0, 3, 10, 13, 17, 19):  # with what a terminal takes for commands
+            values = np.arange(start, start + 16, dtype=np.int8).reshape(PLUS_ONE.inputs[0].shape)
+            (output,) = client.run(values)
+            assert output.ravel().tolist() == (values.ravel() + 1).tolist()
+    with pytest.raises(DeviceError, match="closed"):
+        target.write(b"x")
+
+    keywords = library.tinyflow_harness()
+    uart = Path(keywords.new_uart())
+    assert uart.parent.stat().st_mode & 0o077 == 0
+    (uart.parent / "firmware.elf").write_bytes(elf.read_bytes())
+    script = render_script(board, name="uart", elf="firmware.elf", cycles_per_instruction=1.0)
+    (uart.parent / "t.resc").write_text(script.replace("uart.uart", "uart"))
+    process = subprocess.Popen([tmp_path / "renode", "-e", f"include @{uart.parent}/t.resc"])
+    try:
+        keywords.connect(str(uart))
+        assert keywords.model_info()["model"] == "plus_one"
+        np.save(tmp_path / "input_0.npy", np.arange(16, dtype=np.int8).reshape(1, 16))
+        np.save(tmp_path / "output_0.npy", np.arange(1, 17, dtype=np.int8).reshape(1, 16))
+        keywords.run_test_vector(tmp_path, 0)
+    finally:
+        process.kill()
+        process.wait()
+        keywords.disconnect()
+    assert not uart.parent.exists()
 
 
 def test_a_file_that_is_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

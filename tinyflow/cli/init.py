@@ -22,6 +22,7 @@ from tinyflow.datasets.dataset import InputSpec, sample_shape
 from tinyflow.datasets.recognise import Header, Purpose, Recognised, recognise
 from tinyflow.errors import InputError, TinyflowError
 from tinyflow.files import write_file
+from tinyflow.oracle.constants import fold_constants
 from tinyflow.project import PROJECT_FILE, DataTable, Project
 from tinyflow.tflite.file import is_tflite, read_tflite
 from tinyflow.tflite.importer import import_model
@@ -115,7 +116,7 @@ def _inputs(model: Path) -> tuple[Sequence[InputSpec], str | None]:
     try:
         if not is_tflite(model):
             return model_inputs(model), None
-        graph = import_model(read_tflite(model), model, name="model")
+        graph = import_model(fold_constants(read_tflite(model), model), model, name="model")
     except TinyflowError as error:
         return (), error.message
     return [

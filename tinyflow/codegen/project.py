@@ -1,16 +1,15 @@
 """The PlatformIO project around a model: everything but the model's own library.
 
-Written here: `platformio.ini`, `src/main.c`, `lib/tinyflow_harness/`, `platform/`, `README.md`.
+These are `platformio.ini`, `src/main.c`, `lib/tinyflow_harness/`, `platform/` and `README.md`.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from tinyflow.boards import Board
-from tinyflow.codegen.render import render, write_folder, write_if_changed
+from tinyflow.codegen.render import render
 from tinyflow.errors import InputError
 from tinyflow.manifest import WORKSPACE
 from tinyflow.plan.in_ram import NOTHING_IN_RAM, InRam
@@ -101,30 +100,6 @@ def project_files(
         **{f"lib/tinyflow_harness/{name}": data for name, data in _firmware_files("harness")},
         **{name: text.encode("utf-8") for name, text in texts.items()},
     }
-
-
-def write_project(
-    directory: Path,
-    board: Board,
-    model: ModelHarness,
-    *,
-    cmsis_nn_lib_deps: str | None = None,
-    in_ram: InRam = NOTHING_IN_RAM,
-) -> None:
-    """Write the files of `project_files`; what is already there and unchanged is not touched.
-
-    Raises:
-        InputError: the board's family has no C file, or a file cannot be written.
-    """
-    files = project_files(board, model, cmsis_nn_lib_deps=cmsis_nn_lib_deps, in_ram=in_ram)
-    for folder in ("platform", "lib/tinyflow_harness", "src"):
-        inside = {n: data for n, data in files.items() if n.startswith(f"{folder}/")}
-        write_folder(
-            directory / folder, {n.removeprefix(f"{folder}/"): data for n, data in inside.items()}
-        )
-        files = {n: data for n, data in files.items() if n not in inside}
-    for name, data in files.items():
-        write_if_changed(directory / name, data)
 
 
 def upload_files(board: Board) -> dict[str, bytes]:

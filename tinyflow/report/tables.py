@@ -20,6 +20,8 @@ Kind = Literal["number", "name", "prose"]
 #: Cells between columns: where there is room, and where there is not.
 _GAPS = (2, 1)
 _ELLIPSIS = "…"
+#: A shortened name keeps these many cells of its beginning from that width on, else a third.
+_BEGINNING, _ROOMY = 30, 36
 #: Cells that a word in the title of a column of numbers may take.
 _HEAD = 20
 
@@ -177,7 +179,7 @@ def _shortened(text: Text, width: int) -> Text:
     if text.cell_len <= width:
         return text
     plain = text.plain
-    head = set_cell_size(plain, (width - 1) // 3).rstrip()
+    head = set_cell_size(plain, (width - 1) // 3 if width < _ROOMY else _BEGINNING).rstrip()
     tail = ""
     for char in reversed(plain):
         if cell_len(head) + 1 + cell_len(char + tail) > width:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import tempfile
 from pathlib import Path
 
 from tinyflow.errors import InputError
@@ -38,8 +39,10 @@ def check_disk(output: str, folder: Path) -> None:
     """
     said = _FULL.search(output)
     if said is not None:
+        temporary = tempfile.gettempdir()
+        elsewhere = temporary in said[0] and str(folder) not in said[0]
         raise InputError(
-            f"{folder}: the disk is full: {said[0].strip()}",
+            f"{temporary if elsewhere else folder}: the disk is full: {said[1]}",
             hint="Free some space there and in the folder of temporary files, or raise the limit "
             "(quota, `ulimit -f`).",
         )
