@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -61,3 +63,19 @@ def test_a_damaged_model_ends_in_c_or_in_one_clear_error(
     # Both ways out are met, or the mutations test nothing.
     assert ends["InputError"] > 0
     assert ends["built"] > 0
+
+
+def test_a_damaged_keras_model_is_read_or_ends_in_one_clear_error(tmp_path: Path) -> None:
+    """In a process of its own, since it forks: other tests may have started TensorFlow here."""
+    pytest.importorskip("keras")
+    script = Path(__file__).resolve().parents[2] / "benchmarks" / "fuzz_models.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--count", "40", "--keep", str(tmp_path / "kept")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    # Both ways out are met, or the mutations test nothing.
+    assert "InputError" in done.stdout
+    assert "read" in done.stdout
