@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tinyflow.datasets import dataset
 from tinyflow.datasets.dataset import InputSpec, load_calibration, load_dataset
 from tinyflow.errors import InputError
 
@@ -142,3 +144,17 @@ def test_pickles_are_refused_unopened(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="pickled"):
             load_calibration(tmp_path / name, IMAGE)
     assert not sprung.exists()
+
+
+def test_an_archive_that_unpacks_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bomb.npz"
+    monkeypatch.setattr(dataset, "MOST_UNPACKED_BYTES", 1 << 26)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", bytes((1 << 26) + 1))
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(
+        InputError, match=r"bomb\.npz: unpacks to 0\.1 GiB; the limit is 0\.0625 GiB"
+    ):
+        load_calibration(path, IMAGE)

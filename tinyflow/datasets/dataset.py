@@ -16,6 +16,9 @@ import numpy as np
 from tinyflow.arrays import Array
 from tinyflow.errors import InputError
 
+#: Bytes that an .npz may unpack to.
+MOST_UNPACKED_BYTES = 4 << 30
+
 _FORMS = (
     "A data file is an .npz with one array per model input, named as the input or `x` "
     "(optional labels: `y`), or an .npy with the samples of the only input."
@@ -192,6 +195,7 @@ def _read(path: Path, inputs: Sequence[InputSpec], purpose: str) -> dict[str, Ar
     if not path.is_file():
         raise InputError(f"{path}: no such file ({purpose})", hint=_FORMS)
     try:
+        _check_unpacked_size(path)
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             if len(inputs) != 1:
@@ -208,6 +212,27 @@ def _read(path: Path, inputs: Sequence[InputSpec], purpose: str) -> dict[str, Ar
         if "allow_pickle" in reason or "pickle" in reason.lower():
             reason = "not a NumPy file, or one that holds pickled Python objects, which are refused"
         raise InputError(f"{path}: cannot be read as {purpose}: {reason}", hint=_FORMS) from error
+
+
+def _check_unpacked_size(path: Path) -> None:
+    """Refuse an archive that unpacks to more than a machine should hold.
+
+    An archive of zeros unpacks to a thousand times its size; zipfile never reads beyond the size
+    that an archive declares.
+
+    Raises:
+        InputError: the declared sizes are beyond `MOST_UNPACKED_BYTES`.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > MOST_UNPACKED_BYTES:
+        raise InputError(
+            f"{path}: unpacks to {unpacked / 2**30:,.1f} GiB; the limit is "
+            f"{MOST_UNPACKED_BYTES / 2**30:g} GiB",
+            hint="Keep fewer samples: some hundreds are enough for calibration.",
+        )
 
 
 def _checked(where: str, key: str, array: Array, spec: InputSpec) -> Array:
