@@ -39,14 +39,15 @@ from tinyflow.passes import optimise
 from tinyflow.pipeline.output import check_output, replacing
 from tinyflow.pipeline.quantize import Quantised, device_inputs, quantise
 from tinyflow.pipeline.request import BuildRequest
-from tinyflow.pipeline.select import STACK_IN_USE, choose
+from tinyflow.pipeline.select import STACK_IN_USE, choose, shortfall_of
 from tinyflow.placement.choose import choose_placement
 from tinyflow.plan.in_ram import NOTHING_IN_RAM, InRam
 from tinyflow.plan.memory import MemoryPlan
 from tinyflow.progress import Progress
 from tinyflow.report.assemble import assemble_report
-from tinyflow.report.model import AccuracySection, Report
+from tinyflow.report.model import AccuracySection, Report, ShortfallSection
 from tinyflow.report.plan import describe_plan
+from tinyflow.report.prediction import describe_shortfall
 from tinyflow.report.profile import PROFILE_PAGE
 from tinyflow.report.renode import write_renode
 from tinyflow.tflite.importer import import_model
@@ -80,12 +81,12 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
     quantised = quantise(request, cache, progress)
     folded = fold_constants(quantised.tflite, request.model)
     graph = optimise(import_model(folded, request.model, name=name), folded, request.model)
-    planned = choose(request, graph, cmsis, calibration, cache, progress)
-    plan = planned.plan
+    selected = choose(request, graph, cmsis, calibration, cache, progress)
+    plan, shortfall = selected.plan, shortfall_of(selected, request, graph, calibration)
     code = generate_model(
         graph, plan, cmsis, quantised.tflite, emit_tflite_array=request.emit_tflite_array
     )
-    check_fit(code, plan, request.board)
+    check_fit(code, plan, request.board, shortfall)
     with replacing(request.output) as folder:
         for former in ("report.json", PROFILE_PAGE):
             (folder / former).unlink(missing_ok=True)
@@ -109,7 +110,7 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
             image,
             verification,
             timing.calibrated(calibration),
-            planned.choice,
+            selected.choice,
             kernels=request.kernels,
             optimize=request.optimize,
             in_ram=in_ram,
@@ -117,6 +118,7 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
             accuracy=measure_accuracy(graph, quantised, verification),
             prune=quantised.prune,
             budget=request.budget,
+            shortfall=shortfall,
             folder=folder,
         )
         write_results(folder, request.board, report, vectors, verification)
@@ -127,7 +129,9 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
 # ------------------------------------------------------------------------ generate, compile
 
 
-def check_fit(code: ModelCode, plan: MemoryPlan, board: Board) -> None:
+def check_fit(
+    code: ModelCode, plan: MemoryPlan, board: Board, shortfall: ShortfallSection | None = None
+) -> None:
     """Check what is known before compiling: the weights and the arena.
 
     Raises:
@@ -146,7 +150,8 @@ def check_fit(code: ModelCode, plan: MemoryPlan, board: Board) -> None:
                 f"{region.kind}, the board has {region.size:,}: "
                 f"{bytes_needed - region.size:,} too many",
                 hint="Prune the model, shrink its input, or choose a larger board "
-                "(`tinyflow boards`).",
+                "(`tinyflow boards`)."
+                + ("" if shortfall is None else f" {_sentence(describe_shortfall(shortfall))}"),
             )
 
 
@@ -365,6 +370,10 @@ def _samples(array: Array) -> Array:
     return array[:, 0] if array.ndim > 2 and array.shape[1] == 1 else array
 
 
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
 def _judge(report: Report) -> None:
     exact = report.exact
     if exact.mismatches:
@@ -373,7 +382,7 @@ def _judge(report: Report) -> None:
             hint="This is a bug in tinyflow or in the CMSIS-NN it was given; please report it "
             "with the model.",
         )
-    broken = [item for item in report.budget if not item.kept]
+    broken, shortfall = [i for i in report.budget if not i.kept], report.kernels.shortfall
     if broken:
         raise BudgetError(
             "\n".join(
@@ -382,5 +391,6 @@ def _judge(report: Report) -> None:
                 + f", the limit is {item.limit:g}"
                 for item in broken
             ),
-            hint="The build is complete; its report.json has the figures.",
+            hint="The build is complete; its report.json has the figures."
+            + ("" if shortfall is None else f" {_sentence(describe_shortfall(shortfall))}"),
         )

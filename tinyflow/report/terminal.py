@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tinyflow.report.model import LatencySection, LayerSection, PlacedSection, Report
+from tinyflow.report.prediction import selection_warnings
 
 #: Float layers that the warning names, at most.
 _FLOATS_NAMED = 5
@@ -179,6 +180,8 @@ def _summary(report: Report) -> Table:
                 f"of the instructions: {names}{more}"
             ),
         )
+    for warning in selection_warnings(report):
+        table.add_row(Text("warning", style="bold yellow"), Text(warning))
     table.add_row("kernels", _kernels(report))
     table.add_row("CMSIS-NN", f"{report.kernels.cmsis_nn} ({report.kernels.origin})")
     for item in report.budget:
