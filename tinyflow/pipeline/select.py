@@ -76,11 +76,12 @@ def shortfall_of(
         broken=tuple(names[each] for each in selection.broken),
         nearest=tuple(
             NearestSection(
-                keeps=tuple(name for each in one.keeps if (name := names[each]) in asked)
-                or tuple(names[each] for each in one.keeps),
+                limit=names[one.limit],
+                kept=one.kept,
                 **figures(one.totals.cycles, one.totals.flash, one.totals.arena),
             )
             for one in selection.nearest
+            if names[one.limit] in asked or one.limit in selection.broken
         ),
     )
 

@@ -254,9 +254,13 @@ class PredictionSection(_Section):
 
 
 class NearestSection(_Section):
-    """A possible build that keeps some limits, by their names in `[budget]`; predicted."""
+    """The build for one limit alone, by its name in `[budget]`, and whether it can keep that.
 
-    keeps: tuple[str, ...]
+    Its figures are predicted.
+    """
+
+    limit: str
+    kept: bool
     latency_ms: float
     ram_kib: float
     flash_kib: float
@@ -266,7 +270,7 @@ class ShortfallSection(_Section):
     """Limits that cannot be kept together, as predicted.
 
     `limits` are all of them, by their names in `[budget]`, the board's memories included; `broken`
-    are those that this build was predicted to break; `nearest` are builds that keep one each.
+    are those that this build was predicted to break; `nearest` are the builds for one limit alone.
     """
 
     limits: dict[str, float]

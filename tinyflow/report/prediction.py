@@ -74,18 +74,18 @@ def selection_warnings(report: Report) -> list[str]:
 
 def describe_shortfall(shortfall: ShortfallSection) -> str:
     """Which limits cannot be kept, and the nearest possible builds, in one line."""
-    together = "together " if len(shortfall.limits) > 1 else ""
     limits = " and ".join(
         f"{_LIMITS[name]} of {limit:.4g} {_unit(name)}" for name, limit in shortfall.limits.items()
     )
+    together = " together" if len(shortfall.limits) > 1 else ""
     builds = "; ".join(
-        f"for {' and '.join(_LIMITS[name] for name in build.keeps)}, "
+        f"{'for' if build.kept else 'none keeps'} the limit on {_LIMITS[build.limit]} alone"
+        f"{'' if build.kept else ', the best has'} "
         f"{build.latency_ms:.4g} ms, {build.ram_kib:.4g} KiB of RAM, "
-        f"{build.flash_kib:.5g} KiB of flash"
+        f"{build.flash_kib:.4g} KiB of flash"
         for build in shortfall.nearest
     )
-    text = f"no build was found that keeps {together}{limits}"
-    return f"{text}; the nearest, as predicted: {builds}" if builds else text
+    return f"no build was found that keeps {limits}{together}; the nearest, as predicted: {builds}"
 
 
 def _unit(name: str) -> str:

@@ -59,6 +59,7 @@ class Choice:
         chosen: for each operator the option that was chosen of them.
         way: which layers run row by row, and the order of all.
         totals: predicted; None where a layer's cost is not known.
+        known_totals: the same, of the layers whose cost is known.
         by_rows: how much of it is for running row by row.
     """
 
@@ -67,6 +68,7 @@ class Choice:
     chosen: tuple[Option, ...]
     way: Way
     totals: Totals | None
+    known_totals: Totals
     by_rows: Cost
 
     def predicted_cycles(self, operator: Operator) -> int | None:
@@ -130,13 +132,15 @@ def choose_kernels(
     search = chooser.all
     picked, way = chooser.best()
     chosen = search.options(picked)
+    totals = search.totals(picked, way)
     known = all(option.cost is not None for option in chosen)
     return Choice(
         running([option.kernel for option in chosen], way),
         options,
         tuple(chosen),
         way,
-        search.totals(picked, way) if known else None,
+        totals if known else None,
+        totals,
         cost_of_rows(chosen, way),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 
 from tinyflow.boards import Board
@@ -24,14 +24,16 @@ Costs = Callable[[frozenset[type[Operator]]], CostTable | None]
 
 @dataclass(frozen=True)
 class Nearest:
-    """A possible build that keeps at least one of the limits that cannot all be kept.
+    """The build for one limit alone, where not all limits can be kept.
 
     Attributes:
-        keeps: names of the limits it keeps, as in `Limits`.
+        limit: name of the limit, as in `Limits`.
+        kept: whether it can be kept at all.
         totals: predicted.
     """
 
-    keeps: tuple[str, ...]
+    limit: str
+    kept: bool
     totals: Totals
 
 
@@ -44,7 +46,7 @@ class Selection:
         plan: of the memory.
         totals: predicted, with the arena of the plan; None if a layer's cost is not known.
         broken: names of the limits that this build is predicted to break, as in `Limits`.
-        nearest: if some are, the builds that are predicted to keep one of the limits each.
+        nearest: if some are, the build for each limit alone.
     """
 
     choice: Choice
@@ -104,26 +106,17 @@ def select(
         best.plan,
         best.totals,
         broken(best.totals, limits),
-        tuple(_nearest(limits, (selected(each).totals for each in _alone(limits)))),
+        tuple(
+            Nearest(name, not broken(totals, alone), totals)
+            for name, alone in _alone(limits)
+            if (totals := selected(alone).totals) is not None
+        ),
     )
 
 
-def _alone(limits: Limits) -> Iterable[Limits]:
-    """Each of the limits without the others."""
+def _alone(limits: Limits) -> Iterator[tuple[str, Limits]]:
+    """Each limit without the others, by name."""
     for each in fields(limits):
         value = getattr(limits, each.name)
         if value is not None:
-            yield Limits(**{each.name: value})
-
-
-def _nearest(limits: Limits, found: Iterable[Totals | None]) -> Iterable[Nearest]:
-    for totals in dict.fromkeys(found):
-        if totals is None:
-            continue
-        keeps = tuple(
-            each.name
-            for each in fields(limits)
-            if getattr(limits, each.name) is not None and each.name not in broken(totals, limits)
-        )
-        if keeps:
-            yield Nearest(keeps, totals)
+            yield each.name, Limits(**{each.name: value})

@@ -1,0 +1,143 @@
+"""The choice of kernels on drawn networks: no build is worse in all respects than another one.
+
+`--networks=300` is the full run.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from tests.support.drawn_cnns import drawn_cnn
+from tests.support.row_networks import row_network
+from tinyflow.boards import load_board
+from tinyflow.costs.table import shipped_costs
+from tinyflow.costs.trial import Trial
+from tinyflow.ir.graph import Graph
+from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
+from tinyflow.project import Objective
+from tinyflow.report.prediction import MOST_OFF_PERCENT
+from tinyflow.selection.objective import Limits, Totals, broken
+from tinyflow.selection.select import Selection, select
+from tinyflow.tflite.importer import import_model
+
+BOARDS = ("stm32l4r5", "stm32f746")
+OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
+#: How limits are drawn from the least and the greatest figure of builds without any: a part of the
+#: least, which cannot be kept, or how far above it.
+LEVELS = ((0.7, 0.7), (1.1, 1.1), (1.3, 0.8), (0.8, 1.3), (1.6, 1.0))
+#: Every so many networks are built and run.
+BUILT = 10
+
+Figures = tuple[int, int, int]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        metafunc.parametrize("seed", range(metafunc.config.getoption("networks")))
+
+
+def network(seed: int) -> bytes:
+    return row_network(seed) if seed % 3 == 0 else drawn_cnn(seed)
+
+
+@cache
+def imported(seed: int) -> Graph:
+    return import_model(network(seed), Path("net.tflite"), name="net")
+
+
+def selected(seed: int, board: str, optimize: Objective, limits: Limits) -> Selection:
+    target = load_board(board)
+    return select(
+        imported(seed),
+        target,
+        find_cmsis_nn(),
+        lambda undecided: shipped_costs(target),
+        optimize=optimize,
+        limits=limits,
+    )
+
+
+def figures(selection: Selection) -> Figures:
+    """Cycles, flash and arena."""
+    choice, totals = selection.choice, selection.totals
+    if totals is None:  # an operator without a cost has one kernel only
+        found = choice.known_totals
+        return found.cycles, found.flash, selection.plan.arena_size
+    return totals.cycles, totals.flash, totals.arena
+
+
+def drawn_limits(seed: int, builds: list[Figures]) -> Iterator[tuple[Objective, Limits]]:
+    """Pairs of limits, some that can be kept and some that cannot."""
+    least, most = (np.array([pick(column) for column in zip(*builds, strict=True)])
+                   for pick in (min, max))  # fmt: skip
+    names = ("cycles", "flash", "arena")
+    turn = seed
+    for pair in combinations(range(3), 2):
+        for levels in LEVELS:
+            limits = {
+                names[index]: int(
+                    least[index] * level
+                    if level < 1
+                    else least[index] + (most[index] - least[index]) * (level - 1)
+                )
+                for index, level in zip(pair, levels, strict=True)
+            }
+            yield OBJECTIVES[turn % len(OBJECTIVES)], Limits(**limits)
+            turn += 1
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_no_build_is_worse_in_all_respects_than_another(board: str, seed: int) -> None:
+    builds = {
+        (optimize, Limits()): figures(selected(seed, board, optimize, Limits()))
+        for optimize in OBJECTIVES
+    }
+    for optimize, limits in drawn_limits(seed, list(builds.values())):
+        selection = selected(seed, board, optimize, limits)
+        builds[optimize, limits] = figures(selection)
+        assert selection.totals is None or selection.broken == broken(selection.totals, limits)
+    worse = [
+        f"{asked}: {build}, but {other}: {better}"
+        for asked, build in builds.items()
+        for other, better in builds.items()
+        if all(a > b for a, b in zip(build, better, strict=True))
+    ]
+    assert not worse
+    # A limit that another build keeps is kept, if there is no other.
+    for (_, limits), build in builds.items():
+        kept = [each for each in builds.values() if not broken(Totals(*each), limits)]
+        assert not kept or not broken(Totals(*build), limits)
+
+
+@pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="no cross-compiler")
+@pytest.mark.parametrize("board", BOARDS)
+def test_measured_cycles_are_as_predicted(board: str, seed: int) -> None:
+    if seed % BUILT:
+        pytest.skip("one network in ten is built")
+    graph, target = imported(seed), load_board(board)
+    optimize = OBJECTIVES[seed // BUILT % len(OBJECTIVES)]
+    free = figures(selected(seed, board, "ram", Limits()))
+    for limits in (Limits(), Limits(arena=free[2] * 9 // 10)):
+        selection = selected(seed, board, optimize, limits)
+        trial = Trial(graph, selection.choice.kernels, target, find_cmsis_nn(), plan=selection.plan)
+        rng = np.random.default_rng(0)
+        sample = rng.integers(-128, 128, next(graph.input_tensors()).shape).astype(np.int8)
+        timing = trial.time(sample, warm=False)
+        predicted = [
+            selection.choice.predicted_cycles(layer.kernel.operator) for layer in trial.code.layers
+        ]
+        pairs = [
+            (known, layer.cycles)
+            for known, layer in zip(predicted, timing.layers, strict=True)
+            if known is not None
+        ]
+        expected, measured = (sum(column) for column in zip(*pairs, strict=True))
+        assert abs(measured - expected) <= MOST_OFF_PERCENT / 100 * expected, pairs
