@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
 from typing import get_args
@@ -25,7 +25,7 @@ from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.project import Objective
 from tinyflow.report.prediction import MOST_OFF_PERCENT
 from tinyflow.selection.objective import Limits, Totals, broken
-from tinyflow.selection.select import Selection, select
+from tinyflow.selection.select import Found, Selection, find, select
 from tinyflow.tflite.importer import import_model
 
 BOARDS = ("stm32l4r5", "stm32f746")
@@ -48,29 +48,23 @@ def network(seed: int) -> bytes:
     return row_network(seed) if seed % 3 == 0 else drawn_cnn(seed)
 
 
-@cache
+@lru_cache(maxsize=2)
 def imported(seed: int) -> Graph:
     return import_model(network(seed), Path("net.tflite"), name="net")
 
 
-def selected(seed: int, board: str, optimize: Objective, limits: Limits) -> Selection:
+@lru_cache(maxsize=2)
+def found(seed: int, board: str) -> Found:
     target = load_board(board)
-    return select(
-        imported(seed),
-        target,
-        find_cmsis_nn(),
-        lambda undecided: shipped_costs(target),
-        optimize=optimize,
-        limits=limits,
-    )
+    return find(imported(seed), target, find_cmsis_nn(), lambda undecided: shipped_costs(target))
 
 
 def figures(selection: Selection) -> Figures:
     """Cycles, flash and arena."""
     choice, totals = selection.choice, selection.totals
     if totals is None:  # an operator without a cost has one kernel only
-        found = choice.known_totals
-        return found.cycles, found.flash, selection.plan.arena_size
+        known = choice.known_totals
+        return known.cycles, known.flash, selection.plan.arena_size
     return totals.cycles, totals.flash, totals.arena
 
 
@@ -97,13 +91,11 @@ def drawn_limits(seed: int, builds: list[Figures]) -> Iterator[tuple[Objective, 
 @pytest.mark.parametrize("board", BOARDS)
 def test_no_build_is_worse_in_all_respects_than_another(board: str, seed: int) -> None:
     builds = {
-        (optimize, Limits()): figures(selected(seed, board, optimize, Limits()))
+        (optimize, Limits()): figures(found(seed, board).best(optimize, Limits()))
         for optimize in OBJECTIVES
     }
     for optimize, limits in drawn_limits(seed, list(builds.values())):
-        selection = selected(seed, board, optimize, limits)
-        builds[optimize, limits] = figures(selection)
-        assert selection.totals is None or selection.broken == broken(selection.totals, limits)
+        builds[optimize, limits] = figures(found(seed, board).best(optimize, limits))
     worse = [
         f"{asked}: {build}, but {other}: {better}"
         for asked, build in builds.items()
@@ -117,6 +109,40 @@ def test_no_build_is_worse_in_all_respects_than_another(board: str, seed: int) -
         assert not kept or not broken(Totals(*build), limits)
 
 
+def test_limits_that_cannot_be_kept_are_named_with_the_nearest_builds() -> None:
+    target, graph = load_board("stm32l4r5"), imported(2)
+    free = figures(found(2, "stm32l4r5").best("balanced", Limits()))
+    limits = Limits(cycles=free[0] // 20, arena=free[2] // 4)
+    selection = select(
+        graph, target, find_cmsis_nn(), lambda undecided: shipped_costs(target), limits=limits
+    )
+    assert selection.totals is not None
+    assert "cycles" in selection.broken
+    nearest = {one.limit: one for one in selection.nearest}
+    assert set(nearest) == {"cycles", "arena"}
+    assert nearest["arena"].kept and nearest["arena"].totals.arena <= free[2] // 4
+    assert not nearest["cycles"].kept
+    assert nearest["cycles"].totals.cycles <= selection.totals.cycles
+
+
+def test_slow_kernels_serve_only_a_limit_that_nothing_else_keeps() -> None:
+    network = found(2, "stm32l4r5")
+
+    def slow(optimize: Objective, limits: Limits) -> list[str]:
+        chosen = network.best(optimize, limits).choice.kernels
+        return [one.function for one in chosen if one.variant == "row by row"]
+
+    least = network.best("ram", Limits())
+    for optimize in OBJECTIVES:
+        assert not slow(optimize, Limits())
+        assert not slow(optimize, Limits(arena=least.plan.arena_size))
+    tight = Limits(arena=least.plan.arena_size * 9 // 10)
+    assert slow("speed", tight)
+    assert network.best("speed", tight).plan.arena_size <= least.plan.arena_size * 9 // 10
+    # What cannot be kept anyway is no reason for them.
+    assert not slow("ram", Limits(cycles=1, arena=1))
+
+
 @pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="no cross-compiler")
 @pytest.mark.parametrize("board", BOARDS)
 def test_measured_cycles_are_as_predicted(board: str, seed: int) -> None:
@@ -124,9 +150,9 @@ def test_measured_cycles_are_as_predicted(board: str, seed: int) -> None:
         pytest.skip("one network in ten is built")
     graph, target = imported(seed), load_board(board)
     optimize = OBJECTIVES[seed // BUILT % len(OBJECTIVES)]
-    free = figures(selected(seed, board, "ram", Limits()))
+    free = figures(found(seed, board).best("ram", Limits()))
     for limits in (Limits(), Limits(arena=free[2] * 9 // 10)):
-        selection = selected(seed, board, optimize, limits)
+        selection = found(seed, board).best(optimize, limits)
         trial = Trial(graph, selection.choice.kernels, target, find_cmsis_nn(), plan=selection.plan)
         rng = np.random.default_rng(0)
         sample = rng.integers(-128, 128, next(graph.input_tensors()).shape).astype(np.int8)

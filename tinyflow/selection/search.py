@@ -118,10 +118,34 @@ def choose_kernels(
         limits: what the choice should stay within. Where none does, the one that goes least
             beyond is chosen.
     """
-    options = tuple(
+    priced = price_all(found, costs, planner, board)
+    return choose(found, priced, planner, kernels=kernels, optimize=optimize, limits=limits)
+
+
+#: For each operator all options.
+Priced = tuple[tuple[Option, ...], ...]
+
+
+def price_all(
+    found: Sequence[Candidates], costs: CostTable | None, planner: MemoryPlanner, board: Board
+) -> Priced:
+    """The predicted costs of all candidates."""
+    return tuple(
         tuple(price(kernel, costs, planner.rows(kernel), board) for kernel in each.kernels)
         for each in found
     )
+
+
+def choose(
+    found: Sequence[Candidates],
+    options: Priced,
+    planner: MemoryPlanner,
+    *,
+    kernels: KernelSet = "auto",
+    optimize: Objective = "balanced",
+    limits: Limits | None = None,
+) -> Choice:
+    """Choose among priced candidates; see `choose_kernels`."""
     layers = [
         comparable([option for option in some if option.kernel in allowed(each, kernels)])
         for some, each in zip(options, found, strict=True)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from tinyflow.boards import Board
 from tinyflow.costs.table import CostTable
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator
-from tinyflow.kernels.candidates import candidates
+from tinyflow.kernels.candidates import Candidates, candidates
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.plan.memory import MemoryPlan, Planner
 from tinyflow.project import KernelSet, Objective
 from tinyflow.selection.allowed import allowed
 from tinyflow.selection.objective import Limits, Totals, broken
-from tinyflow.selection.search import Choice, choose_kernels
+from tinyflow.selection.search import Choice, Priced, choose, price_all
 
 #: The costs on a board of the kernels of some kinds of operators; None if they are not known. No
 #: kinds are given if no operator has a choice.
@@ -81,37 +81,64 @@ def select(
     Raises:
         UnsupportedError: no kernel supports an operator; names the operator and the layer.
     """
+    found = find(graph, board, cmsis, costs, kernels)
     limits = limits or Limits()
-    found = [candidates(operator, graph, board, cmsis) for operator in graph.operators]
+    best = found.best(optimize, limits)
+    if best.totals is None or not broken(best.totals, limits):
+        return best
+    return replace(
+        best,
+        broken=broken(best.totals, limits),
+        nearest=tuple(
+            Nearest(name, not broken(totals, alone), totals)
+            for name, alone in _alone(limits)
+            if (totals := found.best(optimize, alone).totals) is not None
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Found:
+    """A graph with its kernels and their costs: what any number of choices begins with.
+
+    Attributes:
+        candidates: for each operator its kernels.
+        priced: the same with their costs.
+        planner: of the graph.
+        kernels: which of them are allowed.
+    """
+
+    candidates: tuple[Candidates, ...]
+    priced: Priced
+    planner: Planner
+    kernels: KernelSet
+
+    def best(self, optimize: Objective, limits: Limits) -> Selection:
+        """The best choice and its plan."""
+        choice = choose(
+            self.candidates,
+            self.priced,
+            self.planner,
+            kernels=self.kernels,
+            optimize=optimize,
+            limits=limits,
+        )
+        plan, totals = self.planner.plan(choice.kernels, choice.way), choice.totals
+        if totals is not None:
+            totals = replace(totals, arena=plan.arena_size)
+        return Selection(choice, plan, totals)
+
+
+def find(
+    graph: Graph, board: Board, cmsis: CmsisNN, costs: Costs, kernels: KernelSet = "auto"
+) -> Found:
+    """Find and price the kernels of a graph; arguments and errors as for `select`."""
+    found = tuple(candidates(operator, graph, board, cmsis) for operator in graph.operators)
     table = costs(
         frozenset(type(each.operator) for each in found if len(allowed(each, kernels)) > 1)
     )
     planner = Planner(graph)
-
-    def selected(within: Limits) -> Selection:
-        choice = choose_kernels(
-            found, table, planner, board, kernels=kernels, optimize=optimize, limits=within
-        )
-        plan = planner.plan(choice.kernels, choice.way)
-        totals = choice.totals
-        if totals is not None:
-            totals = Totals(totals.cycles, totals.flash, plan.arena_size)
-        return Selection(choice, plan, totals)
-
-    best = selected(limits)
-    if best.totals is None or not broken(best.totals, limits):
-        return best
-    return Selection(
-        best.choice,
-        best.plan,
-        best.totals,
-        broken(best.totals, limits),
-        tuple(
-            Nearest(name, not broken(totals, alone), totals)
-            for name, alone in _alone(limits)
-            if (totals := selected(alone).totals) is not None
-        ),
-    )
+    return Found(found, price_all(found, table, planner, board), planner, kernels)
 
 
 def _alone(limits: Limits) -> Iterator[tuple[str, Limits]]:
