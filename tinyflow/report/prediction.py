@@ -53,23 +53,29 @@ def prediction_section(layers: Sequence[LayerSection], gain: int) -> PredictionS
 
 
 def selection_warnings(report: Report) -> list[str]:
-    """What to warn of: a wrong prediction, limits that cannot be kept."""
-    found = []
+    """Warnings of a wrong prediction and of limits that cannot be kept."""
     prediction, shortfall = report.kernels.prediction, report.kernels.shortfall
-    if prediction is not None and abs(prediction.off_percent) > MOST_OFF_PERCENT:
-        than = "more" if prediction.off_percent > 0 else "fewer"
-        layers = "; ".join(
-            f"{one.name} takes {one.measured:,} instead of {one.predicted:,}"
-            for one in prediction.layers
-        )
-        found.append(
-            f"the layers take {abs(prediction.off_percent):.0f} % {than} cycles than predicted, "
-            f"{prediction.measured:,} instead of {prediction.cycles:,}, so another choice of "
-            f"kernels may be better: {layers}"
-        )
-    if shortfall is not None:
-        found.append(describe_shortfall(shortfall))
-    return found
+    texts = (
+        prediction and describe_prediction(prediction),
+        shortfall and describe_shortfall(shortfall),
+    )
+    return [text for text in texts if text]
+
+
+def describe_prediction(prediction: PredictionSection) -> str | None:
+    """How far the prediction is off, and in which layers; None if it is right."""
+    if abs(prediction.off_percent) <= MOST_OFF_PERCENT:
+        return None
+    than = "more" if prediction.off_percent > 0 else "fewer"
+    layers = "; ".join(
+        f"{one.name} takes {one.measured:,} instead of {one.predicted:,}"
+        for one in prediction.layers
+    )
+    return (
+        f"the layers take {abs(prediction.off_percent):.0f} % {than} cycles than predicted, "
+        f"{prediction.measured:,} instead of {prediction.cycles:,}, so another choice of "
+        f"kernels may be better: {layers}"
+    )
 
 
 def describe_shortfall(shortfall: ShortfallSection) -> str:
