@@ -192,7 +192,7 @@ def _build(path: Path, model: str, board: str, **options: Any) -> dict[str, Any]
         "cycles": report.latency.cycles,
         "error_percent": report.latency.error_percent,
         "arena": report.memory.ram.arena,
-        "stack": report.memory.ram.stack,
+        "stack": report.memory.ram.stack_peak,
         "flash": report.memory.flash.total,
         "mismatches": report.exact.mismatches,
     }

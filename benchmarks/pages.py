@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from tinyflow.files import write_file
+
 PERFORMANCE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 
 
@@ -35,4 +37,4 @@ def write(name: str, text: str, page: Path = PERFORMANCE) -> None:
     )
     if count != 1:
         raise ValueError(f"{page}: {count} places for {name}")
-    page.write_text(new, encoding="utf-8")
+    write_file(page, new)

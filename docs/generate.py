@@ -31,6 +31,7 @@ from tests.support.first_kernels import select_kernels
 from tinyflow.boards import CacheGeometry, board_ids, load_board
 from tinyflow.cli.app import app
 from tinyflow.errors import exit_codes
+from tinyflow.files import write_file
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.types import Activation
 from tinyflow.kernels.base import Kernel
@@ -400,9 +401,14 @@ inputs and outputs, where QUANTIZE and DEQUANTIZE convert; ARG_MAX and ARG_MIN m
 
 Every kernel gives the very bytes of the reference kernel of TensorFlow Lite Micro (TFLM) or, where
 TFLM has none, of LiteRT's: {lacking}, ARG_MAX and ARG_MIN to int64,
-EXP, LOG and NEG of int8, SELECT_V2 of int32.
+EXP, LOG and NEG of int8, SELECT_V2 of int32, STRIDED_SLICE of five dimensions.
 Weights of int4 are stored two to a byte and give what int8 weights of the same values give.
 [How exactness is proved](architecture.md#how-exactness-is-proved) states the rule.
+
+Operators that read only constants are computed before anything else, also those that are not in the
+table, and no code is left of them: the SHAPE, STRIDED_SLICE and PACK before a RESHAPE where the
+batch was open, anchors behind TILE or RANGE, weights behind DEQUANTIZE, QUANTIZE or TRANSPOSE. An
+output of the model that becomes a constant is refused.
 
 A converter leaves some operators in float32 inside an int8 model; see
 [Float operators](#float-operators).
@@ -580,7 +586,7 @@ def main() -> int:
     fresh = pages()
     for path in found:
         if not check:
-            path.write_text(fresh[path], encoding="utf-8")
+            write_file(path, fresh[path])
         print(f"{'stale' if check else 'wrote'}: {path.relative_to(ROOT)}")
     return 1 if check and found else 0
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tinyflow.boards import Board, load_board
 from tinyflow.options import with_options
 from tinyflow.pipeline.build import run
+from tinyflow.pipeline.output import output_path
 from tinyflow.pipeline.request import DataSource, request_of
 from tinyflow.progress import Progress
 from tinyflow.project import Activations, KernelSet, Objective, Placement, make_project
@@ -79,7 +80,7 @@ def build(
         content = {"model": {"path": path, "name": fallback}}
         project = make_project(content, base=Path.cwd(), source="the arguments")
         project = with_options(project, given)
-        folder = project.build.output or Path("build") / target.id
+        folder = output_path(project.build.output, target.id)
         return run(request_of(project, target, folder, **data), progress)
 
     if isinstance(model, str | Path):

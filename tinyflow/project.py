@@ -140,12 +140,12 @@ class BudgetTable(_Table):
     """Limits; a build that breaks one fails with exit code 7."""
 
     latency_ms: float | None = Field(
-        default=None, gt=0, description="Limit on one inference, in ms.", examples=[50.0]
+        default=None, gt=0, description="Limit on the worst inference, in ms.", examples=[50.0]
     )
     ram_kib: float | None = Field(
         default=None,
         gt=0,
-        description="Limit on RAM, in KiB: arena, data and stack.",
+        description="Limit on RAM, in KiB: arena, data and the reserved stack.",
         examples=[64.0],
     )
     flash_kib: float | None = Field(

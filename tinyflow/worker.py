@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from tinyflow.distribution import install_hint
 from tinyflow.errors import (
     ConversionError,
     InputError,
@@ -78,7 +79,7 @@ def require_keras() -> None:
         if importlib.util.find_spec(package) is None:
             raise ToolMissingError(
                 f"{package} is not installed; Keras models cannot be read without it",
-                hint="pip install 'tinyflow[keras]'   (a ready quantised .tflite needs none of it)",
+                hint=f"{install_hint('keras')}   (a ready quantised .tflite needs none of it)",
             )
 
 

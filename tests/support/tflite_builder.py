@@ -21,6 +21,7 @@ TENSOR_TYPES = {
     "uint32": schema.TensorType.UINT32,
     "int64": schema.TensorType.INT64,
     "uint64": schema.TensorType.UINT64,
+    "float16": schema.TensorType.FLOAT16,
     "float32": schema.TensorType.FLOAT32,
     "bool": schema.TensorType.BOOL,
     "resource": schema.TensorType.RESOURCE,
@@ -93,7 +94,7 @@ class TfliteBuilder:
         inputs: Sequence[int],
         outputs: Sequence[int],
         *,
-        intermediates: Sequence[int] = (),
+        intermediates: Any = (),
         **options: Any,
     ) -> None:
         """Add an operator of TFLite's name, its options by their names in the schema."""

@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from tinyflow.boards import Board, load_board
+from tinyflow.cli.completion import complete_board
 from tinyflow.cli.console import ConsoleProgress, err, out, print_json
 from tinyflow.cli.options import Json
 from tinyflow.errors import BudgetError, ExactnessError, InputError
@@ -56,15 +57,17 @@ def command(model: Path | None, as_json: bool, **options: Any) -> None:
 def _parameter(option: Option) -> inspect.Parameter:
     """An option as a parameter that Typer reads; None means that it was not given."""
     annotation: Any = option.field.annotation
-    text = option.help
+    text, complete = option.help, None
     if option.name == "board":
         annotation, text = list[str], text + _SEVERAL_BOARDS
+        complete = complete_board
     shown = typer.Option(
         option.flag,
         help=text,
         show_default=False,
         metavar=_metavar(annotation),
         rich_help_panel=option.title,
+        autocompletion=complete,
     )
     return inspect.Parameter(
         option.name, _KEYWORD, default=None, annotation=Annotated[annotation | None, shown]
@@ -109,9 +112,9 @@ def _boards(named: list[str], project: Project) -> list[str]:
 
 
 def _folder(output: Path | None, board: Board, several: bool) -> Path:
-    if output is None:
-        return Path("build") / board.id
-    return output / board.id if several else output
+    from tinyflow.pipeline.output import output_path
+
+    return output_path(output / board.id if output and several else output, board.id)
 
 
 def _build_all(requests: list[BuildRequest], *, as_json: bool) -> None:
@@ -129,7 +132,7 @@ def _build_all(requests: list[BuildRequest], *, as_json: bool) -> None:
             failed.append(error)
             reports.append(Report.read(request.output / "report.json"))
     if not (as_json and failed):  # the error is the one JSON document then
-        _show(reports, as_json=as_json)
+        _show(reports, [request.output for request in requests], as_json=as_json)
     if not as_json:
         for request in requests:
             err.print(f"\n[dim]the project is in[/] {escape(str(request.output))}", soft_wrap=True)
@@ -137,7 +140,7 @@ def _build_all(requests: list[BuildRequest], *, as_json: bool) -> None:
         raise failed[0]
 
 
-def _show(reports: list[Report], *, as_json: bool) -> None:
+def _show(reports: list[Report], folders: list[Path], *, as_json: bool) -> None:
     from tinyflow.report.compare import compare, render_comparison
     from tinyflow.report.terminal import print_report
 
@@ -147,7 +150,7 @@ def _show(reports: list[Report], *, as_json: bool) -> None:
         else:
             print_report(out, reports[0])
         return
-    comparison = compare(reports)
+    comparison = compare(reports, folders)
     if as_json:
         print_json(
             {

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from tinyflow.datasets.dataset import InputSpec
+from tinyflow.distribution import install_hint
 from tinyflow.errors import InputError, ToolMissingError
 
 _CONFIG_LIMIT = 64 << 20
@@ -240,7 +241,7 @@ def _check_hdf5(path: Path, file: BinaryIO) -> bytes | None:
     except ImportError as error:
         raise ToolMissingError(
             "h5py is not installed; it is needed to read Keras models",
-            hint="pip install 'tinyflow[keras]'",
+            hint=install_hint("keras"),
         ) from error
     try:
         with h5py.File(file, "r") as root:

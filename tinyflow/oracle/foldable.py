@@ -35,9 +35,8 @@ _PURE = frozenset(
 OF_SHAPE = frozenset({"RANK", "SHAPE"})
 #: Operators that sum over a whole dimension for each element of the output.
 _SUMMING = frozenset({"BATCH_MATMUL", "FULLY_CONNECTED"})
-#: Operators whose first size is not that of their input: what a file says of an open batch may
-#: be wrong behind them.
-_OF_BATCH = frozenset({"BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND"})
+#: Operators behind which a size may be another than the 1 that the converter writes for it.
+_OF_SIZE = frozenset({"BATCH_TO_SPACE_ND", "RESHAPE", "SPACE_TO_BATCH_ND", *OF_SHAPE})
 
 #: The element types that are computed, by the schema's codes.
 FOLDED_TYPES: dict[int, np.dtype[Any]] = {
@@ -88,15 +87,10 @@ class Foldable:
         """TFLite's name of an operator."""
         return self._kinds[id(operator)]
 
-    def has_open_sizes(self) -> bool:
-        """Whether the file leaves a size of a computed tensor to the time when the model runs."""
-        return any(-1 in indices(self.tensors[index].shapeSignature) for index in self._results)
-
     def may_have_wrong_sizes(self) -> bool:
         """Whether the sizes that the file has for open ones may be others than the real ones."""
-        return self.has_open_sizes() and any(
-            kind in OF_SHAPE or kind in _OF_BATCH for kind in self._kinds.values()
-        )
+        has_open = any(-1 in indices(self.tensors[i].shapeSignature) for i in self._results)
+        return has_open and not _OF_SIZE.isdisjoint(self._kinds.values())
 
     def zeros_without_scale(self) -> list[int]:
         """The constants that are zeros throughout, with a scale next to 0.

@@ -18,7 +18,7 @@ from tinyflow.errors import TinyflowError
 from tinyflow.ir.verify import MIN_SCALE
 from tinyflow.oracle.foldable import FOLDED_TYPES, OF_SHAPE, Foldable
 from tinyflow.oracle.oracle import run_once
-from tinyflow.oracle.pieces import Library, library_of
+from tinyflow.oracle.pieces import Library, library_of, mend_quantization
 from tinyflow.tflite.file import parse_tflite
 from tinyflow.tflite.operator_reader import indices
 
@@ -77,6 +77,7 @@ def _shapes_of_a_run(model: Any) -> list[list[int]]:
     part.subgraphs[0].tensors = [copy.copy(tensor) for tensor in part.subgraphs[0].tensors]
     for index, tensor in enumerate(part.subgraphs[0].tensors):
         tensor.name = str(index)  # LiteRT fails where one is not UTF-8
+        mend_quantization(tensor)
     interpreter = Interpreter(
         model_content=_pack(part),
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
@@ -183,6 +184,7 @@ class _Folding:
         for index in places:
             tensor = copy.copy(self.tensors[index])
             tensor.name, tensor.shapeSignature, tensor.buffer = str(index), None, 0
+            mend_quantization(tensor)
             if index in self.known.constants:
                 tensor.buffer = len(model.buffers)
                 model.buffers.append(self.model.buffers[self.tensors[index].buffer])

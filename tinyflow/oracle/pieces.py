@@ -325,6 +325,8 @@ def _piece(model: Any, library: Library, start: int, stop: int, *, whole: bool) 
     part.subgraphs[0].tensors = [copy.copy(tensor) for tensor in graph.tensors]
     for index, tensor in enumerate(part.subgraphs[0].tensors):
         tensor.name = str(index)
+        if library == "litert":
+            mend_quantization(tensor)
     part.subgraphs[0].operators = [copy.copy(operator) for operator in operators]
     for operator in part.subgraphs[0].operators:
         operator.opcodeIndex = codes.index(operator.opcodeIndex)
@@ -333,6 +335,35 @@ def _piece(model: Any, library: Library, start: int, stop: int, *, whole: bool) 
     kinds = tuple(_kind(model, operator) for operator in operators)
     states = (index for index in read if graph.tensors[index].isVariable)
     return Piece(library, kinds, _pack(part), inputs, outputs, frozenset({*written, *states}))
+
+
+def mend_quantization(tensor: Any) -> None:
+    """Write a tensor's quantisation as TFLM reads it, so that LiteRT takes it, too.
+
+    TFLM ignores much that LiteRT refuses a model for: a dimension that does not exist, scales of
+    another number than channels, zero points of another number than scales.
+    """
+    found = tensor.quantization
+    if found is None:
+        return
+    scales, points = _values(found.scale), _values(found.zeroPoint)
+    if not scales or not points:
+        tensor.quantization = None
+        return
+    shape, axis = _indices(tensor.shape), found.quantizedDimension
+    if len(scales) > 1 and not (0 <= axis < len(shape) and shape[axis] == len(scales)):
+        scales = scales[:1]
+    if len(points) != len(scales):
+        points = points[:1] * len(scales)
+    tensor.quantization = copy.copy(found)
+    tensor.quantization.scale = np.array(scales, np.float32)
+    tensor.quantization.zeroPoint = np.array(points, np.int64)
+    if len(scales) == 1:
+        tensor.quantization.quantizedDimension = 0
+
+
+def _values(values: Any) -> list[Any]:
+    return [] if values is None else list(values)
 
 
 def _unique(values: Iterator[int]) -> tuple[int, ...]:

@@ -24,11 +24,10 @@ from tinyflow.datasets.dataset import (
 )
 from tinyflow.errors import InputError
 from tinyflow.ir.graph import Graph, Tensor
-from tinyflow.ir.operators import TensorId
-from tinyflow.ir.plain import index_extent
 from tinyflow.ir.types import DType
 from tinyflow.oracle.constants import fold_constants
 from tinyflow.pipeline.request import BuildRequest
+from tinyflow.pipeline.vectors import synthetic_vectors, vector_kinds
 from tinyflow.progress import Progress
 from tinyflow.project import PruneTable
 from tinyflow.report.model import PruneSection
@@ -53,6 +52,12 @@ class Quantised:
     calibration: Dataset | None = None
     float_outputs: Array | None = None
     prune: PruneSection | None = None
+
+    @property
+    def real_samples(self) -> int:
+        """How many samples of the user's data the device can be given."""
+        data = self.test or self.calibration
+        return 0 if data is None else len(data)
 
 
 def quantise(request: BuildRequest, cache: Cache, progress: Progress) -> Quantised:
@@ -206,18 +211,15 @@ def device_inputs(
 ) -> tuple[list[tuple[Array, ...]], list[tuple[Array, ...]]]:
     """Inputs as the device takes them: `count` for the oracle, and all test samples.
 
-    The first are real samples as far as there are any, then seeded random ones.
+    The first are real samples, then random ones, then extremes: `vector_kinds` says how many.
     """
     tensors = list(graph.input_tensors())
+    kinds = vector_kinds(count, quantised.real_samples)
     test = [] if quantised.test is None else _quantised_samples(tensors, quantised.test)
-    real = test
-    if not real and quantised.calibration is not None:
-        real = _quantised_samples(tensors, quantised.calibration.take(count))
-    random = np.random.default_rng(0)
-    vectors = real[:count]
-    while len(vectors) < count:
-        vectors.append(tuple(_random_input(random, graph, index) for index in graph.inputs))
-    return vectors, test
+    real = test[: kinds.real]
+    if not test and quantised.calibration is not None:
+        real = _quantised_samples(tensors, quantised.calibration.take(kinds.real))
+    return real + synthetic_vectors(graph, kinds), test
 
 
 def _quantised_samples(tensors: Sequence[Tensor], data: Dataset) -> list[tuple[Array, ...]]:
@@ -230,17 +232,3 @@ def _quantised_samples(tensors: Sequence[Tensor], data: Dataset) -> list[tuple[A
             )
         arrays.append(shaped.astype(tensor.dtype.numpy))
     return [tuple(array[index] for array in arrays) for index in range(len(data))]
-
-
-def _random_input(random: np.random.Generator, graph: Graph, index: TensorId) -> Array:
-    """Any value of the type; indices are in range, for others are errors, not results."""
-    tensor = graph.tensors[index]
-    extent = index_extent(graph, index)
-    if extent is not None:
-        return random.integers(0, extent, tensor.shape, tensor.dtype.numpy)
-    if tensor.dtype is DType.FLOAT32:
-        return random.uniform(-1.0, 1.0, tensor.shape).astype(np.float32)
-    if tensor.dtype is DType.BOOL:
-        return random.integers(0, 2, tensor.shape).astype(np.bool_)
-    limits = np.iinfo(tensor.dtype.value)
-    return random.integers(limits.min, limits.max, tensor.shape, tensor.dtype.numpy, endpoint=True)

@@ -52,14 +52,14 @@ def request_of(project: Project, board: Board, output: Path, **data: DataSource)
     Args:
         project: the options.
         board: the board, which need not be the project's.
-        output: the folder of the build.
+        output: the folder of the build, from `output_path`.
         data: `calibration`, `training` or `test` given as arrays, in place of the project's files.
     """
     sources = {**dict(project.data), **data}
     return BuildRequest(
         model=project.model.path,
         board=board,
-        output=output.resolve(),
+        output=output,
         name=project.model.name,
         calibration=sources["calibration"],
         training=sources["training"],

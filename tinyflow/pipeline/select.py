@@ -15,8 +15,8 @@ from tinyflow.selection.objective import Limits
 from tinyflow.selection.select import Selection, select
 from tinyflow.timing.calibration import Calibration
 
-#: What an image holds beside model and kernels, and its stack in use: bytes, rounded upwards.
-FIRMWARE_FLASH, FIRMWARE_RAM, STACK_IN_USE = 3072, 768, 1024
+#: What an image holds beside model, kernels and stack: bytes, rounded upwards.
+FIRMWARE_FLASH, FIRMWARE_RAM = 3072, 768
 
 
 def choose(
@@ -63,7 +63,7 @@ def shortfall_of(
     def figures(cycles: int, flash: int, arena: int) -> dict[str, float]:
         return {
             "latency_ms": 1000 * factor * cycles / request.board.clock_hz,
-            "ram_kib": (arena + state + STACK_IN_USE + FIRMWARE_RAM) / 1024,
+            "ram_kib": (arena + state + request.board.stack_size + FIRMWARE_RAM) / 1024,
             "flash_kib": (flash + FIRMWARE_FLASH) / 1024,
         }
 
@@ -93,7 +93,7 @@ def limits_of(request: BuildRequest, graph: Graph, calibration: Calibration | No
     if budget.flash_kib is not None:
         flash = min(flash, int(budget.flash_kib * 1024))
     if budget.ram_kib is not None:
-        ram = min(ram, int(budget.ram_kib * 1024) - STACK_IN_USE - FIRMWARE_RAM)
+        ram = min(ram, int(budget.ram_kib * 1024) - board.stack_size - FIRMWARE_RAM)
     cycles = None
     if budget.latency_ms is not None:
         factor = 1.0 if calibration is None else calibration.factor

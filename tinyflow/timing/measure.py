@@ -25,7 +25,7 @@ from tinyflow.emulate.trace import Trace, Tracer, Watched
 from tinyflow.errors import BuildError, DeviceError, InputError, ToolMissingError
 from tinyflow.timing.counts import InferenceCounts, count, watched
 from tinyflow.timing.model import Timing, predict
-from tinyflow.toolchain.compiler import COMPILER
+from tinyflow.toolchain.compiler import COMPILER, check_disk
 from tinyflow.toolchain.elf import Image, read_image
 
 #: Symbol of the place that a measured function returns to, and what RAM holds before.
@@ -41,6 +41,7 @@ def count_inference(
     entry: str,
     layers: Sequence[str],
     sample: Sequence[npt.NDArray[Any]],
+    before: Sequence[Sequence[npt.NDArray[Any]]] = (),
 ) -> InferenceCounts:
     """Count what one inference does, as `predict` needs it.
 
@@ -50,16 +51,22 @@ def count_inference(
         entry: the symbol of the model's `invoke`.
         layers: the symbols of the layers' functions, in order.
         sample: one array for each input of the model.
+        before: samples that run first, for the state of a model that keeps one.
 
     Raises:
         DeviceError: the firmware faulted, or gave other outputs under the trace.
     """
-    trace, _ = trace_inference(image, board, entry=entry, sample=sample)
+    trace, _ = trace_inference(image, board, entry=entry, sample=sample, before=before)
     return count(trace, board, [image.symbol(layer).address for layer in layers])
 
 
 def trace_inference(
-    image: Image, board: Board, *, entry: str, sample: Sequence[npt.NDArray[Any]]
+    image: Image,
+    board: Board,
+    *,
+    entry: str,
+    sample: Sequence[npt.NDArray[Any]],
+    before: Sequence[Sequence[npt.NDArray[Any]]] = (),
 ) -> tuple[Trace, list[npt.NDArray[Any]]]:
     """Trace one inference; arguments and errors are `count_inference`'s.
 
@@ -68,8 +75,10 @@ def trace_inference(
     """
     with Simulator(image, board) as simulator:
         client = HarnessClient(simulator)
-        expected = client.run(*sample)
+        *_, expected = (client.run(*each) for each in (*before, sample))
         client.reset()  # a model with state must begin as it began before
+        for each in before:
+            client.run(*each)
         with simulator.trace(entry, watched(board)) as tracer:
             found = client.run(*sample)
         trace = tracer.trace()
@@ -85,9 +94,10 @@ def model_inference(
     entry: str,
     layers: Sequence[str],
     sample: Sequence[npt.NDArray[Any]],
+    before: Sequence[Sequence[npt.NDArray[Any]]] = (),
 ) -> Timing:
     """The modelled timing of one inference; arguments and errors are `count_inference`'s."""
-    counts = count_inference(image, board, entry=entry, layers=layers, sample=sample)
+    counts = count_inference(image, board, entry=entry, layers=layers, sample=sample, before=before)
     return predict(counts, board)
 
 
@@ -198,6 +208,7 @@ def compile_code(
         except FileNotFoundError as error:
             raise ToolMissingError(f"{COMPILER} is not on PATH") from error
         if done.returncode:
+            check_disk(done.stderr, folder)
             raise BuildError(f"the compiler refused the code:\n{done.stderr.strip()}")
         return read_image(elf)
 
