@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import cycle
-from typing import Any
+from typing import Any, get_args
 
 from tinyflow.boards import Board
 from tinyflow.costs.table import Cost, CostTable, kernel_name
@@ -150,11 +150,16 @@ def choose(
         comparable([option for option in some if option.kernel in allowed(each, kernels)])
         for some, each in zip(options, found, strict=True)
     ]
-    if optimize == "ram":
-        layers = [undominated(each) for each in layers]
-    chooser = _Chooser(layers, planner, optimize, limits or Limits())
-    search = chooser.all
-    picked, way = chooser.best()
+    limits = limits or Limits()
+    few = [undominated(each) for each in layers] if optimize == "ram" else layers
+    chooser = _Chooser(few, planner, optimize, limits)
+    best = chooser.freely()
+    if chooser.excess(best):
+        # Where a limit is broken, options of less flash count too.
+        start = best[0] if few is layers else None
+        chooser = _Chooser(layers, planner, optimize, limits)
+        best = chooser.limited(start)
+    search, (picked, way) = chooser.all, best
     chosen = search.options(picked)
     totals = search.totals(picked, way)
     known = all(option.cost is not None for option in chosen)
@@ -190,25 +195,30 @@ class _Chooser:
         self._has_slow = any(option.row_pieces is not None for each in layers for option in each)
         self._optimize, self._limits = optimize, limits
 
-    def best(self) -> tuple[_Picked, Way]:
-        """The best choice, and how to run it."""
-        freely = self._freely()
-        if self._limits == Limits() or self._excess(freely) == 0:
-            return freely
+    def limited(self, start: _Picked | None) -> tuple[_Picked, Way]:
+        """The best choice where the limits count, and how to run it."""
         optimize, limits = self._optimize, self._limits
-        fast = self._fast.best(optimize, limits, also=[freely[0]])
+        free = [] if start is None else [start]
+        fast = self._fast.best(optimize, limits, also=free)
+        if self.excess(fast):  # before a limit is given up: what other objectives lead to
+            others = [
+                self._fast.best(other, limits, also=[fast[0]])[0]
+                for other in get_args(Objective)
+                if other != optimize
+            ]
+            fast = self._fast.best(optimize, limits, [fast[0], *others])
         if not self._has_slow:
             return fast
         ceiling = self.all.totals(*fast).cycles
-        if self._excess(fast) == 0:
-            return self.all.best(optimize, limits, [fast[0], freely[0]], ceiling)
-        fastest = self.all.best("speed", limits, also=[fast[0]])
-        if self._excess(fastest) == 0:
+        if self.excess(fast) == 0:
+            return self.all.best(optimize, limits, [fast[0], *free], ceiling)
+        fastest = self.all.best("speed", limits, also=[fast[0], self.all.smallest_by_rows()])
+        if self.excess(fastest) == 0:
             most = SLOW_FACTOR * self.all.totals(*fastest).cycles
             return self.all.best(optimize, limits, [fastest[0], fast[0]], most)
-        return self.all.best(optimize, limits, [fast[0], freely[0]], ceiling, strict=True)
+        return self.all.best(optimize, limits, [fast[0], *free], ceiling, strict=True)
 
-    def _freely(self) -> tuple[_Picked, Way]:
+    def freely(self) -> tuple[_Picked, Way]:
         """The best choice without limits."""
         if self._optimize in ("speed", "balanced") or not self._has_slow:
             return self.all.best(self._optimize, Limits())
@@ -216,7 +226,8 @@ class _Chooser:
         ceiling = self.all.totals(*fast).cycles
         return self.all.best(self._optimize, Limits(), [fast[0]], ceiling)
 
-    def _excess(self, found: tuple[_Picked, Way]) -> int:
+    def excess(self, found: tuple[_Picked, Way]) -> int:
+        """How far a choice is beyond the limits."""
         return excess(self.all.totals(*found), self._limits)
 
 
@@ -268,6 +279,7 @@ class _Search:
         self._groups = _grouped(layers)
         self._names = sorted({name for group in self._groups for name in group.names})
         self._planner = planner
+        self._has_slow = any(option.row_pieces is not None for each in layers for option in each)
 
     # ---- figures of a choice ----
 
@@ -334,7 +346,9 @@ class _Search:
             picked, _ = self._improved(starts, partial(self._scored_alone, limited))
             kernels = [option.kernel for option in self.options(picked)]
             whole = self._planner.whole(kernels)
-            if limits.arena is None or self._planner.arena(kernels, whole) <= limits.arena:
+            fits = limits.arena is None or self._planner.arena(kernels, whole) <= limits.arena
+            # Kernels that run row by row in another one's stead may save flash.
+            if fits and (not self._has_slow or not excess(self.totals(picked, whole), limits)):
                 return picked, whole
             starts = [picked, *starts]
         if limits != Limits() and ceiling is None:
@@ -355,6 +369,16 @@ class _Search:
                 lambda group, p: (group.options[p][0].kernel.by_rows is None, group.cycles[p])
             ),
         ]
+
+    def smallest_by_rows(self) -> _Picked:
+        """For each layer alone the option of least flash if it runs on its `row_kernel`."""
+        return self._each(
+            lambda group, p: (
+                group.options[p][0].row_pieces is None,
+                sum((group.options[p][0].row_pieces or group.pieces[p]).values()),
+                group.cycles[p],
+            )
+        )
 
     def _scored_alone(
         self, objective: Scoring, picked: _Picked, best: Score | None
