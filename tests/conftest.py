@@ -19,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--networks",
         type=int,
-        default=3,
+        default=2,
         help="how many drawn networks the choice of kernels is tried on (the full run: 300)",
     )
 
