@@ -16,6 +16,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="default",
         help="how many operator cases to draw at random: some, or thousands",
     )
+    parser.addoption(
+        "--networks",
+        type=int,
+        default=2,
+        help="how many drawn networks the choice of kernels is tried on (the full run: 300)",
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

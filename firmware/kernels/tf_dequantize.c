@@ -4,6 +4,8 @@
  */
 #include "tf_kernels.h"
 
+#include <string.h>
+
 void tf_dequantize_s8_f32(const int8_t *input, float *output, size_t elements, float scale,
                           int32_t zero_point)
 {
@@ -24,6 +26,7 @@ void tf_dequantize_s16_f32(const int16_t *input, float *output, size_t elements,
                            int32_t zero_point)
 {
     for (size_t i = 0; i < elements; ++i) {
-        output[i] = scale * (float)(input[i] - zero_point);
+        const float result = scale * (float)(input[i] - zero_point);
+        memcpy(&output[i], &result, sizeof result); /* the output may lie in the input's memory */
     }
 }

@@ -85,14 +85,18 @@ void tf_requantize_s16_s16(const tf_requantize_params *params, const int16_t *in
 
 /*
  * round(input / scale) + zero_point, halves away from zero, saturated up to 2^31 steps; beyond, and
- * for NaN, the result is the reference's on x86, see tf_quantize.c.
+ * for NaN, the result is the reference's on x86, see tf_quantize.c. In place: the output may begin
+ * where the input does, or before it.
  */
 void tf_quantize_f32_s8(const float *input, int8_t *output, size_t elements, float scale,
                         int32_t zero_point);
 void tf_quantize_f32_s16(const float *input, int16_t *output, size_t elements, float scale,
                          int32_t zero_point);
 
-/* scale * (input - zero_point), rounded once. */
+/*
+ * scale * (input - zero_point), rounded once. In place: the input may end where the output does, or
+ * behind it.
+ */
 void tf_dequantize_s8_f32(const int8_t *input, float *output, size_t elements, float scale,
                           int32_t zero_point);
 void tf_dequantize_u8_f32(const uint8_t *input, float *output, size_t elements, float scale,

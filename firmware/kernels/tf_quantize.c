@@ -1,6 +1,8 @@
 /* Reference: TFLM, reference/quantize.h and dequantize.h. */
 #include "tf_kernels.h"
 
+#include <string.h>
+
 /*
  * Rounds half away from zero, and saturates up to 2^31 steps. What is not below that, and NaN,
  * becomes INT32_MIN, and the zero point is added with wrap-around: that is what the conversion of
@@ -34,6 +36,8 @@ void tf_quantize_f32_s16(const float *input, int16_t *output, size_t elements, f
                          int32_t zero_point)
 {
     for (size_t i = 0; i < elements; ++i) {
-        output[i] = (int16_t)quantize(input[i], scale, zero_point, INT16_MIN, INT16_MAX);
+        const int16_t result =
+            (int16_t)quantize(input[i], scale, zero_point, INT16_MIN, INT16_MAX);
+        memcpy(&output[i], &result, sizeof result); /* the output may lie in the input's memory */
     }
 }

@@ -7,7 +7,7 @@ code and weights out of caches as small as these.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import repeat
@@ -36,6 +36,7 @@ from tinyflow.ir.operators import Operator
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.candidates import candidates
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.portable.rows import row_kernel
 from tinyflow.progress import Progress
 
 
@@ -50,6 +51,8 @@ class Shape:
 #: Activations and scratch that one trial holds at most.
 _PART_BYTES = 65536
 
+#: Probes that a portable row kernel is measured on, at least.
+_ROW_SHAPES = 12
 #: By `kernel_family` and `kernel_name`, the probes that each kernel serves.
 Families = dict[str, dict[str, list[Shape]]]
 
@@ -125,7 +128,20 @@ def kernel_shapes(kinds: Iterable[type[Operator]], board: Board, cmsis: CmsisNN)
                 if kernel.work:
                     variants = found.setdefault(kernel_family(kernel), {})
                     variants.setdefault(kernel_name(kernel), []).append(Shape(probe, kernel))
+        for shape in _row_shapes(kind, board):
+            variants = found.setdefault(kernel_family(shape.kernel), {})
+            variants.setdefault(kernel_name(shape.kernel), []).append(shape)
     return found
+
+
+def _row_shapes(kind: type[Operator], board: Board) -> Iterator[Shape]:
+    """Portable kernels that compute rows, on some of the probes: they are slow, but regular."""
+    found = probes(kind)
+    for probe in found[:: max(1, len(found) // _ROW_SHAPES)]:
+        (operator,) = probe.graph.operators
+        kernel = row_kernel(operator, probe.graph, board)
+        if kernel is not None:
+            yield Shape(probe, kernel)
 
 
 def shapes_digest(shapes: Iterable[Shape], cmsis: CmsisNN) -> str:

@@ -8,7 +8,7 @@ that small layers tell it as well as large ones, in less time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,6 +146,7 @@ class _Conv:
     dilation: int = 1
     padding: Padding = Padding.SAME
     activation: Activation = Activation.RELU
+    groups: int = field(default=1, repr=False)  # names keep the random weights of former tables
 
 
 _CONVOLUTIONS = (
@@ -200,17 +201,22 @@ _CONVOLUTIONS = (
     _Conv((12, 12), 6, 6, (2, 2), stride=2, padding=Padding.VALID),
     _Conv((4, 4), 48, 16, (3, 3), activation=Activation.RELU6),
     _Conv((16, 16), 4, 4, (3, 3), activation=Activation.NONE),
+    _Conv((6, 6), 32, 32, groups=4),
+    _Conv((7, 5), 12, 18, (3, 3), groups=3),
+    _Conv((8, 8), 16, 8, (3, 3), stride=2, activation=Activation.NONE, groups=2),
+    _Conv((5, 5), 8, 16, (2, 2), groups=8),
 )
 
 
 def _convolutions() -> Iterator[Probe]:
     for shape in _CONVOLUTIONS:
-        layer = _Layer(f"convolution {shape}")
+        groups = f", {shape.groups} groups" if shape.groups > 1 else ""
+        layer = _Layer(f"convolution {shape}{groups}")
         window = Window((shape.stride,) * 2, shape.padding, (shape.dilation,) * 2)
         operator = Conv2D(
             layer.name,
             layer.input((1, *shape.size, shape.channels)),
-            layer.weights((shape.filters, *shape.kernel, shape.channels), 0),
+            layer.weights((shape.filters, *shape.kernel, shape.channels // shape.groups), 0),
             layer.bias(shape.filters),
             _output(layer, shape, window, shape.filters),
             window=window,

@@ -126,17 +126,23 @@ class CostTable(BaseModel):
             board: that of the table.
 
         Returns:
-            At least 1 cycle; None where the kernel was not measured or has no row form.
+            At least 1 cycle; None if the kernel was not measured or cannot. For a kernel with a
+            `row_kernel`, the cost of that less its own, where one that was not measured counts
+            as nothing: then this is an upper bound.
         """
-        costs, form = self.of(kernel), kernel.row_form
-        if costs is None or form is None:
+        able = kernel.by_rows
+        costs = None if able is None else self.of(able)
+        if able is None or able.row_form is None or costs is None:
             return None
-        turn = turn_cost(form, board)
-        more = {name: rows * count - kernel.work.get(name, 0) for name, count in form.work.items()}
-        return Cost(
-            max(1, _dot(costs.cycles, more) + rows * turn.cycles),
-            max(1, _dot(costs.instructions, more) + rows * turn.instructions),
-        )
+        turn, form = turn_cost(able.row_form, board), able.row_form
+        more = {name: rows * count - able.work.get(name, 0) for name, count in form.work.items()}
+        cycles = _dot(costs.cycles, more) + rows * turn.cycles
+        instructions = _dot(costs.instructions, more) + rows * turn.instructions
+        if able is not kernel:
+            own, other = self.cost(kernel) or Cost(0, 0), self.cost(able) or Cost(0, 0)
+            cycles += other.cycles - own.cycles
+            instructions += other.instructions - own.instructions
+        return Cost(max(1, cycles), max(1, instructions))
 
     def code(self, kernel: Kernel) -> dict[str, int]:
         """Bytes of the functions and generated files that the kernel runs, by symbol or file."""

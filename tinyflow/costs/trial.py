@@ -18,7 +18,7 @@ from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.plan.memory import plan_memory
+from tinyflow.plan.memory import MemoryPlan, plan_memory
 from tinyflow.timing.measure import Call, Watch, call_function, compile_code, results_of
 from tinyflow.timing.model import SectionTiming, Timing
 from tinyflow.toolchain.elf import Symbol, SymbolKind
@@ -46,14 +46,15 @@ class Trial:
         cmsis: CmsisNN,
         *,
         room: int | None = None,
+        plan: MemoryPlan | None = None,
     ) -> None:
-        """Plan, generate and compile; `room` is that of `plan_memory`.
+        """Plan, generate and compile; `room` is that of `plan_memory`, for want of a `plan`.
 
         Raises:
             BuildError: the compiler refused the code.
         """
         self._graph, self._board = graph, board
-        self.plan = plan_memory(graph, kernels, room=room)
+        self.plan = plan or plan_memory(graph, kernels, room=room)
         self.code: ModelCode = generate_model(graph, self.plan, cmsis, b"")
         uses_cmsis = any(kernel.library == "CMSIS-NN" for kernel in kernels)
         entry = f"-Wl,--entry={self.code.name}_invoke"

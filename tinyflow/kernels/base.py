@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph, Tensor
-from tinyflow.ir.operators import Operator
+from tinyflow.ir.operators import Operator, Window
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 
 LibraryName = Literal["CMSIS-NN", "tinyflow", "none"]
@@ -130,7 +130,9 @@ class Kernel:
         needs: further files of `firmware/kernels` that its C needs.
         sources: files that are generated for this variant.
         overlaps: where the output may lie in an input's memory.
-        row_form: how it computes one row, None if it cannot.
+        row_form: how it computes one row, None where it cannot.
+        row_kernel: the kernel to run instead if the layer runs row by row; None if this one can,
+            or no kernel of the operator can.
         variant: what distinguishes it from other kernels of the same function, as reports show it:
             "2x4, unrolled by 8"; empty where there is but one.
         work: what its cycles are linear in, by name: iterations of its loops, with "calls" for
@@ -152,6 +154,7 @@ class Kernel:
     sources: tuple[Source, ...] = ()
     overlaps: tuple[Overlap, ...] = ()
     row_form: RowForm | None = None
+    row_kernel: Kernel | None = None
     variant: str = ""
     work: Mapping[str, int] = field(default_factory=dict)
 
@@ -159,6 +162,11 @@ class Kernel:
     def is_native(self) -> bool:
         """Whether it is one of tinyflow's generated ones: their calls' templates lie apart."""
         return self.template.startswith("native/")
+
+    @property
+    def by_rows(self) -> Kernel | None:
+        """The kernel that runs if the layer runs row by row; None if it cannot."""
+        return self.row_kernel if self.row_form is None else self
 
     @property
     def source(self) -> str | None:
@@ -208,6 +216,32 @@ def output_of(graph: Graph, operator: Operator) -> Tensor:
     """The one tensor that the operator writes."""
     (index,) = operator.outputs()
     return graph.tensors[index]
+
+
+def window_work(
+    window: Window, source: Tensor, output: Tensor, kernel: tuple[int, int], depth: int
+) -> dict[str, int]:
+    """What the cycles of a plain loop over windows are linear in.
+
+    Args:
+        window: the window; positions in its padding are passed over.
+        source: the input.
+        output: the output.
+        kernel: height and width.
+        depth: products at each position, 0 if there is no loop over them.
+    """
+    size = nhwc(source)[1:3]
+    pads, inside = window.pads(size, kernel), output.elements // math.prod(nhwc(output)[1:3])
+    for axis in range(2):
+        starts = np.arange(nhwc(output)[1 + axis]) * window.stride[axis] - pads[axis]
+        positions = starts[:, None] + np.arange(kernel[axis]) * window.dilation[axis]
+        inside *= int(np.count_nonzero((positions >= 0) & (positions < size[axis])))
+    found = {
+        "elements": output.elements,
+        "positions": output.elements * math.prod(kernel),
+        "inside": inside,
+    }
+    return found | ({"products": inside * depth} if depth else {})
 
 
 def bias_constant(graph: Graph, bias: int | None, channels: int) -> Constant:

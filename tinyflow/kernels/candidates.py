@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tinyflow.boards import Board
 from tinyflow.errors import UnsupportedError
@@ -39,6 +39,7 @@ from tinyflow.kernels.portable import signal as portable_signal
 from tinyflow.kernels.portable import state as portable_state
 from tinyflow.kernels.portable import tables as portable_tables
 from tinyflow.kernels.portable import windows as portable_windows
+from tinyflow.kernels.portable.rows import row_kernel
 
 #: For each operator its kernels, the preferred first. A maker gives None if its kernel is
 #: not in the CMSIS-NN at hand or not legal for the operator.
@@ -80,7 +81,10 @@ INT16_KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
 
 @dataclass(frozen=True)
 class Candidates:
-    """The kernels that can serve one operator.
+    """The kernels that support one operator.
+
+    Those that cannot compute rows name the portable kernel that can, if there is one
+    (`Kernel.row_kernel`).
 
     Attributes:
         operator: what they compute.
@@ -100,7 +104,7 @@ class Candidates:
 
 
 def candidates(operator: Operator, graph: Graph, board: Board, cmsis: CmsisNN) -> Candidates:
-    """The kernels that can serve an operator of the graph.
+    """The kernels that support an operator of the graph.
 
     Raises:
         UnsupportedError: there is none; names the operator and the layer.
@@ -109,10 +113,18 @@ def candidates(operator: Operator, graph: Graph, board: Board, cmsis: CmsisNN) -
         return Candidates(operator, (), _plain(operator, graph, board, cmsis))
     made = (make(operator, graph, board, cmsis) for make in _makers(operator, graph))
     library = next((kernel for kernel in made if kernel is not None), None)
-    found = Candidates(operator, tuple(native_kernels(operator, graph, board)), library)
-    if not found.kernels:
-        raise UnsupportedError(f"{operator.kind} layer {operator.name!r}: no kernel serves it")
-    return found
+    native = tuple(native_kernels(operator, graph, board))
+    if not native and library is None:
+        raise UnsupportedError(f"{operator.kind} layer {operator.name!r}: no kernel supports it")
+    rows = row_kernel(operator, graph, board)
+
+    def with_rows(kernel: Kernel) -> Kernel:
+        able = rows is None or kernel.row_form is not None or kernel.aliases_input
+        return kernel if able else replace(kernel, row_kernel=rows)
+
+    return Candidates(
+        operator, tuple(map(with_rows, native)), None if library is None else with_rows(library)
+    )
 
 
 def _makers(operator: Operator, graph: Graph) -> tuple[Maker, ...]:

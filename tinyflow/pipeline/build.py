@@ -39,15 +39,16 @@ from tinyflow.pipeline.quality import describe_quality
 from tinyflow.pipeline.quantize import device_inputs, quantise
 from tinyflow.pipeline.request import BuildRequest
 from tinyflow.pipeline.score import check_limits, measure_score, task_of
-from tinyflow.pipeline.select import choose
+from tinyflow.pipeline.select import choose, shortfall_of
 from tinyflow.pipeline.vectors import vector_kinds
 from tinyflow.placement.choose import choose_placement
 from tinyflow.plan.in_ram import NOTHING_IN_RAM, InRam
 from tinyflow.plan.memory import MemoryPlan
 from tinyflow.progress import Progress
 from tinyflow.report.assemble import assemble_report
-from tinyflow.report.model import Report
+from tinyflow.report.model import Report, ShortfallSection
 from tinyflow.report.plan import describe_plan
+from tinyflow.report.prediction import describe_shortfall
 from tinyflow.report.renode import renode_files
 from tinyflow.tflite.importer import import_model
 from tinyflow.timing.calibration import calibration_of
@@ -88,12 +89,12 @@ def _run(request: BuildRequest, output: Output, cache: Cache, progress: Progress
     graph = optimise(import_model(folded, request.model, name=name), folded, request.model)
     task = task_of(graph, quantised)
     check_limits(request.budget, task)
-    planned = choose(request, graph, cmsis, calibration, cache, progress)
-    plan = planned.plan
+    selected = choose(request, graph, cmsis, calibration, cache, progress)
+    plan, shortfall = selected.plan, shortfall_of(selected, request, graph, calibration)
     code = generate_model(
         graph, plan, cmsis, quantised.tflite, emit_tflite_array=request.emit_tflite_array
     )
-    check_fit(code, plan, request.board)
+    check_fit(code, plan, request.board, shortfall)
     vectors, test = device_inputs(graph, quantised, request.vectors)
     description = describe_plan(graph, plan, code).model_dump_json(indent=1) + "\n"
     fixed = {"model.tflite": quantised.tflite, "plan.json": description.encode("utf-8")}
@@ -120,7 +121,7 @@ def _run(request: BuildRequest, output: Output, cache: Cache, progress: Progress
             image,
             verification,
             timings.calibrated(calibration),
-            planned.choice,
+            selected.choice,
             kernels=request.kernels,
             optimize=request.optimize,
             in_ram=in_ram,
@@ -130,6 +131,7 @@ def _run(request: BuildRequest, output: Output, cache: Cache, progress: Progress
             quality=describe_quality(graph, quantised),
             prune=quantised.prune,
             budget=request.budget,
+            shortfall=shortfall,
             folder=workspace.folder,
         )
     output.files |= result_files(request.board, report, vectors, verification)
@@ -140,7 +142,9 @@ def _run(request: BuildRequest, output: Output, cache: Cache, progress: Progress
 # ------------------------------------------------------------------------ generate, compile
 
 
-def check_fit(code: ModelCode, plan: MemoryPlan, board: Board) -> None:
+def check_fit(
+    code: ModelCode, plan: MemoryPlan, board: Board, shortfall: ShortfallSection | None = None
+) -> None:
     """Check what is known before compiling: the weights and the arena.
 
     Raises:
@@ -159,7 +163,8 @@ def check_fit(code: ModelCode, plan: MemoryPlan, board: Board) -> None:
                 f"{region.kind}, the board has {region.size:,}: "
                 f"{bytes_needed - region.size:,} too many",
                 hint="Prune the model, shrink its input, or choose a larger board "
-                "(`tinyflow boards`).",
+                "(`tinyflow boards`)."
+                + ("" if shortfall is None else f" {_sentence(describe_shortfall(shortfall))}"),
             )
 
 
@@ -369,6 +374,10 @@ def _samples(array: Array) -> Array:
     return array[:, 0] if array.ndim > 2 and array.shape[1] == 1 else array
 
 
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
 def _judge(report: Report) -> None:
     exact = report.exact
     if exact.mismatches:
@@ -377,12 +386,13 @@ def _judge(report: Report) -> None:
             hint="This is a bug in tinyflow or in the CMSIS-NN it was given; please report it "
             "with the model.",
         )
-    broken = [item for item in report.budget if not item.kept]
+    broken, shortfall = [i for i in report.budget if not i.kept], report.kernels.shortfall
     if broken:
         raise BudgetError(
             "\n".join(
                 f"budget broken: {item.name} is " + item.shown + f", the limit is {item.limit:g}"
                 for item in broken
             ),
-            hint="The build is complete; its report.json has the figures.",
+            hint="The build is complete; its report.json has the figures."
+            + ("" if shortfall is None else f" {_sentence(describe_shortfall(shortfall))}"),
         )

@@ -1,38 +1,22 @@
-"""Which kernels a build takes, what runs row by row, and within which limits."""
+"""The limits of a build, and the choice of its kernels within them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tinyflow.cache import Cache
 from tinyflow.costs.board import board_costs
-from tinyflow.costs.table import shipped_costs
+from tinyflow.costs.table import CostTable, shipped_costs
 from tinyflow.ir.graph import Graph
-from tinyflow.kernels.candidates import candidates
+from tinyflow.ir.operators import Operator
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.pipeline.request import BuildRequest
-from tinyflow.plan.fit import plan_within
-from tinyflow.plan.memory import MemoryPlan, Planner
 from tinyflow.progress import Progress
-from tinyflow.selection.allowed import allowed
+from tinyflow.report.model import NearestSection, ShortfallSection
 from tinyflow.selection.objective import Limits
-from tinyflow.selection.search import Choice, choose_kernels
+from tinyflow.selection.select import Selection, select
 from tinyflow.timing.calibration import Calibration
 
 #: What an image holds beside model, kernels and stack: bytes, rounded upwards.
 FIRMWARE_FLASH, FIRMWARE_RAM = 3072, 768
-
-
-@dataclass(frozen=True)
-class Planned:
-    """The chosen kernels and their memory plan.
-
-    Where nothing else fits the limits, some layers of the plan have portable kernels instead of
-    the chosen ones.
-    """
-
-    choice: Choice
-    plan: MemoryPlan
 
 
 def choose(
@@ -42,31 +26,64 @@ def choose(
     calibration: Calibration | None,
     cache: Cache,
     progress: Progress,
-) -> Planned:
+) -> Selection:
     """Choose a kernel for each operator, and plan the memory.
 
     Raises:
-        UnsupportedError: no kernel serves an operator; names the operator and the layer.
+        UnsupportedError: no kernel supports an operator; names the operator and the layer.
     """
     board = request.board
-    found = [candidates(operator, graph, board, cmsis) for operator in graph.operators]
-    undecided = {type(each.operator) for each in found if len(allowed(each, request.kernels)) > 1}
-    costs = (
-        board_costs(board, undecided, cmsis, cache, progress) if undecided else shipped_costs(board)
-    )
-    planner = Planner(graph)
-    limits = limits_of(request, graph, calibration)
-    choice = choose_kernels(
-        found,
-        costs,
-        planner,
+
+    def costs(undecided: frozenset[type[Operator]]) -> CostTable | None:
+        if undecided:
+            return board_costs(board, undecided, cmsis, cache, progress)
+        return shipped_costs(board)
+
+    return select(
+        graph,
         board,
+        cmsis,
+        costs,
         kernels=request.kernels,
         optimize=request.optimize,
-        limits=limits,
+        limits=limits_of(request, graph, calibration),
     )
-    plan = planner.plan(choice.kernels, choice.way)
-    return Planned(choice, plan_within(graph, choice.kernels, plan, board, limits.arena))
+
+
+def shortfall_of(
+    selection: Selection, request: BuildRequest, graph: Graph, calibration: Calibration | None
+) -> ShortfallSection | None:
+    """Limits that cannot be kept together, in the units of `[budget]`; None if all are."""
+    if not selection.broken:
+        return None
+    names = {"cycles": "latency_ms", "arena": "ram_kib", "flash": "flash_kib"}
+    state = sum(graph.tensors[index].size for index in graph.states())
+    factor = 1.0 if calibration is None else calibration.factor
+
+    def figures(cycles: int, flash: int, arena: int) -> dict[str, float]:
+        return {
+            "latency_ms": 1000 * factor * cycles / request.board.clock_hz,
+            "ram_kib": (arena + state + request.board.stack_size + FIRMWARE_RAM) / 1024,
+            "flash_kib": (flash + FIRMWARE_FLASH) / 1024,
+        }
+
+    limits = limits_of(request, graph, calibration)
+    shown = figures(limits.cycles or 0, limits.flash or 0, limits.arena or 0)
+    budget = request.budget.model_dump()
+    asked = {name: budget[name] for name in names.values() if budget[name] is not None}
+    return ShortfallSection(
+        limits={names[each]: shown[names[each]] for each in selection.broken} | asked,
+        broken=tuple(names[each] for each in selection.broken),
+        nearest=tuple(
+            NearestSection(
+                limit=names[one.limit],
+                kept=one.kept,
+                **figures(one.totals.cycles, one.totals.flash, one.totals.arena),
+            )
+            for one in selection.nearest
+            if names[one.limit] in asked or one.limit in selection.broken
+        ),
+    )
 
 
 def limits_of(request: BuildRequest, graph: Graph, calibration: Calibration | None) -> Limits:

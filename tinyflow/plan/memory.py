@@ -12,7 +12,7 @@ from tinyflow.plan.allocator import aligned, allocate
 from tinyflow.plan.layout import Layout
 from tinyflow.plan.order import has_one_order, order_for_memory
 from tinyflow.plan.rows import Segment
-from tinyflow.plan.schedule import Way
+from tinyflow.plan.schedule import Way, running
 from tinyflow.plan.streaming import Cuttings, Layers
 
 
@@ -95,7 +95,6 @@ class Planner:
     """Plans of one graph for many choices of kernels: what they have in common is found once."""
 
     def __init__(self, graph: Graph) -> None:
-        """Of the graph."""
         self._graph = graph
         self._one_order: bool | None = None
         self._kinds: dict[Hashable, int] = {}
@@ -106,7 +105,7 @@ class Planner:
         self._arenas: dict[Hashable, int] = {}
 
     def rows(self, kernel: Kernel) -> int:
-        """Of a layer's output, what is computed one by one where it runs row by row; 1 at least."""
+        """Number of output rows (>= 1)."""
         index = next(iter(kernel.operator.outputs()))
         return max(1, nhwc(self._graph.tensors[index])[1])
 
@@ -139,7 +138,7 @@ class Planner:
         return way
 
     def arena(self, kernels: Sequence[Kernel], way: Way) -> int:
-        """Bytes of the arena, about: what is placed in no time."""
+        """Estimated arena bytes (greedy placement)."""
         key = self._seen(kernels), way
         if key not in self._arenas:
             self._arenas[key] = self.plan(kernels, way, thorough=False).arena_size
@@ -147,7 +146,7 @@ class Planner:
 
     def plan(self, kernels: Sequence[Kernel], way: Way, *, thorough: bool = True) -> MemoryPlan:
         """The plan of a way; only a `thorough` search does more than place things at once."""
-        ordered = tuple(kernels[index] for index in way.order)
+        ordered = tuple(running(kernels, way)[index] for index in way.order)
         layers = self._layers_of(kernels, way.order)
         members = [layers.row_layer(index, kernel) for index, kernel in enumerate(ordered)]
         segments = tuple(layers.segment(run, members)[1] for run in way.segments)
@@ -179,8 +178,9 @@ class Planner:
         """All that the planner sees of kernels: a number for each, the same for those alike."""
         for kernel in kernels:
             if kernel not in self._kind_of:
-                form = kernel.row_form
-                rows = None if form is None else (form.window, form.overlaps)
+                able = kernel.by_rows
+                form = None if able is None else able.row_form
+                rows = able and form and (form.window, form.overlaps, able.scratch)
                 kind = kernel.scratch, kernel.overlaps, rows
                 self._kind_of[kernel] = self._kinds.setdefault(kind, len(self._kinds))
         return tuple(map(self._kind_of.__getitem__, kernels))

@@ -79,11 +79,12 @@ class RowLayer:
 
 
 def row_layer(graph: Graph, kernel: Kernel) -> RowLayer | None:
-    """The kernel as a layer of rows; None where it has no row form, or no int8 image of one batch.
+    """The layer run row by row, on `Kernel.by_rows`; None if that or an int8 image is missing.
 
-    Inputs are the operator's that are not constant.
+    Its inputs are those of the operator that are not constant; images have a batch of 1.
     """
-    if kernel.row_form is None:
+    by_rows = kernel.by_rows
+    if by_rows is None or by_rows.row_form is None:
         return None
     inputs = tuple(
         dict.fromkeys(i for i in kernel.operator.inputs() if not graph.tensors[i].is_constant)
@@ -94,7 +95,7 @@ def row_layer(graph: Graph, kernel: Kernel) -> RowLayer | None:
         tensor.is_state or tensor.dtype is not DType.INT8 or not is_image(tensor) for tensor in used
     ):
         return None
-    return RowLayer(kernel, kernel.row_form, inputs, outputs[0], nhwc(used[-1])[1])
+    return RowLayer(by_rows, by_rows.row_form, inputs, outputs[0], nhwc(used[-1])[1])
 
 
 def row_bytes(graph: Graph, tensor: TensorId) -> int:
@@ -211,7 +212,7 @@ class Rehearsal:
                 yield (row + 1) * written - layer.first_row(row + 1) * read
 
     def _rule(self, layer: RowLayer, tensor: TensorId) -> int | None:
-        """By how many bytes a row may lie ahead of the row that it is made of; None: it may not."""
+        """Allowed in-place lead of a row in bytes, or None."""
         if tensor not in layer.inputs or layer.form.height > 1:
             return None
         rule = overlap(layer.kernel, layer.form.overlaps, self._storage, self._storage[tensor])

@@ -1,4 +1,4 @@
-"""What the choice of kernels asks the memory planner, and what it is told."""
+"""The interface between the choice of kernels and the memory planner."""
 
 from __future__ import annotations
 
@@ -31,12 +31,21 @@ class Way:
         return tuple(self.order[index] for run in self.segments for index in range(*run))
 
 
+def running(kernels: Sequence[Kernel], way: Way) -> tuple[Kernel, ...]:
+    """The kernels that run: `Kernel.by_rows` for the layers that run row by row."""
+    by_rows = set(way.by_rows)
+    return tuple(
+        able if index in by_rows and (able := kernel.by_rows) is not None else kernel
+        for index, kernel in enumerate(kernels)
+    )
+
+
 class MemoryPlanner(Protocol):
-    """What arenas choices of kernels need."""
+    """Arena sizes and schedules of choices of kernels."""
 
     @abstractmethod
     def rows(self, kernel: Kernel) -> int:
-        """Of a layer's output, what is computed one by one where it runs row by row."""
+        """Number of output rows (>= 1)."""
 
     @abstractmethod
     def least(self, kernels: Sequence[Kernel]) -> int:
@@ -58,4 +67,4 @@ class MemoryPlanner(Protocol):
 
     @abstractmethod
     def arena(self, kernels: Sequence[Kernel], way: Way) -> int:
-        """Bytes of the arena, about: what is placed in no time."""
+        """Estimated arena bytes (greedy placement)."""

@@ -61,7 +61,7 @@ class Layers:
     """
 
     def __init__(self, graph: Graph, kernels: Sequence[Kernel]) -> None:
-        """Of the kernels only the order counts, and which of them run no code."""
+        """Read the order of the kernels, and which of them run no code; nothing else."""
         self.graph, self.count = graph, len(kernels)
         self.lives = lives = Lifetimes(graph, kernels)
         self._sizes = {memory: aligned(graph.tensors[memory].size) for memory in lives.first}
@@ -216,7 +216,7 @@ class Layers:
 
 
 class Cuttings:
-    """The cuttings there are of layers with certain kernels.
+    """The possible cuttings of layers with certain kernels.
 
     Attributes:
         whole: the peak where all layers run whole.
@@ -231,8 +231,8 @@ class Cuttings:
         self._width = min(_LONGEST, self._longest())
         scratch = np.array(
             [
-                _NEVER if member is None else aligned(kernel.scratch)
-                for kernel, member in zip(kernels, self._members, strict=True)
+                _NEVER if member is None else aligned(member.kernel.scratch)
+                for member in self._members
             ],
             np.int64,
         )
@@ -325,7 +325,7 @@ class Cuttings:
         return runs[::-1]
 
     def _ending(self, chosen: NDArray[np.bool_]) -> dict[int, list[tuple[int, int]]]:
-        """By the last layer, for some segments their first one and their bytes."""
+        """The chosen segments as {last layer: [(first layer, bytes)]}."""
         found: dict[int, list[tuple[int, int]]] = {}
         lasts, lengths = np.nonzero(chosen)
         used = self._bytes[lasts, lengths]
@@ -335,7 +335,7 @@ class Cuttings:
 
 
 def _greatest(values: _Ints, width: int) -> _Ints:
-    """The greatest of every so many values: (last, length - 1); more than there are have none."""
+    """Sliding-window maxima: element (last, length - 1); `_NEVER` where the window is cut off."""
     found = np.full((len(values), width), _NEVER, np.int64)
     if width:
         found[:, 0] = values

@@ -34,11 +34,13 @@ from tinyflow.report.model import (
     PruneSection,
     RamSection,
     Report,
+    ShortfallSection,
     SplitSection,
     TensorSection,
     WorstSection,
 )
 from tinyflow.report.placement import describe_placement
+from tinyflow.report.prediction import prediction_section
 from tinyflow.report.quality import QuantizationSection, Score, WarningSection
 from tinyflow.selection.search import Choice
 from tinyflow.timing.model import Split, Timing
@@ -65,12 +67,15 @@ def assemble_report(
     quality: tuple[QuantizationSection | None, tuple[WarningSection, ...]],
     prune: PruneSection | None,
     budget: BudgetTable,
+    shortfall: ShortfallSection | None,
     folder: Path,
 ) -> Report:
     """The report of a finished build in `folder`."""
     timing = timings.typical.timing
     latency, inferences = latency_section(timing, board), _inferences(timings)
     memory = _memory(board, code, image, verification.stack_peak)
+    placement = describe_placement(board, image, code.name, in_ram)
+    layers = _layers(graph, code, timing, choice)
     return Report(
         tinyflow=__version__,
         model=ModelSection(
@@ -87,7 +92,7 @@ def assemble_report(
         latency=latency,
         inferences=inferences,
         memory=memory,
-        placement=describe_placement(board, image, code.name, in_ram),
+        placement=placement,
         exact=ExactSection(
             oracle=verification.oracle,
             vectors=verification.vectors,
@@ -102,25 +107,7 @@ def assemble_report(
         quantization=quality[0],
         warnings=(*quality[1], *score.warnings),
         prune=prune,
-        layers=tuple(
-            LayerSection(
-                name=layer_title(layer.kernel.operator.name),
-                operator=layer.kernel.operator.title,
-                kernel=layer.kernel.function,
-                macs=layer.kernel.macs,
-                instructions=timed.instructions,
-                cycles=timed.cycles,
-                ms=timing.milliseconds(timed.cycles),
-                energy_uj=timing.microjoules(timed.cycles),
-                split=split_section(timed.split),
-                float32=computes_in_float32(graph, layer.kernel.operator),
-                variant=layer.kernel.variant,
-                native=layer.kernel.is_native,
-                alternatives=_alternatives(choice, layer.kernel.operator),
-                segment=layer.segment,
-            )
-            for layer, timed in zip(code.layers, timing.layers, strict=True)
-        ),
+        layers=layers,
         kernels=KernelsSection(
             cmsis_nn=cmsis.version,
             origin=cmsis.origin,
@@ -129,6 +116,8 @@ def assemble_report(
             predicted_cycles=None if choice.totals is None else choice.totals.cycles,
             row_cycles=choice.by_rows.cycles,
             row_instructions=choice.by_rows.instructions,
+            prediction=prediction_section(layers, sum(one.gain_cycles or 0 for one in placement)),
+            shortfall=shortfall,
         ),
         budget=_budget(budget, inferences.worst.ms, memory, score),
         artifacts={
@@ -142,6 +131,37 @@ def assemble_report(
             "renode": "renode",
         },
     )
+
+
+def _layers(
+    graph: Graph, code: ModelCode, timing: Timing, choice: Choice
+) -> tuple[LayerSection, ...]:
+    return tuple(
+        LayerSection(
+            name=layer_title(layer.kernel.operator.name),
+            operator=layer.kernel.operator.title,
+            kernel=layer.kernel.function,
+            macs=layer.kernel.macs,
+            instructions=timed.instructions,
+            cycles=timed.cycles,
+            ms=timing.milliseconds(timed.cycles),
+            energy_uj=timing.microjoules(timed.cycles),
+            split=split_section(timed.split),
+            float32=computes_in_float32(graph, layer.kernel.operator),
+            variant=layer.kernel.variant,
+            native=layer.kernel.is_native,
+            alternatives=_alternatives(choice, layer.kernel.operator),
+            segment=layer.segment,
+            predicted_cycles=_calibrated(choice.predicted_cycles(layer.kernel.operator), timing),
+        )
+        for layer, timed in zip(code.layers, timing.layers, strict=True)
+    )
+
+
+def _calibrated(cycles: int | None, timing: Timing) -> int | None:
+    if cycles is None or timing.calibration is None:
+        return cycles
+    return round(timing.calibration.factor * cycles)
 
 
 def _alternatives(choice: Choice, operator: Operator) -> tuple[AlternativeSection, ...]:

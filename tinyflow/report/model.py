@@ -222,7 +222,8 @@ class LayerSection(Section):
     `variant` tells the form of a kernel that has several. `energy_uj` is None where the run
     current is not known; `float32` is true where the layer was left unquantised. `alternatives`
     are all kernels that can serve, the chosen one included. Layers of one `segment` run row by row,
-    in turns.
+    in turns. `predicted_cycles` is None where the chosen kernel was not measured; no prediction
+    knows of code and constants in RAM.
     """
 
     name: str
@@ -239,6 +240,7 @@ class LayerSection(Section):
     native: bool = False
     alternatives: tuple[AlternativeSection, ...] = ()
     segment: int | None = None
+    predicted_cycles: int | None = None
 
     @property
     def library_cycles(self) -> int | None:
@@ -252,6 +254,53 @@ class LayerSection(Section):
         if not self.native or self.library_cycles is None:
             return None
         return self.library_cycles / max(1, self.cycles)
+
+
+class OffSection(Section):
+    """A layer's predicted and measured cycles."""
+
+    name: str
+    predicted: int
+    measured: int
+
+
+class PredictionSection(Section):
+    """Predicted and measured cycles of the layers that have a prediction.
+
+    `cycles` are predicted, less what copies in RAM were predicted to save; `off_percent` is
+    positive if the layers took more. If that is more than 15 % off, `layers` are
+    those that are furthest off, in cycles.
+    """
+
+    cycles: int
+    measured: int
+    off_percent: float
+    layers: tuple[OffSection, ...] = ()
+
+
+class NearestSection(Section):
+    """The build for one limit alone, by its name in `[budget]`, and whether it can keep that.
+
+    Its figures are predicted.
+    """
+
+    limit: str
+    kept: bool
+    latency_ms: float
+    ram_kib: float
+    flash_kib: float
+
+
+class ShortfallSection(Section):
+    """Limits that cannot be kept together, as predicted.
+
+    `limits` are all of them, by their names in `[budget]`, the board's memories included; `broken`
+    are those that this build was predicted to break; `nearest` are the builds for one limit alone.
+    """
+
+    limits: dict[str, float]
+    broken: tuple[str, ...]
+    nearest: tuple[NearestSection, ...]
 
 
 class KernelsSection(Section):
@@ -269,6 +318,8 @@ class KernelsSection(Section):
     predicted_cycles: int | None = None
     row_cycles: int = 0
     row_instructions: int = 0
+    prediction: PredictionSection | None = None
+    shortfall: ShortfallSection | None = None
 
 
 class PruneSection(Section):

@@ -14,6 +14,7 @@ from tinyflow.report.model import (
     PlacedSection,
     Report,
 )
+from tinyflow.report.prediction import selection_warnings
 from tinyflow.report.quality_terminal import quality_rows
 from tinyflow.report.tables import Column, FittedTable
 
@@ -212,6 +213,8 @@ def _summary(report: Report) -> Table:
                 f"of the instructions: {names}{more}"
             ),
         )
+    for warning in selection_warnings(report):
+        table.add_row(Text("warning", style="bold yellow"), Text(warning))
     table.add_row("kernels", _kernels(report))
     table.add_row("CMSIS-NN", f"{report.kernels.cmsis_nn} ({report.kernels.origin})")
     for item in report.budget:

@@ -1,4 +1,4 @@
-"""Which kernels may serve an operator."""
+"""Which kernels the choice for an operator is made of."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tinyflow.project import KernelSet
 
 
 def allowed(found: Candidates, kernels: KernelSet) -> tuple[Kernel, ...]:
-    """The candidates that may serve: never none, whatever is asked for."""
+    """Candidates allowed by `kernels`; never empty."""
     if kernels == "cmsis-nn" and found.library is not None:
         return (found.library,)
     if kernels == "native" and found.native:

@@ -1,15 +1,15 @@
-"""What a choice of kernels is to make least, and within which limits."""
+"""Objectives and limits of a choice of kernels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from tinyflow.project import Objective
 
-#: `balanced` may give up so many percent of the fastest choice's cycles, and no more.
+#: The most that `balanced` may give up of the fastest choice's cycles, in percent.
 BALANCED_LOSS_PERCENT = 10
-#: `balanced` takes a percent of cycles for so many of flash or arena.
+#: In `balanced`, 1 % of cycles is worth 2 % of flash or arena.
 _CYCLES_WEIGHT = 2
 
 #: The less, the better.
@@ -50,12 +50,31 @@ def scoring(optimize: Objective, least_cycles: int) -> Scoring:
         return lost, cycles**_CYCLES_WEIGHT * max(flash, 1) * arena
 
     objectives: dict[Objective, Scoring] = {
-        "speed": lambda cycles, flash, arena: (cycles, flash),
-        "size": lambda cycles, flash, arena: (flash, cycles),
+        "speed": lambda cycles, flash, arena: (cycles, flash, arena),
+        "size": lambda cycles, flash, arena: (flash, cycles, arena),
         "ram": lambda cycles, flash, arena: (arena, cycles, flash),
         "balanced": balanced,
     }
     return objectives[optimize]
+
+
+def penalised(optimize: Objective, limits: Limits, power: int) -> Scoring:
+    """The objective as one number, times how many times a limit is exceeded, to a power."""
+
+    def score(cycles: int, flash: int, arena: int) -> Score:
+        figures = max(cycles, 1), max(flash, 1), max(arena, 1)
+        made = {
+            "speed": cycles,
+            "size": flash,
+            "ram": arena,
+            "balanced": figures[0] ** _CYCLES_WEIGHT * figures[1] * figures[2],
+        }[optimize]
+        factor = 1.0
+        for limit, figure in zip((limits.cycles, limits.flash, limits.arena), figures, strict=True):
+            factor *= 1.0 if limit is None else max(1.0, figure / max(limit, 1))
+        return round(made * factor**power), cycles, flash
+
+    return score
 
 
 def room_below(best: Score, score: Callable[[int], Score], least: int, most: int) -> int | None:
@@ -72,8 +91,21 @@ def room_below(best: Score, score: Callable[[int], Score], least: int, most: int
     return low
 
 
+def broken(totals: Totals, limits: Limits) -> tuple[str, ...]:
+    """The names of the limits that figures are beyond."""
+    return tuple(
+        each.name
+        for each in fields(limits)
+        if (limit := getattr(limits, each.name)) is not None and getattr(totals, each.name) > limit
+    )
+
+
 def excess(totals: Totals, limits: Limits) -> int:
-    """How far figures are beyond their limits, in millionths of these, added up."""
+    """How far figures are beyond their limits: in millionths of each limit, added up.
+
+    A figure that is less never makes it more. So a choice of least excess is not beaten by another
+    one in all respects.
+    """
     figures = (
         (limits.cycles, totals.cycles),
         (limits.flash, totals.flash),

@@ -10,51 +10,43 @@ states the objectives.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import cycle
-from typing import Any
+from typing import Any, get_args
 
 from tinyflow.boards import Board
 from tinyflow.costs.table import Cost, CostTable, kernel_name
 from tinyflow.ir.operators import Operator
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.candidates import Candidates
-from tinyflow.plan.schedule import MemoryPlanner, Way
+from tinyflow.plan.schedule import MemoryPlanner, Way, running
 from tinyflow.project import KernelSet, Objective
 from tinyflow.selection.allowed import allowed
-from tinyflow.selection.objective import Limits, Score, Scoring, Totals, excess, room_below, scoring
+from tinyflow.selection.objective import (
+    Limits,
+    Score,
+    Scoring,
+    Totals,
+    excess,
+    penalised,
+    room_below,
+    scoring,
+)
+from tinyflow.selection.options import (
+    Option,
+    comparable,
+    cost_of_rows,
+    flash_of_rows,
+    least_flash,
+    price,
+    undominated,
+    without_row_kernel,
+)
 
-#: Bytes of flash by which a layer's code is longer where it computes a row, and of what calls the
-#: layers of a segment in turns.
-_ROW_BYTES, _SEGMENT_BYTES = 120, 100
-
-
-@dataclass(frozen=True, eq=False)
-class Option:
-    """A kernel that a layer may take.
-
-    Attributes:
-        kernel: the kernel.
-        cost: its predicted cost, None where it was not measured.
-        pieces: bytes of flash of its constants and functions, each by what tells it from others:
-            a piece that several layers have is there once.
-        own: bytes of flash that no other layer shares.
-        by_rows: what it costs more if the layer runs row by row, None where it cannot.
-    """
-
-    kernel: Kernel
-    cost: Cost | None
-    pieces: Mapping[Hashable, int]
-    own: int
-    by_rows: Cost | None = None
-
-    @property
-    def flash(self) -> int:
-        """Bytes of flash, were it the only layer."""
-        return self.own + sum(self.pieces.values())
+#: How many times the cycles of the fastest choice kernels that only save memory may lead to.
+SLOW_FACTOR = 2
 
 
 @dataclass(frozen=True)
@@ -63,17 +55,35 @@ class Choice:
 
     Attributes:
         kernels: one for each operator, in order.
-        options: for each operator all that can serve it, the chosen one included.
+        options: for each operator all that support it, the chosen one included.
+        chosen: for each operator the option that was chosen of them.
         way: which layers run row by row, and the order of all.
         totals: predicted; None where a layer's cost is not known.
+        known_totals: the same, of the layers whose cost is known.
         by_rows: how much of it is for running row by row.
     """
 
     kernels: tuple[Kernel, ...]
     options: tuple[tuple[Option, ...], ...]
+    chosen: tuple[Option, ...]
     way: Way
     totals: Totals | None
+    known_totals: Totals
     by_rows: Cost
+
+    def predicted_cycles(self, operator: Operator) -> int | None:
+        """What an operator is predicted to take as it runs; None if its cost is not known."""
+        outputs = list(operator.outputs())
+        index = next(
+            index
+            for index, kernel in enumerate(self.kernels)
+            if list(kernel.operator.outputs()) == outputs
+        )
+        option = self.chosen[index]
+        if option.cost is None:
+            return None
+        more = option.by_rows if index in self.way.by_rows else None
+        return option.cost.cycles + (0 if more is None else more.cycles)
 
     def options_of(self, operator: Operator) -> tuple[Option, ...]:
         """All kernels that can serve an operator; those of tinyflow's native ones first."""
@@ -108,68 +118,117 @@ def choose_kernels(
         limits: what the choice should stay within. Where none does, the one that goes least
             beyond is chosen.
     """
-    options = tuple(
-        tuple(_option(kernel, costs, planner, board) for kernel in each.kernels) for each in found
+    priced = price_all(found, costs, planner, board)
+    return choose(found, priced, planner, kernels=kernels, optimize=optimize, limits=limits)
+
+
+#: For each operator all options.
+Priced = tuple[tuple[Option, ...], ...]
+
+
+def price_all(
+    found: Sequence[Candidates], costs: CostTable | None, planner: MemoryPlanner, board: Board
+) -> Priced:
+    """The predicted costs of all candidates."""
+    return tuple(
+        tuple(price(kernel, costs, planner.rows(kernel), board) for kernel in each.kernels)
+        for each in found
     )
+
+
+def choose(
+    found: Sequence[Candidates],
+    options: Priced,
+    planner: MemoryPlanner,
+    *,
+    kernels: KernelSet = "auto",
+    optimize: Objective = "balanced",
+    limits: Limits | None = None,
+) -> Choice:
+    """Choose among priced candidates; see `choose_kernels`."""
     layers = [
-        _comparable([option for option in some if option.kernel in allowed(each, kernels)])
+        comparable([option for option in some if option.kernel in allowed(each, kernels)])
         for some, each in zip(options, found, strict=True)
     ]
-    if optimize == "ram":
-        layers = [_undominated(each) for each in layers]
-    search = _Search(layers, planner)
-    picked, way = search.best(optimize, limits or Limits())
+    limits = limits or Limits()
+    few = [undominated(each) for each in layers] if optimize == "ram" else layers
+    chooser = _Chooser(few, planner, optimize, limits)
+    best = chooser.freely()
+    if chooser.excess(best):
+        # Where a limit is broken, options of less flash count too.
+        start = best[0] if few is layers else None
+        chooser = _Chooser(layers, planner, optimize, limits)
+        best = chooser.limited(start)
+    search, (picked, way) = chooser.all, best
     chosen = search.options(picked)
+    totals = search.totals(picked, way)
     known = all(option.cost is not None for option in chosen)
-    more = [cost for index in way.by_rows if (cost := chosen[index].by_rows) is not None]
     return Choice(
-        tuple(option.kernel for option in chosen),
+        running([option.kernel for option in chosen], way),
         options,
+        tuple(chosen),
         way,
-        search.totals(picked, way) if known else None,
-        Cost(sum(one.cycles for one in more), sum(one.instructions for one in more)),
+        totals if known else None,
+        totals,
+        cost_of_rows(chosen, way),
     )
 
 
-def _option(
-    kernel: Kernel, costs: CostTable | None, planner: MemoryPlanner, board: Board
-) -> Option:
-    pieces: dict[Hashable, int] = {
-        (constant.c_type, hashlib.sha256(constant.values.tobytes()).digest()): constant.size
-        for constant in kernel.constants
-    }
-    if costs is None or costs.of(kernel) is None:
-        return Option(kernel, Cost(0, 0) if kernel.aliases_input else None, pieces, 0)
-    return Option(
-        kernel,
-        costs.cost(kernel),
-        pieces | costs.code(kernel),
-        costs.layer_bytes(kernel),
-        costs.by_rows(kernel, planner.rows(kernel), board),
-    )
+class _Chooser:
+    """One request: searches with and without kernels that are slow and only save memory.
 
+    Such a kernel runs row by row in another one's stead (`Kernel.row_kernel`) and takes many times
+    its cycles. So they count only where they keep a limit that cannot be kept without them, at most
+    at `SLOW_FACTOR` times the cycles of the fastest choice that keeps it; and where they make
+    something better without making the inference slower.
+    """
 
-def _comparable(options: Sequence[Option]) -> tuple[Option, ...]:
-    """The options with a predicted cost; the first one where there are none."""
-    known = tuple(option for option in options if option.cost is not None)
-    return known or tuple(options[:1])
+    def __init__(
+        self,
+        layers: Sequence[tuple[Option, ...]],
+        planner: MemoryPlanner,
+        optimize: Objective,
+        limits: Limits,
+    ) -> None:
+        self.all = _Search(layers, planner)
+        self._fast = _Search([tuple(map(without_row_kernel, each)) for each in layers], planner)
+        self._has_slow = any(option.row_pieces is not None for each in layers for option in each)
+        self._optimize, self._limits = optimize, limits
 
+    def limited(self, start: _Picked | None) -> tuple[_Picked, Way]:
+        """The best choice where the limits count, and how to run it."""
+        optimize, limits = self._optimize, self._limits
+        free = [] if start is None else [start]
+        fast = self._fast.best(optimize, limits, also=free)
+        if self.excess(fast):  # before a limit is given up: what other objectives lead to
+            others = [
+                self._fast.best(other, limits, also=[fast[0]])[0]
+                for other in get_args(Objective)
+                if other != optimize
+            ]
+            fast = self._fast.best(optimize, limits, [fast[0], *others])
+        if not self._has_slow:
+            return fast
+        ceiling = self.all.totals(*fast).cycles
+        if self.excess(fast) == 0:
+            return self.all.best(optimize, limits, [fast[0], *free], ceiling)
+        fastest = self.all.best("speed", limits, also=[fast[0], self.all.smallest_by_rows()])
+        if self.excess(fastest) == 0:
+            most = SLOW_FACTOR * self.all.totals(*fastest).cycles
+            return self.all.best(optimize, limits, [fastest[0], fast[0]], most)
+        return self.all.best(optimize, limits, [fast[0], *free], ceiling, strict=True)
 
-def _undominated(options: Sequence[Option]) -> tuple[Option, ...]:
-    """Without options that take as much scratch as another one, and as many cycles."""
-    kept: dict[Hashable, list[Option]] = {}
-    for option in sorted(options, key=lambda one: (one.kernel.scratch, *_cycles(one), one.flash)):
-        kernel, form = option.kernel, option.kernel.row_form
-        alike = kept.setdefault((kernel.overlaps, form and (form.window, form.overlaps)), [])
-        if not any(all(map(int.__le__, _cycles(one), _cycles(option))) for one in alike):
-            alike.append(option)
-    return tuple(option for alike in kept.values() for option in alike)
+    def freely(self) -> tuple[_Picked, Way]:
+        """The best choice without limits."""
+        if self._optimize in ("speed", "balanced") or not self._has_slow:
+            return self.all.best(self._optimize, Limits())
+        fast = self._fast.best(self._optimize, Limits())
+        ceiling = self.all.totals(*fast).cycles
+        return self.all.best(self._optimize, Limits(), [fast[0]], ceiling)
 
-
-def _cycles(option: Option) -> tuple[int, int]:
-    """As a whole, and row by row."""
-    whole = 0 if option.cost is None else option.cost.cycles
-    return whole, whole + (0 if option.by_rows is None else option.by_rows.cycles)
+    def excess(self, found: tuple[_Picked, Way]) -> int:
+        """How far a choice is beyond the limits."""
+        return excess(self.all.totals(*found), self._limits)
 
 
 #: For each group of layers the position of its option.
@@ -220,6 +279,7 @@ class _Search:
         self._groups = _grouped(layers)
         self._names = sorted({name for group in self._groups for name in group.names})
         self._planner = planner
+        self._has_slow = any(option.row_pieces is not None for each in layers for option in each)
 
     # ---- figures of a choice ----
 
@@ -234,8 +294,8 @@ class _Search:
         """All figures."""
         options = self.options(picked)
         arena = self._planner.arena([option.kernel for option in options], way)
-        cycles, flash = _of_rows(options, way)
-        return Totals(self._cycles(picked) + cycles, self._flash(picked) + flash, arena)
+        cycles = self._cycles(picked) + cost_of_rows(options, way).cycles
+        return Totals(cycles, self._flash(picked) + flash_of_rows(options, way), arena)
 
     def _cycles(self, picked: _Picked) -> int:
         return sum(group.cycles[p] for group, p in zip(self._groups, picked, strict=True))
@@ -250,33 +310,75 @@ class _Search:
 
     # ---- scores: the least is the best ----
 
-    def best(self, optimize: Objective, limits: Limits) -> tuple[_Picked, Way]:
-        """The best choice within the limits, as far as the search finds it, and how to run it."""
+    def best(
+        self,
+        optimize: Objective,
+        limits: Limits,
+        starts: Sequence[_Picked] = (),
+        ceiling: int | None = None,
+        *,
+        also: Sequence[_Picked] = (),
+        strict: bool = False,
+    ) -> tuple[_Picked, Way]:
+        """The best choice within the limits, as far as the search finds it, and how to run it.
+
+        Args:
+            optimize: what is made least.
+            limits: come before that.
+            starts: where the search begins; by default with some simple choices.
+            ceiling: the most cycles, which come after the limits and before the objective; None
+                for no ceiling.
+            also: further starts.
+            strict: the ceiling comes before the limits.
+        """
         fastest = self._each(lambda group, p: (group.cycles[p], sum(group.pieces[p].values())))
-        starts = [
+        score = scoring(optimize, self._cycles(fastest))
+
+        def limited(cycles: int, flash: int, arena: int) -> Score:
+            beyond = excess(Totals(cycles, flash, arena), limits)
+            above = 0 if ceiling is None else max(0, cycles - ceiling)
+            first = (above, beyond) if strict else (beyond, above)
+            return *first, *score(cycles, flash, arena)
+
+        starts = [*(starts or self._simple(fastest)), *also]
+        if ceiling is None and optimize in ("speed", "size"):
+            # The arena counts beyond its limit only.
+            picked, _ = self._improved(starts, partial(self._scored_alone, limited))
+            kernels = [option.kernel for option in self.options(picked)]
+            whole = self._planner.whole(kernels)
+            fits = limits.arena is None or self._planner.arena(kernels, whole) <= limits.arena
+            # Kernels that run row by row in another one's stead may save flash.
+            if fits and (not self._has_slow or not excess(self.totals(picked, whole), limits)):
+                return picked, whole
+            starts = [picked, *starts]
+        if limits != Limits() and ceiling is None:
+            starts = [*starts, *self._towards(limits, optimize, fastest)]
+        picked, way = self._improved(starts, partial(self._scored, limited))
+        assert way is not None
+        return picked, way
+
+    def _simple(self, fastest: _Picked) -> list[_Picked]:
+        """For each layer alone the fastest option, the smallest, the one of least memory, and the
+        fastest that can run row by row.
+        """
+        return [
             fastest,
             self._each(lambda group, p: (group.own[p] + sum(group.pieces[p].values()),)),
             self._each(lambda group, p: (*_room(group.options[p][0].kernel), group.cycles[p])),
             self._each(
-                lambda group, p: (group.options[p][0].kernel.row_form is None, group.cycles[p])
+                lambda group, p: (group.options[p][0].kernel.by_rows is None, group.cycles[p])
             ),
         ]
-        score = scoring(optimize, self._cycles(fastest))
 
-        def limited(cycles: int, flash: int, arena: int) -> Score:
-            totals = Totals(cycles, flash, arena)
-            return excess(totals, limits), *score(cycles, flash, arena)
-
-        if optimize in ("speed", "size"):  # the arena counts beyond its limit only
-            picked, _ = self._improved(starts, partial(self._scored_alone, limited))
-            kernels = [option.kernel for option in self.options(picked)]
-            whole = self._planner.whole(kernels)
-            if limits.arena is None or self._planner.arena(kernels, whole) <= limits.arena:
-                return picked, whole
-            starts = [picked, *starts]
-        picked, way = self._improved(starts, partial(self._scored, limited))
-        assert way is not None
-        return picked, way
+    def smallest_by_rows(self) -> _Picked:
+        """For each layer alone the option of least flash if it runs on its `row_kernel`."""
+        return self._each(
+            lambda group, p: (
+                group.options[p][0].row_pieces is None,
+                sum((group.options[p][0].row_pieces or group.pieces[p]).values()),
+                group.cycles[p],
+            )
+        )
 
     def _scored_alone(
         self, objective: Scoring, picked: _Picked, best: Score | None
@@ -288,23 +390,24 @@ class _Search:
     def _scored(self, objective: Scoring, picked: _Picked, best: Score | None) -> _Scored | None:
         """The best way of a choice; None where there is none better than the best score."""
         cycles, flash = self._cycles(picked), self._flash(picked)
-        if best is not None and objective(cycles, flash, 0) >= best:
-            return None
         options = self.options(picked)
+        floor = least_flash(options, flash)
+        if best is not None and objective(cycles, floor, 0) >= best:
+            return None
         kernels = [option.kernel for option in options]
         costs = [1 if one.by_rows is None else one.by_rows.cycles for one in options]
         least = self._planner.least(kernels)
         way: Way | None = self._planner.whole(kernels)
         found: _Scored | None = None
         while way is not None:
-            more = _of_rows(options, way)
+            more = cost_of_rows(options, way).cycles, flash_of_rows(options, way)
             figures = cycles + more[0], flash + more[1]
             if best is None or objective(*figures, way.peak) < best:
                 score = objective(*figures, self._planner.arena(kernels, way))
                 if best is None or score < best:
                     best, found = score, (score, way)
             # What takes less memory takes more cycles.
-            room = room_below(best, partial(objective, figures[0], flash), least, way.peak - 1)
+            room = room_below(best, partial(objective, figures[0], floor), least, way.peak - 1)
             way = None if room is None else self._planner.way(kernels, costs, room)
         return found
 
@@ -315,6 +418,14 @@ class _Search:
         return tuple(
             min(range(len(group.options)), key=lambda p: rank(group, p)) for group in self._groups
         )
+
+    def _towards(self, limits: Limits, optimize: Objective, start: _Picked) -> Iterator[_Picked]:
+        """Choices that approach the limits from beyond, by a penalty that grows."""
+        picked = start
+        for power in (1, 3):
+            score = partial(self._scored, penalised(optimize, limits, power))
+            picked = self._descend(picked, score)[1]
+            yield picked
 
     def _improved(self, starts: Sequence[_Picked], scored: _Scorer) -> tuple[_Picked, Way | None]:
         """The best that any start leads to."""
@@ -359,17 +470,9 @@ class _Search:
         return tuple(moved)
 
 
-def _of_rows(options: Sequence[Option], way: Way) -> tuple[int, int]:
-    """Cycles, and bytes of flash, that a way takes more than running all layers whole."""
-    layers = way.by_rows
-    costs = (options[index].by_rows for index in layers)
-    code = _ROW_BYTES * len(layers) + _SEGMENT_BYTES * len(way.segments)
-    return sum(cost.cycles for cost in costs if cost is not None), code
-
-
 def _room(kernel: Kernel) -> tuple[bool, bool, int]:
     """How much of the arena a kernel asks for: less where its output may lie in its input."""
-    return not kernel.overlaps, kernel.row_form is None, kernel.scratch
+    return not kernel.overlaps, kernel.by_rows is None, kernel.scratch
 
 
 def _with(picked: _Picked, *, index: int, position: int) -> _Picked:

@@ -136,6 +136,8 @@ def quantize(op: Quantize, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel
             "tinyflow",
             "portable/quantize.c.j2",
             {"function": f"tf_quantize_f32_{suffix}", "source": source, "output": output},
+            # Each element is read before anything is written where it lies, or behind it.
+            overlaps=(Overlap("input"),),
         )
     function = f"tf_requantize_{_SUFFIXES[source.dtype]}_{suffix}"
     return Kernel(
@@ -157,12 +159,15 @@ def dequantize(op: Dequantize, graph: Graph, board: Board, cmsis: CmsisNN) -> Ke
     """DEQUANTIZE: int8, uint8 or int16 to float32."""
     source, output = graph.tensors[op.input], output_of(graph, op)
     function = f"tf_dequantize_{_SUFFIXES[source.dtype]}_f32"
+    element = source.size // source.elements
     return Kernel(
         op,
         function,
         "tinyflow",
         "portable/dequantize.c.j2",
         {"function": function, "source": source, "output": output},
+        # Front to back, the last byte of an element written is that of one read, or before it.
+        overlaps=(Overlap("input", lead=(output.elements - 1) * (4 - element)),),
     )
 
 

@@ -29,6 +29,7 @@ from tinyflow.kernels.base import (
     bias_constant,
     nhwc,
     output_of,
+    window_work,
 )
 from tinyflow.numerics.multipliers import accumulator_multipliers
 
@@ -42,7 +43,7 @@ def conv_rows_s8(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     channels = nhwc(graph.tensors[op.input])[3]
     context = {"kernel": kernel, "filters_per_group": filters // (channels // kernel[2])}
     products = kernel[0] * kernel[1] * kernel[2]
-    yield from _kernel(op, graph, op.window, "tf_conv_row_s8", context, products)
+    yield from _kernel(op, graph, op.window, "tf_conv_row_s8", context, products, kernel[2])
 
 
 def depthwise_conv_rows_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
@@ -69,8 +70,11 @@ def _kernel(
     function: str,
     context: dict[str, Any],
     products: int,
+    depth: int = 0,
 ) -> Iterator[Kernel]:
-    """The kernel of that function; `products` is how many products an output element takes."""
+    """The kernel of that function; `products` is multiply-accumulates per output element,
+    `depth` how many of them are in the innermost loop, 0 if there is no such loop.
+    """
     source, output = graph.tensors[op.input], output_of(graph, op)
     if source.dtype is not DType.INT8 or nhwc(source)[0] != 1:
         return
@@ -102,6 +106,8 @@ def _kernel(
             "portable/window_row_s8.c.j2", height, window.stride[0], window.dilation[0], pads[0]
         ),
         variant="row by row",
+        work=window_work(window, source, output, (height, width), depth)
+        | {"calls": nhwc(output)[1]},
     )
 
 
@@ -137,6 +143,6 @@ VARIANTS: dict[type[Operator], VariantMaker] = {
 
 
 def row_kernel(operator: Operator, graph: Graph, board: Board) -> Kernel | None:
-    """The operator's kernel in this module, or None."""
+    """The operator's kernel of this module; None if it has none."""
     make = VARIANTS.get(type(operator))
     return None if make is None else next(make(operator, graph, board), None)

@@ -27,7 +27,15 @@ from tinyflow.ir.windows import (
     extended,
     swapped,
 )
-from tinyflow.kernels.base import Constant, Kernel, Maker, bias_constant, nhwc, output_of
+from tinyflow.kernels.base import (
+    Constant,
+    Kernel,
+    Maker,
+    bias_constant,
+    nhwc,
+    output_of,
+    window_work,
+)
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.numerics.multipliers import accumulator_multipliers, mean_multiplier, rescale
 
@@ -53,7 +61,9 @@ def grouped_conv_s8(op: Conv2D, graph: Graph, board: Board, cmsis: CmsisNN) -> K
         "filters_per_group": weights.shape[0] // (channels // depth),
     }
     macs = output.elements * kernel_h * kernel_w * depth
-    return _kernel(op, "grouped_conv_s8", context, constants=_weighted(op, graph), macs=macs)
+    work = window_work(op.window, graph.tensors[op.input], output, (kernel_h, kernel_w), depth)
+    constants = _weighted(op, graph)
+    return _kernel(op, "grouped_conv_s8", context, constants=constants, macs=macs, work=work)
 
 
 def transpose_conv_s8(
