@@ -9,7 +9,9 @@ activations to convert it to, if at all; beside it `calibration.npz` and `sample
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -62,7 +64,7 @@ def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     samples_given = (folder / "samples.npz").exists()
     print(f"loading {path.name}")
     scale = None
-    with cpu_limit(reading_seconds(path)):
+    with cpu_limit(reading_seconds(path)), _damage(path):
         if not job.get("convert") and not samples_given:
             return {"inputs": [asdict(spec) for spec in inputs_of(path)]}
         model = _load(path)
@@ -84,6 +86,26 @@ def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
         "loss": None if loss is None else asdict(loss),
         "scale": scale,
     }
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Blame the file for whatever its reading raises.
+
+    Raises:
+        InputError: with the error's own words.
+    """
+    try:
+        yield
+    except (TinyflowError, MemoryError):
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        words = f"{type(error).__name__}: {error}".strip()
+        raise InputError(
+            f"{path}: damaged, or not as Keras or TensorFlow writes it: {words[:500]}",
+            hint="Save or export the model again.",
+        ) from error
 
 
 def inputs_of(path: Path) -> tuple[InputSpec, ...]:

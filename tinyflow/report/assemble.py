@@ -10,9 +10,9 @@ from tinyflow.boards import Board
 from tinyflow.codegen.model import ModelCode
 from tinyflow.codegen.names import layer_title
 from tinyflow.emulate.verify import VectorKinds, Verification
+from tinyflow.ir.float32 import computes_in_float32
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Operator
-from tinyflow.ir.plain import is_float
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.plan.in_ram import InRam
 from tinyflow.project import BudgetTable, KernelSet, Objective
@@ -113,7 +113,7 @@ def assemble_report(
                 ms=timing.milliseconds(timed.cycles),
                 energy_uj=timing.microjoules(timed.cycles),
                 split=split_section(timed.split),
-                float32=is_float(graph, layer.kernel.operator),
+                float32=computes_in_float32(graph, layer.kernel.operator),
                 variant=layer.kernel.variant,
                 native=layer.kernel.is_native,
                 alternatives=_alternatives(choice, layer.kernel.operator),

@@ -30,6 +30,7 @@ from tinyflow.ir.operators import (
 )
 from tinyflow.ir.types import DType
 from tinyflow.tflite import (
+    read_detection,
     read_elementwise,
     read_movement,
     read_signal,
@@ -251,4 +252,5 @@ IMPORTERS: dict[str, Read] = {
     **read_windows.READERS,
     **read_state.READERS,
     **read_signal.READERS,
+    **read_detection.READERS,
 }

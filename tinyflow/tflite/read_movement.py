@@ -40,6 +40,9 @@ _ANY = (DType.INT8, DType.INT16, DType.INT32)
 _QUANTISED = (DType.INT8, DType.INT16)
 _BYTES = (DType.INT8,)
 _EVERY = (DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.INT64, DType.BOOL)
+_WITH_BOOL = (*_ANY, DType.BOOL)
+_PACKED = (*_ANY, DType.INT64)
+_JOINED = (*_PACKED, DType.BOOL)
 _RESHAPED = (*_EVERY, DType.UINT32, DType.UINT64)
 #: The types that have no quantisation of their own.
 _PLAIN = (
@@ -133,7 +136,7 @@ def _pairs(at: OperatorReader, position: int) -> tuple[tuple[int, int], ...]:
 
 def _concatenation(at: OperatorReader) -> Operator:
     options = at.options(schema.ConcatenationOptionsT)
-    sources = _sources(at)
+    sources = _sources(at, _JOINED)
     if options.fusedActivationFunction != schema.ActivationFunctionType.NONE:
         raise at.refuse("a fused activation")
     if len(sources) > _MAX_SOURCES:
@@ -144,18 +147,18 @@ def _concatenation(at: OperatorReader) -> Operator:
 
 def _pack(at: OperatorReader) -> Operator:
     options = at.options(schema.PackOptionsT)
-    sources = _sources(at)
+    sources = _sources(at, _PACKED)
     if options.valuesCount != len(sources):
         raise at.refuse(f"{len(sources)} inputs where its options say {options.valuesCount}")
     rank = len(at.tensors[at.output].shape)
     return Pack(at.name, sources, at.output, _axis(int(options.axis), rank))
 
 
-def _sources(at: OperatorReader) -> tuple[int, ...]:
+def _sources(at: OperatorReader, types: tuple[DType, ...]) -> tuple[int, ...]:
     sources = [at.input(position) for position in range(len(indices(at.operator.inputs)))]
     if not sources:
         raise at.refuse("no inputs")
-    _moved(at, sources, [at.output], _ANY, constants=True)
+    _moved(at, sources, [at.output], types, constants=True)
     _some_computed(at, *sources)
     return tuple(sources)
 
@@ -185,7 +188,7 @@ def _unpack(at: OperatorReader) -> Operator:
 
 
 def _slice(at: OperatorReader) -> Operator:
-    source = _unary(at, _ANY)
+    source = _unary(at, _WITH_BOOL)
     _rank(at, source, 5)
     shape, starts = at.tensors[source].shape, at.integers(1)
     sizes = [
@@ -197,7 +200,7 @@ def _slice(at: OperatorReader) -> Operator:
 
 def _strided_slice(at: OperatorReader) -> Operator:
     options = at.options(schema.StridedSliceOptionsT)
-    source = _unary(at, _ANY)
+    source = _unary(at, _WITH_BOOL)
     rank = _rank(at, source, 5)
     if options.ellipsisMask or options.newAxisMask or options.offset:
         raise at.refuse("an ellipsis, a new axis or an offset")
@@ -239,7 +242,7 @@ def _reshape(at: OperatorReader) -> Operator:
 
 def _squeeze(at: OperatorReader) -> Operator:
     options = at.options(schema.SqueezeOptionsT)
-    source = _unary(at, _ANY)
+    source = _unary(at, _RESHAPED)
     shape = at.tensors[source].shape
     axes = [_axis(axis, len(shape)) for axis in indices(options.squeezeDims)]
     if not axes:

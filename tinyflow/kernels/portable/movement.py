@@ -135,9 +135,10 @@ def _rearranged(op: Unary, graph: Graph, source: View, view: View) -> Kernel:
 
 
 def join(op: Join, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """CONCATENATION, PACK: int8, int16 or int32, along any axis; constants may be among the inputs.
+    """CONCATENATION, PACK: int8, int16, int32 or int64, along any axis.
 
-    All tensors have the same scale and zero point; CONCATENATION takes 10 inputs at most.
+    Constants may be among the inputs. All tensors have the same scale and zero point, or none.
+    CONCATENATION takes bool, too, and 10 inputs at most.
     """
     target = _memory(output_of(graph, op))
     moves, constants, start = [], [], 0
@@ -173,7 +174,7 @@ def cut(op: Cut, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
 
 
 def strided(op: Slice, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """SLICE, STRIDED_SLICE: int8, int16 or int32; up to 5 dimensions.
+    """SLICE, STRIDED_SLICE: int8, int16, int32 or bool; up to 5 dimensions.
 
     Begin, end, size and strides are constants; strides may be negative. No ellipsis, new axis
     or offset.
@@ -223,7 +224,10 @@ def depth_to_space(op: DepthToSpace, graph: Graph, board: Board, cmsis: CmsisNN)
 
 
 def squeeze(op: Squeeze, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """SQUEEZE: int8, int16 or int32; no code, the output is the input's memory."""
+    """SQUEEZE: int8, uint8, int16, int32, uint32, int64, uint64 or bool.
+
+    No code, the output is the input's memory.
+    """
     return Kernel(op, "none", "none", "", aliases_input=True)
 
 
