@@ -151,6 +151,45 @@ def depthwise(
     return _sum_of_products("DEPTHWISE_CONV_2D", shapes, 3, **more)
 
 
+#: The output of SOFTMAX from int8.
+WIDE: tuple[str, float, int] = ("int16", 1 / 65536, -32768)
+
+
+def wide_softmax(shape: Shape, scale: float, zero_point: int, beta: float = 1.0) -> Case:
+    """SOFTMAX from int8, and what follows it: float32, and int8 again."""
+
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+        del rng
+        x, y = b.tensor(shape, "int8", scale, zero_point), b.tensor(shape, *WIDE)
+        real, narrow = b.tensor(shape, "float32"), b.tensor(shape, "int8", 1 / 200, -100)
+        b.operator("SOFTMAX", [x], [y], beta=beta)
+        b.operator("DEQUANTIZE", [y], [real])
+        b.operator("QUANTIZE", [y], [narrow])
+        return [x], [y, real, narrow]
+
+    return case
+
+
+def computed_shape(
+    size: tuple[int, int], kernel: tuple[int, int], padding: int, dtype: str = "int16"
+) -> Case:
+    """TRANSPOSE_CONV whose output shape is an input of the model; the file states it as well."""
+    grown = [
+        extent * 2 if padding == SAME else (extent - 1) * 2 + k
+        for extent, k in zip(size, kernel, strict=True)
+    ]
+
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+        shape = b.tensor((4,), "int32")
+        x = b.tensor((1, *size, 3), dtype, 0.01)
+        w = b.tensor((2, *kernel, 3), scale=0.01, data=rng.integers(-127, 128, (2, *kernel, 3)))
+        y = b.tensor((1, *grown, 2), dtype, 0.02)
+        b.operator("TRANSPOSE_CONV", [shape, w, x], [y], strideH=2, strideW=2, padding=padding)
+        return [shape, x], [y]
+
+    return case
+
+
 def transpose_conv(
     size: tuple[int, int],
     channels: int,
@@ -317,6 +356,9 @@ _SUMS: dict[str, Case] = {
     "transpose_conv_valid": transpose_conv((3, 4), 2, 3, (2, 3), stride=(3, 1), padding=VALID),
     "transpose_conv_no_bias": transpose_conv((3, 4), 2, 3, (3, 2), bias=None),
     "transpose_conv_per_tensor": transpose_conv((3, 4), 2, 3, (4, 4), per_channel=False),
+    "transpose_conv_computed_shape": computed_shape((3, 4), (3, 3), SAME),
+    "transpose_conv_computed_shape_valid": computed_shape((4, 2), (2, 3), VALID),
+    "transpose_conv_computed_shape_int8": computed_shape((3, 3), (3, 2), SAME, "int8"),
     "transpose_conv_one": transpose_conv((1, 1), 1, 1, (1, 1), stride=(1, 1)),
     "transpose_conv_saturating": transpose_conv((3, 3), 2, 2, (3, 3), scales=(1e-3, 1e-6)),
     "fully_connected": fully_connected((1,), 37, 11, fusedActivationFunction=RELU),
@@ -423,6 +465,12 @@ _FUNCTIONS: dict[str, Case] = {
     "softmax_coarse": unary("SOFTMAX", (4, 9), (0.4, UNIT), beta=1.0),
     "softmax_wrapping": unary("SOFTMAX", (4, 9), (50.0, UNIT), beta=1.0),
     "softmax_fine": unary("SOFTMAX", (4, 9), (1e-12, UNIT), beta=1.0),
+    "softmax_of_int8": wide_softmax((1, 10), 0.1, 2),
+    "softmax_of_int8_rows": wide_softmax((2, 3, 7), 0.05, -128, beta=0.7),
+    "softmax_of_int8_of_one": wide_softmax((5, 1), 0.1, 0),
+    "softmax_of_int8_coarse": wide_softmax((4, 9), 3.0, 127),
+    "softmax_of_int8_fine": wide_softmax((4, 9), 1e-4, 0),
+    "softmax_of_int8_long": wide_softmax((1, 1500), 1e-3, 0),
     "softmax_underflow": unary("SOFTMAX", (4, 9), (1e-15, UNIT), beta=1.0),
     "relu": unary("RELU", (1, 4, 9, 2), (5e-4, 3e-4)),
     "relu_same": unary("RELU", (7,), (1e-3, 1e-3)),
@@ -467,6 +515,27 @@ _EDGES: dict[str, Case] = {
     "quantize_to_int8": converted("QUANTIZE", ("int16", 3e-4, 0), ("int8", 0.05, -128)),
     "quantize_to_int8_fine": converted("QUANTIZE", ("int16", 1e-9, 0), ("int8", 0.5, 5)),
     "quantize_int16": converted("QUANTIZE", ("int16", 3e-4, 0), ("int16", 2e-4, 0)),
+    "quantize_int16_of_any_zero_point": converted(
+        "QUANTIZE", ("int16", 3e-4, -700), ("int16", 2e-4, 9000)
+    ),
+    **{
+        f"quantize_{source[0]}_{output[0]}_{index}": converted("QUANTIZE", source, output)
+        for index, (source, output) in enumerate(
+            (
+                (("int16", 1e-3, 0), ("int32", 1e-4, 0)),
+                (("int16", 1e-3, 5), ("int32", 1e-9, -3)),
+                (("int16", 1e-3, 0), ("int32", 1e-12, 1 << 30)),
+                (("int8", 0.05, -128), ("int32", 1e-4, 0)),
+                (("int8", 0.05, 7), ("int32", 3e-10, -(1 << 31))),
+                (("int32", 1e-4, 0), ("int16", 1e-3, 0)),
+                (("int32", 1e-9, 0), ("int16", 1e-4, 0)),
+                (("int32", 1e-9, -(1 << 31)), ("int16", 1e-4, 100)),
+                (("int32", 0.5, 77), ("int16", 1e-3, 0)),
+                (("int32", 1e-9, 0), ("int8", 0.02, -5)),
+                (("int32", 1e-12, 5), ("int8", 3.0, 127)),
+            )
+        )
+    },
     "dequantize": converted("DEQUANTIZE", ("int16", 3.1e-4, 0), ("float32", None, 0)),
     "dequantize_coarse": converted("DEQUANTIZE", ("int16", 71.3, 0), ("float32", None, 0)),
 }

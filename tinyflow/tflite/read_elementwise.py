@@ -25,6 +25,7 @@ from tinyflow.ir.elementwise import (
     Sub,
 )
 from tinyflow.ir.operators import Add, Operator
+from tinyflow.ir.plain import Div
 from tinyflow.ir.types import DType
 from tinyflow.tflite.operator_reader import OperatorReader, Read, indices
 
@@ -106,7 +107,15 @@ def _boolean(at: OperatorReader, index: int) -> None:
         raise at.refuse(f"tensor {tensor.name!r} is {tensor.dtype.value}, expected bool")
 
 
+def _div(at: OperatorReader) -> Operator:
+    activation = at.options(schema.DivOptionsT).fusedActivationFunction
+    operands(at, 0, 1)
+    at.int8(at.output)
+    return Div(at.name, at.input(0), at.input(1), at.output, at.activation(activation))
+
+
 READERS: dict[str, Read] = {
+    "DIV": _div,
     "EQUAL": _comparison(Equal),
     "GREATER": _comparison(Greater),
     "GREATER_EQUAL": _comparison(GreaterEqual),

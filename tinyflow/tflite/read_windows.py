@@ -30,9 +30,10 @@ def _transpose_conv(at: OperatorReader) -> Operator:
     at.weights(at.input(1), axis=0)
     at.rescaled(at.input(2), at.input(1))
     at.image(at.input(1), at.input(2), at.output)
-    due = at.integers(0)
-    if due != list(at.tensors[at.output].shape):
-        raise at.refuse(f"the output's shape operand is {due}, which the output has not")
+    shape = at.tensors[at.input(0)]
+    if shape.is_constant and at.integers(0) != list(at.tensors[at.output].shape):
+        raise at.refuse(f"the output's shape operand is {at.integers(0)}, which the output has not")
+    # One that is computed is not read: the file states the output's shape, and TFLM goes by that.
     return TransposeConv(
         at.name,
         at.input(2),

@@ -33,6 +33,7 @@ from tests.conformance.int16 import (
     UNIT,
     VALID,
     binary,
+    computed_shape,
     conv,
     converted,
     depthwise,
@@ -41,6 +42,7 @@ from tests.conformance.int16 import (
     pool,
     transpose_conv,
     unary,
+    wide_softmax,
 )
 
 #: Mostly scales as trained models have them, some far from that on either side.
@@ -193,6 +195,19 @@ def _sigmoid(kind: str) -> Cases:
 
 
 @st.composite
+def _wide_softmax(draw: Draw) -> Drawn:
+    # Beta times the scale is to be above 2^-26.
+    scale, zero_point = draw(powers(-3.0, 0.0) | powers(-6.0, 3.0)), draw(st.integers(-128, 127))
+    return named(wide_softmax, draw(shapes(1, 4, extent=20)), scale, zero_point)
+
+
+@st.composite
+def _computed_shape(draw: Draw) -> Drawn:
+    sizes = draw(pairs(1, 4)), draw(pairs(1, 3)), draw(paddings)
+    return named(computed_shape, *sizes, draw(st.sampled_from(["int8", "int16"])))
+
+
+@st.composite
 def _softmax(draw: Draw) -> Drawn:
     shape = draw(shapes(1, 4, extent=20) | st.tuples(st.just(1), st.integers(200, 1100)))
     scale = draw(powers(-6.0, 0.0) | powers(-16.0, 3.0))
@@ -235,14 +250,24 @@ def _reduction(kind: str) -> Cases:
 
 
 _int8 = st.tuples(st.just("int8"), powers(-9.0, 3.0), st.integers(-128, 127))
-_int16 = st.tuples(st.just("int16"), _scales, st.just(0))
+_int16 = st.tuples(st.just("int16"), _scales, st.just(0) | st.integers(-(2**15), 2**15 - 1))
+_int32 = st.tuples(
+    st.just("int32"), powers(-12.0, 0.0), st.just(0) | st.integers(-(2**31), 2**31 - 1)
+)
 _float = st.just(("float32", None, 0))
+#: What TFLM's QUANTIZE gives, by what it takes.
+_AFTER = {
+    "float32": _int16,
+    "int8": _int16 | _int32,
+    "int16": _int8 | _int16 | _int32,
+    "int32": _int8 | _int16,
+}
 
 
 @st.composite
 def _quantize(draw: Draw) -> Drawn:
-    before = draw(st.one_of(_int8, _int16, _float))
-    after = draw(_int16 if before[0] != "int16" else st.one_of(_int8, _int16))
+    before = draw(st.one_of(_int8, _int16, _int32, _float))
+    after = draw(_AFTER[before[0]])
     assume(before[1] is None or before[1] / after[1] < LARGEST_MULTIPLIER)
     return named(converted, "QUANTIZE", before, after)
 
@@ -275,5 +300,7 @@ STRATEGIES: dict[str, Cases] = {
     "PAD": _pad(),
     "QUANTIZE": _quantize(),
     "SOFTMAX": _softmax(),
+    "SOFTMAX of int8": _wide_softmax(),
     "TRANSPOSE_CONV": _transpose_conv(),
+    "TRANSPOSE_CONV of a computed shape": _computed_shape(),
 }

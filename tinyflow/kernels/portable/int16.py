@@ -28,6 +28,7 @@ from tinyflow.ir.types import DType, Padding
 from tinyflow.ir.windows import TransposeConv
 from tinyflow.kernels.base import Constant, Kernel, Maker, nhwc, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.portable.kernels import softmax_s8_s16
 from tinyflow.numerics import int16_tables as interpolation
 from tinyflow.numerics.multipliers import accumulator_multipliers, output_multiplier, rescale
 
@@ -216,6 +217,8 @@ def pool_s16(op: Pool2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel |
 def softmax_s16(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """SOFTMAX: int16, over the last dimension, at most 65536 elements, output scale 1/32768."""
     source = graph.tensors[op.input]
+    if source.dtype is not DType.INT16:
+        return None
     depth = source.shape[-1]
     if depth > _LONGEST_SOFTMAX:
         raise UnsupportedError(
@@ -320,7 +323,7 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     MaxPool2D: (pool_s16,),
     Relu: (relu_s16,),
     Relu6: (relu6_s16,),
-    Softmax: (softmax_s16,),
+    Softmax: (softmax_s16, softmax_s8_s16),
     Tanh: (tanh_s16,),
     TransposeConv: (transpose_conv_s16,),
 }
