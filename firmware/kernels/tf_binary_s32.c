@@ -1,4 +1,4 @@
-/* Reference: TFLM, reference/add.h, sub.h, mul.h, maximum_minimum.h. */
+/* Reference: TFLM, reference/add.h, sub.h, mul.h, div.h, maximum_minimum.h. */
 #include "tf_plain.h"
 
 typedef int32_t (*function_s32)(int32_t left, int32_t right);
@@ -47,6 +47,32 @@ void tf_mul_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *r
                 int32_t *output)
 {
     apply(product, loops, left, right, output);
+}
+
+static int32_t quotient(int32_t left, int32_t right)
+{
+    if (right == 0) {
+        return 0;
+    }
+    return right == -1 ? (int32_t)(0u - (uint32_t)left) : left / right;
+}
+
+void tf_div_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *right,
+                int32_t *output)
+{
+    apply(quotient, loops, left, right, output);
+}
+
+static int32_t squared_difference(int32_t left, int32_t right)
+{
+    const uint32_t difference = (uint32_t)left - (uint32_t)right;
+    return (int32_t)(difference * difference);
+}
+
+void tf_squared_difference_s32(const tf_broadcast *loops, const int32_t *left,
+                               const int32_t *right, int32_t *output)
+{
+    apply(squared_difference, loops, left, right, output);
 }
 
 static int32_t maximum(int32_t left, int32_t right)

@@ -1,7 +1,7 @@
 /*
  * Elementary functions of float32 with the bits of glibc, which TFLM's reference kernels call
- * on the host; see "How exactness is proved" in tinyflow's docs/architecture.md. No double
- * precision is used. Each stands in a file of its own name.
+ * on the host; see "How exactness is proved" in tinyflow's docs/architecture.md. Of these only
+ * tf_logf uses double precision. Each stands in a file of its own name.
  */
 #ifndef TF_MATH_H
 #define TF_MATH_H
@@ -40,6 +40,9 @@ float tf_expf(float x);
 
 /* exp(x) - 1 */
 float tf_expm1f(float x);
+
+/* The natural logarithm. */
+float tf_logf(float x);
 
 /* The hyperbolic tangent. */
 float tf_tanhf(float x);

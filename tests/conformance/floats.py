@@ -169,6 +169,27 @@ def convolution(
     return case
 
 
+def floored(kind: str, left: Shape, right: Shape, *, constant: bool = False) -> Case:
+    """FLOOR_DIV or FLOOR_MOD by numbers of either sign, none of them 0."""
+
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        sources, operands = mixed(b, rng, left, 0.5)
+        signs = rng.choice([-1.0, 1.0], right)
+        if constant:
+            operands.append(b.tensor(right, "float32", data=signs * rng.uniform(0.1, 9, right)))
+        else:
+            more, other = real(b, right, 0.03)
+            positive, divisor = b.tensor(right, "float32"), b.tensor(right, "float32")
+            b.operator("EXP", other, [positive])
+            b.operator("MUL", [positive, b.tensor(right, "float32", data=signs)], [divisor])
+            sources, operands = sources + more, [*operands, divisor]
+        result = b.tensor(np.broadcast_shapes(tuple(left), tuple(right)), "float32")
+        b.operator(kind, operands, [result])
+        return sources, [result]
+
+    return case
+
+
 def pool(
     kind: str,
     *,
@@ -344,6 +365,8 @@ CASES: dict[str, Case] = {
             "ELU",
             "EXP",
             "FLOOR",
+            "LOG",
+            "LOG_SOFTMAX",
             "HARD_SWISH",
             "LOGISTIC",
             "NEG",
@@ -366,6 +389,18 @@ CASES: dict[str, Case] = {
     "f32_leaky_relu": unary("LEAKY_RELU", (3, 40), alpha=0.2),
     "f32_l2_normalization": unary("L2_NORMALIZATION", (3, 40)),
     "f32_l2_normalization_of_one": unary("L2_NORMALIZATION", (30, 1)),
+    "f32_log_fine": unary("LOG", (1, 200), 1e-30),
+    "f32_log_softmax_wide": unary("LOG_SOFTMAX", (4, 50), 0.9),
+    "f32_log_softmax_of_one": unary("LOG_SOFTMAX", (7, 1)),
+    **{
+        f"f32_{kind.lower()}_{name}": floored(kind, left, right, constant=constant)
+        for kind in ("FLOOR_DIV", "FLOOR_MOD")
+        for name, left, right, constant in (
+            ("same", (3, 4, 5), (3, 4, 5), False),
+            ("row", (2, 4, 5), (5,), False),
+            ("constant", (2, 3, 7), (3, 7), True),
+        )
+    },
     "f32_softmax": softmax((3, 11)),
     "f32_softmax_beta": softmax((2, 3, 40), 0.37),
     **{
@@ -413,6 +448,8 @@ CASES: dict[str, Case] = {
     ),
     "f32_average_pool": pool("AVERAGE_POOL_2D", padding=SAME, stride=2),
     "f32_average_pool_valid": pool("AVERAGE_POOL_2D", padding=VALID, stride=1, activation=RELU),
+    "f32_l2_pool": pool("L2_POOL_2D", padding=SAME, stride=2),
+    "f32_l2_pool_valid": pool("L2_POOL_2D", padding=VALID, stride=1, activation=RELU6),
     "f32_max_pool": pool("MAX_POOL_2D", padding=SAME, stride=1),
     "f32_fully_connected": fully_connected(bias=True, activation=RELU),
     "f32_fully_connected_no_bias": fully_connected(bias=False),

@@ -16,9 +16,11 @@ from tests.conformance import (
     int4,
     int16,
     litert,
+    logic,
     movement,
     quantize,
     state,
+    sums,
     tables,
     windows,
 )
@@ -37,9 +39,11 @@ FAMILIES: dict[str, dict[str, Case]] = {
     "int4": int4.CASES,
     "int16": int16.CASES,
     "litert": litert.CASES,
+    "logic": logic.CASES,
     "movement": movement.CASES,
     "quantize": quantize.CASES,
     "state": state.CASES,
+    "sums": sums.CASES,
     "tables": tables.CASES,
     "windows": windows.CASES,
 }

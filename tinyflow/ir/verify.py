@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tinyflow.errors import InputError
-from tinyflow.ir import elementwise, movement, plain, state, tables, windows
+from tinyflow.ir import elementwise, logic, movement, plain, state, tables, windows
 from tinyflow.ir.checks import Rule, expect, fail, rank_of
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import (
@@ -180,6 +180,7 @@ _RULES: dict[type[Operator], Rule] = {
     Softmax: _same_shape,
     Pad: _pad,
     **elementwise.RULES,
+    **logic.RULES,
     **tables.RULES,
     **movement.RULES,
     **plain.RULES,

@@ -32,9 +32,11 @@ from tinyflow.kernels.portable import elementwise as portable_elementwise
 from tinyflow.kernels.portable import int4 as portable_int4
 from tinyflow.kernels.portable import int16 as portable_int16
 from tinyflow.kernels.portable import kernels as portable
+from tinyflow.kernels.portable import logic as portable_logic
 from tinyflow.kernels.portable import movement as portable_movement
 from tinyflow.kernels.portable import plain as portable_plain
 from tinyflow.kernels.portable import state as portable_state
+from tinyflow.kernels.portable import sums as portable_sums
 from tinyflow.kernels.portable import tables as portable_tables
 from tinyflow.kernels.portable import windows as portable_windows
 
@@ -58,6 +60,8 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     Reshape: (portable.reshape,),
     Softmax: (elementwise.softmax_s8, portable.softmax_s8),
     **portable_elementwise.KERNELS,
+    **portable_logic.KERNELS,
+    **portable_sums.KERNELS,
     **portable_tables.KERNELS,
     **portable_movement.KERNELS,
     **portable_plain.KERNELS,

@@ -27,7 +27,7 @@ from tinyflow.ir.operators import (
     Softmax,
 )
 from tinyflow.ir.types import DType
-from tinyflow.tflite import read_elementwise, read_movement, read_state, read_windows
+from tinyflow.tflite import read_elementwise, read_logic, read_movement, read_state, read_windows
 from tinyflow.tflite import read_unary as read_tables
 from tinyflow.tflite.operator_reader import OperatorReader, Read
 
@@ -218,6 +218,7 @@ IMPORTERS: dict[str, Read] = {
     "QUANTIZE": _quantize,
     "SOFTMAX": _softmax,
     **read_elementwise.READERS,
+    **read_logic.READERS,
     **read_tables.READERS,
     **read_movement.READERS,
     **read_windows.READERS,

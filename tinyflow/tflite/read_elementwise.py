@@ -8,6 +8,7 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 
 from tinyflow.ir.elementwise import (
+    AddN,
     Comparison,
     Equal,
     Greater,
@@ -114,7 +115,20 @@ def _div(at: OperatorReader) -> Operator:
     return Div(at.name, at.input(0), at.input(1), at.output, at.activation(activation))
 
 
+def _add_n(at: OperatorReader) -> Operator:
+    sources = [at.input(position) for position in range(len(indices(at.operator.inputs)))]
+    if len(sources) < 2:
+        raise at.refuse(f"{len(sources)} inputs, at least 2")
+    at.int8(at.output)
+    for index in sources:
+        at.quantised(index, DType.INT8)
+        at.same_quantization(sources[0], index)
+    at.some_computed(*sources)
+    return AddN(at.name, tuple(sources), at.output)
+
+
 READERS: dict[str, Read] = {
+    "ADD_N": _add_n,
     "DIV": _div,
     "EQUAL": _comparison(Equal),
     "GREATER": _comparison(Greater),

@@ -10,11 +10,15 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tinyflow.ir.movement import (
     BatchToSpace,
+    BroadcastArgs,
     BroadcastTo,
     Concatenation,
     DepthToSpace,
+    DynamicUpdateSlice,
     ExpandDims,
+    Fill,
     Gather,
+    GatherNd,
     MirrorPad,
     Pack,
     PadV2,
@@ -30,6 +34,7 @@ from tinyflow.ir.movement import (
     Tile,
     Transpose,
     Unpack,
+    ZerosLike,
 )
 from tinyflow.ir.operators import Operator, Reshape
 from tinyflow.ir.types import DType
@@ -39,6 +44,7 @@ from tinyflow.tflite.operator_reader import OperatorReader, Read, indices
 _ANY = (DType.INT8, DType.INT16, DType.INT32)
 _QUANTISED = (DType.INT8, DType.INT16)
 _BYTES = (DType.INT8,)
+_SHAPES = (DType.INT32, DType.INT64)
 _EVERY = (DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.INT64, DType.BOOL)
 #: The types that have no quantisation of their own.
 _PLAIN = (DType.INT32, DType.INT64, DType.FLOAT32, DType.BOOL)
@@ -57,8 +63,12 @@ def _moved(
     types: tuple[DType, ...],
     *,
     constants: bool = False,
+    rescaled: bool = False,
 ) -> None:
-    """Check that all tensors have one type, one quantisation and are activations."""
+    """Check that all tensors have one type, one quantisation and are activations.
+
+    With `constants` they may be constants, with `rescaled` of several quantisations.
+    """
     first = sources[0]
     for index in (*sources, *results):
         tensor = at.tensors[index]
@@ -71,14 +81,10 @@ def _moved(
             at.per_tensor(index)
         if tensor.dtype is DType.INT16 and tensor.q.zero_point:
             raise at.refuse(f"tensor {tensor.name!r} is int16 with a zero point other than 0")
-        at.same_quantization(first, index)
+        if not rescaled:
+            at.same_quantization(first, index)
         if not constants:
             at.computed(index)
-
-
-def _some_computed(at: OperatorReader, *sources: int) -> None:
-    if all(at.tensors[index].is_constant for index in sources):
-        raise at.refuse("every operand is a constant")
 
 
 def moved(at: OperatorReader, source: int, *types: DType) -> None:
@@ -143,7 +149,7 @@ def _sources(at: OperatorReader) -> tuple[int, ...]:
     if not sources:
         raise at.refuse("no inputs")
     _moved(at, sources, [at.output], _ANY, constants=True)
-    _some_computed(at, *sources)
+    at.some_computed(*sources)
     return tuple(sources)
 
 
@@ -264,12 +270,63 @@ def _gather(at: OperatorReader) -> Operator:
     options = at.options(schema.GatherOptionsT)
     source, indices = at.input(0), at.tensors[at.input(1)]
     _moved(at, [source], [at.output], _BYTES, constants=True)
-    _some_computed(at, source, at.input(1))
+    at.some_computed(source, at.input(1))
     if indices.dtype is not DType.INT32:
         raise at.refuse(f"the indices {indices.name!r} are {indices.dtype.value}, expected int32")
     axis = _axis(int(options.axis), _rank(at, source, 5))
     batch_dims = _axis(int(options.batchDims), len(indices.shape))
     return Gather(at.name, source, at.output, at.input(1), axis, batch_dims)
+
+
+def _gather_nd(at: OperatorReader) -> Operator:
+    source, indices = at.input(0), at.tensors[at.input(1)]
+    _moved(at, [source], [at.output], _BYTES, constants=True)
+    at.computed(at.output)
+    at.some_computed(source, at.input(1))
+    if indices.dtype is not DType.INT32:
+        raise at.refuse(f"the indices {indices.name!r} are {indices.dtype.value}, expected int32")
+    _rank(at, source, 5)
+    return GatherNd(at.name, source, at.output, at.input(1))
+
+
+def _dynamic_update_slice(at: OperatorReader) -> Operator:
+    source, update, starts = (at.input(position) for position in range(3))
+    _moved(at, [source, update], [at.output], _ANY, constants=True)
+    at.computed(at.output)
+    at.some_computed(source, update, starts)
+    _rank(at, source, 5)
+    if at.tensors[starts].dtype not in (DType.INT32, DType.INT64):
+        found = at.tensors[starts]
+        raise at.refuse(f"the start {found.name!r} is {found.dtype.value}, expected int32 or int64")
+    return DynamicUpdateSlice(at.name, source, update, starts, at.output)
+
+
+def _fill(at: OperatorReader) -> Operator:
+    value = at.input(1)
+    _moved(at, [value], [at.output], (DType.INT8, DType.INT32), constants=True)
+    at.computed(at.output)
+    shape = at.tensors[at.input(0)]
+    if shape.data is None or [int(each) for each in shape.data.ravel()] != list(
+        at.tensors[at.output].shape
+    ):
+        raise at.refuse("the shape is no constant, or not that of the output")
+    return Fill(at.name, value, at.output)
+
+
+def _zeros_like(at: OperatorReader) -> Operator:
+    types = (DType.INT8, DType.INT32, DType.INT64)
+    _moved(at, [at.input(0)], [at.output], types, constants=True, rescaled=True)
+    at.computed(at.output)
+    return ZerosLike(at.name, at.input(0), at.output)
+
+
+def _broadcast_args(at: OperatorReader) -> Operator:
+    _moved(at, [at.input(0), at.input(1)], [at.output], _SHAPES, constants=True)
+    if at.tensors[at.output].dtype is DType.FLOAT32:
+        raise at.refuse("float32, expected int32 or int64")
+    at.computed(at.output)
+    at.some_computed(at.input(0), at.input(1))
+    return BroadcastArgs(at.name, at.input(0), at.input(1), at.output)
 
 
 def _tile(at: OperatorReader) -> Operator:
@@ -344,11 +401,15 @@ def _resize_nearest_neighbor(at: OperatorReader) -> Operator:
 
 READERS: dict[str, Read] = {
     "BATCH_TO_SPACE_ND": _batch(BatchToSpace),
+    "BROADCAST_ARGS": _broadcast_args,
     "BROADCAST_TO": _broadcast_to,
     "CONCATENATION": _concatenation,
     "DEPTH_TO_SPACE": _depth(DepthToSpace, schema.DepthToSpaceOptionsT),
+    "DYNAMIC_UPDATE_SLICE": _dynamic_update_slice,
     "EXPAND_DIMS": _expand_dims,
+    "FILL": _fill,
     "GATHER": _gather,
+    "GATHER_ND": _gather_nd,
     "MIRROR_PAD": _mirror_pad,
     "PACK": _pack,
     "PADV2": _pad_v2,
@@ -365,4 +426,5 @@ READERS: dict[str, Read] = {
     "TILE": _tile,
     "TRANSPOSE": _transpose,
     "UNPACK": _unpack,
+    "ZEROS_LIKE": _zeros_like,
 }

@@ -13,6 +13,7 @@ from tinyflow.ir.windows import (
     ArgMax,
     ArgMin,
     BatchMatMul,
+    CumSum,
     ReduceMax,
     ReduceMin,
     Reduction,
@@ -99,6 +100,23 @@ def _arg_extreme(kind: type[ArgExtreme]) -> Callable[[OperatorReader], Operator]
     return read
 
 
+def cumsum(at: OperatorReader) -> Operator:
+    """CUMSUM of int8 or float32; the axis is a constant."""
+    options = at.options(schema.CumsumOptionsT)
+    if at.tensors[at.input(0)].dtype is not DType.FLOAT32:
+        at.int8(at.input(0), at.output)
+    if len(_axes(at)) != 1:
+        raise at.refuse(f"{len(_axes(at))} axes, expected 1")
+    return CumSum(
+        at.name,
+        at.input(0),
+        at.output,
+        _axes(at)[0],
+        bool(options.exclusive),
+        bool(options.reverse),
+    )
+
+
 def _resize_bilinear(at: OperatorReader) -> Operator:
     options = at.options(schema.ResizeBilinearOptionsT)
     at.int8(at.input(0), at.output)
@@ -122,6 +140,7 @@ READERS: dict[str, Read] = {
     "ARG_MAX": _arg_extreme(ArgMax),
     "ARG_MIN": _arg_extreme(ArgMin),
     "BATCH_MATMUL": _batch_matmul,
+    "CUMSUM": cumsum,
     "REDUCE_MAX": _reduce_extreme(ReduceMax),
     "REDUCE_MIN": _reduce_extreme(ReduceMin),
     "RESIZE_BILINEAR": _resize_bilinear,

@@ -16,9 +16,11 @@ from tests.conformance.drawn import (
     int4,
     int16,
     litert,
+    logic,
     movement,
     quantize,
     state,
+    sums,
     tables,
     windows,
 )
@@ -32,9 +34,11 @@ STRATEGIES: dict[str, dict[str, Cases]] = {
     "int4": int4.STRATEGIES,
     "int16": int16.STRATEGIES,
     "litert": litert.STRATEGIES,
+    "logic": logic.STRATEGIES,
     "movement": movement.STRATEGIES,
     "quantize": quantize.STRATEGIES,
     "state": state.STRATEGIES,
+    "sums": sums.STRATEGIES,
     "tables": tables.STRATEGIES,
     "windows": windows.STRATEGIES,
 }

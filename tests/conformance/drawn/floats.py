@@ -35,6 +35,7 @@ from tests.conformance.floats import (
     compared,
     convolution,
     embedding,
+    floored,
     fully_connected,
     int32,
     pool,
@@ -50,6 +51,7 @@ _MOST_MACS = 2_000
 _COMPARISONS = ("EQUAL", "NOT_EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL")
 _FUNCTIONS = (
     *("ABS", "CEIL", "ELU", "EXP", "FLOOR", "HARD_SWISH", "LOGISTIC", "NEG", "RELU", "RELU6"),
+    *("LOG", "LOG_SOFTMAX"),
     *("ROUND", "RSQRT", "SQRT", "SQUARE", "TANH"),
 )
 _TABULATED = ("ABS", "COS", "EXP", "LOG", "NEG", "RSQRT", "SIN", "SQRT", "SQUARE", "TANH")
@@ -90,6 +92,14 @@ def _binary(kind: str) -> Cases:
         if kind in ("ADD", "SUB", "MUL", "DIV"):
             options["fusedActivationFunction"] = draw(_activations)
         return named(binary, kind, *_operands(draw), **options)
+
+    return drawn()
+
+
+def _floored(kind: str) -> Cases:
+    @st.composite
+    def drawn(draw: Draw) -> Drawn:
+        return named(floored, kind, *_operands(draw), constant=draw(st.booleans()))
 
     return drawn()
 
@@ -237,7 +247,8 @@ STRATEGIES: dict[str, Cases] = {
     **{f"{kind} of int32": _int32(kind) for kind in ("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM")},
     **{kind: _reduction(kind) for kind in ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN")},
     **{kind: _convolution(kind) for kind in ("CONV_2D", "DEPTHWISE_CONV_2D")},
-    **{kind: _pool(kind) for kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D")},
+    **{kind: _pool(kind) for kind in ("AVERAGE_POOL_2D", "L2_POOL_2D", "MAX_POOL_2D")},
+    **{kind: _floored(kind) for kind in ("FLOOR_DIV", "FLOOR_MOD")},
     "BATCH_MATMUL": _batch_matmul(),
     "CAST": _cast(),
     "FULLY_CONNECTED": _fully_connected(),
