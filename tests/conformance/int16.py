@@ -155,6 +155,42 @@ def depthwise(
 WIDE: tuple[str, float, int] = ("int16", 1 / 65536, -32768)
 
 
+def selection(shapes: tuple[Shape, Shape, Shape], constants: str = "...") -> Case:
+    """SELECT_V2 by a condition; `constants` has a letter an operand: c where it is constant."""
+
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+        operands = []
+        for place, shape in enumerate(shapes):
+            low, high = (-32768, 32768) if place else (0, 2)
+            data = rng.integers(low, high, shape) if constants[place] == "c" else None
+            quantised = ("int16", 0.01) if place else ("bool",)
+            operands.append(b.tensor(shape, *quantised, data=data))
+        y = b.tensor(np.broadcast_shapes(*shapes), "int16", 0.01)
+        b.operator("SELECT_V2", operands, [y])
+        return [x for place, x in enumerate(operands) if constants[place] != "c"], [y]
+
+    return case
+
+
+def batch_matmul(
+    left: Shape,
+    right: Shape,
+    output: Shape,
+    *,
+    constant: bool = False,
+    scales: tuple[float, float, float] = (1e-4, 2e-4, 1e-3),
+    **options: Any,
+) -> Case:
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+        x, y = b.tensor(left, "int16", scales[0]), b.tensor(output, "int16", scales[2])
+        data = rng.integers(-32768, 32768, right) if constant else None
+        z = b.tensor(right, "int16", scales[1], data=data)
+        b.operator("BATCH_MATMUL", [x, z], [y], **options)
+        return [x] if constant else [x, z], [y]
+
+    return case
+
+
 def wide_softmax(shape: Shape, scale: float, zero_point: int, beta: float = 1.0) -> Case:
     """SOFTMAX from int8, and what follows it: float32, and int8 again."""
 
@@ -441,6 +477,38 @@ _ELEMENTWISE: dict[str, Case] = {
     },
 }
 
+_ELEMENTWISE |= {
+    **{
+        f"squared_difference_{name}": binary(
+            "SQUARED_DIFFERENCE", left, right, constant=constant, scales=(1e-3, 7e-4, 0.9)
+        )
+        for name, left, right, constant, _ in _SHAPES
+        if max(len(left), len(right)) <= 4
+    },
+    "squared_difference_saturating": binary(
+        "SQUARED_DIFFERENCE", (4, 64), (64,), scales=(0.9, 0.8, 0.001)
+    ),
+    "squared_difference_vanishing": binary(
+        "SQUARED_DIFFERENCE", (4, 64), (64,), scales=(3e-6, 2e-6, 0.9)
+    ),
+    "squared_difference_wrapping": binary(
+        "SQUARED_DIFFERENCE", (4, 64), (64,), scales=(30.0, 20.0, 0.01)
+    ),
+    "select": selection(((2, 9), (2, 9), (2, 9))),
+    "select_crossed": selection(((3, 1), (3, 5), (5,))),
+    "select_constants": selection(((2, 9), (2, 9), ()), ".cc"),
+    "select_mask": selection(((4, 1, 6), (3, 4, 5, 6), (5, 1)), "c.."),
+}
+
+_PRODUCTS: dict[str, Case] = {
+    "batch_matmul": batch_matmul((2, 3, 5), (2, 5, 4), (2, 3, 4)),
+    "batch_matmul_transposed": batch_matmul((2, 5, 3), (1, 4, 5), (2, 3, 4), adjX=True, adjY=True),
+    "batch_matmul_constant": batch_matmul((3, 40), (40, 2), (3, 2), constant=True),
+    "batch_matmul_saturating": batch_matmul((3, 4), (4, 2), (3, 2), scales=(0.1, 0.1, 1e-3)),
+    "batch_matmul_underflow": batch_matmul((3, 4), (4, 2), (3, 2), scales=(1e-6, 1e-6, 9.0)),
+    "batch_matmul_rank_5": batch_matmul((2, 1, 2, 3, 2), (1, 3, 2, 2, 4), (2, 3, 2, 3, 4)),
+}
+
 _FUNCTIONS: dict[str, Case] = {
     **{
         f"{kind.lower()}_{name}": unary(kind, shape, (scale, UNIT))
@@ -472,6 +540,10 @@ _FUNCTIONS: dict[str, Case] = {
     "softmax_of_int8_fine": wide_softmax((4, 9), 1e-4, 0),
     "softmax_of_int8_long": wide_softmax((1, 1500), 1e-3, 0),
     "softmax_underflow": unary("SOFTMAX", (4, 9), (1e-15, UNIT), beta=1.0),
+    "abs": unary("ABS", (2, 3, 40), (5e-4, 3e-4)),
+    "abs_same": unary("ABS", (3, 200), (1e-3, 1e-3)),
+    "abs_saturating": unary("ABS", (1, 50), (1.0, 1e-3)),
+    "abs_underflow": unary("ABS", (1, 50), (1e-9, 10.0)),
     "relu": unary("RELU", (1, 4, 9, 2), (5e-4, 3e-4)),
     "relu_same": unary("RELU", (7,), (1e-3, 1e-3)),
     "relu_saturating": unary("RELU", (1, 50), (1.0, 1e-3)),
@@ -551,6 +623,6 @@ _SHAPED: dict[str, Case] = {
 
 CASES: dict[str, Case] = {
     f"int16_{name}": case
-    for group in (_SUMS, _POOLS, _ELEMENTWISE, _FUNCTIONS, _REDUCTIONS, _EDGES, _SHAPED)
+    for group in (_SUMS, _PRODUCTS, _POOLS, _ELEMENTWISE, _FUNCTIONS, _REDUCTIONS, _EDGES, _SHAPED)
     for name, case in group.items()
 }

@@ -166,7 +166,7 @@ def _softmax(at: OperatorReader) -> Operator:
 
 def _pad(at: OperatorReader) -> Operator:
     source = at.input(0)
-    read_movement.moved(at, source, DType.INT8, DType.INT16)
+    read_movement.moved(at, source, DType.INT8, DType.INT16, DType.INT32)
     if len(at.tensors[source].shape) > 5:
         raise at.refuse("more than five dimensions")
     flat = at.integers(1)

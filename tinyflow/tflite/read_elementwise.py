@@ -82,6 +82,11 @@ def _plain(kind: Callable[[str, int, int, int], Operator]) -> Read:
     return read
 
 
+def _squared_difference(at: OperatorReader) -> Operator:
+    _operands(at, at.int8_or_int16(at.output), 0, 1)
+    return SquaredDifference(at.name, at.input(0), at.input(1), at.output)
+
+
 def _comparison(kind: type[Comparison]) -> Read:
     def read(at: OperatorReader) -> Operator:
         operands(at, 0, 1)
@@ -94,8 +99,11 @@ def _comparison(kind: type[Comparison]) -> Read:
 def _select(kind: type[Select]) -> Read:
     def read(at: OperatorReader) -> Operator:
         _boolean(at, at.input(0))
-        operands(at, 1, 2)
-        at.int8(at.output)
+        if kind is Select:
+            _operands(at, at.int8_or_int16(at.output), 1, 2)
+        else:
+            operands(at, 1, 2)
+            at.int8(at.output)
         _one_quantization(at, at.input(1), at.input(2))
         return kind(at.name, at.input(0), at.input(1), at.input(2), at.output)
 
@@ -142,6 +150,6 @@ READERS: dict[str, Read] = {
     "PRELU": _plain(Prelu),
     "SELECT": _select(SelectV1),
     "SELECT_V2": _select(Select),
-    "SQUARED_DIFFERENCE": _plain(SquaredDifference),
+    "SQUARED_DIFFERENCE": _squared_difference,
     "SUB": arithmetic(Sub, schema.SubOptionsT),
 }

@@ -45,6 +45,8 @@ _ANY = (DType.INT8, DType.INT16, DType.INT32)
 _QUANTISED = (DType.INT8, DType.INT16)
 _BYTES = (DType.INT8,)
 _SHAPES = (DType.INT32, DType.INT64)
+_SLICED = (*_ANY, DType.BOOL)
+_JOINED = (*_ANY, DType.INT64)
 _EVERY = (DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.INT64, DType.BOOL)
 #: The types that have no quantisation of their own.
 _PLAIN = (DType.INT32, DType.INT64, DType.FLOAT32, DType.BOOL)
@@ -79,8 +81,6 @@ def _moved(
             raise at.refuse("its tensors have different types")
         if tensor.dtype not in _PLAIN:
             at.per_tensor(index)
-        if tensor.dtype is DType.INT16 and tensor.q.zero_point:
-            raise at.refuse(f"tensor {tensor.name!r} is int16 with a zero point other than 0")
         if not rescaled:
             at.same_quantization(first, index)
         if not constants:
@@ -126,7 +126,11 @@ def _pairs(at: OperatorReader, position: int) -> tuple[tuple[int, int], ...]:
 
 def _concatenation(at: OperatorReader) -> Operator:
     options = at.options(schema.ConcatenationOptionsT)
-    sources = _sources(at)
+    # TFLM copies int16 whatever its scale, as long as the zero points are 0.
+    is_int16 = at.tensors[at.output].dtype is DType.INT16
+    sources = _sources(at, *_JOINED, DType.BOOL, rescaled=is_int16)
+    if is_int16 and any(at.tensors[index].q.zero_point for index in (*sources, at.output)):
+        raise at.refuse("int16 with a zero point other than 0")
     if options.fusedActivationFunction != schema.ActivationFunctionType.NONE:
         raise at.refuse("a fused activation")
     if len(sources) > _MAX_SOURCES:
@@ -137,18 +141,18 @@ def _concatenation(at: OperatorReader) -> Operator:
 
 def _pack(at: OperatorReader) -> Operator:
     options = at.options(schema.PackOptionsT)
-    sources = _sources(at)
+    sources = _sources(at, *_JOINED)
     if options.valuesCount != len(sources):
         raise at.refuse(f"{len(sources)} inputs where its options say {options.valuesCount}")
     rank = len(at.tensors[at.output].shape)
     return Pack(at.name, sources, at.output, _axis(int(options.axis), rank))
 
 
-def _sources(at: OperatorReader) -> tuple[int, ...]:
+def _sources(at: OperatorReader, *types: DType, rescaled: bool = False) -> tuple[int, ...]:
     sources = [at.input(position) for position in range(len(indices(at.operator.inputs)))]
     if not sources:
         raise at.refuse("no inputs")
-    _moved(at, sources, [at.output], _ANY, constants=True)
+    _moved(at, sources, [at.output], types, constants=True, rescaled=rescaled)
     at.some_computed(*sources)
     return tuple(sources)
 
@@ -178,7 +182,7 @@ def _unpack(at: OperatorReader) -> Operator:
 
 
 def _slice(at: OperatorReader) -> Operator:
-    source = _unary(at, _ANY)
+    source = _unary(at, _SLICED)
     _rank(at, source, 5)
     shape, starts = at.tensors[source].shape, at.integers(1)
     sizes = [
@@ -190,7 +194,7 @@ def _slice(at: OperatorReader) -> Operator:
 
 def _strided_slice(at: OperatorReader) -> Operator:
     options = at.options(schema.StridedSliceOptionsT)
-    source = _unary(at, _ANY)
+    source = _unary(at, _SLICED)
     rank = _rank(at, source, 4)
     if options.ellipsisMask or options.newAxisMask or options.offset:
         raise at.refuse("an ellipsis, a new axis or an offset")
@@ -232,7 +236,7 @@ def _reshape(at: OperatorReader) -> Operator:
 
 def _squeeze(at: OperatorReader) -> Operator:
     options = at.options(schema.SqueezeOptionsT)
-    source = _unary(at, _ANY)
+    source = _unary(at, _EVERY)
     shape = at.tensors[source].shape
     axes = [_axis(axis, len(shape)) for axis in indices(options.squeezeDims)]
     if not axes:
@@ -247,13 +251,11 @@ def _expand_dims(at: OperatorReader) -> Operator:
 
 
 def _pad_v2(at: OperatorReader) -> Operator:
-    source = _unary(at, _BYTES)
+    source = _unary(at, _ANY)
     _rank(at, source, 5)
-    if at.tensors[source].dtype is not DType.INT8:
-        raise at.refuse(f"{at.tensors[source].dtype.value}, expected int8")
-    value = at.tensors[at.input(2)]
-    if value.elements != 1 or value.dtype is not DType.INT8:
-        raise at.refuse(f"the value {value.name!r} is not one element of int8")
+    value, dtype = at.tensors[at.input(2)], at.tensors[source].dtype
+    if value.elements != 1 or value.dtype is not dtype:
+        raise at.refuse(f"the value {value.name!r} is not one element of {dtype.value}")
     at.same_quantization(at.input(2), source)
     return PadV2(at.name, source, at.output, _pairs(at, 1), at.input(2))
 
@@ -336,7 +338,7 @@ def _tile(at: OperatorReader) -> Operator:
 
 
 def _broadcast_to(at: OperatorReader) -> Operator:
-    source = _unary(at, _ANY)
+    source = _unary(at, _EVERY)
     _rank(at, at.output, 5)
     if tuple(at.integers(1)) != at.tensors[at.output].shape:
         raise at.refuse("the output has another shape than asked for")
@@ -376,7 +378,7 @@ def _batch(kind: type[SpaceToBatch] | type[BatchToSpace]) -> Read:
 
 
 def _reverse(at: OperatorReader) -> Operator:
-    source = _unary(at, _ANY)
+    source = _unary(at, _EVERY)
     rank = _rank(at, source, 6)
     axes = sorted(_axis(axis, rank) for axis in at.integers(1))
     if any(after - before != 1 for before, after in pairwise(axes)):

@@ -49,15 +49,13 @@ def _transpose_conv(at: OperatorReader) -> Operator:
 
 def _batch_matmul(at: OperatorReader) -> Operator:
     options = at.options(schema.BatchMatMulOptionsT)
-    at.int8(at.output)
+    dtype = at.int8_or_int16(at.output)
     operands = (at.input(0), at.input(1))
     for index in operands:
         tensor = at.tensors[index]
         if not tensor.is_constant:
-            at.int8(index)
-        elif tensor.dtype is not DType.INT8:
-            raise at.refuse(f"the constant {tensor.name!r} is {tensor.dtype.value}, expected int8")
-        at.per_tensor(index)
+            at.computed(index)
+        at.quantised(index, dtype)
         if not 2 <= len(tensor.shape) <= 5:
             raise at.refuse(f"tensor {tensor.name!r} has rank {len(tensor.shape)}, expected 2 to 5")
     if all(at.tensors[index].is_constant for index in operands):

@@ -32,6 +32,7 @@ from tests.conformance.int16 import (
     INT64,
     UNIT,
     VALID,
+    batch_matmul,
     binary,
     computed_shape,
     conv,
@@ -40,6 +41,7 @@ from tests.conformance.int16 import (
     fully_connected,
     pad,
     pool,
+    selection,
     transpose_conv,
     unary,
     wide_softmax,
@@ -195,6 +197,43 @@ def _sigmoid(kind: str) -> Cases:
 
 
 @st.composite
+def _squared_difference(draw: Draw) -> Drawn:
+    scales = tuple(draw(_scales) for _ in range(3))
+    assume((2 * max(scales[:2])) ** 2 / scales[2] < LARGEST_MULTIPLIER)
+    whole = draw(shapes(0, 4, extent=6, elements=400))
+    operands = repeated(draw, whole), repeated(draw, whole)
+    return named(binary, "SQUARED_DIFFERENCE", *operands, constant=draw(_constants), scales=scales)
+
+
+@st.composite
+def _selection(draw: Draw) -> Drawn:
+    whole = draw(shapes(0, 5, extent=6, elements=400))
+    three: Any = tuple(repeated(draw, whole) for _ in range(3))
+    return named(selection, three, draw(st.sampled_from(["...", "..c", ".c.", "c..", "c.c"])))
+
+
+@st.composite
+def _batch_matmul(draw: Draw) -> Drawn:
+    rows, depth, columns = (draw(st.integers(1, 7)) for _ in range(3))
+    batches = draw(shapes(0, 3, extent=3))
+    adj_x, adj_y = draw(st.booleans()), draw(st.booleans())
+    left = (*batches, *((depth, rows) if adj_x else (rows, depth)))
+    right = (*batches, *((columns, depth) if adj_y else (depth, columns)))
+    scales = draw(_scales), draw(_scales), draw(_scales)
+    assume(scales[0] * scales[1] / scales[2] < _LARGEST_OF_INT64)
+    return named(
+        batch_matmul,
+        left,
+        right,
+        (*batches, rows, columns),
+        constant=draw(st.booleans()),
+        scales=scales,
+        adjX=adj_x,
+        adjY=adj_y,
+    )
+
+
+@st.composite
 def _wide_softmax(draw: Draw) -> Drawn:
     # Beta times the scale is to be above 2^-26.
     scale, zero_point = draw(powers(-3.0, 0.0) | powers(-6.0, 3.0)), draw(st.integers(-128, 127))
@@ -293,12 +332,16 @@ STRATEGIES: dict[str, Cases] = {
     **{kind: _relu(kind) for kind in ("LEAKY_RELU", "RELU", "RELU6")},
     **{kind: _sigmoid(kind) for kind in ("LOGISTIC", "TANH")},
     **{f"{kind}_POOL_2D": _pool(kind) for kind in ("AVERAGE", "MAX")},
+    "ABS": _relu("ABS"),
+    "BATCH_MATMUL": _batch_matmul(),
     "CONV_2D": _conv_2d(),
     "DEPTHWISE_CONV_2D": _depthwise_conv_2d(),
     "DEQUANTIZE": _dequantize(),
     "FULLY_CONNECTED": _fully_connected(),
     "PAD": _pad(),
     "QUANTIZE": _quantize(),
+    "SELECT_V2": _selection(),
+    "SQUARED_DIFFERENCE": _squared_difference(),
     "SOFTMAX": _softmax(),
     "SOFTMAX of int8": _wide_softmax(),
     "TRANSPOSE_CONV": _transpose_conv(),

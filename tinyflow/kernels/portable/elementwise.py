@@ -96,6 +96,7 @@ def _kernel(
     *,
     shapes: Sequence[tuple[int, ...]] = (),
     header: str = _HEADER,
+    file: str | None = None,
     **context: object,
 ) -> Kernel:
     """A kernel on the operands' broadcast; constant operands go to flash.
@@ -131,6 +132,7 @@ def _kernel(
             if tensor.is_constant
         ),
         header=header,
+        file=file,
         needs=() if header == _HEADER else (_HEADER,),
         overlaps=tuple(
             Overlap(field, exact=True)
@@ -332,6 +334,37 @@ def extremum_s16(
     return _kernel(op, graph, f"tf_{op.kind.lower()}_s16", "extremum_s16")
 
 
+_HEADER_S16 = "tf_elementwise_s16.h"
+
+
+def squared_difference_s16(
+    op: SquaredDifference, graph: Graph, board: Board, cmsis: CmsisNN
+) -> Kernel | None:
+    """SQUARED_DIFFERENCE: int16, broadcast in up to five loops, one operand may be constant."""
+    left, right, output = (tensor.q.scale for tensor in _operands(op, graph))
+    twice_max = 2.0 * max(left, right)
+    return _kernel(
+        op,
+        graph,
+        "tf_squared_difference_s16",
+        "squared_difference_s8",
+        header=_HEADER_S16,
+        file="squared_difference_s16",
+        multipliers=(
+            fraction(op, left / twice_max),
+            fraction(op, right / twice_max),
+            output_multiplier(op, twice_max * twice_max / output),
+        ),
+    )
+
+
+def select_s16(op: Select, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """SELECT_V2: int16 values of one scale, condition bool, broadcast in up to five loops, any
+    operand may be constant.
+    """
+    return _kernel(op, graph, "tf_select_s16", "select_s8", header=_HEADER_S16, file="select_s16")
+
+
 _COMPARISONS: tuple[type[Comparison], ...] = (
     Equal,
     NotEqual,
@@ -358,5 +391,7 @@ INT16_KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     Maximum: (extremum_s16,),
     Minimum: (extremum_s16,),
     Mul: (mul_s16,),
+    Select: (select_s16,),
+    SquaredDifference: (squared_difference_s16,),
     Sub: (sum_s16,),
 }

@@ -23,7 +23,7 @@ from tinyflow.ir.operators import (
     Window,
 )
 from tinyflow.ir.quantization import FixedPoint, int16_range, quantize_multiplier, round_half_away
-from tinyflow.ir.tables import Function, LeakyRelu, Logistic, Relu, Relu6, Tanh
+from tinyflow.ir.tables import Abs, Function, LeakyRelu, Logistic, Relu, Relu6, Tanh
 from tinyflow.ir.types import DType, Padding
 from tinyflow.ir.windows import TransposeConv
 from tinyflow.kernels.base import Constant, Kernel, Maker, nhwc, output_of
@@ -272,6 +272,14 @@ def _sigmoid(
     )
 
 
+def abs_s16(op: Abs, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """ABS: int16."""
+    source, output = graph.tensors[op.input], output_of(graph, op)
+    context = {"elements": output.elements, "multiplier": rescale(source, output)}
+    kernel = _kernel(op, "abs_s16", context)
+    return replace(kernel, header="tf_elementwise_s16.h", needs=("tf_elementwise.h",))
+
+
 def relu_s16(op: Relu, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """RELU: int16."""
     point = rescale(graph.tensors[op.input], output_of(graph, op))
@@ -314,6 +322,7 @@ def _relu(
 
 
 KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
+    Abs: (abs_s16,),
     AveragePool2D: (pool_s16,),
     Conv2D: (conv_s16,),
     DepthwiseConv2D: (depthwise_conv_s16,),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -140,9 +140,11 @@ def _rearranged(op: Unary, graph: Graph, source: View, view: View) -> Kernel:
 
 
 def join(op: Join, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """CONCATENATION, PACK: int8, int16 or int32, along any axis; constants may be among the inputs.
+    """CONCATENATION, PACK: int8, int16, int32 or int64, CONCATENATION of bool, too, along any axis;
+    constants may be among the inputs.
 
-    All tensors have the same scale and zero point; CONCATENATION takes 10 inputs at most.
+    All tensors have the same scale and zero point, of CONCATENATION of int16 any scale;
+    CONCATENATION takes 10 inputs at most.
     """
     target = _memory(output_of(graph, op))
     moves, constants, start = [], [], 0
@@ -178,7 +180,7 @@ def cut(op: Cut, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
 
 
 def strided(op: Slice, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """SLICE, STRIDED_SLICE: int8, int16 or int32; up to 5 dimensions, STRIDED_SLICE 4.
+    """SLICE, STRIDED_SLICE: int8, int16, int32 or bool; up to 5 dimensions, STRIDED_SLICE 4.
 
     Begin, end, size and strides are constants; strides may be negative. No ellipsis, new axis
     or offset.
@@ -200,13 +202,15 @@ def transpose(op: Transpose, graph: Graph, board: Board, cmsis: CmsisNN) -> Kern
 
 
 def broadcast_to(op: BroadcastTo, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """BROADCAST_TO: int8, int16 or int32, up to 5 dimensions."""
+    """BROADCAST_TO: int8, uint8, int16, int32, int64 or bool, up to 5 dimensions."""
     source = _memory(graph.tensors[op.input])
     return _rearranged(op, graph, source, np.broadcast_to(source, output_of(graph, op).shape))
 
 
 def reverse(op: Reverse, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """REVERSE_V2: int8, int16 or int32, up to 6 dimensions, along neighbouring axes."""
+    """REVERSE_V2: int8, uint8, int16, int32, int64 or bool, up to 6 dimensions, along neighbouring
+    axes.
+    """
     source = _memory(graph.tensors[op.input])
     return _rearranged(op, graph, source, np.flip(source, op.axes))
 
@@ -228,7 +232,9 @@ def depth_to_space(op: DepthToSpace, graph: Graph, board: Board, cmsis: CmsisNN)
 
 
 def squeeze(op: Squeeze, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """SQUEEZE: int8, int16 or int32; no code, the output is the input's memory."""
+    """SQUEEZE: int8, uint8, int16, int32, int64 or bool; no code, the output is the input's
+    memory.
+    """
     return Kernel(op, "none", "none", "", aliases_input=True)
 
 
@@ -238,23 +244,32 @@ def expand_dims(op: ExpandDims, graph: Graph, board: Board, cmsis: CmsisNN) -> K
 
 
 def pad_plain(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """PAD: Float32, too, with 0."""
+    """PAD: Float32 and int32, too, with 0."""
     source, output = graph.tensors[op.input], output_of(graph, op)
-    if source.dtype is not DType.FLOAT32:
+    if source.dtype not in (DType.FLOAT32, DType.INT32):
         return None
-    _bounded(op, graph)
-    memory = _memory(output)
-    tables = [
-        (np.arange(extent) + before) * step
-        for extent, (before, _), step in zip(source.shape, op.paddings, memory.strides, strict=True)
-    ]
+    tables = _padded_places(op, graph)
     return _by_table(op, "tf_put", tables, source.dtype.itemsize, value=0, size=output.size)
+
+
+def _padded_places(op: Pad, graph: Graph) -> list[NDArray[np.int64]]:
+    """For each dimension of the input, offsets in bytes into the output."""
+    _bounded(op, graph)
+    strides = _memory(output_of(graph, op)).strides
+    return [
+        (np.arange(extent) + before) * step
+        for extent, (before, _), step in zip(
+            graph.tensors[op.input].shape, op.paddings, strides, strict=True
+        )
+    ]
 
 
 def pad_v2(op: PadV2, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """PADV2: int8, up to 4 dimensions, or 5 where one after the first is not padded, with a value
     of the input's scale and zero point, constant or computed.
     """
+    if graph.tensors[op.input].dtype is not DType.INT8:
+        return None
     shape, pads = four_dimensions(op, graph.tensors[op.input].shape)
     value = graph.tensors[op.value]
     return Kernel(
@@ -267,6 +282,21 @@ def pad_v2(op: PadV2, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | No
             "shape": shape,
             "pads": pads,
         },
+    )
+
+
+def pad_v2_plain(op: PadV2, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """PADV2: int16 or int32, up to 5 dimensions, with a value that is constant or computed."""
+    output = output_of(graph, op)
+    tables = _padded_places(op, graph)
+    filled = {"elements": output.elements, "element_size": output.dtype.itemsize}
+    kernel = _by_table(op, "tf_put", tables, output.dtype.itemsize, value=0, size=0, **filled)
+    return replace(
+        kernel,
+        template="portable/fill_and_put.c.j2",
+        constants=(*kernel.constants, *_constants(graph, value=op.value)),
+        file="put",
+        needs=("tf_fill.c",),
     )
 
 
@@ -538,16 +568,10 @@ def batch_to_space(op: BatchToSpace, graph: Graph, board: Board, cmsis: CmsisNN)
 
 def pad_s16(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """PAD: int16, up to 5 dimensions."""
-    _bounded(op, graph)
     source, output = graph.tensors[op.input], output_of(graph, op)
     if len(source.shape) > RANK:
         raise UnsupportedError(f"PAD layer {op.name!r}: rank {len(source.shape)}, at most {RANK}")
-    tables = [
-        (np.arange(extent) + before) * step
-        for extent, (before, _), step in zip(
-            source.shape, op.paddings, _memory(output).strides, strict=True
-        )
-    ]
+    tables = _padded_places(op, graph)
     return _by_table(op, "tf_put", tables, source.dtype.itemsize, value=0, size=output.size)
 
 
@@ -564,7 +588,7 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     GatherNd: (gather_nd,),
     MirrorPad: (mirror_pad,),
     Pack: (join,),
-    PadV2: (pad_v2,),
+    PadV2: (pad_v2, pad_v2_plain),
     ResizeNearestNeighbor: (resize_nearest_neighbor,),
     Reverse: (reverse,),
     Slice: (strided,),
