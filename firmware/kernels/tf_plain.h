@@ -127,6 +127,26 @@ void tf_mean_f32(const tf_reduction *loops, const float *input, float *output);
 void tf_reduce_max_f32(const tf_reduction *loops, const float *input, float *output);
 void tf_reduce_min_f32(const tf_reduction *loops, const float *input, float *output);
 
+/*
+ * Index of the first maximum or minimum of input [outer][count][inner], to [outer][inner]. Nothing
+ * is beyond NaN, nor NaN beyond anything.
+ */
+void tf_arg_extreme_f32(const float *input, int32_t *output, size_t outer, size_t count,
+                        size_t inner, tf_extreme extreme);
+
+typedef struct {
+    int32_t batches;
+    int32_t channels;
+    int32_t input[2]; /* height and width */
+    int32_t output[2];
+    bool align_corners;
+    bool half_pixel_centers;
+} tf_resize_f32_params;
+
+/* Bilinear interpolation of height and width. */
+void tf_resize_bilinear_f32(const tf_resize_f32_params *params, const float *input,
+                            float *output);
+
 typedef struct {
     int32_t input[4];
     int32_t output[4];

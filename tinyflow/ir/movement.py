@@ -409,7 +409,7 @@ def _gather_nd(graph: Graph, op: GatherNd) -> None:
         raise fail(op, f"indices of the shape {list(indices.shape)} into {list(shape)}")
     count = indices.shape[-1]
     if indices.is_constant:
-        found = indices.values.reshape(-1, count)
+        found = indices.values.astype(np.int64).reshape(-1, count)
         if (found < 0).any() or (found >= np.array(shape[:count])).any():
             raise fail(op, f"an index outside of {list(shape[:count])}")
     due = indices.shape[:-1] + shape[count:]

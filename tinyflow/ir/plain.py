@@ -23,7 +23,7 @@ from tinyflow.ir.operators import (
 )
 from tinyflow.ir.tables import Function, L2Normalization, LogSoftmax
 from tinyflow.ir.types import Activation, DType
-from tinyflow.ir.windows import BatchMatMul, CumSum, Reduction
+from tinyflow.ir.windows import ArgExtreme, BatchMatMul, CumSum, Reduction, ResizeBilinear
 
 
 @dataclass(frozen=True)
@@ -178,6 +178,7 @@ class Tabulated(Function):
 _COMPUTING = (
     Add,
     AddN,
+    ArgExtreme,
     BatchMatMul,
     Binary,
     CumSum,
@@ -188,6 +189,7 @@ _COMPUTING = (
     Pool2D,
     Prelu,
     Reduction,
+    ResizeBilinear,
     Select,
     Softmax,
     Weighted,

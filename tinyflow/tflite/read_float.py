@@ -73,9 +73,18 @@ from tinyflow.ir.tables import (
     Tanh,
 )
 from tinyflow.ir.types import Activation, DType
-from tinyflow.ir.windows import BatchMatMul, ReduceMax, ReduceMin, Reduction, Sum
+from tinyflow.ir.windows import (
+    ArgExtreme,
+    ArgMax,
+    ArgMin,
+    BatchMatMul,
+    ReduceMax,
+    ReduceMin,
+    Reduction,
+    Sum,
+)
 from tinyflow.tflite.operator_reader import QUANTISE_HINT, OperatorReader, Read, indices
-from tinyflow.tflite.read_windows import cumsum
+from tinyflow.tflite.read_windows import arg_extreme, cumsum, resize_bilinear
 
 #: What TFLM's CAST takes and gives.
 _CASTS = (DType.BOOL, DType.INT8, DType.INT16, DType.INT32, DType.FLOAT32)
@@ -325,7 +334,7 @@ def _depthwise_conv_2d(at: OperatorReader) -> Operator:
 def _fully_connected(at: OperatorReader) -> Operator:
     options = at.options(schema.FullyConnectedOptionsT)
     at.computed(at.input(0))
-    _float(at, at.input(0), _constant(at, at.input(1)), at.output)
+    _float(at, at.input(0), at.input(1), at.output)
     if options.weightsFormat:
         raise at.refuse("shuffled weights")
     return FullyConnected(
@@ -413,6 +422,21 @@ def _order(dtype: DType) -> dict[str, Read]:
     }
 
 
+def _arg_extreme(kind: type[ArgExtreme]) -> Read:
+    def read(at: OperatorReader) -> Operator:
+        at.computed(at.input(0))
+        _float(at, at.input(0))
+        return arg_extreme(kind)(at)
+
+    return read
+
+
+def _resize_bilinear(at: OperatorReader) -> Operator:
+    at.computed(at.input(0))
+    _float(at, at.input(0), at.output)
+    return resize_bilinear(at)
+
+
 def _of_both(dtype: DType) -> dict[str, Read]:
     return {
         **_order(dtype),
@@ -436,6 +460,8 @@ _OF_FLOAT: dict[str, Read] = {
     **_of_both(DType.FLOAT32),
     "ABS": _function(Abs),
     "ADD_N": _add_n,
+    "ARG_MAX": _arg_extreme(ArgMax),
+    "ARG_MIN": _arg_extreme(ArgMin),
     "AVERAGE_POOL_2D": _pool(AveragePool2D),
     "BATCH_MATMUL": _batch_matmul,
     "CEIL": _function(Ceil),
@@ -464,6 +490,7 @@ _OF_FLOAT: dict[str, Read] = {
     "REDUCE_MIN": _reduction(ReduceMin),
     "RELU": _function(Relu),
     "RELU6": _function(Relu6),
+    "RESIZE_BILINEAR": _resize_bilinear,
     "ROUND": _function(Round),
     "RSQRT": _function(Rsqrt),
     "SIN": _function(Sin),

@@ -85,12 +85,18 @@ def _reduce_extreme(kind: type[Reduction]) -> Callable[[OperatorReader], Operato
     return read
 
 
-def _arg_extreme(kind: type[ArgExtreme]) -> Callable[[OperatorReader], Operator]:
+def arg_extreme(kind: type[ArgExtreme]) -> Callable[[OperatorReader], Operator]:
+    """ARG_MAX or ARG_MIN of int8, to int32 or int64, or of float32, to int32."""
+
     def read(at: OperatorReader) -> Operator:
-        at.int8(at.input(0))
+        types: tuple[DType, ...] = (DType.INT32,)
+        if at.tensors[at.input(0)].dtype is not DType.FLOAT32:
+            at.int8(at.input(0))
+            types = (DType.INT32, DType.INT64)
         output = at.tensors[at.output]
-        if output.dtype not in (DType.INT32, DType.INT64):
-            raise at.refuse(f"the output is {output.dtype.value}, expected int32 or int64")
+        if output.dtype not in types:
+            due = " or ".join(dtype.value for dtype in types)
+            raise at.refuse(f"the output is {output.dtype.value}, expected {due}")
         if len(_axes(at)) != 1:
             raise at.refuse(f"{len(_axes(at))} axes, expected 1")
         return kind(at.name, at.input(0), at.output, _axes(at)[0])
@@ -115,9 +121,11 @@ def cumsum(at: OperatorReader) -> Operator:
     )
 
 
-def _resize_bilinear(at: OperatorReader) -> Operator:
+def resize_bilinear(at: OperatorReader) -> Operator:
+    """RESIZE_BILINEAR of int8 or float32."""
     options = at.options(schema.ResizeBilinearOptionsT)
-    at.int8(at.input(0), at.output)
+    if at.tensors[at.input(0)].dtype is not DType.FLOAT32:
+        at.int8(at.input(0), at.output)
     at.image(at.input(0), at.output)
     at.same_quantization(at.input(0), at.output)
     due = at.integers(1)
@@ -135,13 +143,13 @@ def _resize_bilinear(at: OperatorReader) -> Operator:
 
 
 READERS: dict[str, Read] = {
-    "ARG_MAX": _arg_extreme(ArgMax),
-    "ARG_MIN": _arg_extreme(ArgMin),
+    "ARG_MAX": arg_extreme(ArgMax),
+    "ARG_MIN": arg_extreme(ArgMin),
     "BATCH_MATMUL": _batch_matmul,
     "CUMSUM": cumsum,
     "REDUCE_MAX": _reduce_extreme(ReduceMax),
     "REDUCE_MIN": _reduce_extreme(ReduceMin),
-    "RESIZE_BILINEAR": _resize_bilinear,
+    "RESIZE_BILINEAR": resize_bilinear,
     "SUM": _sum,
     "TRANSPOSE_CONV": _transpose_conv,
 }

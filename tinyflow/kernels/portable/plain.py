@@ -74,11 +74,15 @@ from tinyflow.ir.tables import (
 )
 from tinyflow.ir.types import Activation, DType
 from tinyflow.ir.windows import (
+    ArgExtreme,
+    ArgMax,
+    ArgMin,
     BatchMatMul,
     CumSum,
     ReduceMax,
     ReduceMin,
     Reduction,
+    ResizeBilinear,
     Sum,
     extended,
     swapped,
@@ -87,7 +91,7 @@ from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.portable.elementwise import loops
 from tinyflow.kernels.portable.sums import add_n, cumsum
-from tinyflow.kernels.portable.windows import batch_steps, reduction_loops
+from tinyflow.kernels.portable.windows import arg_extreme_context, batch_steps, reduction_loops
 
 _HEADERS = ("tf_elementwise.h", "tf_math.h", "tf_windows.h")
 #: C files of tf_math.h that a function's C file needs.
@@ -340,10 +344,29 @@ def pool(op: Pool2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | Non
     return _kernel(op, function, "pool_f32", context=context)
 
 
+def arg_extreme(op: ArgExtreme, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """ARG_MAX and ARG_MIN, to int32."""
+    context = arg_extreme_context(op, graph)
+    return _kernel(op, "tf_arg_extreme_f32", "arg_extreme_f32", context=context)
+
+
+def resize_bilinear(
+    op: ResizeBilinear, graph: Graph, board: Board, cmsis: CmsisNN
+) -> Kernel | None:
+    """RESIZE_BILINEAR."""
+    context = {
+        "source": graph.tensors[op.input],
+        "output": output_of(graph, op),
+        "align_corners": op.align_corners,
+        "half_pixel_centers": op.half_pixel_centers,
+    }
+    return _kernel(op, "tf_resize_bilinear_f32", "resize_bilinear_f32", context=context)
+
+
 def fully_connected(
     op: FullyConnected, graph: Graph, board: Board, cmsis: CmsisNN
 ) -> Kernel | None:
-    """Products with constant weights."""
+    """Products with weights that are constant or computed."""
     output = output_of(graph, op)
     columns, depth = graph.tensors[op.weights].shape
     context = {
@@ -420,6 +443,8 @@ PLAIN_KERNELS: dict[type[Operator], Maker] = {
     Abs: _unary("abs"),
     Add: _binary("add"),
     AddN: add_n,
+    ArgMax: arg_extreme,
+    ArgMin: arg_extreme,
     AveragePool2D: pool,
     BatchMatMul: batch_matmul,
     Ceil: _unary("ceil"),
@@ -457,6 +482,7 @@ PLAIN_KERNELS: dict[type[Operator], Maker] = {
     ReduceMin: _reduce("reduce_min"),
     Relu: _unary("relu"),
     Relu6: _unary("relu6"),
+    ResizeBilinear: resize_bilinear,
     Round: _unary("round"),
     Rsqrt: _unary("rsqrt"),
     Select: select,

@@ -312,15 +312,20 @@ def reduce_extreme_s8(op: Reduction, graph: Graph, board: Board, cmsis: CmsisNN)
 
 def arg_extreme_s8(op: ArgExtreme, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """ARG_MAX and ARG_MIN: int8 to int32 or int64, along any one dimension."""
+    wide = output_of(graph, op).dtype is DType.INT64
+    name = "arg_extreme_s8_s64" if wide else "arg_extreme_s8"
+    return _kernel(op, name, arg_extreme_context(op, graph))
+
+
+def arg_extreme_context(op: ArgExtreme, graph: Graph) -> dict[str, Any]:
+    """What a search along one dimension is called with."""
     shape = graph.tensors[op.input].shape
-    context = {
+    return {
         "outer": math.prod(shape[: op.axis]),
         "count": shape[op.axis],
         "inner": math.prod(shape[op.axis + 1 :]),
         "minimum": isinstance(op, ArgMin),
     }
-    wide = output_of(graph, op).dtype is DType.INT64
-    return _kernel(op, "arg_extreme_s8_s64" if wide else "arg_extreme_s8", context)
 
 
 # ----------------------------------------------------------------------------- resizing
