@@ -1,7 +1,7 @@
 /*
  * Elementary functions of float32 with the bits of glibc, which TFLM's reference kernels call
- * on the host; see "How exactness is proved" in tinyflow's docs/architecture.md. Of these only
- * tf_logf uses double precision. Each stands in a file of its own name.
+ * on the host; see "How exactness is proved" in tinyflow's docs/architecture.md. tf_logf,
+ * tf_sinf and tf_cosf use double precision. Each stands in a file of its own name.
  */
 #ifndef TF_MATH_H
 #define TF_MATH_H
@@ -43,6 +43,10 @@ float tf_expm1f(float x);
 
 /* The natural logarithm. */
 float tf_logf(float x);
+
+/* The sine and the cosine. */
+float tf_sinf(float x);
+float tf_cosf(float x);
 
 /* The hyperbolic tangent. */
 float tf_tanhf(float x);

@@ -29,6 +29,7 @@ static inline float tf_clamp_f32(float value, const tf_bounds_f32 *bounds)
 /* Functions of each element; the output may be the input. */
 void tf_abs_f32(const float *input, float *output, size_t elements);
 void tf_ceil_f32(const float *input, float *output, size_t elements);
+void tf_cos_f32(const float *input, float *output, size_t elements);
 void tf_elu_f32(const float *input, float *output, size_t elements);
 void tf_exp_f32(const float *input, float *output, size_t elements);
 void tf_floor_f32(const float *input, float *output, size_t elements);
@@ -40,6 +41,7 @@ void tf_relu_f32(const float *input, float *output, size_t elements);
 void tf_relu6_f32(const float *input, float *output, size_t elements);
 void tf_round_f32(const float *input, float *output, size_t elements);
 void tf_rsqrt_f32(const float *input, float *output, size_t elements);
+void tf_sin_f32(const float *input, float *output, size_t elements);
 void tf_sqrt_f32(const float *input, float *output, size_t elements);
 void tf_square_f32(const float *input, float *output, size_t elements);
 void tf_tanh_f32(const float *input, float *output, size_t elements);

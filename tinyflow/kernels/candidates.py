@@ -127,8 +127,7 @@ def _plain(operator: Operator, graph: Graph, board: Board, cmsis: CmsisNN) -> Ke
     kernel = None if make is None else make(operator, graph, board, cmsis)
     if kernel is None:
         raise UnsupportedError(
-            f"{operator.kind} layer {operator.name!r}: in float32 it is compiled only where it is "
-            "a function of one int8 tensor, and given back to int8",
+            f"{operator.kind} layer {operator.name!r}: no kernel supports it in float32",
             hint="Convert the model with full int8 post-training quantisation.",
         )
     return kernel

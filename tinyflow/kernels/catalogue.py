@@ -18,7 +18,7 @@ from tinyflow.ir.plain import Tabulated
 from tinyflow.kernels.base import Maker, VariantMaker
 from tinyflow.kernels.candidates import INT16_KERNELS, KERNELS
 from tinyflow.kernels.generated.registry import NATIVE
-from tinyflow.kernels.portable.plain import AS_TABLES, PLAIN_KERNELS, TYPES
+from tinyflow.kernels.portable.plain import PLAIN_KERNELS, TYPES
 
 _TYPE = r"(?:u?int(?:4|8|16|32|64)|float32|bool)"
 #: The element types that a constraint begins with, as in "int8 or int16 to float32".
@@ -72,10 +72,6 @@ def services() -> tuple[Service, ...]:
         types = TYPES.get(plain, "float32")
         service = Service(plain.kind, "tinyflow", types, "where the converter left it so")
         found.setdefault(plain.kind, []).append(service)
-    for tabulated in AS_TABLES:
-        where = "where a table of one int8 tensor can stand for it"
-        service = Service(tabulated.kind, "tinyflow", "float32", where)
-        found.setdefault(tabulated.kind, []).append(service)
     return tuple(service for name in sorted(found) for service in dict.fromkeys(found[name]))
 
 

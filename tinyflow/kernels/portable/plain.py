@@ -97,6 +97,7 @@ _HEADERS = ("tf_elementwise.h", "tf_math.h", "tf_windows.h")
 #: C files of tf_math.h that a function's C file needs.
 _EXPONENTIAL = ("tf_expf.c",)
 _LOGARITHM = ("tf_logf.c",)
+_SINE = ("tf_sincosf.c",)
 _TANH = ("tf_expm1f.c", "tf_tanhf.c")
 #: Of the functions on plain integers.
 _INTEGERS = {DType.INT32: "s32", DType.INT64: "s64"}
@@ -428,8 +429,6 @@ def embedding(op: Embedding, graph: Graph, board: Board, cmsis: CmsisNN) -> Kern
     return _kernel(op, function, "embedding", context=context, constants=constants)
 
 
-#: Operators that are compiled from float32 only where `tinyflow.passes` makes tables of them.
-AS_TABLES = (Cos, Sin)
 #: Of operators of PLAIN_KERNELS that are compiled on other types than float32, too, all types.
 TYPES: dict[type[Operator], str] = {
     **dict.fromkeys((Add, Div, Mul, Select, SelectV1, SquaredDifference, Sub), "float32 or int32"),
@@ -449,6 +448,7 @@ PLAIN_KERNELS: dict[type[Operator], Maker] = {
     BatchMatMul: batch_matmul,
     Ceil: _unary("ceil"),
     Conv2D: conv,
+    Cos: _unary("cos", "sincos_f32", _SINE),
     CumSum: cumsum,
     DepthwiseConv2D: conv,
     Div: _binary("div"),
@@ -487,6 +487,7 @@ PLAIN_KERNELS: dict[type[Operator], Maker] = {
     Rsqrt: _unary("rsqrt"),
     Select: select,
     SelectV1: select,
+    Sin: _unary("sin", "sincos_f32", _SINE),
     Softmax: softmax,
     Sqrt: _unary("sqrt"),
     Square: _unary("square"),
