@@ -1,6 +1,6 @@
 """A quantised graph through BakeNN (PyPI's `bakenn`): its C, compiled for a board of ours.
 
-BakeNN compiles ahead of time as tinyflow does, and chooses between portable C, kernels of its own
+BakeNN compiles ahead of time as tinyflow does, and chooses between portable C, its own kernels
 and CMSIS-NN 4.0.0, which it carries.
 """
 

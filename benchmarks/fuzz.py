@@ -26,8 +26,10 @@ from tests.conformance.test_conformance import GROUPS
 from tests.fuzz.compile import compile_file
 from tests.fuzz.mutate import raw, structured
 from tests.support.mixed_model import mixed_model
+from tests.support.open_batch import flattened
 from tests.support.small_model import small_model
 from tests.support.stateful_model import stateful_model
+from tinyflow.files import write_file
 
 SECONDS_PER_FILE = 10
 BYTES = 4 << 30
@@ -47,6 +49,7 @@ def main() -> int:
         small_model(),
         mixed_model(),
         stateful_model(),
+        flattened(),
         *(model_of(group) for group in GROUPS.values()),
         *(path.read_bytes() for path in options.models),
     ]
@@ -67,7 +70,7 @@ def main() -> int:
                     raise
                 ends[f"BUG {type(error).__name__}: {error}"[:100]] += 1
                 options.keep.mkdir(exist_ok=True)
-                (options.keep / f"{options.seed}-{number}.tflite").write_bytes(damaged)
+                write_file(options.keep / f"{options.seed}-{number}.tflite", damaged)
             finally:
                 signal.alarm(0)
     table = Table(title=f"{options.count:,} damaged files in {time.monotonic() - began:.0f} s")

@@ -34,7 +34,7 @@ def main(
     ] = KWS_DATA,
     board: Annotated[str, typer.Option(help="The emulated board.")] = "stm32f746",
     samples: Annotated[
-        int | None, typer.Option(min=1, help="Only the first so many.", show_default=False)
+        int | None, typer.Option(min=1, help="Only the first N.", show_default=False)
     ] = None,
     as_json: Json = False,
 ) -> None:

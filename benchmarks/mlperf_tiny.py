@@ -60,12 +60,12 @@ class Row:
         cycles: modelled.
         error_percent: how far the cycles may be off.
         arena: bytes.
-        stack: bytes at most in use; None where there is no firmware around the model.
+        stack: bytes at most in use; None without a firmware around the model.
         flash: bytes of the whole image; None likewise.
         mismatches: output bytes that differ from the oracle's.
         broken: the bars that are missed, in words.
         judged: there are bars for it.
-        cycles_with_ram: with constants in RAM too; None where that was not asked or does not pay.
+        cycles_with_ram: with constants in RAM too; None if that was not asked for or does not pay.
         weights_in_ram: bytes of them.
     """
 
@@ -192,7 +192,7 @@ def _build(path: Path, model: str, board: str, **options: Any) -> dict[str, Any]
         "cycles": report.latency.cycles,
         "error_percent": report.latency.error_percent,
         "arena": report.memory.ram.arena,
-        "stack": report.memory.ram.stack,
+        "stack": report.memory.ram.stack_peak,
         "flash": report.memory.flash.total,
         "mismatches": report.exact.mismatches,
     }
@@ -243,7 +243,7 @@ def _beyond(direct: Direct, figures: dict[str, Any]) -> Iterator[str]:
 
 
 def _bakenn(path: Path, model: str, board: str) -> list[Row]:
-    """BakeNN's row; none, with the reason told, where it is not installed or refuses the model."""
+    """BakeNN's row; none, with the reason printed, if it is not installed or refuses the model."""
     try:
         import bakenn
         import tflite  # noqa: F401 - what BakeNN's importer needs

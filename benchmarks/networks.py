@@ -2,8 +2,8 @@
 
 They are what the kernels were not tuned on. Weights are drawn; batch normalisation gets the
 statistics of normally distributed inputs, as training would give it those of its data, so that
-every layer's output fills its range and quantisation means something. Run as a script in a process
-of its own: `python networks.py FOLDER` writes one `.keras` for each.
+every layer's output fills its range and quantisation means something. Run as a script,
+`python networks.py FOLDER` writes one `.keras` for each.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python benchmarks/pace.py
 
-Each run is the real command in a process of its own. `cold` starts from a .tflite with nothing
+Each run is the real command in a new process. `cold` starts from a .tflite with nothing
 cached, neither by tinyflow nor by PlatformIO; `warm` is the same command again. In all of them
 TensorFlow and Keras are replaced by packages that refuse to be imported and leave a mark, so a
 run that needed them would be found out.

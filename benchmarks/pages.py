@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from tinyflow.files import write_file
+
 PERFORMANCE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown; the first column's cells stand left, all others right."""
+    """A table in Markdown; the first column is aligned left, all others right."""
     aligned = ("---", *("---:" for _ in head[1:]))
     return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, aligned, *rows))
 
@@ -35,4 +37,4 @@ def write(name: str, text: str, page: Path = PERFORMANCE) -> None:
     )
     if count != 1:
         raise ValueError(f"{page}: {count} places for {name}")
-    page.write_text(new, encoding="utf-8")
+    write_file(page, new)

@@ -42,7 +42,7 @@ from tinyflow.report.model import Report
 from tinyflow.tflite.importer import import_model
 
 BOARDS = ("stm32l4r5", "stm32f746")
-#: The bar: so many times fewer instructions, and so many times fewer cycles.
+#: The bar: how many times fewer instructions and cycles than CMSIS-NN.
 RATIO = 2.2
 #: Seconds of CPU time that the generation of a model's C is meant to stay below.
 GENERATION_S = 5.0

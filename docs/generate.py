@@ -31,11 +31,13 @@ from tests.support.first_kernels import select_kernels
 from tinyflow.boards import CacheGeometry, board_ids, load_board
 from tinyflow.cli.app import app
 from tinyflow.errors import exit_codes
+from tinyflow.files import write_file
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.types import Activation
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.catalogue import Service, services
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
+from tinyflow.options import build_options
 from tinyflow.oracle.pieces import LACKING
 from tinyflow.passes import optimise
 from tinyflow.project import Project
@@ -120,16 +122,18 @@ def _project() -> str:
             table = field.annotation
             assert table is not None and issubclass(table, BaseModel)
             yield f"**`[{name}]`** {table.__doc__}\n\n" + _table(
-                ("key", "type", "default", "meaning"), _keys(table)
+                ("key", "option", "type", "default", "meaning"), _keys(name, table)
             )
 
     return "\n".join(tables())
 
 
-def _keys(table: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+def _keys(name: str, table: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+    flags = {option.key: f"`{option.flag}`" for option in build_options() if option.table == name}
     for key, field in table.model_fields.items():
         default = "required" if field.is_required() else _value(field.default)
-        yield f"`{key}`", _type(field.annotation), default, field.description or ""
+        flag = flags.get(key, "`MODEL`")
+        yield f"`{key}`", flag, _type(field.annotation), default, field.description or ""
 
 
 def _value(value: object) -> str:
@@ -398,9 +402,14 @@ truth values and integers without a scale have operators, too.
 
 Every kernel gives the very bytes of the reference kernel of TensorFlow Lite Micro (TFLM) or, where
 TFLM has none, of LiteRT's: {lacking}, ARG_MAX and ARG_MIN to int64,
-EXP, LOG and NEG of int8, SELECT_V2 of int32.
+EXP, LOG and NEG of int8, SELECT_V2 of int32, STRIDED_SLICE of five dimensions.
 Weights of int4 are stored two to a byte and give what int8 weights of the same values give.
 [How exactness is proved](architecture.md#how-exactness-is-proved) states the rule.
+
+Operators that read only constants are computed before anything else, also those that are not in the
+table, and no code is left of them: the SHAPE, STRIDED_SLICE and PACK before a RESHAPE where the
+batch was open, anchors behind TILE or RANGE, weights behind DEQUANTIZE, QUANTIZE or TRANSPOSE. An
+output of the model that becomes a constant is refused.
 
 A converter leaves some operators in float32 inside an int8 model; see
 [Float operators](#float-operators).
@@ -417,6 +426,10 @@ VAR_HANDLE and CALL_ONCE are accepted, too, and become no code: variables are kn
 container and shared name, and a subgraph that CALL_ONCE runs may assign constants to them. Other
 subgraphs (IF, WHILE) are refused. See
 [models with a state](generated-c.md#models-with-a-state).
+
+The `Signal` operators are custom operators of TFLM's signal library, of which audio front ends are
+made; their integers have no scale. Such a front end is compiled by itself, as a model from samples
+to features.
 
 """
 
@@ -456,7 +469,7 @@ float32 beside the types above.
 FLOOR_DIV by 0, and an index outside of its tensor, end the inference with an error, as they do in
 TFLM. Left out of what TFLM's kernels take: GREATER of int16, whose parameters TFLM leaves unset;
 RSQRT of int16, and of int8 that can be negative, which TFLM refuses at run time; logical operators
-on other types than bool; CAST from and to uint32.
+on other types than bool.
 """
 
 
@@ -579,7 +592,7 @@ def main() -> int:
     fresh = pages()
     for path in found:
         if not check:
-            path.write_text(fresh[path], encoding="utf-8")
+            write_file(path, fresh[path])
         print(f"{'stale' if check else 'wrote'}: {path.relative_to(ROOT)}")
     return 1 if check and found else 0
 

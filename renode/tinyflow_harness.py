@@ -1,4 +1,4 @@
-"""Robot Framework keywords that talk to tinyflow's firmware over a TCP port.
+"""Robot Framework keywords that talk to tinyflow's firmware over a pseudo terminal.
 
 They speak the harness protocol, which docs/harness-protocol.md of tinyflow describes. Only the
 standard library is used: renode-test brings its own Python.
@@ -7,18 +7,21 @@ standard library is used: renode-test brings its own Python.
 from __future__ import annotations
 
 import ast
-import socket
+import os
+import select
+import shutil
 import struct
+import tempfile
+import termios
 import time
 import zlib
-from contextlib import suppress
 from pathlib import Path
 
 from robot.api import logger
 
 INFO, WRITE_INPUT, INVOKE, READ_OUTPUT, STATS, RESET = 1, 2, 3, 4, 5, 6
 REPLY, ERROR = 0x80, 0xFF
-TYPES = ("int8", "uint8", "int16", "int32", "float32")
+TYPES = ("int8", "uint8", "int16", "int32", "float32", "int64", "bool", "uint32", "uint64")
 REPLY_TIMEOUT_S = 30.0
 INVOKE_TIMEOUT_S = 300.0
 READ_CHUNK = 4096
@@ -30,27 +33,36 @@ class tinyflow_harness:  # noqa: N801 - Robot Framework wants the module's name
     ROBOT_LIBRARY_SCOPE = "SUITE"
 
     def __init__(self):
-        self._socket = None
+        self._line = None
+        self._folder = None
         self._received = b""
         self._sequence = 0
         self._info = None
 
     # ---- connection ----
 
-    def free_port(self):
-        """A TCP port that nobody listens on."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return probe.getsockname()[1]
+    def new_uart(self):
+        """A path for the UART's pseudo terminal, in a folder that only this user can open."""
+        self._folder = tempfile.mkdtemp(prefix="tinyflow-uart-")
+        return str(Path(self._folder) / "uart")
 
     def monitor_path(self, path):
         """A path as Renode's monitor takes it."""
         return "@" + str(path).replace(" ", "\\ ")
 
-    def connect(self, port, timeout_s=30.0):
+    def connect(self, uart, timeout_s=30.0):
         """Connect, and wait until the firmware has booted: until it answers."""
         deadline = time.monotonic() + float(timeout_s)
-        self._socket = socket.create_connection(("127.0.0.1", int(port)), REPLY_TIMEOUT_S)
+        while not Path(uart).exists():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"Renode made no {uart} in {timeout_s} s")
+            time.sleep(0.05)
+        self._line = os.open(uart, os.O_RDWR | os.O_NOCTTY)
+        mode = termios.tcgetattr(self._line)
+        mode[0] = mode[1] = mode[3] = 0  # bytes as they are, both ways, with no echo
+        mode[2] = termios.CS8 | termios.CREAD | termios.CLOCAL
+        mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
+        termios.tcsetattr(self._line, termios.TCSANOW, mode)
         while True:
             try:
                 return self._request(INFO, timeout_s=0.5)
@@ -61,9 +73,12 @@ class tinyflow_harness:  # noqa: N801 - Robot Framework wants the module's name
 
     def disconnect(self):
         """Close the connection."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        if self._line is not None:
+            os.close(self._line)
+            self._line = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
 
     # ---- the model ----
 
@@ -153,7 +168,9 @@ class tinyflow_harness:  # noqa: N801 - Robot Framework wants the module's name
     def _request(self, command, payload=b"", timeout_s=REPLY_TIMEOUT_S):
         self._sequence = (self._sequence + 1) & 0xFF
         body = struct.pack("<BBH", command, self._sequence, len(payload)) + payload
-        self._socket.sendall(b"TF" + body + struct.pack("<I", zlib.crc32(body)))
+        frame = b"TF" + body + struct.pack("<I", zlib.crc32(body))
+        while frame:
+            frame = frame[os.write(self._line, frame) :]
         deadline = time.monotonic() + timeout_s
         while True:
             reply, sequence, answer = self._frame(deadline)
@@ -182,9 +199,11 @@ class tinyflow_harness:  # noqa: N801 - Robot Framework wants the module's name
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError("the firmware does not answer")
-            self._socket.settimeout(left)
-            with suppress(socket.timeout):
-                data = self._socket.recv(65536)
+            if select.select([self._line], [], [], left)[0]:
+                try:
+                    data = os.read(self._line, 65536)
+                except OSError:
+                    data = b""
                 if not data:
                     raise AssertionError("Renode closed the connection")
                 self._received += data

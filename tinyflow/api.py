@@ -4,93 +4,89 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tinyflow.boards import Board, load_board
+from tinyflow.options import with_options
 from tinyflow.pipeline.build import run
-from tinyflow.pipeline.request import BuildRequest, DataSource
+from tinyflow.pipeline.output import output_path
+from tinyflow.pipeline.request import DataSource, request_of
 from tinyflow.progress import Progress
-from tinyflow.project import Activations, BudgetTable, KernelSet, Objective, Placement, PruneTable
+from tinyflow.project import Activations, KernelSet, Objective, Placement, make_project
 from tinyflow.report.model import Report
 
 if TYPE_CHECKING:
     import keras
+
+_DATA = ("calibration", "training", "test")
 
 
 def build(
     model: Path | str | keras.Model,
     *,
     board: str | Board,
-    calibration: DataSource | None = None,
-    output: Path | str | None = None,
     name: str | None = None,
+    calibration: DataSource | None = None,
     training: DataSource | None = None,
     test: DataSource | None = None,
+    test_samples: int | None = None,
+    prune: Literal["none", "structured", "magnitude"] = "none",
+    prune_ratio: float = 0.5,
+    prune_epochs: int = 10,
+    prune_learning_rate: float = 1e-3,
+    prune_batch_size: int = 32,
+    prune_seed: int = 0,
     activations: Activations = "int8",
-    prune: PruneTable | None = None,
-    budget: BudgetTable | None = None,
+    calibration_samples: int = 200,
     cmsis_nn: Path | str | None = None,
-    kernels: KernelSet = "auto",
     optimize: Objective = "balanced",
+    kernels: KernelSet = "auto",
     placement: Placement = "auto",
     vectors: int = 20,
     emit_tflite_array: bool = False,
+    output: Path | str | None = None,
+    latency_ms: float | None = None,
+    ram_kib: float | None = None,
+    flash_kib: float | None = None,
+    accuracy_drop: float | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Compile a model to firmware, run it in the simulator, and report.
 
+    The keywords are the options of `tinyflow build` and the keys of tinyflow.toml, with the same
+    meaning and the same defaults; the page on usage describes each.
+
     Args:
         model: a `.keras`, `.h5`, SavedModel folder or quantised `.tflite`, or a Keras model.
-        board: a board's name, see `tinyflow boards`.
+        board: a board's name, see `tinyflow boards`, or a `Board`.
         calibration: representative samples: a file, an array (samples, *shape), or a mapping
-            from input names to arrays. Needed unless the model is a `.tflite`.
-        output: where the project goes; `build/<board>` where absent.
-        name: name of the C functions; from the file's or the model's name where absent.
-        training: samples `x` and labels `y`, for fine-tuning after pruning.
-        test: samples `x` and labels `y`, for the accuracy.
-        activations: what a Keras model's activations are quantised to, weights being int8.
-        prune: pruning before quantisation.
-        budget: limits, see `BudgetTable`.
-        cmsis_nn: folder of CMSIS-NN's sources.
-        kernels: `auto` takes the best for each layer; `native` and `cmsis-nn` take these
-            wherever they can serve.
-        optimize: what the choice of kernels makes best: `speed`, `size` (flash), `ram`, or all
-            in balance.
-        placement: `auto` copies code to RAM where that pays and, for speed, weights that are
-            read over and over; `ram` code and all weights; `code` only code; `flash` nothing.
-        vectors: inputs on which the firmware is compared with the oracle.
-        emit_tflite_array: also emit the `.tflite` as a C array.
-        progress: told about stages.
+            from input names to arrays. Needed unless the model is a `.tflite`. `training` and
+            `test` are given alike, with the arrays `x` and `y`.
+        progress: receives the stages of the build.
+
+    Returns:
+        What the board will show; the same as `report.json` in the output folder.
 
     Raises:
         TinyflowError: see `tinyflow.errors`.
     """
+    given = dict(locals())
+    for other in ("model", "board", "progress"):
+        del given[other]
+    data = {key: value for key in _DATA if (value := given.pop(key)) is not None}
     target = board if isinstance(board, Board) else load_board(board)
 
-    def request(path: Path, fallback: str | None) -> BuildRequest:
-        return BuildRequest(
-            model=path,
-            board=target,
-            output=Path(output if output is not None else Path("build") / target.id).resolve(),
-            name=name or fallback,
-            calibration=calibration,
-            training=training,
-            test=test,
-            activations=activations,
-            prune=prune or PruneTable(),
-            budget=budget or BudgetTable(),
-            cmsis_nn=None if cmsis_nn is None else Path(cmsis_nn),
-            kernels=kernels,
-            optimize=optimize,
-            placement=placement,
-            vectors=vectors,
-            emit_tflite_array=emit_tflite_array,
-        )
+    def built(path: Path, fallback: str | None) -> Report:
+        content = {"model": {"path": path, "name": fallback}}
+        project = make_project(content, base=Path.cwd(), source="the arguments")
+        project = with_options(project, given)
+        folder = output_path(project.build.output, target.id)
+        return run(request_of(project, target, folder, **data), progress)
 
     if isinstance(model, str | Path):
-        return run(request(Path(model), None), progress)
+        return built(Path(model), None)
     saved: Any = model
-    with tempfile.TemporaryDirectory(prefix="tinyflow-") as folder:
-        path = Path(folder) / "model.keras"
+    with tempfile.TemporaryDirectory(prefix="tinyflow-") as temporary:
+        path = Path(temporary) / "model.keras"
         saved.save(path)
-        return run(request(path, str(saved.name)), progress)
+        return built(path, str(saved.name))

@@ -161,7 +161,7 @@ class DataRam:
     miss_cycles: Decimal = Decimal(0)
 
     def behind(self, address: int) -> DataRam:
-        """What there is of it from an address on; of no size where there is nothing."""
+        """The part at or above `address`; empty if there is none."""
         origin = max(self.origin, address)
         return replace(self, origin=origin, size=max(0, self.origin + self.size - origin))
 
@@ -258,7 +258,7 @@ class Board(_Strict):
 
     @property
     def code_ram(self) -> RamPart | None:
-        """The RAM that code may run from; None where there is none, or none that pays."""
+        """The RAM that code may run from; None if no RAM can run code profitably."""
         return next((part for part in self.ram_parts if "code" in part.uses), None)
 
     def data_below(self, part: RamPart) -> int:

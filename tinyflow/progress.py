@@ -14,3 +14,6 @@ class Progress:
 
     def skipped(self, name: str) -> None:
         """A stage's result was there already."""
+
+    def warn(self, text: str) -> None:
+        """Something the user should know, though the work goes on."""

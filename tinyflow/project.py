@@ -1,13 +1,15 @@
 """The project file, `tinyflow.toml`: what to build, from what data, for which board.
 
-The models below are the single source of the file's keys: they check it, `tinyflow init` writes
-their descriptions as comments, and `docs/usage.md` lists them.
+The models below are the one definition of a build's options: they check the file, and
+`tinyflow.options` makes the command line's options and the Python API's keywords of them.
+`tinyflow init` writes their descriptions as comments, and `docs/usage.md` lists them.
 """
 
 from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,17 +40,18 @@ class ModelTable(_Table):
     path: Path = Field(description="A .keras, .h5, SavedModel folder or quantised .tflite.")
     name: str | None = Field(
         default=None,
-        description="Name of the C functions; from the file's name if absent.",
+        description="Name of the C functions; the model file's name if absent.",
         examples=["my_model"],
     )
 
 
 class DataTable(_Table):
-    """The data, each an .npz: arrays x (samples) and y (labels)."""
+    """The data: .npz files with arrays x (samples) and y (labels), or .npy files of samples."""
 
     calibration: Path | None = Field(
         default=None,
-        description="Representative samples x, for quantisation.",
+        description="Representative samples for quantisation: an .npz with an array x, or with one "
+        "array for each input by name, or an .npy.",
         examples=["calibration.npz"],
     )
     training: Path | None = Field(
@@ -58,11 +61,11 @@ class DataTable(_Table):
     )
     test: Path | None = Field(
         default=None,
-        description="Held-out samples x and labels y, for the accuracy.",
+        description="Held-out samples x and labels y: the accuracy is counted on them.",
         examples=["test.npz"],
     )
     test_samples: int | None = Field(
-        default=None, gt=0, description="Use only the first so many test samples.", examples=[1000]
+        default=None, gt=0, description="Use only the first N test samples.", examples=[1000]
     )
 
 
@@ -73,11 +76,13 @@ class PruneTable(_Table):
         default="none",
         description="none; structured removes channels; magnitude zeroes single weights.",
     )
-    ratio: float = Field(default=0.5, gt=0, lt=1, description="Share to remove.")
+    ratio: float = Field(
+        default=0.5, gt=0, lt=1, description="Share of channels or weights to remove."
+    )
     epochs: int = Field(default=10, ge=0, description="Epochs of fine-tuning on the training data.")
-    learning_rate: float = Field(default=1e-3, gt=0, description="Of fine-tuning.")
-    batch_size: int = Field(default=32, gt=0, description="Of fine-tuning.")
-    seed: int = Field(default=0, ge=0, description="Of fine-tuning.")
+    learning_rate: float = Field(default=1e-3, gt=0, description="Learning rate of fine-tuning.")
+    batch_size: int = Field(default=32, gt=0, description="Batch size of fine-tuning.")
+    seed: int = Field(default=0, ge=0, description="Seed of fine-tuning.")
 
 
 class QuantizeTable(_Table):
@@ -94,26 +99,28 @@ class BuildTable(_Table):
     """The firmware."""
 
     board: str | None = Field(
-        default=None, description="`tinyflow boards` lists them.", examples=["stm32f746"]
+        default=None, description="The board; `tinyflow boards` lists them.", examples=["stm32f746"]
     )
     cmsis_nn: Path | None = Field(
         default=None,
-        description="Folder of CMSIS-NN's sources; else a CMSIS-Pack, PyPI's bakenn or git.",
+        description="Folder of CMSIS-NN's sources; if absent, an installed CMSIS-Pack, else the "
+        "copy in PyPI's bakenn, else PlatformIO fetches it.",
         examples=["CMSIS-NN"],
     )
     optimize: Objective = Field(
         default="balanced",
-        description="What the choice of kernels makes best: speed, size (flash), ram, or all.",
+        description="What to optimise for: speed, size (flash), ram, or all in balance.",
     )
     kernels: KernelSet = Field(
         default="auto",
-        description="auto takes the best; native, cmsis-nn: these wherever they can serve.",
+        description="Which kernels to use: auto takes the best for each layer; native and cmsis-nn "
+        "take these wherever they support the layer.",
     )
     placement: Placement = Field(
         default="auto",
-        description="What lies in RAM where that pays and the board can: auto, code and, with "
-        "optimize = speed, weights that are read over and over; ram, code and all weights; code, "
-        "code only; flash, nothing.",
+        description="What start-up copies to RAM if it waits too long for flash: auto, code and, "
+        "with optimize = speed, weights that are read over and over; ram, code and all weights; "
+        "code, only code; flash, nothing.",
     )
     vectors: int = Field(
         default=20, gt=0, description="Inputs on which the firmware is compared with the oracle."
@@ -121,19 +128,28 @@ class BuildTable(_Table):
     emit_tflite_array: bool = Field(
         default=False, description="Also emit the .tflite as a C array."
     )
+    output: Path | None = Field(
+        default=None,
+        description="Folder of the build; build/BOARD if absent. For several boards, the folder "
+        "that holds theirs.",
+        examples=["build/stm32f746"],
+    )
 
 
 class BudgetTable(_Table):
     """Limits; a build that breaks one fails with exit code 7."""
 
     latency_ms: float | None = Field(
-        default=None, gt=0, description="Of one inference.", examples=[50.0]
+        default=None, gt=0, description="Limit on the worst inference, in ms.", examples=[50.0]
     )
     ram_kib: float | None = Field(
-        default=None, gt=0, description="Arena, data and stack.", examples=[64.0]
+        default=None,
+        gt=0,
+        description="Limit on RAM, in KiB: arena, data and the reserved stack.",
+        examples=[64.0],
     )
     flash_kib: float | None = Field(
-        default=None, gt=0, description="The whole image.", examples=[256.0]
+        default=None, gt=0, description="Limit on flash, in KiB: the whole image.", examples=[256.0]
     )
     accuracy_drop: float | None = Field(
         default=None,
@@ -175,8 +191,20 @@ def read_project(path: Path) -> Project:
     return make_project(content, base=path.parent, source=str(path))
 
 
-def make_project(content: dict[str, Any], *, base: Path, source: str) -> Project:
-    """Check a project's tables; `source` names them in messages.
+def make_project(
+    content: Mapping[str, Any],
+    *,
+    base: Path,
+    source: str,
+    labels: Mapping[tuple[str, str], str] | None = None,
+) -> Project:
+    """Check a project's tables.
+
+    Args:
+        content: the tables by name.
+        base: the folder that relative paths start from.
+        source: names the tables in messages.
+        labels: by table and key, what messages call a value that is not from the tables' source.
 
     Raises:
         InputError: a key is missing, unknown or wrong.
@@ -186,9 +214,11 @@ def make_project(content: dict[str, Any], *, base: Path, source: str) -> Project
     except ValidationError as error:
         first = error.errors()[0]
         table, *keys = (str(part) for part in first["loc"])
-        where = f"[{table}] {'.'.join(keys)}".strip()
+        where = f"{source}: [{table}] {'.'.join(keys)}".strip()
+        if labels and keys:
+            where = labels.get((table, keys[0]), where)
         raise InputError(
-            f"{source}: {where}: {_reason(first, keys)}",
+            f"{where}: {_reason(first, keys)}",
             hint=_hint(table, keys) if first["type"] == "extra_forbidden" else None,
         ) from error
 

@@ -31,7 +31,7 @@ class Loop:
         body: the assembly of one turn. It finds RAM at r0, flash at r1, and leaves r3 alone.
         instructions: executed in one turn.
         cycles: of one turn, the least and the most that the source allows.
-        source: where the rule stands.
+        source: where the rule is documented.
         core: if given, another core without wait states instead of the board's.
         ram: offset of r0 in RAM.
     """

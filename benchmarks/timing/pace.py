@@ -32,6 +32,8 @@ from tinyflow.tools.run import read_samples
 
 #: The bars: emulation with the model to emulation without, and seconds of CPU for one profile.
 RATIO_BAR, PROFILE_BAR = 3.0, 3.0
+#: Inferences that a build models.
+MODELLED = 3
 
 
 def main(
@@ -43,8 +45,8 @@ def main(
 ) -> None:
     """Time the emulation of a build's vectors, and the model of one inference after it.
 
-    Exits with 1 when both together take more than 3 times the CPU time of the emulation alone, or
-    the model more than 3 s.
+    A build models three inferences. Exits with 1 when they and the emulation take more than 3 times
+    the CPU time of the emulation alone, or one of them more than 3 s.
     """
     require(models, "name the folder with --models or TINYFLOW_MODELS")
     description = load_board(board)
@@ -55,7 +57,7 @@ def main(
         (samples,) = read_samples(built, [folder / "vectors" / "input_0.npy"])
         emulation = _cpu(lambda: _emulate(built, description, samples))
         profile = _cpu(lambda: _profile(built, description, samples))
-    ratio = (emulation + profile) / emulation
+    ratio = (emulation + MODELLED * profile) / emulation
     kept = (ratio <= RATIO_BAR, profile <= PROFILE_BAR)
     table = Table(title=f"{model} on {board}, {vectors} inferences emulated", box=None)
     table.add_column("", no_wrap=True)
@@ -63,7 +65,11 @@ def main(
     table.add_column("bar", justify="right", no_wrap=True)
     table.add_row("emulation with instruction counts", f"{emulation:.2f} s", "")
     table.add_row("model of one inference", f"{profile:.2f} s", f"{PROFILE_BAR:g} s")
-    table.add_row("both to emulation alone", f"{ratio:.2f}", f"{RATIO_BAR:g} {verdict(all(kept))}")
+    table.add_row(
+        "emulation and three models to emulation alone",
+        f"{ratio:.2f}",
+        f"{RATIO_BAR:g} {verdict(all(kept))}",
+    )
     figures = {
         "model": model, "board": board, "vectors": vectors, "emulation_s": emulation,
         "profile_s": profile, "ratio": ratio,
@@ -92,14 +98,13 @@ def _entry(built: Built) -> str:
 
 
 def _emulate(built: Built, board: Board, samples: npt.NDArray[Any]) -> None:
-    """What verification does on the device: the first inference counted, the others plain."""
+    """What verification does on the device: every inference is counted."""
     image = read_image(built.elf)
     with Simulator(image, board) as simulator:
         client = HarnessClient(simulator)
-        with simulator.measure(_entry(built), _layers(built, image)):
-            client.run(samples[0])
-        for sample in samples[1:]:
-            client.run(sample)
+        for sample in samples:
+            with simulator.measure(_entry(built), _layers(built, image)):
+                client.run(sample)
 
 
 def _profile(built: Built, board: Board, samples: npt.NDArray[Any]) -> None:

@@ -1,6 +1,6 @@
 """Train the digits example: a small CNN on the handwritten digits of scikit-learn.
 
-    pip install 'tinyflow[keras,examples]'
+    pip install 'tinyflow-mcu[keras,examples]'
     python train.py
 
 Writes digits.keras and calibration.npz, training.npz, test.npz beside itself. Takes about a

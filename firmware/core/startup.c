@@ -3,7 +3,7 @@
  *
  * Memory, laid out by memory.ld: the stack is at the bottom of RAM, so that an overflow runs out
  * of RAM and faults; .data and .bss follow it. The stack is painted before use: the lowest word
- * that changed tells how deep it ever went. memory.ld lists what is copied from flash to RAM: .data,
+ * that changed shows how deep it ever went. memory.ld lists what is copied from flash to RAM: .data,
  * and code and constants that would wait for flash.
  *
  * Registers: Armv7-M Architecture Reference Manual (Arm DDI 0403E), B3.2.2 "System control and

@@ -17,6 +17,8 @@ enum {
     TF_FLOAT32 = 4,
     TF_INT64 = 5,
     TF_BOOL = 6, /* a byte, 0 or 1 */
+    TF_UINT32 = 7,
+    TF_UINT64 = 8,
 };
 
 typedef struct {

@@ -49,12 +49,10 @@ void tf_mul_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *r
     apply(product, loops, left, right, output);
 }
 
+/* Cut towards zero; the divisor is not 0. The one quotient that overflows wraps. */
 static int32_t quotient(int32_t left, int32_t right)
 {
-    if (right == 0) {
-        return 0;
-    }
-    return right == -1 ? (int32_t)(0u - (uint32_t)left) : left / right;
+    return right == -1 ? difference(0, left) : left / right;
 }
 
 void tf_div_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *right,

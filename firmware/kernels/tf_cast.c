@@ -33,6 +33,15 @@ static int32_t truncated(float value, tf_cast_type type)
     return value <= -limit ? -greatest - 1 : (int32_t)value;
 }
 
+/* The same within the bounds of uint32. */
+static uint32_t truncated_u32(float value)
+{
+    if (!(value > 0.0f)) {
+        return 0;
+    }
+    return value >= 4294967296.0f ? UINT32_MAX : (uint32_t)value;
+}
+
 static void put_integer(void *output, tf_cast_type type, size_t i, int32_t value)
 {
     switch (type) {
@@ -43,6 +52,7 @@ static void put_integer(void *output, tf_cast_type type, size_t i, int32_t value
         ((int16_t *)output)[i] = (int16_t)value;
         break;
     case TF_CAST_S32:
+    case TF_CAST_U32:
         ((int32_t *)output)[i] = value;
         break;
     case TF_CAST_F32:
@@ -60,6 +70,8 @@ static void put_float(void *output, tf_cast_type type, size_t i, float value)
         ((float *)output)[i] = value;
     } else if (type == TF_CAST_BOOL) {
         ((uint8_t *)output)[i] = value != 0.0f;
+    } else if (type == TF_CAST_U32) {
+        ((uint32_t *)output)[i] = truncated_u32(value);
     } else {
         put_integer(output, type, i, truncated(value, type));
     }
@@ -70,6 +82,8 @@ void tf_cast(const void *input, tf_cast_type from, void *output, tf_cast_type to
     for (size_t i = 0; i < elements; ++i) {
         if (from == TF_CAST_F32) {
             put_float(output, to, i, ((const float *)input)[i]);
+        } else if (from == TF_CAST_U32 && to == TF_CAST_F32) {
+            ((float *)output)[i] = (float)((const uint32_t *)input)[i];
         } else {
             put_integer(output, to, i, integer_at(input, from, i));
         }

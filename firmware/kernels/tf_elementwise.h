@@ -1,6 +1,6 @@
 /*
  * Element-wise operators of two int8 or int16 operands, exact with TFLM's reference kernels.
- * Each stands in a file of its own name; int16 has no offsets. Operands are broadcast: see tf_broadcast. The output
+ * Each is in the file of its name; int16 has no offsets. Operands are broadcast: see tf_broadcast. The output
  * holds the elements of the loop nest in order and must not overlap an operand, unless the
  * operand is as large as the output: then it may be the output.
  */

@@ -1,6 +1,6 @@
 /*
  * tinyflow's portable kernels: int8 in and out, exact with TFLM's reference kernels.
- * Each stands in a file of its own name.
+ * Each is in the file of its name.
  */
 #ifndef TF_KERNELS_H
 #define TF_KERNELS_H

@@ -1,7 +1,7 @@
 /*
  * Elementary functions of float32 with the bits of glibc, which TFLM's reference kernels call
  * on the host; see "How exactness is proved" in tinyflow's docs/architecture.md. tf_logf,
- * tf_sinf and tf_cosf use double precision. Each stands in a file of its own name.
+ * tf_sinf and tf_cosf use double precision. Each is in the file of its name.
  */
 #ifndef TF_MATH_H
 #define TF_MATH_H

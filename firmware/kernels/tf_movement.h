@@ -1,6 +1,6 @@
 /*
  * Copies between layouts, of elements of any size. What is copied where is worked out when the
- * model is compiled; all offsets and strides are in bytes. Each stands in a file of its own name.
+ * model is compiled; all offsets and strides are in bytes. Each is in the file of its name.
  */
 #ifndef TF_MOVEMENT_H
 #define TF_MOVEMENT_H
@@ -53,7 +53,7 @@ typedef struct {
     size_t outer;
     size_t extent; /* of the dimension that the indices count along */
     size_t count;  /* indices of one batch */
-    size_t run;    /* bytes that one index stands for */
+    size_t run;    /* bytes that one index selects */
 } tf_gather_params;
 
 /*

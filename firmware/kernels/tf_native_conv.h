@@ -11,7 +11,7 @@
 /* The bytes of four pixels' windows that lie together: a pointer for each pixel. */
 typedef const int8_t *tf_conv_run[4];
 
-/* Windows of a group of pixels, of so many runs of so many words, as int16 columns. The last word
+/* The im2col of a group of pixels: `count` runs of `words` words, as int16 columns. The last word
  * may reach beyond a window. */
 typedef void tf_conv_expand_function(const tf_conv_run runs[], uint32_t count, uint32_t words,
                                      int16_t *columns);

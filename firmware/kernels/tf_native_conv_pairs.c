@@ -31,7 +31,7 @@ static void weave_edge(const tf_conv_pairs *pairs, const int8_t *const rows[], i
     pairs->weave(edges, line, 1u);
 }
 
-/* One pixel's line of a pair: the windows of so many pixels from some one on. Units that are nothing
+/* One pixel's line of a pair: the windows of `pixels` pixels from `first` on. Units that are nothing
  * but padding are the same in every line, and only woven into a fresh one. */
 static void weave_line(const tf_conv_pairs *pairs, const int8_t *const rows[], int32_t first,
                        int32_t pixels, int fresh, int32_t *line)

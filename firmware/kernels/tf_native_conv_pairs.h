@@ -11,7 +11,7 @@
 /* Rows of a kernel at most: their pointers are in registers. */
 #define TF_CONV_PAIR_ROWS 10
 
-/* Weaves rows, as many as the kernel is high, into every other word of a line: so many units. */
+/* Interleaves as many rows as the kernel is high into every other word of a line of `units`. */
 typedef void tf_conv_pair_weave_function(const int8_t *const rows[], int32_t *line,
                                          uint32_t units);
 
@@ -23,7 +23,7 @@ typedef struct {
     int32_t zero_point;     /* of the output */
 } tf_conv_pair_tile;
 
-/* Outputs of pairs of pixels; the second one's are so many bytes behind the first one's. */
+/* Outputs of pairs of pixels; the second one's are `distance` bytes behind the first one's. */
 typedef void tf_conv_pair_function(const tf_conv_pair_tile *tile, int8_t *output, uint32_t pairs,
                                    uint32_t distance);
 

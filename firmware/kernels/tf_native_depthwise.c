@@ -14,7 +14,7 @@ typedef struct {
     uint32_t words[CHANNELS];
 } channels_of_pair;
 
-/* So many places of so many lines without a pixel. Once is enough of its loops. */
+/* Fill padding. */
 __attribute__((noinline)) static void pad(const tf_depthwise_plan *plan, uint32_t *columns,
                                           int32_t places, int32_t lines)
 {

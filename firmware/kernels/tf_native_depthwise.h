@@ -54,7 +54,7 @@ typedef struct {
     int32_t place;               /* words from one column to the next, */
     int32_t line;                /* and from one line to the next */
     int32_t channels;            /* of the input, */
-    int32_t multiplier;          /* each of which has so many of the output */
+    int32_t multiplier;          /* output channels for each: the depth multiplier */
     int32_t constants;           /* words of an output channel */
     int32_t kernel;              /* along the outer dimension, */
     int32_t stride;

@@ -104,7 +104,7 @@ static void transform_tiles(const tf_winograd *layer, const workspace *space, co
     }
 }
 
-/* All outputs of so many groups of tiles. */
+/* All outputs of `groups` groups of tiles. */
 static void multiply_groups(const tf_winograd *layer, const workspace *space, size_t groups)
 {
     const size_t pairs = (size_t)layer->channels / 2;

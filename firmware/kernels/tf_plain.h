@@ -76,9 +76,8 @@ void tf_sub_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *r
                 int32_t *output);
 void tf_mul_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *right,
                 int32_t *output);
-/* The reference has no result for a divisor of 0; this gives 0. */
 void tf_div_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *right,
-                int32_t *output);
+                int32_t *output); /* by anything but 0 */
 void tf_squared_difference_s32(const tf_broadcast *loops, const int32_t *left,
                                const int32_t *right, int32_t *output);
 void tf_maximum_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *right,
@@ -207,6 +206,7 @@ typedef enum {
     TF_CAST_S16,
     TF_CAST_S32,
     TF_CAST_F32,
+    TF_CAST_U32,
 } tf_cast_type;
 
 /*

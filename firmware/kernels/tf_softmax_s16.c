@@ -15,7 +15,7 @@ static int32_t interpolate(const int16_t *table, int32_t value)
 static int32_t exponential(const tf_softmax_s16_params *params, int32_t difference)
 {
     const int32_t scaled = tf_requantize(difference, params->multiplier, params->shift);
-    /* The table's last step stands for 0. */
+    /* The table's last step is 0. */
     return interpolate(params->exponential, (int32_t)((uint32_t)scaled + INT16_MAX));
 }
 

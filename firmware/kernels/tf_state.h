@@ -1,6 +1,6 @@
 /*
  * Operators that keep a state between calls: int8, exact with TFLM's reference kernels. Each
- * stands in a file of its own name. The state is read and rewritten.
+ * is in the file of its name. The state is read and rewritten.
  */
 #ifndef TF_STATE_H
 #define TF_STATE_H
@@ -10,6 +10,10 @@
 
 /* Copies bytes; input and output do not overlap. */
 void tf_copy(const void *input, void *output, size_t size);
+
+/* slots: the last inputs of `slot` bytes, `whole` bytes in all; the input is their new last one. */
+void tf_circular_buffer_s8(const int8_t *input, int8_t *slots, int8_t *output, size_t slot,
+                           size_t whole);
 
 typedef struct {
     size_t batch;

@@ -1,6 +1,6 @@
 /*
  * Functions of one int8 tensor: of each element by a table, and of rows of the last dimension.
- * Exact with TFLM's reference kernels. Each stands in a file of its own name.
+ * Exact with TFLM's reference kernels. Each is in the file of its name.
  */
 #ifndef TF_TABLES_H
 #define TF_TABLES_H

@@ -1,7 +1,7 @@
 /*
  * Further convolutions, products, resizing and reductions: int8 and, where named so, int16,
  * exact with TFLM's reference kernels. Tensors are NHWC, weights OHWI. Pairs are height and width. None works in-place.
- * Each function stands in a file of its own name.
+ * Each function is in the file of its name.
  */
 #ifndef TF_WINDOWS_H
 #define TF_WINDOWS_H

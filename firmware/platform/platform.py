@@ -88,7 +88,7 @@ def registry_reachable():
         except OSError:
             answers.append(False)
 
-    # in a thread, because a look-up of the name has a timeout of its own
+    # in a thread, because a look-up of the name has its own timeout
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(REGISTRY_TIMEOUT_S + 1)

@@ -4,7 +4,7 @@
   const ROW = 26, HUES = 7, THIN = 12, LEAST = 0.5;
   const data = JSON.parse(document.getElementById("data").textContent);
   const flame = document.getElementById("flame");
-  const told = document.getElementById("told");
+  const detail = document.getElementById("detail");
   const reset = document.getElementById("reset");
 
   const frames = data.frames.map((frame, id) => ({ ...frame, id, children: [], start: 0, depth: 0 }));
@@ -40,7 +40,7 @@
       `${(1e3 * frame.cycles / data.clock_hz).toFixed(3)} ms`,
     ];
     if (frame.depth > 1) parts.push(`${number(frame.calls)} call${frame.calls === 1 ? "" : "s"}`);
-    if (frame.children.length) parts.push(`${number(frame.self_cycles)} of its own`);
+    if (frame.children.length) parts.push(`${number(frame.self_cycles)} self`);
     return parts.join(" · ");
   };
 
@@ -89,7 +89,7 @@
     boxes.get(current).tabIndex = -1;
     zoomed = current = frame;
     draw();
-    told.textContent = describe(frame);
+    detail.textContent = describe(frame);
   }
   const frameOf = (event) => {
     const box = event.target.closest(".frame");
@@ -113,10 +113,10 @@
   for (const kind of ["mouseover", "focusin"]) {
     flame.addEventListener(kind, (event) => {
       const frame = frameOf(event);
-      if (frame) told.textContent = describe(frame);
+      if (frame) detail.textContent = describe(frame);
     });
   }
-  flame.addEventListener("mouseleave", () => { told.textContent = describe(zoomed); });
+  flame.addEventListener("mouseleave", () => { detail.textContent = describe(zoomed); });
   flame.addEventListener("keydown", (event) => {
     const frame = frameOf(event);
     if (!frame) return;
@@ -135,5 +135,5 @@
   reset.addEventListener("click", () => zoom(root));
   new ResizeObserver(draw).observe(flame);
   draw();
-  told.textContent = describe(root);
+  detail.textContent = describe(root);
 })();

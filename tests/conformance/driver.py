@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import tinyflow
+from tests.support.calling_convention import CanaryCalls, assembly_functions
 from tests.support.no_memory import NoMemory
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import Board
@@ -27,7 +28,7 @@ from tinyflow.errors import ExactnessError, TinyflowError
 from tinyflow.ir.graph import Graph
 from tinyflow.kernels.candidates import candidates
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.oracle.oracle import Oracle
+from tinyflow.oracle.constants import fold_constants, reference
 from tinyflow.passes import optimise
 from tinyflow.pipeline.quantize import Quantised, device_inputs
 from tinyflow.project import KernelSet
@@ -94,7 +95,7 @@ def _check(cases: Mapping[str, Case], run: Run) -> None:
 
 
 def _problem(cases: Mapping[str, Case], run: Run) -> str | None:
-    """Why the cases cannot be built as one image or why that is not exact; None where it is."""
+    """Why the cases cannot be built as one image or why that is not exact; None if it is."""
     content = model_of(cases)
     signal = _signal_of_oracle(content)
     if signal:
@@ -111,8 +112,11 @@ def _signal_of_oracle(content: bytes) -> int:
     child = os.fork()
     if child == 0:
         with contextlib.suppress(TinyflowError):
-            graph = import_model(content, Path("cases.tflite"), name="cases")
-            Oracle(content).run(*(np.ones(x.shape, x.dtype.numpy) for x in graph.input_tensors()))
+            path = Path("cases.tflite")
+            graph = import_model(fold_constants(content, path), path, name="cases")
+            reference(content).run(
+                *(np.ones(x.shape, x.dtype.numpy) for x in graph.input_tensors())
+            )
         os._exit(0)
     _, status = os.waitpid(child, 0)
     return os.WTERMSIG(status)
@@ -142,7 +146,8 @@ def _build(
 def library_of(content: bytes, board: Board, kernels: KernelSet) -> tuple[Graph, Trial]:
     """A model's graph after all passes, and its library with the fastest kernels."""
     path = Path("cases.tflite")
-    graph = optimise(import_model(content, path, name="cases"), content, path)
+    folded = fold_constants(content, path)
+    graph = optimise(import_model(folded, path, name="cases"), folded, path)
     cmsis = find_cmsis_nn()
     found = [candidates(operator, graph, board, cmsis) for operator in graph.operators]
     costs = shipped_costs(board)
@@ -153,9 +158,13 @@ def library_of(content: bytes, board: Board, kernels: KernelSet) -> tuple[Graph,
 def _run_library(content: bytes, board: Board, kernels: KernelSet) -> None:
     graph, trial = library_of(content, board, kernels)
     samples, _ = device_inputs(graph, Quantised(content), VECTORS)
-    oracle = Oracle(content)
+    oracle = reference(content)
+    canaries = CanaryCalls(assembly_functions(trial.code.files), board)
+    found_outputs = trial.run_each(samples, watch=canaries.watch)
+    if canaries.problems:
+        raise ExactnessError("; ".join(sorted(set(canaries.problems))))
     compared = wrong = 0
-    for sample, outputs in zip(samples, trial.run_each(samples), strict=True):
+    for sample, outputs in zip(samples, found_outputs, strict=True):
         for found, due in zip(outputs, oracle.run(*sample), strict=True):
             compared += due.nbytes
             wrong += differing_bytes(found, due)

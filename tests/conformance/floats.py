@@ -151,7 +151,7 @@ def convolution(
         reach = [(n - 1) * dilation * (padding == VALID) for n in weights[1:3]]
         places = [-(-(n - r) // stride) for n, r in zip(size, reach, strict=True)]
         result = b.tensor((1, *places, filters), "float32")
-        more = {"depthMultiplier": filters // channels} if depthwise else {}
+        more: dict[str, Any] = {"depthMultiplier": filters // channels} if depthwise else {}
         b.operator(
             kind,
             inputs,
@@ -330,7 +330,7 @@ def moved(
 
 
 def embedding(kind: str, dtype: str) -> Case:
-    """Rows of a table at the indices that an int8 input stands for; all are in range."""
+    """Rows of a table at the indices that an int8 input gives; all are in range."""
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
         indices, values = real(b, (9,), 19 / 255, -128)
@@ -354,7 +354,7 @@ def embedding(kind: str, dtype: str) -> Case:
 
 
 def back(kind: str, scale: float, zero_point: int, source_scale: float = 0.05) -> Case:
-    """Float in the middle of int8, two operands, so that no table can stand for it."""
+    """Float in the middle of int8, two operands, so that no table can replace it."""
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
         sources, values = mixed(b, rng, (4, 33), source_scale)
@@ -368,7 +368,7 @@ def back(kind: str, scale: float, zero_point: int, source_scale: float = 0.05) -
 
 
 def tabulated(*kinds: str, scale: float = 0.02, zero_point: int = -5) -> Case:
-    """Float in the middle of int8, a function of one tensor: a table stands for it."""
+    """Float in the middle of int8, a function of one tensor: a table replaces it."""
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
         sources, (value,) = real(b, (3, 50))
@@ -489,8 +489,8 @@ CASES: dict[str, Case] = {
     **{f"s32_{kind.lower()}": int32(kind) for kind in ("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM")},
     **{
         f"cast_{source}_{target}": cast(source, target)
-        for source in ("bool", "int8", "int32", "float32")
-        for target in ("bool", "int8", "int16", "int32", "float32")
+        for source in ("bool", "int8", "int32", "uint32", "float32")
+        for target in ("bool", "int8", "int16", "int32", "uint32", "float32")
     },
     "f32_mean": reduction("MEAN", (2, 5, 12), [2]),
     "f32_mean_image": reduction("MEAN", (1, 6, 5, 3), [1, 2]),

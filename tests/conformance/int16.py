@@ -94,7 +94,7 @@ def _window(
 
 def _window_options(
     stride: tuple[int, int], dilation: tuple[int, int], padding: int, activation: int
-) -> dict[str, int]:
+) -> dict[str, Any]:
     return {
         "strideH": stride[0],
         "strideW": stride[1],
@@ -241,7 +241,7 @@ def transpose_conv(
         for extent, s, k in zip(size, stride, kernel, strict=True)
     )
     shapes = (1, *size, channels), (filters, *kernel, channels), (1, *grown, filters)
-    options = {"strideH": stride[0], "strideW": stride[1], "padding": padding}
+    options: dict[str, Any] = {"strideH": stride[0], "strideW": stride[1], "padding": padding}
     return _sum_of_products("TRANSPOSE_CONV", shapes, 0, **options, **more)
 
 
@@ -417,20 +417,22 @@ _SUMS: dict[str, Case] = {
     "fully_connected_underflow": fully_connected((1,), 20, 4, scales=(1e-7, 1e4)),
 }
 
+#: Name, shape, window, strides, padding, then the fused activation and the scale.
+_WINDOWS: tuple[tuple[Any, ...], ...] = (
+    ("plain", (1, 6, 8, 3), (2, 2), (2, 2), VALID),
+    ("same", (1, 7, 5, 4), (3, 3), (2, 1), SAME),
+    ("relu", (1, 5, 5, 2), (3, 2), (1, 2), SAME, RELU),
+    ("relu6", (1, 5, 5, 2), (2, 3), (1, 1), VALID, RELU6, 5e-4),
+    ("relu_n1_to_1", (1, 4, 4, 3), (2, 2), (1, 1), SAME, RELU_N1_TO_1),
+    ("whole", (1, 13, 11, 2), (13, 11), (1, 1), VALID),
+    ("one", (1, 1, 1, 1), (1, 1), (1, 1), VALID),
+    ("batches", (3, 4, 5, 2), (2, 3), (1, 2), SAME),
+    ("beyond", (1, 2, 3, 2), (5, 7), (2, 2), SAME),
+)
 _POOLS: dict[str, Case] = {
     f"{kind.lower()}_pool_{name}": pool(kind, *rest)
     for kind in ("AVERAGE", "MAX")
-    for name, *rest in (
-        ("plain", (1, 6, 8, 3), (2, 2), (2, 2), VALID),
-        ("same", (1, 7, 5, 4), (3, 3), (2, 1), SAME),
-        ("relu", (1, 5, 5, 2), (3, 2), (1, 2), SAME, RELU),
-        ("relu6", (1, 5, 5, 2), (2, 3), (1, 1), VALID, RELU6, 5e-4),
-        ("relu_n1_to_1", (1, 4, 4, 3), (2, 2), (1, 1), SAME, RELU_N1_TO_1),
-        ("whole", (1, 13, 11, 2), (13, 11), (1, 1), VALID),
-        ("one", (1, 1, 1, 1), (1, 1), (1, 1), VALID),
-        ("batches", (3, 4, 5, 2), (2, 3), (1, 2), SAME),
-        ("beyond", (1, 2, 3, 2), (5, 7), (2, 2), SAME),
-    )
+    for name, *rest in _WINDOWS
 }
 
 #: Name, both shapes, which operand is constant, fused activation.

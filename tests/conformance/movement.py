@@ -22,7 +22,7 @@ class _Edge:
         self.rng = rng
         self.dtype = dtype
         self.scale = float(rng.uniform(0.001, 0.5))
-        self.zero_point = int(rng.choice([-128, 127, 0, rng.integers(-128, 128)]))
+        self.zero_point = int(rng.choice([-128, 127, 0, int(rng.integers(-128, 128))]))
 
     def __call__(self, shape: Sequence[int], data: Any = None) -> int:
         if self.dtype in ("int32", "int64", "bool", "float32"):
@@ -56,7 +56,7 @@ def _join(
         parts = [np.empty(shape) for shape in shapes]
         joined = np.concatenate(parts, axis) if kind == "CONCATENATION" else np.stack(parts, axis)
         output = edge(joined.shape)
-        options = {"valuesCount": len(shapes)} if kind == "PACK" else {}
+        options: dict[str, Any] = {"valuesCount": len(shapes)} if kind == "PACK" else {}
         b.operator(kind, sources, [output], axis=axis, **options)
         return [s for i, s in enumerate(sources) if i not in constants], [output]
 

@@ -264,6 +264,43 @@ def _swap() -> Case:
     return case
 
 
+# ---------------------------------------------------------------------- circular buffers
+
+
+def circular_buffer(
+    slots: int, inner: tuple[int, int] = (1, 3), *, zero_point: int = 0, cycles: int | None = 1
+) -> Case:
+    """And a second one that is filled by the oldest slot of the first."""
+
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+        quantised: dict[str, Any] = {"scale": 0.1, "zero_point": zero_point}
+        x, oldest = (b.tensor((1, 1, *inner), **quantised) for _ in range(2))
+        first, second = (b.tensor((1, slots, *inner), **quantised, variable=True) for _ in range(2))
+        options = {} if cycles is None else {"cycles_max": cycles}
+        b.custom("CIRCULAR_BUFFER", [x], [first], **options)
+        begin, size = (
+            b.tensor((4,), "int32", data=data) for data in ((0, 0, 0, 0), (1, 1, *inner))
+        )
+        b.operator("SLICE", [first, begin, size], [oldest])
+        b.custom("CIRCULAR_BUFFER", [oldest], [second], **options)
+        for operator in b.subgraph.operators[-3:]:
+            if cycles is None:
+                operator.customOptions = None
+        return [x], [first, second]
+
+    return case
+
+
+_BUFFERS: dict[str, Case] = {
+    "circular buffer": circular_buffer(4),
+    "circular buffer zero point low": circular_buffer(3, zero_point=-128),
+    "circular buffer zero point high": circular_buffer(3, (2, 5), zero_point=127),
+    "circular buffer of one slot": circular_buffer(1),
+    "circular buffer of 13 slots, no period": circular_buffer(13, cycles=None),
+    "circular buffer of 25 slots, period 0": circular_buffer(25, (1, 1), cycles=0),
+}
+
+
 _VARIABLES: dict[str, Case] = {
     "variable": window(4),
     "variable zero point low": window(4, zero_point=-128),
@@ -274,4 +311,4 @@ _VARIABLES: dict[str, Case] = {
     "variable snapshot": _swap(),
 }
 
-CASES: dict[str, Case] = _SVDF | _LSTM | _VARIABLES
+CASES: dict[str, Case] = _SVDF | _LSTM | _VARIABLES | _BUFFERS

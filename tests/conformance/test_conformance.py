@@ -19,7 +19,9 @@ from tests.conformance import (
     logic,
     movement,
     quantize,
+    signal,
     state,
+    streams,
     sums,
     tables,
     windows,
@@ -42,7 +44,9 @@ FAMILIES: dict[str, dict[str, Case]] = {
     "logic": logic.CASES,
     "movement": movement.CASES,
     "quantize": quantize.CASES,
+    "signal": signal.CASES,
     "state": state.CASES,
+    "streams": streams.CASES,
     "sums": sums.CASES,
     "tables": tables.CASES,
     "windows": windows.CASES,
@@ -59,8 +63,8 @@ SAMPLES = {
 }
 
 
-#: The family that is compiled with a firmware around it on every core.
-STATEFUL = "state"
+#: The families that are compiled with a firmware around them on every core.
+STATEFUL = ("state", "streams")
 
 
 def family_of(group: str) -> str:
@@ -87,7 +91,7 @@ def test_some_operators_are_exact_on_the_other_cores(
 
 def _check_on(core: Core, family: str, cases: dict[str, Case], folder: Path) -> None:
     board = board_with(core, folder)
-    if family == STATEFUL:
+    if family in STATEFUL:
         check(cases, folder, board=board, kernels="cmsis-nn")
     else:
         check_library(cases, board, "cmsis-nn")

@@ -13,6 +13,7 @@ import pytest
 from tests.conformance import driver
 from tests.conformance.quantize import chain
 from tests.support.tflite_builder import TfliteBuilder
+from tinyflow.oracle.process import Oracle
 
 GOOD = chain((1, 4), ("int8", 0.1, 0), ("int8", 0.2, 0))
 REFUSED = chain((1, 4), ("int8", 0.1, 0), ("int8", 1e-20, 0))
@@ -29,14 +30,14 @@ def test_a_case_that_fails_is_named(tmp_path: Path) -> None:
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
 )
 def test_a_case_that_is_not_exact_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = driver.Oracle.run
+    run = Oracle.run
 
-    def wrong(oracle: driver.Oracle, *inputs: np.ndarray) -> list[np.ndarray]:
+    def wrong(oracle: Oracle, *inputs: np.ndarray) -> list[np.ndarray]:
         return [output ^ 1 for output in run(oracle, *inputs)]
 
     # A result of the cache, where the same case ran before, would be right.
     monkeypatch.setenv("TINYFLOW_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(driver.Oracle, "run", wrong)
+    monkeypatch.setattr(Oracle, "run", wrong)
     with pytest.raises(AssertionError, match=r"^good: ExactnessError: 96 of 96 output bytes"):
         driver.check({"good": GOOD}, tmp_path)
 
@@ -44,7 +45,7 @@ def test_a_case_that_is_not_exact_is_named(tmp_path: Path, monkeypatch: pytest.M
 def test_a_case_that_ends_the_oracle_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver, "Oracle", lambda content: os.kill(os.getpid(), signal.SIGKILL))
+    monkeypatch.setattr(driver, "reference", lambda content: os.kill(os.getpid(), signal.SIGKILL))
     with pytest.raises(AssertionError, match="good: the oracle ends the process with signal 9"):
         driver.check({"good": GOOD}, tmp_path)
 

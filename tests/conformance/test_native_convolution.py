@@ -97,7 +97,7 @@ def model(case: Case, seed: int = 0) -> bytes:
     return builder.build(*case(builder, np.random.default_rng(seed)))
 
 
-#: Cases with pixels enough to tell the sizes of blocks from each other.
+#: Cases with enough pixels to distinguish the block sizes.
 BLOCKS = ["blocks_of_groups", "copied_blocks"]
 
 

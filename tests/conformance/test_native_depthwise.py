@@ -80,7 +80,7 @@ def test_every_variant_is_exact(name: str, board: str) -> None:
     assert check_variants(model(CASES[name]), load_board(board), vectors=1)
 
 
-#: Layers of 3x3 that have no code of their own.
+#: Layers of 3x3 without shape-specific code.
 NOT_OF_ONE_SHAPE = {
     "multiplier", "one_channel", "scale_of_a_half", "scale_of_a_half_saturates", "scale_of_four",
 }  # fmt: skip

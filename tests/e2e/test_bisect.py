@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,6 @@ from tests.support.drawn_nets import DrawnNet
 from tests.support.rewritten import file_of
 from tests.support.row_networks import residual_block
 from tests.support.small_model import small_model
-from tinyflow.project import BudgetTable
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
@@ -100,7 +100,7 @@ def test_a_build_without_its_plan(build: Path, tmp_path: Path, tinyflow: Command
     )
 
 
-def _buffers(path: Path) -> list[object]:
+def _buffers(path: Path) -> list[Any]:
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(path.read_bytes(), 0))
@@ -118,7 +118,7 @@ def test_layers_that_run_row_by_row_are_compared_where_they_are_whole(
         board="stm32f407",
         output=tmp_path / "build",
         kernels="cmsis-nn",
-        budget=BudgetTable(ram_kib=8),
+        ram_kib=8,
     )
     assert report.memory.ram.arena < 5000
     assert report.exact.mismatches == 0

@@ -1,4 +1,4 @@
-"""Code that start-up copies to RAM: the image is exact, and the report tells of it."""
+"""Code that start-up copies to RAM: the image is exact, and the report says so."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from tinyflow.boards import Board, board_ids, load_board
 from tinyflow.cache import Cache
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.errors import InputError
-from tinyflow.project import BudgetTable
 from tinyflow.report.model import Report
 from tinyflow.toolchain.elf import Image, read_image
 
@@ -116,7 +115,7 @@ def test_a_budget_of_ram_is_kept(
         board="stm32l4r5",
         output=tmp_path / "build",
         vectors=1,
-        budget=BudgetTable(ram_kib=limit),
+        ram_kib=limit,
     )
     assert 0 < report.memory.ram.code < free.memory.ram.code
     assert all(item.kept for item in report.budget)

@@ -1,4 +1,4 @@
-"""The comparison with the oracle finds a difference where there is one."""
+"""The comparison with the oracle finds differences."""
 
 from __future__ import annotations
 

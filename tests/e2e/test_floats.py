@@ -1,4 +1,4 @@
-"""Models with layers that the converter leaves in float32: exact on the device, and told."""
+"""Models with layers that the converter leaves in float32: exact on the device, and reported."""
 
 from __future__ import annotations
 

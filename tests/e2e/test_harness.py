@@ -94,7 +94,7 @@ def test_cycles_are_those_of_the_measured_instructions(
     client: HarnessClient, simulator: Simulator
 ) -> None:
     client.run(vector(0))
-    assert client.stats().last_cycles == 0  # outside `measure` the counter stands still
+    assert client.stats().last_cycles == 0  # outside `measure` the counter stops
     counts = set()
     for seed in range(3):
         client.write_input(0, vector(seed))

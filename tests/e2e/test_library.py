@@ -9,7 +9,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,11 +122,12 @@ def example() -> str:
 @pytest.mark.parametrize("cmsis_nn", COPIES, ids=["found", "other"][: len(COPIES)])
 @pytest.mark.parametrize("model", ["small", "float", "uint8"])
 def test_it_compiles_alone(model: str, cmsis_nn: str | None, core: str, tmp_path: Path) -> None:
-    tflite = {
+    models: dict[str, Callable[[], bytes]] = {
         "small": small_model,
         "float": edges_model,
         "uint8": lambda: edges_model("uint8", zero_point=128, output="uint8"),
-    }[model]()
+    }
+    tflite = models[model]()
     library = tmp_path / "lib" / "digits"
     write_folder(
         library, generate(tflite, "digits", cmsis_nn, core=core, emit_tflite_array=True).files
@@ -255,7 +258,7 @@ def _host_helpers(tflite: bytes, folder: Path) -> ctypes.CDLL:
     return ctypes.CDLL(str(folder / "helpers.so"))
 
 
-def _call(function: ctypes._FuncPointer, source: np.ndarray, dtype: str) -> np.ndarray:  # type: ignore[name-defined]
+def _call(function: Any, source: np.ndarray, dtype: str) -> np.ndarray:
     result = np.zeros(source.shape, dtype)
     function(
         source.ctypes.data_as(ctypes.c_void_p),

@@ -22,7 +22,7 @@ from tinyflow.kernels.candidates import candidates
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.passes import optimise
 from tinyflow.plan.memory import Planner
-from tinyflow.project import BudgetTable, Objective
+from tinyflow.project import Objective
 from tinyflow.selection.search import choose_kernels
 from tinyflow.tflite.importer import import_model
 
@@ -60,7 +60,7 @@ KERAS = {
 
 
 def _real_inputs(model: str) -> np.ndarray | None:
-    """Real samples where there are any: spoken words, and sounds of a toy car."""
+    """Real samples where available: spoken words, and sounds of a toy car."""
     if model == "kws" and _KWS_DATA.is_file():
         with np.load(_KWS_DATA) as data:
             return data["x"][:50]
@@ -154,7 +154,7 @@ def test_layers_run_row_by_row_where_a_budget_is_kept_in_no_other_way(
         board="stm32l4r5",
         output=tmp_path / "build",
         optimize=optimize,
-        budget=BudgetTable(ram_kib=24),
+        ram_kib=24,
         vectors=3,
     )
     assert report.exact.mismatches == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 HOSTILE = "</script><script>alert(1)</script>[red]\x1b[31m"
-MODELS = {
+MODELS: dict[str, Callable[[], bytes]] = {
     "small on stm32l4r5": small_model,
     "stateful on stm32f746": stateful_model,
     "hostile on nrf52840": lambda: small_model(lambda name: f"{name}{HOSTILE}"),

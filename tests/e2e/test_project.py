@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fake_model import PLUS_ONE, write_fake_model
+from tests.support.fake_model import write_fake_model, write_project
 from tinyflow.boards import load_board
-from tinyflow.codegen.project import write_project
 from tinyflow.errors import BuildError, DeviceError, FitError, InputError, ToolMissingError
 from tinyflow.toolchain.elf import read_image
 from tinyflow.toolchain.platformio import build_project, upload
@@ -104,11 +103,11 @@ def test_files_beside_a_model_are_not_taken_for_modules(
 
 def test_an_unchanged_project_is_not_touched_nor_compiled_again(tmp_path: Path) -> None:
     board = load_board("stm32f407")
-    write_project(tmp_path, board, PLUS_ONE)
+    write_project(tmp_path, board)
     stamps = snapshot(tmp_path)
     write_fake_model(tmp_path, board)
     build_project(tmp_path)
-    write_project(tmp_path, board, PLUS_ONE)
+    write_project(tmp_path, board)
     after = snapshot(tmp_path)
     assert {name: after[name] for name in stamps} == stamps
     lines: list[str] = []
@@ -117,8 +116,8 @@ def test_an_unchanged_project_is_not_touched_nor_compiled_again(tmp_path: Path) 
 
 
 def test_stale_files_of_another_board_go(tmp_path: Path) -> None:
-    write_project(tmp_path, load_board("stm32f407"), PLUS_ONE)
-    write_project(tmp_path, load_board("nrf52840"), PLUS_ONE)
+    write_project(tmp_path, load_board("stm32f407"))
+    write_project(tmp_path, load_board("nrf52840"))
     assert not (tmp_path / "platform" / "mcu" / "stm32f4.c").exists()
     assert [path.name for path in (tmp_path / "platform" / "boards").iterdir()] == ["nrf52840.json"]
 
@@ -126,7 +125,7 @@ def test_stale_files_of_another_board_go(tmp_path: Path) -> None:
 def test_an_unknown_family(tmp_path: Path) -> None:
     board = load_board("stm32f407").model_copy(update={"family": "z80"})
     with pytest.raises(InputError, match="no microcontroller family 'z80'"):
-        write_project(tmp_path, board, PLUS_ONE)
+        write_project(tmp_path, board)
 
 
 def test_a_compiler_error_is_shown(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Constants that start-up copies to RAM: the image is exact and faster, and the report tells."""
+"""Constants that start-up copies to RAM: the image is exact and faster, and the report says so."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.small_model import small_model
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import board_ids, load_board
 from tinyflow.emulate.simulator import Simulator
-from tinyflow.project import BudgetTable, Objective
+from tinyflow.project import Objective
 from tinyflow.report.model import PlacedSection, Report
 from tinyflow.toolchain.elf import Image, read_image
 
@@ -99,8 +99,7 @@ def test_a_budget_of_ram_is_kept(board: str, model: Path, tmp_path: Path) -> Non
         (without / 1024 + 12, 6_000, 12 * 1024),  # one of the large arrays
         (without / 1024 + 1, 0, 0),  # what little there is room for gains too little
     ):
-        budget = BudgetTable(ram_kib=limit)
-        report = built(model, board, tmp_path / "build", budget=budget)
+        report = built(model, board, tmp_path / "build", ram_kib=limit)
         assert least <= report.memory.ram.weights <= most
         assert all(item.kept for item in report.budget)
         assert report.exact.mismatches == 0
@@ -191,7 +190,13 @@ def test_the_arena_takes_the_fastest_ram_first(
     b = TfliteBuilder()
     x = b.tensor((1, side, side, 8), scale=0.05)
     y = b.tensor((1, side // 4, side // 4, 8), scale=0.05)
-    window = {"filterHeight": 4, "filterWidth": 4, "strideH": 4, "strideW": 4, "padding": 1}
+    window: dict[str, Any] = {
+        "filterHeight": 4,
+        "filterWidth": 4,
+        "strideH": 4,
+        "strideW": 4,
+        "padding": 1,
+    }
     b.operator("MAX_POOL_2D", [x], [y], **window)
     model = tmp_path / "pool.tflite"
     model.write_bytes(b.build([x], [y]))

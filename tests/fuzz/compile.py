@@ -9,6 +9,7 @@ from tinyflow.boards import load_board
 from tinyflow.codegen.model import generate_model
 from tinyflow.errors import TinyflowError
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
+from tinyflow.oracle.constants import fold_constants
 from tinyflow.passes import optimise
 from tinyflow.pipeline.build import check_fit
 from tinyflow.plan.memory import plan_memory
@@ -24,7 +25,7 @@ def compile_file(path: Path) -> str:
     Anything but a TinyflowError with a message is a bug, and passes through.
     """
     try:
-        content = read_tflite(path)
+        content = fold_constants(read_tflite(path), path)
         graph = optimise(import_model(content, path, name="fuzzed"), content, path)
         cmsis = find_cmsis_nn()
         plan = plan_memory(graph, select_kernels(graph, _BOARD, cmsis), thorough=False)

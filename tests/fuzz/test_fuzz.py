@@ -14,6 +14,7 @@ from tests.conformance.int16 import CASES
 from tests.fuzz.compile import compile_file
 from tests.fuzz.mutate import raw, structured
 from tests.support.mixed_model import mixed_model
+from tests.support.open_batch import flattened
 from tests.support.small_model import float_model, small_model
 from tests.support.stateful_model import stateful_model
 
@@ -26,7 +27,7 @@ def _int16_model() -> bytes:
 
 
 @pytest.mark.parametrize(
-    "model", [small_model, mixed_model, stateful_model, _int16_model, float_model]
+    "model", [small_model, mixed_model, stateful_model, _int16_model, float_model, flattened]
 )
 @pytest.mark.parametrize("mutate", [raw, structured])
 def test_a_damaged_model_ends_in_c_or_in_one_clear_error(

@@ -108,7 +108,7 @@ class Page:
 
 @contextmanager
 def chromium_page() -> Iterator[Page]:
-    """A page of a browser of its own."""
+    """A page in a new browser."""
     their_in, our_out = os.pipe()
     our_in, their_out = os.pipe()
     with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:

@@ -47,7 +47,7 @@ class CommandLine:
     def refused(self, code: int, *arguments: object, says: tuple[str, ...]) -> dict[str, Any]:
         """Run with `--json` a command that must fail; returns the error it prints.
 
-        Each text of `says` must stand in the message or the hint, as JSON and for people.
+        Each text of `says` must be in the message or the hint, as JSON and for people.
         """
         outcome = self(*arguments, "--json")
         error: dict[str, Any] = outcome.json["error"]

@@ -95,7 +95,7 @@ class DrawnNet:
             min(width, int(self._rng.choice([1, 3]))),
         )
         stride, padding = int(self._rng.choice([1, 1, 2])), int(self._rng.integers(2))
-        options = {"padding": padding, "strideH": stride, "strideW": stride}
+        options: dict[str, Any] = {"padding": padding, "strideH": stride, "strideW": stride}
         rule = (Padding.SAME, Padding.VALID)[padding]
         return options, Window((stride, stride), rule), kernel
 
@@ -161,7 +161,7 @@ class DrawnNet:
         right = source if same else self._pointwise(source, count)
         kind = str(self._rng.choice(["ADD", "ADD", "SUB", "MUL", "SQUARED_DIFFERENCE"]))
         output = self._tensor(self._shape(left))
-        fused = (
+        fused: dict[str, Any] = (
             {} if kind == "SQUARED_DIFFERENCE" else {"fusedActivationFunction": self._activation()}
         )
         self._b.operator(kind, [left, right], [output], **fused)
@@ -193,7 +193,7 @@ class DrawnNet:
         operands = (
             [source, constant] if extremum or self._rng.random() < 0.5 else [constant, source]
         )
-        fused = {} if extremum else {"fusedActivationFunction": self._activation()}
+        fused: dict[str, Any] = {} if extremum else {"fusedActivationFunction": self._activation()}
         self._b.operator(kind, operands, [output], **fused)
         return output
 
@@ -209,7 +209,7 @@ class DrawnNet:
     def _function(self, source: int) -> int:
         kind = str(self._rng.choice(["RELU", "RELU6", "HARD_SWISH", "LEAKY_RELU", "QUANTIZE"]))
         output = self._tensor(self._shape(source))
-        options = {"alpha": 0.1} if kind == "LEAKY_RELU" else {}
+        options: dict[str, Any] = {"alpha": 0.1} if kind == "LEAKY_RELU" else {}
         self._b.operator(kind, [source], [output], **options)
         return output
 

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 from tinyflow.boards import Board
-from tinyflow.codegen.project import HarnessTensor, ModelHarness, write_project
+from tinyflow.codegen.project import HarnessTensor, ModelHarness, project_files
+from tinyflow.codegen.render import write_folder
+from tinyflow.manifest import WORKSPACE
 
 SIZE = 16
 
@@ -69,6 +71,13 @@ PLUS_ONE = ModelHarness(
 )
 
 
+def write_project(directory: Path, board: Board, *, cmsis_nn_lib_deps: str | None = None) -> None:
+    """Write the project around the model; what is there and unchanged is not touched."""
+    files = project_files(board, PLUS_ONE, cmsis_nn_lib_deps=cmsis_nn_lib_deps)
+    library = [f"lib/plus_one/{name}" for name in ("plus_one.h", "plus_one.c", "library.json")]
+    write_folder(directory, files, keep=(WORKSPACE, *library))
+
+
 def write_fake_model(
     directory: Path, board: Board, *, cmsis_nn_lib_deps: str | None = None
 ) -> ModelHarness:
@@ -78,5 +87,5 @@ def write_fake_model(
     (library / "plus_one.h").write_text(HEADER, encoding="utf-8")
     (library / "plus_one.c").write_text(SOURCE, encoding="utf-8")
     (library / "library.json").write_text(json.dumps(LIBRARY), encoding="utf-8")
-    write_project(directory, board, PLUS_ONE, cmsis_nn_lib_deps=cmsis_nn_lib_deps)
+    write_project(directory, board, cmsis_nn_lib_deps=cmsis_nn_lib_deps)
     return PLUS_ONE

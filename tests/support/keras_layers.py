@@ -1,6 +1,6 @@
 """Keras layers and operations, each as a tiny model.
 
-Run as a script in a process of its own: `python keras_layers.py FOLDER` converts every model and
+Run as a script: `python keras_layers.py FOLDER` converts every model and
 writes, for each, `NAME.tflite` and `NAME.npz` with samples (`x0`, `x1`, ...) and the float model's
 first output (`y`) into the folders `simple`, `recurrent` and `fused`; and `failures.json` with
 those that fail.
@@ -298,7 +298,7 @@ def _series(keras: Any, *parts: Any) -> Any:
 
 
 def write_all(folder: Path) -> None:
-    """Convert every model, each with data of its own."""
+    """Convert every model, each with its own data."""
     import keras
 
     failures = {}
@@ -324,7 +324,7 @@ def _write(path: Path) -> None:
     data = [_samples(rng, spec) for spec in model.inputs]
     expected = _predict(model, data)[0]
     path.with_suffix(".tflite").write_bytes(_convert(model, [array[:30] for array in data], "int8"))
-    samples = {f"x{index}": array[30:] for index, array in enumerate(data)}
+    samples: dict[str, Any] = {f"x{index}": array[30:] for index, array in enumerate(data)}
     np.savez(path.with_suffix(".npz"), y=expected[30:], **samples)
 
 

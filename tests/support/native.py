@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.support.calling_convention import CanaryCalls, assembly_functions
 from tinyflow.boards import Board
 from tinyflow.costs.trial import Trial
 from tinyflow.kernels.base import Kernel
@@ -36,7 +37,8 @@ def check_variants(
         The kernels that were tried.
 
     Raises:
-        AssertionError: a byte differs from the oracle's; names the variant.
+        AssertionError: a byte differs from the oracle's, or a register that a function must keep
+            is changed; names the variant.
     """
     graph = import_model(content, Path("operator.tflite"), name="net")
     (operator,) = graph.operators
@@ -61,8 +63,13 @@ def check_variants(
     cmsis = find_cmsis_nn()
     for kernel in kernels:
         trial = Trial(graph, [kernel], board, cmsis)
-        for sample, expected in samples:
-            for found, right in zip(trial.run(*sample), expected, strict=True):
+        functions = assembly_functions(trial.code.files)
+        canaries = CanaryCalls(functions, board)
+        found_outputs = trial.run_each([sample for sample, _ in samples], watch=canaries.watch)
+        assert not canaries.problems, f"{kernel.function} ({kernel.variant}): {canaries.problems}"
+        assert bool(canaries.calls) == bool(functions), f"{kernel.variant}: nothing was called"
+        for (_, expected), outputs in zip(samples, found_outputs, strict=True):
+            for found, right in zip(outputs, expected, strict=True):
                 wrong = np.flatnonzero(found.ravel() != right.ravel())
                 assert not wrong.size, (
                     f"{kernel.function} ({kernel.variant}): {wrong.size} of {right.size} elements "

@@ -1,6 +1,6 @@
 """Small networks of known families, made with Keras from random weights.
 
-Run as a script in a process of its own: `python networks.py FOLDER` writes for each `NAME.npy` with
+Run as a script: `python networks.py FOLDER` writes for each `NAME.npy` with
 samples of its input and the converted `NAME.int8.tflite`, for some `NAME.int16.tflite` too.
 """
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tests.conformance.windows import SAME, VALID, biases, positions, weights
@@ -17,7 +19,7 @@ KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D", "AVERAGE_POOL_2D", "ABS"
 
 
 def row_network(seed: int) -> bytes:
-    """Three to eight layers, some of which branch and join; ends that nobody reads are outputs."""
+    """Three to eight layers, some of which branch and join; ends that nothing reads are outputs."""
     rng = np.random.default_rng(seed)
     b = TfliteBuilder()
     shape = (int(rng.integers(5, 15)), int(rng.integers(3, 9)), int(rng.integers(1, 7)))
@@ -40,7 +42,7 @@ def residual_block() -> bytes:
     """Two poolings and a sum with what came in: two of its tensors need not lie there whole."""
     b = TfliteBuilder()
     x, p, q, y = (b.tensor((1, 64, 16, 4), scale=0.1) for _ in range(4))
-    window = {"filterHeight": 3, "filterWidth": 3, "strideH": 1, "strideW": 1}
+    window: dict[str, Any] = {"filterHeight": 3, "filterWidth": 3, "strideH": 1, "strideW": 1}
     for source, result in ((x, p), (p, q)):
         b.operator("MAX_POOL_2D", [source], [result], **window)
     b.operator("ADD", [x, q], [y])
@@ -74,7 +76,8 @@ def _layer(b: TfliteBuilder, rng: np.random.Generator, kind: str, source: _Image
     due = positions((height, width), kernel, stride, dilation, padding)
     pooled = kind.endswith("POOL_2D")
     result = b.tensor((1, *due, filters), scale=0.05, zero_point=-4)
-    inputs, options = [tensor], {"strideH": stride[0], "strideW": stride[1], "padding": padding}
+    inputs = [tensor]
+    options: dict[str, Any] = {"strideH": stride[0], "strideW": stride[1], "padding": padding}
     if pooled:
         options |= {"filterHeight": kernel[0], "filterWidth": kernel[1]}
     else:
@@ -92,6 +95,6 @@ def _layer(b: TfliteBuilder, rng: np.random.Generator, kind: str, source: _Image
 
 
 def row_kernels(graph: Graph, board: Board, cmsis: CmsisNN) -> list[Kernel]:
-    """For each operator a kernel in portable C that has a row form, where there is one."""
+    """For each operator a kernel in portable C that has a row form, if there is one."""
     kernels = select_kernels(graph, board, cmsis, kernels="cmsis-nn")
     return [row_kernel(kernel.operator, graph, board) or kernel for kernel in kernels]

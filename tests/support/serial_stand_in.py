@@ -29,7 +29,7 @@ def board_at_port(
         elf: the image.
         board: its board.
         cycles_per_instruction: what the cycle counter runs by.
-        entry: the function while which it runs; None where it stands still.
+        entry: the function while which it runs; None if it stops.
     """
     far, near = pty.openpty()
     ended = threading.Event()

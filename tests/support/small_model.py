@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ RELU, SAME, VALID = 1, 0, 1
 
 
 def small_model(rename: Callable[[str], str] = str, *, seed: int = 0) -> bytes:
-    """An int8 `.tflite`; `rename` gives the name each tensor gets in place of its own."""
+    """An int8 `.tflite`; `rename` gives each tensor its name."""
     rng = np.random.default_rng(seed)
     b = TfliteBuilder()
 
@@ -30,7 +31,7 @@ def small_model(rename: Callable[[str], str] = str, *, seed: int = 0) -> bytes:
         data = rng.integers(-2000, 2000, size)
         return b.tensor((size,), "int32", scale=0.001, data=data, name=rename(name))
 
-    def window(stride: int) -> dict[str, int]:
+    def window(stride: int) -> dict[str, Any]:
         return {
             "strideH": stride,
             "strideW": stride,
@@ -86,7 +87,7 @@ def small_model(rename: Callable[[str], str] = str, *, seed: int = 0) -> bytes:
 
 
 def float_model() -> bytes:
-    """An int8 `.tflite` with layers left in float32: one a table can stand for, and one not."""
+    """An int8 `.tflite` with layers left in float32: one a table can replace, and another."""
     b = TfliteBuilder()
     source = b.tensor((1, 6), scale=0.05, zero_point=3)
     values = b.tensor((1, 6), "float32")

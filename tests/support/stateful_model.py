@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
@@ -15,7 +17,7 @@ FEATURES, UNITS, FRAMES = 6, 4, 3
 def stateful_model() -> bytes:
     """An SVDF layer, an LSTM over its last outputs, and these in a variable.
 
-    int8 input (1, 6), int8 output (1, 3, 4). The variable begins with values of its own.
+    int8 input (1, 6), int8 output (1, 3, 4). The variable has initial values.
     """
     rng = np.random.default_rng(7)
     b = TfliteBuilder()
@@ -38,7 +40,7 @@ def _svdf(b: TfliteBuilder, rng: np.random.Generator, x: int) -> int:
 
 
 def _window(b: TfliteBuilder, rng: np.random.Generator, frame: int) -> int:
-    quantised = {"scale": 0.02, "zero_point": 3}
+    quantised: dict[str, Any] = {"scale": 0.02, "zero_point": 3}
     shape = (1, FRAMES, UNITS)
     with b.further_subgraph() as index:
         handle = b.tensor((), "resource")

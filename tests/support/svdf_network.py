@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ _LAYERS = (
 )
 #: Deviation of weights that are even between -1 and 1.
 _WEIGHTS = 3**-0.5
-#: So many deviations fill a tensor's range.
+#: Standard deviations that fill a tensor's range.
 _RANGE = 3
 
 
@@ -43,7 +44,7 @@ def svdf_network() -> bytes:
     """
     rng = np.random.default_rng(11)
     b = TfliteBuilder()
-    quantised = {"scale": 0.05, "zero_point": -3}
+    quantised: dict[str, Any] = {"scale": 0.05, "zero_point": -3}
     frame = b.tensor((1, 1, FEATURES), **quantised, name="features")
     flat = b.tensor((1, FEATURES), **quantised)
     b.operator("RESHAPE", [frame, b.tensor((2,), "int32", data=(1, FEATURES))], [flat])
@@ -107,5 +108,5 @@ def _bias(b: TfliteBuilder, rng: np.random.Generator, units: int, scale: float, 
     return b.tensor((units,), "int32", scale, data=values.astype(np.int32))
 
 
-def _float32(value: float) -> float:
+def _float32(value: float | np.floating[Any]) -> float:
     return float(np.float32(value))

@@ -9,6 +9,7 @@ from typing import Any
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from flatbuffers import flexbuffers
 
 #: The schema's codes of element types, by NumPy's names.
 TENSOR_TYPES = {
@@ -17,7 +18,10 @@ TENSOR_TYPES = {
     "uint8": schema.TensorType.UINT8,
     "int16": schema.TensorType.INT16,
     "int32": schema.TensorType.INT32,
+    "uint32": schema.TensorType.UINT32,
     "int64": schema.TensorType.INT64,
+    "uint64": schema.TensorType.UINT64,
+    "float16": schema.TensorType.FLOAT16,
     "float32": schema.TensorType.FLOAT32,
     "bool": schema.TensorType.BOOL,
     "resource": schema.TensorType.RESOURCE,
@@ -90,7 +94,7 @@ class TfliteBuilder:
         inputs: Sequence[int],
         outputs: Sequence[int],
         *,
-        intermediates: Sequence[int] = (),
+        intermediates: Any = (),
         **options: Any,
     ) -> None:
         """Add an operator of TFLite's name, its options by their names in the schema."""
@@ -113,6 +117,15 @@ class TfliteBuilder:
                 assert hasattr(operator.builtinOptions, key), key
                 setattr(operator.builtinOptions, key, value)
         self.subgraph.operators.append(operator)
+
+    def custom(
+        self, name: str, inputs: Sequence[int], outputs: Sequence[int], **options: int | float
+    ) -> None:
+        """Add a custom operator, its options by their names in its FlexBuffer."""
+        self.operator("CUSTOM", inputs, outputs)
+        self.model.operatorCodes[-1].customCode = name.encode()
+        content = bytes(flexbuffers.Dumps(options))
+        self.subgraph.operators[-1].customOptions = np.frombuffer(content, np.uint8)
 
     def build(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
         """The file's bytes."""

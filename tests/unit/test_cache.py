@@ -1,9 +1,12 @@
-"""The cache: whole entries or none, keys that tell inputs apart, and nobody else's files."""
+"""The cache: whole entries or none, keys that distinguish inputs, and no files of others."""
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -134,15 +137,142 @@ def test_a_files_key_is_its_content(tmp_path: Path) -> None:
     assert before != ContentHash(tmp_path / "one").key()
 
 
-def test_a_second_build_of_a_folder_is_refused(tmp_path: Path) -> None:
-    cache, folder = Cache(tmp_path / "cache"), tmp_path / "out"
-    with (
-        cache.only_build_of(folder),
-        cache.only_build_of(tmp_path / "other"),
-        pytest.raises(InputError, match="another build is writing there"),
-        Cache(tmp_path / "cache").only_build_of(folder),
-    ):
+# ----------------------------------------------------------------------- damaged entries
+
+
+def warned() -> tuple[list[str], Callable[[Path], Cache]]:
+    """Warnings, and what makes a cache that adds to them."""
+    warnings: list[str] = []
+    return warnings, lambda root: Cache(root, warnings.append)
+
+
+def several(folder: Path) -> None:
+    (folder / "figures.json").write_text('{"bytes": 80}')
+    (folder / "deep").mkdir()
+    (folder / "deep" / "outputs.npz").write_bytes(bytes(100))
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "edited": lambda entry: (entry / "figures.json").write_text('{"bytes": 99}'),
+    "emptied": lambda entry: (entry / "figures.json").write_text(""),
+    "cut": lambda entry: (entry / "deep" / "outputs.npz").write_bytes(bytes(50)),
+    "removed": lambda entry: (entry / "deep" / "outputs.npz").unlink(),
+    "added": lambda entry: (entry / "pruned.keras").write_text(""),
+    "renamed": lambda entry: (entry / "figures.json").rename(entry / "figure.json"),
+    "linked": lambda entry: (
+        (entry / "figures.json").rename(entry.parent / "moved"),
+        (entry / "figures.json").symlink_to(entry.parent / "moved"),
+    ),
+    "nothing left": lambda entry: [path.unlink() for path in entry.rglob("*") if path.is_file()],
+    "no digest": lambda entry: (entry / ".digest").unlink(),
+    "another digest": lambda entry: (entry / ".digest").write_bytes(b"\xff" * 64),
+    "of an earlier version": lambda entry: (
+        (entry / ".digest").unlink(), (entry / "figures.json").write_text('{"bytes": 99}')
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_a_damaged_entry_is_made_anew_with_a_warning(case: str, tmp_path: Path) -> None:
+    warnings, cache = warned()
+    entry = cache(tmp_path).fetch(KEY, several)
+    DAMAGE[case](entry)
+    again = cache(tmp_path).fetch(KEY, several)
+    assert again == entry
+    assert (entry / "figures.json").read_text() == '{"bytes": 80}'
+    assert (entry / "deep" / "outputs.npz").read_bytes() == bytes(100)
+    assert warnings == [f"{entry}: damaged; made anew"]
+    assert cache(tmp_path).fetch(KEY, make("other")) == entry
+    assert len(warnings) == 1
+
+
+def test_a_file_in_place_of_an_entry(tmp_path: Path) -> None:
+    _, cache = warned()
+    entry = cache(tmp_path).fetch(KEY, several)
+    shutil.rmtree(entry)
+    entry.write_text("")
+    assert (cache(tmp_path).fetch(KEY, several) / "figures.json").is_file()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, number: int) -> None:
+    def full(folder: Path) -> None:
+        (folder / "half").write_text("")
+        raise OSError(number, os.strerror(number))
+
+    with pytest.raises(InputError, match="the disk is full") as caught:
+        Cache(tmp_path).fetch(KEY, full)
+    assert str(tmp_path) in caught.value.message
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_another_error_of_what_makes_an_entry_passes(tmp_path: Path) -> None:
+    def fail(folder: Path) -> None:
+        raise OSError(errno.EIO, "of the model's file")
+
+    with pytest.raises(OSError, match="of the model's file"):
+        Cache(tmp_path).fetch(KEY, fail)
+
+
+# ------------------------------------------------------------------------------ workspaces
+
+
+def test_a_workspace_keeps_what_was_sealed(tmp_path: Path) -> None:
+    warnings, cache = warned()
+    with cache(tmp_path).workspace("a") as workspace:
+        (workspace.folder / "x.o").write_text("object")
+        workspace.seal()
+    with cache(tmp_path).workspace("b") as workspace:
+        assert list(workspace.folder.iterdir()) == []
+    with cache(tmp_path).workspace("a") as workspace:
+        assert (workspace.folder / "x.o").read_text() == "object"
+    with cache(tmp_path).workspace("a") as workspace:  # it was not sealed again
+        assert list(workspace.folder.iterdir()) == []
+    assert warnings == []
+
+
+@pytest.mark.parametrize("case", ["edited", "added", "linked", "seal"])
+def test_a_workspace_that_somebody_changed_is_emptied(tmp_path: Path, case: str) -> None:
+    warnings, cache = warned()
+    with cache(tmp_path).workspace("a") as workspace:
+        (workspace.folder / ".sconsign").write_text("pickled")
+        workspace.seal()
+    if case == "edited":
+        (workspace.folder / ".sconsign").write_text("poisoned")
+    elif case == "added":
+        (workspace.folder / "site_scons").mkdir()
+        (workspace.folder / "site_scons" / "site_init.py").write_text("poisoned")
+    elif case == "linked":
+        (workspace.folder / "src").symlink_to(tmp_path)
+    else:
+        (workspace.folder.parent / ".digest").write_bytes(b"\xff")
+    with cache(tmp_path).workspace("a") as workspace:
+        assert list(workspace.folder.iterdir()) == []
+    assert len(warnings) == 1
+    assert "damaged; made anew" in warnings[0]
+
+
+def test_a_workspace_that_others_can_write_to_is_not_used(tmp_path: Path) -> None:
+    with Cache(tmp_path).workspace("a") as workspace:
+        (workspace.folder / "x.o").write_text("object")
+        workspace.seal()
+    (tmp_path / "workspaces").chmod(0o777)
+    with Cache(tmp_path).workspace("a") as workspace:
+        assert not workspace.folder.is_relative_to(tmp_path)
+        assert list(workspace.folder.iterdir()) == []
+        workspace.seal()
+    assert not workspace.folder.exists()
+
+
+def test_a_workspace_has_a_name_that_programs_can_work_in(tmp_path: Path) -> None:
+    with Cache(tmp_path / "it's").workspace("a") as workspace:
+        assert "'" not in str(workspace.folder)
+
+
+def test_an_unused_workspace_goes(tmp_path: Path) -> None:
+    with Cache(tmp_path).workspace("a") as unused:
         pass
-    with cache.only_build_of(folder):
+    age(unused.folder.parent)
+    with Cache(tmp_path).workspace("b"):
         pass
-    assert not folder.exists()
+    assert not unused.folder.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ PAIR = (InputSpec("left", (3,)), InputSpec("right", (2,)))
 def test_reads_npz_by_input_name_and_by_x(tmp_path: Path) -> None:
     samples = np.ones((5, 4, 4, 1), np.float64)
     for key in ("image", "x", "arr_0"):
-        np.savez(tmp_path / "data.npz", **{key: samples})
+        np.savez(tmp_path / "data.npz", **dict[str, Any]({key: samples}))
         data = load_calibration(tmp_path / "data.npz", IMAGE)
         assert len(data) == 5
         assert data.inputs[0].dtype == np.float32
@@ -59,7 +60,7 @@ def test_float_targets_stay_float() -> None:
 
 
 def test_a_split_is_preferred() -> None:
-    arrays = {
+    arrays: dict[str, Any] = {
         "x": np.ones((3, 4, 4, 1)),
         "x_train": np.ones((5, 4, 4, 1)),
         "y_train": np.zeros(5, int),
@@ -83,7 +84,7 @@ def test_a_split_is_preferred() -> None:
     ],
 )
 def test_refusals_name_file_and_array(
-    tmp_path: Path, arrays: dict[str, np.ndarray], words: list[str]
+    tmp_path: Path, arrays: dict[str, Any], words: list[str]
 ) -> None:
     path = tmp_path / "data.npz"
     np.savez(path, **arrays)

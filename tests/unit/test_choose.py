@@ -27,7 +27,7 @@ ROWS = 10
 class Made:
     """A kernel's figures in one layer: cycles, bytes of constants and of scratch.
 
-    With `row_cycles` it can compute a row, in so many.
+    With `row_cycles` it can compute a row in that many cycles.
     """
 
     cycles: int

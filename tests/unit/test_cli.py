@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +17,7 @@ from tests.support.small_model import small_model
 from tinyflow.boards import board_ids
 from tinyflow.cli import boards, console
 from tinyflow.cli.app import app
+from tinyflow.distribution import install_hint
 from tinyflow.errors import InputError, TinyflowError, exit_codes
 from tinyflow.tflite.read_core import IMPORTERS
 from tinyflow.tflite.read_float import PLAIN_KINDS
@@ -100,7 +105,9 @@ def test_doctor(tinyflow: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path
     assert shown.code == 5
     assert "missing" in shown.out
     assert "apt-get install gcc-arm-none-eabi" in " ".join(shown.out.split())
-    assert "tinyflow[cmsis-nn]" in shown.out or findings["CMSIS-NN"]["present"]
+    assert (
+        install_hint("cmsis-nn") in " ".join(shown.out.split()) or findings["CMSIS-NN"]["present"]
+    )
 
 
 def test_a_bug_is_told_as_one(tinyflow: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,3 +169,120 @@ def test_a_ready_tflite_is_not_quantised_again(tinyflow: CommandLine, tmp_path: 
     said = tinyflow("build", str(path), "--board", "stm32l4r5", "--activations", "int16")
     assert said.code == InputError.exit_code
     assert "only a Keras model can be quantised to int16 activations" in " ".join(said.err.split())
+
+
+# ---- wrong usage, for a program ----
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("nothing",), "nothing"),
+        (("build", "--nothing"), "--nothing"),
+        (("build", "x.tflite", "--vectors", "none"), "--vectors"),
+        (("run",), "BUILD"),
+        (("run", "a"), "--inputs"),
+        (("compare",), "BUILD"),
+        (("boards", "more"), "more"),
+    ],
+)
+def test_wrong_usage_is_json_for_a_program(
+    tinyflow: CommandLine, arguments: tuple[str, ...], says: str
+) -> None:
+    outcome = tinyflow(*arguments, "--json")
+    assert outcome.code == 2
+    error = outcome.json["error"]
+    assert (error["kind"], error["exit_code"]) == ("UsageError", 2)
+    assert says in error["message"]
+    assert "--help" in error["hint"]
+    assert "error: " in outcome.err and "Traceback" not in outcome.err
+
+
+def test_help_and_results_stay_as_they_are_with_json(tinyflow: CommandLine) -> None:
+    assert "Exit codes:" in tinyflow("boards", "--help", "--json").out
+    assert tinyflow("boards", "--json").code == 0
+
+
+# ---- completion ----
+
+
+def completed(words: str, shell: str, folder: Path) -> list[str]:
+    """What a shell is offered behind some words, the last of which is being typed."""
+    environment = {
+        "bash": {
+            "_TINYFLOW_COMPLETE": "complete_bash",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(len(words.split(" ")) - 1),
+        },
+        "zsh": {"_TINYFLOW_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": words},
+        "fish": {
+            "_TINYFLOW_COMPLETE": "complete_fish",
+            "_TYPER_COMPLETE_ARGS": words,
+            "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        },
+    }[shell]
+    command = "from tinyflow.cli.app import main; import sys; sys.argv = ['tinyflow']; main()"
+    shown = subprocess.run(
+        [sys.executable, "-c", command],
+        env={**os.environ, **environment},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    return re.findall(r"[\w./:-]+", shown)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_boards_builds_and_operators_complete(shell: str, tmp_path: Path) -> None:
+    for build in ("build/stm32f746", "build/nrf52840", "other/build/x"):
+        (tmp_path / build).mkdir(parents=True)
+        (tmp_path / build / "report.json").touch()
+    (tmp_path / "empty").mkdir()
+    boards = completed("tinyflow build --board stm32f", shell, tmp_path)
+    assert {"stm32f407", "stm32f746"} <= {*boards} and "nrf52840" not in boards
+    assert "build/stm32f746" in completed("tinyflow profile bui", shell, tmp_path)
+    found = completed("tinyflow run build/", shell, tmp_path)
+    assert {"build/stm32f746", "build/nrf52840"} <= {*found}
+    assert "compare" in completed("tinyflow co", shell, tmp_path)
+    assert "SOFTMAX" in completed("tinyflow operators SOFTM", shell, tmp_path)
+    assert "speed" in completed("tinyflow build --optimize sp", shell, tmp_path)
+
+
+def test_a_real_bash_completes(tmp_path: Path) -> None:
+    """The script that `--show-completion` prints, in the shell it is for."""
+    bash = shutil.which("bash")
+    program = Path(sys.executable).parent / "tinyflow"
+    if bash is None or not program.exists():
+        pytest.skip("no bash, or tinyflow is not installed")
+    script = f"""
+    PATH={program.parent}:$PATH
+    eval "$(tinyflow --show-completion)"
+    COMP_WORDS=(tinyflow build --board stm32l)
+    COMP_CWORD=3
+    _tinyflow_completion tinyflow
+    echo "offered: ${{COMPREPLY[*]}}"
+    """
+    shown = subprocess.run(
+        [bash, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert "offered: stm32l4r5" in shown.stdout, shown
+
+
+# ---- a terminal of 80 columns ----
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_boards_operators_and_doctor_fit_the_terminal(
+    tinyflow: CommandLine, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr(console.out, "_width", width)
+    for command in ("boards", "operators", "doctor"):
+        shown = tinyflow(command).out
+        lines = [line.rstrip() for line in shown.splitlines()]
+        assert all(len(line) <= width for line in lines if "install" not in line), command
+    for board in tinyflow("boards", "--json").json:
+        assert f"{board['ram'] // 1024} KiB" in tinyflow("boards").out
+    words = " ".join(tinyflow("operators").out.split())
+    for service in tinyflow("operators", "--json").json:
+        assert service["operator"] in words

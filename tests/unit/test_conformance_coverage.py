@@ -121,6 +121,7 @@ def _operators() -> dict[str, list[tuple[Any, Any]]]:
         for operator in model.subgraphs[0].operators:
             code = model.operatorCodes[operator.opcodeIndex]
             kind = _NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+            kind = code.customCode.decode() if kind == "CUSTOM" else kind
             found[kind].append((operator, model.subgraphs[0]))
     return found
 

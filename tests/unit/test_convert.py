@@ -74,13 +74,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             folder / f"stateful_{kind.__name__}.keras"
         )
 
-    class Writes(tf.Module):  # type: ignore[misc]
+    class Writes(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec((None, 2))])
         def __call__(self, x: Any) -> Any:
             tf.io.write_file(str(folder / "written"), "x")
             return x
 
-    class Python(tf.Module):  # type: ignore[misc]
+    class Python(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec((None, 2))])
         def __call__(self, x: Any) -> Any:
             return tf.numpy_function(lambda y: y, [x], tf.float32)
@@ -283,9 +283,7 @@ def _worker(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> dict[st
     (folder / "stub_worker.py").write_text(
         "import ctypes, os, signal, sys\n"
         "from tinyflow.errors import InputError\n"
-        "from tinyflow.worker import serve_job\n"
         f"def main(job, folder):\n    {body}\n"
-        "serve_job(main)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(folder))
     return run_worker("stub_worker", {"n": 1}, folder, task="working on model.keras", timeout=20)

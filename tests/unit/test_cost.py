@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.test_choose import Made, kernel, table
 from tinyflow.boards import board_ids, load_board
-from tinyflow.costs.digest import code_of, model_digest
+from tinyflow.costs.digest import code_of, model_digest, python_code_of
 from tinyflow.costs.least_squares import fit_relative, non_negative_least_squares
 from tinyflow.costs.measure import kernel_shapes, shapes_digest
 from tinyflow.costs.probes import MEASURED, probes, side_by_side
@@ -56,7 +56,7 @@ def test_coefficients_are_not_negative_and_none_better_is_near() -> None:
 
 
 def test_what_counts_little_decides_only_what_is_left_open() -> None:
-    """One measurement of its own, of two unknowns; another that hardly counts."""
+    """One measurement of two unknowns; another that hardly counts."""
     work = np.array([[1.0, 1.0], [1.0, 10.0]])
     found = fit_relative(work, np.array([30.0, 190.0]), np.array([1.0, 1e-3]))
     np.testing.assert_allclose(work[0] @ found, 30.0, rtol=1e-3)
@@ -173,3 +173,11 @@ def test_a_digest_ignores_comments_but_not_code() -> None:
     before = "/* says\n * much */\nint a; {# why #}\n\nint b;\n"
     assert code_of(before) == code_of("int a;\nint b; /* b */\n")
     assert code_of(before) != code_of("int a;\nint c;\n")
+
+
+def test_a_digest_of_python_ignores_docstrings_but_not_code() -> None:
+    before = python_code_of(
+        '"""Says."""\ndef f(x: int) -> int:\n    """Adds."""\n    return x + 1\n'
+    )
+    assert before == python_code_of("def f(x: int) -> int:\n    return x + 1  # one more\n")
+    assert before != python_code_of("def f(x: int) -> int:\n    return x + 2\n")

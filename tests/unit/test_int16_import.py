@@ -108,7 +108,7 @@ def compiled(content: bytes) -> tuple[Graph, tuple[Kernel, ...]]:
     ],
 )
 def test_the_bias_says_how_wide_sums_are(
-    bias: str | None, options: dict[str, int], accumulator: DType
+    bias: str | None, options: dict[str, Any], accumulator: DType
 ) -> None:
     graph, (kernel,) = compiled(weighted(bias=bias, **options))
     (operator,) = graph.operators

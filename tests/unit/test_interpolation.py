@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,7 @@ VALUES = np.arange(-32768, 32768, dtype=np.int16)
 UNIT = 1 / 32768
 
 
-def oracle(kind: str, scale: float, inputs: np.ndarray, **options: float) -> np.ndarray:
+def oracle(kind: str, scale: float, inputs: np.ndarray, **options: Any) -> np.ndarray:
     builder = TfliteBuilder()
     x = builder.tensor(inputs.shape, "int16", scale)
     y = builder.tensor(inputs.shape, "int16", UNIT)
@@ -39,13 +41,13 @@ def between(magnitude: np.ndarray, bits: int) -> np.ndarray:
 
 
 def logistic(scale: float) -> np.ndarray:
-    x = scaled(scale, (0,))
+    x: Any = scaled(scale, (0,))
     above = np.where(abs(x) >> 9 >= 255, 0x7FFF << 10, between(abs(x), 9))
     return (np.where(x >= 0, above, (1 << 25) - above - 1) + (1 << 9)) >> 10
 
 
 def tanh(scale: float) -> np.ndarray:
-    x = scaled(scale, (0, 1))
+    x: Any = scaled(scale, (0, 1))
     above = np.where(abs(x) >> 8 >= 255, 0xFFFF << 8, between(abs(x), 8)) - (1 << 23)
     return (np.where(x >= 0, above, -above - 1) + (1 << 7)) >> 8
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def kinds(content: bytes) -> list[str]:
     return [operator.title for operator in passed(content).operators]
 
 
-def island(steps: Sequence[str], shape: tuple[int, ...] = (256,), constant: object = None) -> bytes:
+def island(steps: Sequence[str], shape: tuple[int, ...] = (256,), constant: Any = None) -> bytes:
     """DEQUANTIZE, the steps, QUANTIZE; a step of two operands takes the constant."""
     b = TfliteBuilder()
     source = b.tensor(shape, scale=0.05, zero_point=3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import pytest
 
-from tinyflow.convert.convert import model_inputs
+from tinyflow.convert._worker import inputs_of as model_inputs
 from tinyflow.convert.keras_model import load_keras
 from tinyflow.convert.model_file import ModelKind, model_kind, read_config
 from tinyflow.errors import InputError
@@ -126,7 +127,7 @@ def test_lambda_layers_inside_nested_models(tmp_path: Path) -> None:
 
 
 @keras.saving.register_keras_serializable(package="stranger")
-class Strange(layers.Layer):
+class Strange(keras.layers.Layer):  # type: ignore[name-defined]
     def call(self, x: Any) -> Any:
         return x
 
@@ -247,6 +248,54 @@ def test_paths_and_links_out_of_the_file(saved: Path, tmp_path: Path) -> None:
     with h5py.File(link, "r+") as file:
         file["stolen"] = h5py.ExternalLink("/etc/passwd", "/")
     refused(link, "link to another place")
+
+
+def _doubled(group: Any) -> None:
+    """2^40 paths to one object."""
+    for level in range(40):
+        inner = group.create_group(f"g{level}")
+        group["again"] = inner
+        group = inner
+
+
+def _looped(group: Any) -> None:
+    group.create_group("a")["back"] = group
+
+
+def _crowded(group: Any) -> None:
+    group.create_group("crowd")
+    for index in range(1001):
+        group["crowd"].create_group(str(index))
+
+
+@pytest.mark.parametrize("make", [_doubled, _looped, _crowded])
+@pytest.mark.parametrize("kind", ["h5", "keras"])
+def test_walks_of_a_file_end(
+    saved: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    make: Callable[[Any], None],
+    kind: str,
+) -> None:
+    monkeypatch.setattr("tinyflow.convert.model_file._MOST_OBJECTS", 1000)
+    path = tmp_path / "walk.h5"
+    path.write_bytes((saved / "small.h5").read_bytes())
+    with h5py.File(path, "r+") as file:
+        make(file)
+    if kind == "keras":
+        path = tmp_path / "walk.keras"
+        with zipfile.ZipFile(saved / "small.keras") as old, zipfile.ZipFile(path, "w") as new:
+            new.writestr("config.json", old.read("config.json"))
+            new.write(tmp_path / "walk.h5", "model.weights.h5")
+    began = time.monotonic()
+    with pytest.raises(InputError, match=r"second link|objects allowed"):
+        read_config(path)
+    assert time.monotonic() - began < 30
+
+
+def test_a_pipe_is_no_model(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.keras")
+    refused(tmp_path / "pipe.keras", "not a file")
 
 
 def test_dynamic_shapes_name_the_input(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -99,7 +100,11 @@ def test_a_damaged_file_is_named_and_left_alone(text: str) -> None:
     path = calibration_file()
     path.parent.mkdir()
     path.write_bytes(text.encode("latin-1"))
-    for action in (lambda: calibration_of(BOARD), lambda: remember(measurement("a", 1))):
+    actions: list[Callable[[], object]] = [
+        lambda: calibration_of(BOARD),
+        lambda: remember(measurement("a", 1)),
+    ]
+    for action in actions:
         with pytest.raises(InputError, match=r"calibration\.json: damaged"):
             action()
     assert path.read_bytes() == text.encode("latin-1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from tinyflow.plan.order import order_for_memory
 from tinyflow.tflite.importer import import_model
 
 CMSIS = CmsisNN("7.0.0", "lib_deps", None, None, {})
-POOL = {"filterHeight": 1, "filterWidth": 1, "strideH": 1, "strideW": 1}
+POOL: dict[str, Any] = {"filterHeight": 1, "filterWidth": 1, "strideH": 1, "strideW": 1}
 
 
 def _kernels(content: bytes) -> tuple[Graph, tuple[Kernel, ...]]:
@@ -38,7 +39,13 @@ def _two_branches() -> bytes:
     for tensor in wide:
         b.operator("TILE", [x, repeats], [tensor])
     for before, after in zip(wide, small, strict=True):
-        window = {"filterHeight": 4, "filterWidth": 4, "strideH": 4, "strideW": 4, "padding": 1}
+        window: dict[str, Any] = {
+            "filterHeight": 4,
+            "filterWidth": 4,
+            "strideH": 4,
+            "strideW": 4,
+            "padding": 1,
+        }
         b.operator("MAX_POOL_2D", [before], [after], **window)
     b.operator("ADD", small, [y])
     return b.build([x], [y])

@@ -29,7 +29,7 @@ def test_a_probability_of_int16_counts_from_one_half() -> None:
         vectors=0,
         compared_bytes=0,
         mismatches=0,
-        instructions=0,
+        instructions=[],
         layer_instructions=[],
         stack_peak=0,
         oracle_outputs=(),

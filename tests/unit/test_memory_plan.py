@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -48,7 +49,7 @@ def test_a_residual_keeps_its_branch_alive() -> None:
     p = b.tensor((1, 8, 8, 4), scale=0.1)
     q = b.tensor((1, 8, 8, 4), scale=0.1)
     y = b.tensor((1, 8, 8, 4), scale=0.1)
-    window = {"filterHeight": 3, "filterWidth": 3, "strideH": 1, "strideW": 1}
+    window: dict[str, Any] = {"filterHeight": 3, "filterWidth": 3, "strideH": 1, "strideW": 1}
     b.operator("MAX_POOL_2D", [x], [p], **window)
     b.operator("MAX_POOL_2D", [p], [q], **window)
     b.operator("ADD", [x, q], [y])
@@ -85,7 +86,7 @@ def networks(draw: st.DrawFn) -> tuple[bytes, list[Overlap]]:
         kind = draw(st.sampled_from(["ABS", "ADD", "MAX_POOL_2D"]))
         sources = [draw(st.sampled_from(tensors[-3:])) for _ in range(1 + (kind == "ADD"))]
         result = b.tensor((1, 1, 4, 8), scale=0.1)
-        window = {"filterHeight": 1, "filterWidth": 1, "strideH": 1, "strideW": 1}
+        window: dict[str, Any] = {"filterHeight": 1, "filterWidth": 1, "strideH": 1, "strideW": 1}
         b.operator(kind, sources, [result], **(window if kind == "MAX_POOL_2D" else {}))
         tensors.append(result)
         used |= set(sources)

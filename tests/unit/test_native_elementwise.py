@@ -121,11 +121,11 @@ def test_all_pairs_are_exact(kind: str, case: str) -> None:
 def test_drawn_scales_are_exact() -> None:
     rng = np.random.default_rng(3)
     for turn in range(12):
-        quantised = [
+        left, right, result = (
             (float(np.exp(rng.uniform(-6, -2))), int(rng.integers(-128, 128))) for _ in range(3)
-        ]
+        )
         kind = ("ADD", "SUB", "MUL")[turn % 3]
-        content = binary(kind, *quantised, (1, 200), activation=int(rng.integers(0, 4)))
+        content = binary(kind, left, right, result, (1, 200), activation=int(rng.integers(0, 4)))
         check_variants(content, load_board(BOARDS[turn % 2]), vectors=1, seed=turn)
 
 

@@ -32,7 +32,7 @@ def test_a_unit_lies_as_it_is_documented() -> None:
     for element in sorted(itertools.product(range(3), range(2), range(3)), key=lambda e: e[1]):
         words.setdefault(weave.place(*element)[0], []).append(element)
     assert weave.unit == 9
-    # (row, column, channel): pairs of their own, then the middle ones joined
+    # (row, column, channel): separate pairs, then the middle ones joined
     assert words[0] == [(0, 0, 0), (0, 0, 2)]
     assert words[3] == [(0, 0, 1), (1, 0, 1)]
     assert words[4] == [(2, 0, 1), (0, 1, 1)]

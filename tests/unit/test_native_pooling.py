@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def pool(
     window = Window(stride, Padding.SAME if padding == SAME else Padding.VALID)
     height, width = window.output_size((shape[1], shape[2]), kernel)
     b = TfliteBuilder()
-    quantised = {"scale": 0.04, "zero_point": zero_point}
+    quantised: dict[str, Any] = {"scale": 0.04, "zero_point": zero_point}
     source = b.tensor(shape, **quantised)
     result = b.tensor((shape[0], height, width, shape[3]), **quantised)
     b.operator(

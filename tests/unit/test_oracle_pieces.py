@@ -17,7 +17,7 @@ from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.datasets.accuracy import int8_predictions
 from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.oracle.litert import LitertReference
-from tinyflow.oracle.oracle import Oracle
+from tinyflow.oracle.oracle import DirectOracle, Oracle
 from tinyflow.oracle.pieces import cut
 from tinyflow.tflite.file import unpack_int4
 
@@ -98,7 +98,7 @@ def test_a_name_that_is_no_text_is_no_matter() -> None:
 
 
 def test_an_interpreter_is_kept_from_run_to_run() -> None:
-    oracle = Oracle(mixed())
+    oracle = DirectOracle(mixed())
     before = [reference for _, reference in oracle._pieces]
     oracle.run(A, B)
     oracle.run(B, A)

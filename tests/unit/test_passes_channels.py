@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,7 +69,7 @@ def test_drawn_networks_stay_exact(first: int) -> None:
 
 
 class Layers:
-    """Chains of layers with filters of one's own, side by side in one model."""
+    """Chains of layers with given filters, side by side in one model."""
 
     def __init__(self) -> None:
         self.b = TfliteBuilder()
@@ -77,7 +78,7 @@ class Layers:
         self.due: dict[int, int] = {}
 
     def begin(self) -> Layers:
-        """A chain of its own, from an input of two channels."""
+        """A chain from an input of two channels."""
         self.source = self.value = self._tensor((1, 5, 5, 2))
         return self
 
@@ -86,7 +87,7 @@ class Layers:
         self.ends.append((self.source, self.value))
 
     def left(self, channels: int) -> Layers:
-        """So many channels are to be left of the last layer's output."""
+        """Require that `count` channels are left of the last layer's output."""
         self.due[self.value] = channels
         return self
 
@@ -107,6 +108,7 @@ class Layers:
         operands = [self.value, self.b.tensor(weights.shape, scale=0.25, data=weights)]
         if bias is not None:
             operands.append(self.b.tensor(bias.shape, "int32", 0.025, data=bias))
+        multiplier: dict[str, Any] = {"depthMultiplier": 1} if depthwise else {}
         self.b.operator(
             "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D",
             operands,
@@ -116,7 +118,7 @@ class Layers:
             dilationHFactor=1,
             dilationWFactor=1,
             fusedActivationFunction=int(relu),
-            **({"depthMultiplier": 1} if depthwise else {}),
+            **multiplier,
         )
         self.value = output
         return self
@@ -194,7 +196,7 @@ def test_a_clamp_that_lets_one_value_through_makes_a_constant() -> None:
 
 
 @needs_compiler
-def test_what_nobody_weighs_goes() -> None:
+def test_channels_with_zero_weights_are_removed() -> None:
     layers = Layers()
     weights = filters(3, 1, 8)
     weights[..., 2:6] = 0
@@ -268,7 +270,8 @@ def test_other_types_and_scalars_are_left_alone() -> None:
     image = b.tensor((1, 4, 4, 2), "float32")
     weights = b.tensor((3, 1, 1, 2), "float32", data=np.zeros((3, 1, 1, 2)))
     middle, output = (b.tensor((1, 4, 4, 3), "float32") for _ in range(2))
-    options = {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+    options: dict[str, Any] = {"strideH": 1, "strideW": 1}
+    options |= {"dilationHFactor": 1, "dilationWFactor": 1}
     b.operator("CONV_2D", [image, weights], [middle], **options)
     b.operator("RELU", [middle], [output])
     scalar, bent = b.tensor((), scale=0.1), b.tensor((), scale=0.1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def reshape(shape: tuple[int, ...]) -> Step:
     return add
 
 
-def moved(kind: str, operand: object, **options: object) -> Step:
+def moved(kind: str, operand: object, **options: Any) -> Step:
     """An operator with a constant operand, from SHAPE to SHAPE."""
 
     def add(b: TfliteBuilder, source: int) -> int:
@@ -38,7 +39,7 @@ def moved(kind: str, operand: object, **options: object) -> Step:
     return add
 
 
-def unary(kind: str, scale: float = 0.1, zero_point: int = 3, **options: object) -> Step:
+def unary(kind: str, scale: float = 0.1, zero_point: int = 3, **options: Any) -> Step:
     def add(b: TfliteBuilder, source: int) -> int:
         shape = tuple(int(n) for n in b.subgraph.tensors[source].shape)
         output = b.tensor(shape, scale=scale, zero_point=zero_point)
@@ -64,7 +65,7 @@ def dense(b: TfliteBuilder, source: int) -> int:
     return output
 
 
-def constant(b: TfliteBuilder, values: object) -> int:
+def constant(b: TfliteBuilder, values: Any) -> int:
     return b.tensor(np.shape(values), "int32", data=values)
 
 
@@ -156,7 +157,7 @@ def test_equal_outputs_of_the_model_stay_two() -> None:
     assert optimised(b.build([x], [y, z])).outputs == (y, z)
 
 
-def test_what_nobody_reads_is_left_out() -> None:
+def test_unread_operators_are_removed() -> None:
     b = TfliteBuilder()
     x, y, unread, neither = (b.tensor((4,), scale=0.1) for _ in range(4))
     b.operator("ABS", [x], [y])

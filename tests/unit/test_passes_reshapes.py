@@ -1,4 +1,4 @@
-"""RESHAPE moves out of the way of what stands on its two sides."""
+"""RESHAPE moves away from between layers."""
 
 from __future__ import annotations
 

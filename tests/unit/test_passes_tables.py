@@ -14,7 +14,7 @@ from tests.support.tflite_builder import TfliteBuilder
 needs_compiler = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
 )
-#: Functions and the quantisation of their outputs, None where any is right.
+#: Functions and the quantisation of their outputs, None if any is right.
 FUNCTIONS: tuple[tuple[str, tuple[float, int] | None, dict[str, Any]], ...] = (
     ("ABS", None, {}),
     ("HARD_SWISH", None, {}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,11 @@ def test_what_is_read_once_stays_where_only_hot_arrays_are_asked_for() -> None:
 
 
 def test_what_waits_most_for_each_byte_comes_first_when_room_is_short() -> None:
-    arrays = {"large": (30_000, 20_000, 0), "dense": (2_000, 9_000, 0), "thin": (900, 500, 0)}
+    arrays: dict[str, Any] = {
+        "large": (30_000, 20_000, 0),
+        "dense": (2_000, 9_000, 0),
+        "thin": (900, 500, 0),
+    }
     assert names([FAST], **arrays) == {"large", "dense", "thin"}
     assert names([FAST], 5_000, **arrays) == {"dense", "thin"}
     assert names([FAST], 1_000, **arrays) == set()
@@ -98,7 +103,7 @@ def test_the_faster_ram_is_filled_first_and_the_next_takes_the_rest(order: int) 
 def test_a_ram_that_is_no_faster_takes_nothing() -> None:
     assert names([CACHED], a=(30_000, 60_000, 9_000)) == set()
     assert names([SLOW], a=(30_000, 60_000, 180_000)) == {"a"}
-    pays = {"a": (30_000, 60_000, 9_000)}
+    pays: dict[str, Any] = {"a": (30_000, 60_000, 9_000)}
     assert names([SLOW], **pays, b=(30_000, 6_000, 19_000)) == {"a", "b"}
     assert names([SLOW], **pays, b=(30_000, 6_000, 20_000)) == {"a"}
 

@@ -19,7 +19,7 @@ def read(b: TfliteBuilder, inputs: list[int], outputs: list[int]) -> Graph:
     return import_model(b.build(inputs, outputs), Path("net.tflite"), name="net")
 
 
-def test_a_model_that_nobody_quantised_is_refused() -> None:
+def test_a_float_model_is_refused() -> None:
     b = TfliteBuilder()
     x, y = b.tensor((1, 4), "float32"), b.tensor((1, 4), "float32", name="soft")
     b.operator("SOFTMAX", [x], [y], beta=1.0)

@@ -16,7 +16,13 @@ from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.datasets.accuracy import int8_predictions
 from tinyflow.errors import InputError, TinyflowError, UnsupportedError
 from tinyflow.ir.graph import Graph
-from tinyflow.ir.state import AssignVariable, ReadVariable, SequenceLstm, Svdf
+from tinyflow.ir.state import (
+    AssignVariable,
+    CircularBuffer,
+    ReadVariable,
+    SequenceLstm,
+    Svdf,
+)
 from tinyflow.tflite.importer import import_model
 
 FRAME = (1, 2, 3)
@@ -364,8 +370,8 @@ def _while(model: Variables) -> None:
         (_never_assigned, "the variable 'kept' is never assigned"),
         (_not_called, r"subgraph 1 of 2 is not run by CALL_ONCE \(control flow"),
         (_called_too_late, "assigns the variable 'kept' after it has been read"),
-        (_calls_itself, "CALL_ONCE runs a subgraph that does not exist"),
-        (_calls_nothing, "CALL_ONCE runs a subgraph that does not exist"),
+        (_calls_itself, "CALL_ONCE runs the main subgraph"),
+        (_calls_nothing, "expected another one that the file has"),
         (_computes_once, "the operator RELU in a subgraph that CALL_ONCE runs"),
         (_assigns_computed, "CALL_ONCE assigns the computed 'tensor_1'"),
         (_two_shapes, r"the variable 'kept' is int8 \[1, 2, 3\] and int8 \[3"),
@@ -397,3 +403,42 @@ def test_litert_may_refuse_what_the_oracle_runs() -> None:
 
     with pytest.raises(UnsupportedError, match="LiteRT cannot run this model"):
         int8_predictions(case("lstm", without_intermediates), [np.zeros((1, 7, 5), np.int8)])
+
+
+def circular(slots: int = 4, *, variable: bool = True, **options: int) -> bytes:
+    b = TfliteBuilder()
+    x = b.tensor((1, 1, 1, 3), scale=0.1, name="x")
+    y = b.tensor((1, slots, 1, 3), scale=0.1, zero_point=7, name="slots", variable=variable)
+    b.custom("CIRCULAR_BUFFER", [x], [y], **options)
+    if not options:
+        b.subgraph.operators[0].customOptions = None
+    return b.build([x], [y])
+
+
+def test_a_circular_buffer_begins_with_its_zero_point() -> None:
+    graph = import_model(circular(cycles_max=1), Path("c.tflite"), name="c")
+    (operator,) = graph.operators
+    assert isinstance(operator, CircularBuffer)
+    slots = graph.tensors[operator.slots]
+    assert slots.internal and slots.initial is not None and (slots.initial == 7).all()
+    assert not graph.tensors[operator.output].is_state
+
+
+@pytest.mark.parametrize(
+    ("content", "says", "hint"),
+    [
+        (circular(cycles_max=2), "ends all but every 2nd inference here", "Cut the model"),
+        (circular(cycles_max=13), "ends all but every 13th inference here", "Cut the model"),
+        (circular(), "no cycles_max", "cycles_max = 1"),
+        (circular(cycles_max=0), "no cycles_max", "cycles_max = 1"),
+        (circular(variable=False, cycles_max=1), "is no variable tensor", None),
+        (circular(cycles=1), "its options are cycles", None),
+    ],
+)
+def test_a_circular_buffer_without_a_static_meaning_is_refused(
+    content: bytes, says: str, hint: str | None
+) -> None:
+    with pytest.raises(UnsupportedError, match=says) as caught:
+        import_model(content, Path("c.tflite"), name="c")
+    assert "CIRCULAR_BUFFER layer 'slots'" in caught.value.message
+    assert (hint or "") in (caught.value.hint or "")

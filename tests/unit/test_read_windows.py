@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def long_reduction() -> bytes:
     return b.build([x], [y])
 
 
-def resize(*, due: tuple[int, int] = (4, 4), output: int = 4, **options: bool) -> bytes:
+def resize(*, due: tuple[int, int] = (4, 4), output: int = 4, **options: Any) -> bytes:
     b = TfliteBuilder()
     x = b.tensor((1, 2, 2, 1), scale=0.1)
     y = b.tensor((1, output, output, 1), scale=0.1, name="larger")

@@ -83,3 +83,30 @@ def test_a_generated_folder_holds_nothing_else(tmp_path: Path) -> None:
     files = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
     assert files == {"a/b.c", "c.h", "__pycache__/platform.pyc"}
     assert not (tmp_path / "old").exists()
+
+
+def test_a_generated_folder_is_not_written_through_links(tmp_path: Path) -> None:
+    thesis = tmp_path / "thesis"
+    thesis.mkdir()
+    (thesis / "text.tex").write_text("years of work")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "src").symlink_to(thesis)
+    (folder / "main.c").symlink_to(thesis / "text.tex")
+    (folder / "new.c").symlink_to(thesis / "new.tex")
+    (folder / "twice.c").hardlink_to(thesis / "text.tex")
+    names = ("src/text.tex", "main.c", "new.c", "twice.c")
+    write_folder(folder, dict.fromkeys(names, "generated"))
+    assert {path.name: path.read_text() for path in thesis.iterdir()} == {
+        "text.tex": "years of work"
+    }
+    assert {(folder / name).read_text() for name in names} == {"generated"}
+
+
+def test_names_that_are_kept(tmp_path: Path) -> None:
+    (tmp_path / ".pio" / "build").mkdir(parents=True)
+    (tmp_path / ".pio" / "build" / "x.o").write_text("object")
+    (tmp_path / "stale.c").write_text("")
+    write_folder(tmp_path, {"a.c": "a"}, keep=(".pio",))
+    assert (tmp_path / ".pio" / "build" / "x.o").read_text() == "object"
+    assert not (tmp_path / "stale.c").exists()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -13,6 +15,8 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
+from tests.support.command_line import CommandLine
+from tests.support.fake_model import PLUS_ONE, write_fake_model
 from tinyflow.boards import Board, board_ids, load_board
 from tinyflow.codegen.renode import (
     performance_in_mips,
@@ -20,8 +24,15 @@ from tinyflow.codegen.renode import (
 )
 from tinyflow.emulate import renode
 from tinyflow.emulate.hil import run_hil_tests
+from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.renode import Renode, find_renode, find_renode_test
-from tinyflow.errors import DeviceError, HilTestError, InputError, RenodeMissingError
+from tinyflow.errors import (
+    DeviceError,
+    HilTestError,
+    InputError,
+    RenodeMissingError,
+    ToolMissingError,
+)
 from tinyflow.report.model import (
     BoardSection,
     ExactSection,
@@ -40,6 +51,7 @@ from tinyflow.report.model import (
 from tinyflow.report.renode import MAX_VECTORS, write_renode
 from tinyflow.resources import RENODE
 from tinyflow.toolchain.elf import Image
+from tinyflow.toolchain.platformio import build_project
 
 FAILED_SUITE = """\
 <robot><suite><test name="Boots"><status status="PASS" starttime="20261122 02:27:06.500"
@@ -227,9 +239,11 @@ def test_the_suite_holds_the_reports_figures(board: Board, tmp_path: Path) -> No
 
 def test_the_script_sets_speed_port_and_image() -> None:
     board = load_board("stm32f746")
-    script = render_script(board, name="kws", elf="../f.elf", cycles_per_instruction=0.85, port=99)
+    script = render_script(board, name="kws", elf="../f.elf", cycles_per_instruction=0.85)
     assert "$elf?=$ORIGIN/../f.elf\n" in script
-    assert "$port?=99\n" in script
+    assert "$uart?=$ORIGIN/kws.uart\n" in script
+    assert 'emulation CreateUartPtyTerminal "harness" $uart true\n' in script
+    assert "Socket" not in script
     assert "sysbus.cpu PerformanceInMips 254\n" in script
     assert "sysbus.cpu VectorTableOffset 0x08000000\n" in script
 
@@ -350,6 +364,69 @@ def test_renode_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
+#: Stands in for Renode: the firmware's bytes on a pseudo terminal, run by the simulator.
+_STAND_IN = """
+import os, pty, re, sys, termios
+from pathlib import Path
+from tinyflow.boards import load_board
+from tinyflow.emulate.simulator import Simulator
+script = Path(re.search("include @(.*)", " ".join(sys.argv))[1].split(" -e ")[0])
+text = script.read_text()
+assert 'CreateUartPtyTerminal "harness" $uart true' in text
+link = script.parent / re.search(r"\\$uart\\?=\\$ORIGIN/(.*)", text)[1]
+master, slave = pty.openpty()  # cooked, as by chance: whoever opens it must make it raw
+link.symlink_to(os.ttyname(slave))
+device = Simulator(script.parent / "firmware.elf", load_board("stm32f746"))
+while True:
+    device.write(os.read(master, 100))
+    while sent := device.read(4096, 0):
+        os.write(master, sent)
+"""
+
+
+@pytest.mark.skipif(
+    shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
+)
+def test_firmware_is_reached_over_a_pseudo_terminal(
+    library: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both clients, over a terminal that is not raw before they open it."""
+    board = load_board("stm32f746")
+    write_fake_model(tmp_path / "project", board)
+    elf = build_project(tmp_path / "project")
+    (tmp_path / "stand_in.py").write_text(_STAND_IN)
+    command = f'exec "{sys.executable}" "{tmp_path}/stand_in.py" "$@"'
+    monkeypatch.setenv(renode.VARIABLE, str(program(tmp_path / "renode", command)))
+    with Renode(elf, board) as target:
+        client = HarnessClient(target)
+        assert client.info().model == "plus_one"
+        for start in (-100, 0, 3, 10, 13, 17, 19):  # with what a terminal takes for commands
+            values = np.arange(start, start + 16, dtype=np.int8).reshape(PLUS_ONE.inputs[0].shape)
+            (output,) = client.run(values)
+            assert output.ravel().tolist() == (values.ravel() + 1).tolist()
+    with pytest.raises(DeviceError, match="closed"):
+        target.write(b"x")
+
+    keywords = library.tinyflow_harness()
+    uart = Path(keywords.new_uart())
+    assert uart.parent.stat().st_mode & 0o077 == 0
+    (uart.parent / "firmware.elf").write_bytes(elf.read_bytes())
+    script = render_script(board, name="uart", elf="firmware.elf", cycles_per_instruction=1.0)
+    (uart.parent / "t.resc").write_text(script.replace("uart.uart", "uart"))
+    process = subprocess.Popen([tmp_path / "renode", "-e", f"include @{uart.parent}/t.resc"])
+    try:
+        keywords.connect(str(uart))
+        assert keywords.model_info()["model"] == "plus_one"
+        np.save(tmp_path / "input_0.npy", np.arange(16, dtype=np.int8).reshape(1, 16))
+        np.save(tmp_path / "output_0.npy", np.arange(1, 17, dtype=np.int8).reshape(1, 16))
+        keywords.run_test_vector(tmp_path, 0)
+    finally:
+        process.kill()
+        process.wait()
+        keywords.disconnect()
+    assert not uart.parent.exists()
+
+
 def test_a_file_that_is_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(renode.VARIABLE, str(program(tmp_path / "renode")))
     with pytest.raises(InputError, match="not a firmware image"):
@@ -391,11 +468,58 @@ def test_a_suite_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyP
         run_hil_tests(a_build(tmp_path, monkeypatch, copy))
 
 
+def a_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Make `python3` on PATH a program that says which modules are missing."""
+    (tmp_path / "bin").mkdir()
+    program(tmp_path / "bin" / "python3", script)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+
+
 def test_renode_test_that_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_python(tmp_path, monkeypatch, "exit 0")
     folder = a_build(tmp_path, monkeypatch, "echo no python; exit 3")
     with pytest.raises(HilTestError, match="ended before it ran the tests") as caught:
         run_hil_tests(folder)
     assert caught.value.hint == "no python"
+
+
+@pytest.mark.parametrize(
+    ("script", "problem"),
+    [
+        ("echo robot psutil", "which lacks robot and psutil"),
+        ("exit 1", "which does not work"),
+        (f'exec "{sys.executable}" -S -I "$@"', "which lacks robot and psutil and yaml"),
+    ],
+)
+def test_a_python_that_cannot_run_renode_test(
+    script: str,
+    problem: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is a missing tool, not a failed test; and `tinyflow doctor` knows before."""
+    a_python(tmp_path, monkeypatch, script)
+    folder = a_build(tmp_path, monkeypatch, "python3 -c 'import robot' 2>&1; exit 1")
+    with pytest.raises(ToolMissingError, match="renode-test cannot run: it runs") as caught:
+        run_hil_tests(folder)
+    assert problem in caught.value.message
+    assert caught.value.exit_code == 5
+    assert "pip install robotframework psutil" in (caught.value.hint or "")
+
+    tinyflow = CommandLine(monkeypatch, capsys)
+    (found,) = (each for each in tinyflow("doctor", "--json").json if each["name"] == "Renode")
+    assert not found["present"]
+    assert str(tmp_path / "renode-test") in found["problem"]
+    assert problem in found["problem"]
+    assert "robotframework" in found["install"]
+    words = " ".join(tinyflow("doctor").out.split())
+    assert "broken Renode" in words and "pip install robotframework psutil" in words
+
+
+def test_a_python_that_can_run_renode_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_python(tmp_path, monkeypatch, "exit 0")
+    assert renode.renode_test_problem() is None
 
 
 def test_renode_test_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -266,7 +266,7 @@ def test_cyccnt_counts_modelled_cycles_while_measuring(tmp_path: Path) -> None:
     image = build(tmp_path, function("run", CYCCNT))
     with Simulator(image, BOARD, cycles_per_instruction=1.5) as simulator:
         simulator.write(b"\x01")
-        assert simulator.read(1, 1.0) == b"\x00"  # stands still outside `measure`
+        assert simulator.read(1, 1.0) == b"\x00"  # stopped outside `measure`
         with simulator.measure("run"):
             simulator.write(b"\x01")
             (cycles,) = simulator.read(1, 1.0)

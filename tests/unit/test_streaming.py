@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ from tinyflow.tflite.importer import import_model
 
 CMSIS = CmsisNN("7.0.0", "lib_deps", None, None, {})
 BOARD = load_board("stm32l4r5")
-POOL = {"filterHeight": 3, "filterWidth": 3, "strideH": 1, "strideW": 1}
+POOL: dict[str, Any] = {"filterHeight": 3, "filterWidth": 3, "strideH": 1, "strideW": 1}
 
 
 def _planned(content: bytes, room: int | None = 0) -> tuple[Graph, MemoryPlan]:
@@ -136,7 +137,7 @@ def test_a_residual_block_needs_its_input_and_a_few_rows() -> None:
     (segment,) = plan.segments
     (x,), (y,) = graph.inputs, graph.outputs
     assert list(segment.rings.values()) == [3, 1]
-    # The sum is written over the rows that it is made of: nobody needs them any more.
+    # The sum is written over the rows that it is made of: they are not needed any more.
     assert segment.leads == {(x, y): 0}
     assert plan.arena_size == (64 + 3 + 1) * 64
     assert plan.is_optimal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from capstone import arm
@@ -320,7 +321,8 @@ def _dearer(rule: Rule | None) -> Rule | None:
     [field.name for field in fields(Table) if isinstance(getattr(CORTEX_M4, field.name), Rule)],
 )
 def test_every_rule_of_the_m4_is_pinned_down(name: str) -> None:
-    changed = SingleIssue("m4", replace(CORTEX_M4, **{name: _dearer(getattr(CORTEX_M4, name))}))
+    dearer: dict[str, Any] = {name: _dearer(getattr(CORTEX_M4, name))}
+    changed = SingleIssue("m4", replace(CORTEX_M4, **dearer))
     blocks = [list(changed.block(instructions(text))) != cycles for text, cycles in M4]
     branches = []
     for last, first, at, branch in M4_BRANCHES:

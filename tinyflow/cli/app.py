@@ -9,6 +9,8 @@ import traceback
 from typing import Any, NoReturn
 
 import typer
+from rich.text import Text
+from typer.exceptions import TyperException
 
 from tinyflow import __version__
 from tinyflow.cli import (
@@ -25,8 +27,9 @@ from tinyflow.cli import (
     run,
     test,
 )
-from tinyflow.cli.console import print_error
+from tinyflow.cli.console import err, print_error, print_json_error
 from tinyflow.errors import InputError, TinyflowError, exit_codes
+from tinyflow.files import is_full, unwritable
 
 _EPILOG = (
     "Exit codes: 0 success, 2 wrong usage, "
@@ -38,7 +41,6 @@ app = typer.Typer(
     help="From a trained Keras model to verified INT8 firmware on a Cortex-M board.",
     epilog=_EPILOG,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -83,15 +85,31 @@ def main() -> None:
     # So that a build that is told to end puts the former one back.
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        app()
+        _run_as_json() if "--json" in sys.argv else app()
     except TinyflowError as error:
         _fail(error)
     except OSError as error:
+        if is_full(error):
+            _fail(unwritable(error.filename or "a temporary file", error))
         if error.filename is None:
             _fail_unexpectedly(error)
         _fail(InputError(f"{error.filename}: {error.strerror}"))
     except Exception as error:
         _fail_unexpectedly(error)
+
+
+def _run_as_json() -> NoReturn:
+    """Run the command; wrong usage, too, is one JSON document on standard output."""
+    try:
+        code = app(standalone_mode=False)
+    except TyperException as error:
+        message = error.format_message()
+        hint = "`tinyflow --help` lists the commands, `tinyflow COMMAND --help` their options."
+        print_json_error("UsageError", message, hint, error.exit_code)
+        err.print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
+        err.print(Text(f"  {hint}"), soft_wrap=True)
+        code = error.exit_code
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _fail_unexpectedly(error: Exception) -> NoReturn:

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from tinyflow.boards import load_board
 from tinyflow.cli.console import ConsoleProgress, out, print_json
 from tinyflow.cli.options import BuildFolder, Json
 from tinyflow.errors import ExactnessError, InputError
+from tinyflow.report.tables import Column, FittedTable
 from tinyflow.tools.build_folder import read_build
 
 if TYPE_CHECKING:
@@ -66,15 +65,18 @@ def command(
         if first is not None:
             raise typer.Exit(ExactnessError.exit_code)
         return
-    table = Table(box=None)
-    for column in ("layer", "operator", "kernel"):
-        table.add_column(column, no_wrap=True, overflow="ellipsis")
-    for column in ("elements", "differ", "largest"):
-        table.add_column(column, justify="right", no_wrap=True)
+    table = FittedTable(
+        [
+            Column("layer", least=12),
+            Column("operator"),
+            Column("kernel", optional=True),
+            *(Column(title, "number") for title in ("elements", "differ", "largest")),
+        ]
+    )
     for layer in layers:
         style = "red" if layer is first else "yellow" if layer.differing else ""
         table.add_row(
-            escape(layer.name),
+            layer.name,
             layer.operator,
             layer.kernel,
             f"{layer.elements:,}" if layer.compared else "row by row",

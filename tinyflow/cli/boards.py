@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from rich.table import Table
-
 from tinyflow.boards import board_ids, load_board
 from tinyflow.cli.console import out, print_json
 from tinyflow.cli.options import Json
+from tinyflow.report.tables import Column, FittedTable
 
 
 def command(as_json: Json = False) -> None:
@@ -30,11 +29,12 @@ def command(as_json: Json = False) -> None:
             ]
         )
         return
-    table = Table(box=None)
-    for column in ("board", "name", "core"):
-        table.add_column(column, no_wrap=True)
-    for column in ("clock", "RAM", "flash"):
-        table.add_column(column, justify="right", no_wrap=True)
+    table = FittedTable(
+        [
+            *(Column(title) for title in ("board", "name", "core")),
+            *(Column(title, "number") for title in ("clock", "RAM", "flash")),
+        ]
+    )
     for board in boards:
         table.add_row(
             board.id,

@@ -2,132 +2,36 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
 from rich.markup import escape
 
 from tinyflow.boards import Board, load_board
+from tinyflow.cli.completion import complete_board
 from tinyflow.cli.console import ConsoleProgress, err, out, print_json
 from tinyflow.cli.options import Json
 from tinyflow.errors import BudgetError, ExactnessError, InputError
-from tinyflow.project import (
-    PROJECT_FILE,
-    Activations,
-    KernelSet,
-    Objective,
-    Placement,
-    Project,
-    make_project,
-    read_project,
-)
+from tinyflow.options import Option, OptionError, build_options, with_options
+from tinyflow.project import PROJECT_FILE, Project, make_project, read_project
 
 if TYPE_CHECKING:
     from tinyflow.pipeline.request import BuildRequest
     from tinyflow.report.model import Report
 
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+_METAVARS = {Path: "PATH", int: "N", float: "X", str: "NAME"}
+#: What the command line's option means beyond the project's key.
+_SEVERAL_BOARDS = " Several times: builds for each and compares."
 
-def command(
-    model: Annotated[
-        Path | None,
-        typer.Argument(
-            help="A .keras, .h5, SavedModel folder or quantised .tflite. Without it, tinyflow.toml "
-            "of this folder says what to build.",
-            show_default=False,
-        ),
-    ] = None,
-    board: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="The board; `tinyflow boards` lists them. Several times: builds for each and "
-            "compares.",
-            show_default=False,
-        ),
-    ] = None,
-    calibration: Annotated[
-        Path | None,
-        typer.Option(
-            help="Representative samples for quantisation, an .npz with an array x (or one array "
-            "per input, by name) or an .npy.",
-            show_default=False,
-        ),
-    ] = None,
-    test: Annotated[
-        Path | None,
-        typer.Option(
-            help="Held-out samples x and labels y (.npz): the accuracy is counted on them.",
-            show_default=False,
-        ),
-    ] = None,
-    activations: Annotated[
-        Activations | None,
-        typer.Option(
-            help="What the activations of a Keras model are quantised to. Default: int8.",
-            show_default=False,
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            help="Where the project goes; for several boards the folder over theirs. "
-            "Default: build/BOARD.",
-            show_default=False,
-        ),
-    ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(help="Name of the C functions. Default: the file's.", show_default=False),
-    ] = None,
-    cmsis_nn: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of CMSIS-NN's sources. Default: an installed CMSIS-Pack, else the copy "
-            "in PyPI's bakenn, else PlatformIO fetches it.",
-            show_default=False,
-        ),
-    ] = None,
-    optimize: Annotated[
-        Objective | None,
-        typer.Option(
-            help="What the choice of kernels makes best: speed, size (flash), ram, or all in "
-            "balance. Default: balanced.",
-            show_default=False,
-        ),
-    ] = None,
-    kernels: Annotated[
-        KernelSet | None,
-        typer.Option(
-            help="Which kernels may serve: auto takes the best for each layer; native and "
-            "cmsis-nn take these wherever they can serve. Default: auto.",
-            show_default=False,
-        ),
-    ] = None,
-    placement: Annotated[
-        Placement | None,
-        typer.Option(
-            help="What start-up copies to RAM where it waits too long for flash: auto, code on "
-            "boards that can and, with --optimize speed, weights that are read over and over; "
-            "ram, code and all weights; code, code only; flash, nothing. Default: auto.",
-            show_default=False,
-        ),
-    ] = None,
-    vectors: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Inputs on which the firmware is compared with the oracle. Default: 20.",
-            show_default=False,
-        ),
-    ] = None,
-    emit_tflite_array: Annotated[
-        bool, typer.Option("--emit-tflite-array", help="Also emit the .tflite as a C array.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
+
+def command(model: Path | None, as_json: bool, **options: Any) -> None:
     """Compile a model to firmware, run it in the emulator, and report.
 
     With no MODEL, builds what the tinyflow.toml of this folder says; `tinyflow init` writes one.
+    Every option is a key of tinyflow.toml, too, and overrides it.
 
     \b
       tinyflow build --board stm32f746
@@ -135,37 +39,69 @@ def command(
       tinyflow build net.keras --board nrf52840 --calibration samples.npz
       tinyflow build kws.tflite --board stm32f746 --board stm32l4r5
     """
-    from tinyflow.pipeline.request import BuildRequest
+    from tinyflow.pipeline.request import request_of
 
-    project = _project(model, calibration, test)
-    targets = [load_board(name) for name in _boards(board, project)]
+    boards = options.pop("board") or []
+    try:
+        project = with_options(_project(model), options)
+    except OptionError as error:
+        raise typer.BadParameter(error.message) from error
+    targets = [load_board(name) for name in _boards(boards, project)]
     requests = [
-        BuildRequest(
-            model=project.model.path,
-            board=target,
-            output=_folder(output, target, several=len(targets) > 1).resolve(),
-            name=name or project.model.name,
-            calibration=project.data.calibration,
-            training=project.data.training,
-            test=project.data.test,
-            test_samples=project.data.test_samples,
-            calibration_samples=project.quantize.samples,
-            activations=activations or project.quantize.activations,
-            prune=project.prune,
-            budget=project.budget,
-            cmsis_nn=cmsis_nn or project.build.cmsis_nn,
-            kernels=kernels or project.build.kernels,
-            optimize=optimize or project.build.optimize,
-            placement=placement or project.build.placement,
-            vectors=vectors or project.build.vectors,
-            emit_tflite_array=emit_tflite_array or project.build.emit_tflite_array,
-        )
+        request_of(project, target, _folder(project.build.output, target, len(targets) > 1))
         for target in targets
     ]
     _build_all(requests, as_json=as_json)
 
 
-def _boards(named: list[str] | None, project: Project) -> list[str]:
+def _parameter(option: Option) -> inspect.Parameter:
+    """An option as a parameter that Typer reads; None means that it was not given."""
+    annotation: Any = option.field.annotation
+    text, complete = option.help, None
+    if option.name == "board":
+        annotation, text = list[str], text + _SEVERAL_BOARDS
+        complete = complete_board
+    shown = typer.Option(
+        option.flag,
+        help=text,
+        show_default=False,
+        metavar=_metavar(annotation),
+        rich_help_panel=option.title,
+        autocompletion=complete,
+    )
+    return inspect.Parameter(
+        option.name, _KEYWORD, default=None, annotation=Annotated[annotation | None, shown]
+    )
+
+
+def _metavar(annotation: Any) -> str | None:
+    """What the help calls a value: short, since the description names the choices."""
+    kinds = (annotation, *get_args(annotation))
+    if bool in kinds:
+        return None
+    if get_origin(annotation) is Literal:
+        return "CHOICE"
+    return next(name for kind, name in _METAVARS.items() if kind in kinds)
+
+
+_MODEL = Annotated[
+    Path | None,
+    typer.Argument(
+        help="A .keras, .h5, SavedModel folder or quantised .tflite. Without it, tinyflow.toml of "
+        "this folder says what to build.",
+        show_default=False,
+    ),
+]
+command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    [
+        inspect.Parameter("model", _KEYWORD, default=None, annotation=_MODEL),
+        *map(_parameter, build_options()),
+        inspect.Parameter("as_json", _KEYWORD, default=False, annotation=Json),
+    ]
+)
+
+
+def _boards(named: list[str], project: Project) -> list[str]:
     chosen = named or ([project.build.board] if project.build.board else [])
     if not chosen:
         raise InputError(
@@ -175,10 +111,10 @@ def _boards(named: list[str] | None, project: Project) -> list[str]:
     return list(dict.fromkeys(chosen))
 
 
-def _folder(output: Path | None, board: Board, *, several: bool) -> Path:
-    if output is None:
-        return Path("build") / board.id
-    return output / board.id if several else output
+def _folder(output: Path | None, board: Board, several: bool) -> Path:
+    from tinyflow.pipeline.output import output_path
+
+    return output_path(output / board.id if output and several else output, board.id)
 
 
 def _build_all(requests: list[BuildRequest], *, as_json: bool) -> None:
@@ -196,7 +132,7 @@ def _build_all(requests: list[BuildRequest], *, as_json: bool) -> None:
             failed.append(error)
             reports.append(Report.read(request.output / "report.json"))
     if not (as_json and failed):  # the error is the one JSON document then
-        _show(reports, as_json=as_json)
+        _show(reports, [request.output for request in requests], as_json=as_json)
     if not as_json:
         for request in requests:
             err.print(f"\n[dim]the project is in[/] {escape(str(request.output))}", soft_wrap=True)
@@ -204,7 +140,7 @@ def _build_all(requests: list[BuildRequest], *, as_json: bool) -> None:
         raise failed[0]
 
 
-def _show(reports: list[Report], *, as_json: bool) -> None:
+def _show(reports: list[Report], folders: list[Path], *, as_json: bool) -> None:
     from tinyflow.report.compare import compare, render_comparison
     from tinyflow.report.terminal import print_report
 
@@ -214,7 +150,7 @@ def _show(reports: list[Report], *, as_json: bool) -> None:
         else:
             print_report(out, reports[0])
         return
-    comparison = compare(reports)
+    comparison = compare(reports, folders)
     if as_json:
         print_json(
             {
@@ -226,20 +162,11 @@ def _show(reports: list[Report], *, as_json: bool) -> None:
         out.print(render_comparison(comparison))
 
 
-def _project(model: Path | None, calibration: Path | None, test: Path | None) -> Project:
-    """The project file's content with the command line's choices over it."""
+def _project(model: Path | None) -> Project:
+    """The project file's content, or a project of a model alone."""
     if model is None:
-        project = read_project(Path(PROJECT_FILE))
-    else:
-        project = make_project(
-            {"model": {"path": model}}, base=Path.cwd(), source="the command line"
-        )
-    data = {
-        key: path.resolve()
-        for key, path in (("calibration", calibration), ("test", test))
-        if path is not None
-    }
-    return project.model_copy(update={"data": project.data.model_copy(update=data)})
+        return read_project(Path(PROJECT_FILE))
+    return make_project({"model": {"path": model}}, base=Path.cwd(), source="the command line")
 
 
 command.__name__ = "build"

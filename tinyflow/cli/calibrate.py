@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from tinyflow.boards import Board, board_ids, load_board
 from tinyflow.cli.console import ConsoleProgress, out, print_json
 from tinyflow.cli.options import Json
 from tinyflow.errors import InputError
+from tinyflow.report.tables import Column, FittedTable
 
 
 def command(
@@ -126,22 +126,23 @@ def _show(*, as_json: bool) -> None:
     if not found:
         out.print("nothing was measured yet")
         return
-    table = Table(box=None)
-    for column in ("board", "model"):
-        table.add_column(column)
-    for column in ("measured", "modelled", "ratio", "runs"):
-        table.add_column(column, justify="right")
-    table.add_column("date")
-    table.add_column("")
+    table = FittedTable(
+        [
+            *(Column(title) for title in ("board", "model")),
+            *(Column(title, "number") for title in ("measured", "modelled", "ratio", "runs")),
+            Column("date", "prose", least=14),
+            Column("", "prose"),
+        ]
+    )
     for each in found:
         table.add_row(
-            Text(each.board),
-            Text(each.model),
+            each.board,
+            each.model,
             f"{each.measured:,}",
             f"{each.modelled:,}",
             f"{each.ratio:.3f}",
             str(each.runs),
-            Text(each.date),
+            each.date.replace("T", " "),
             "" if each.basis == current.get(each.board) else "not used: by another tinyflow",
         )
     out.print(table)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tinyflow.cli.completion import complete_build
 from tinyflow.cli.console import out
 from tinyflow.cli.options import Json
 from tinyflow.tools.build_folder import read_build
@@ -17,7 +18,8 @@ def command(
         list[Path],
         typer.Argument(
             metavar="BUILD...",
-            help="Folders that `tinyflow build` made; the others are measured by the first.",
+            help="Folders that `tinyflow build` made; ratios are relative to the first.",
+            autocompletion=complete_build,
         ),
     ],
     as_json: Json = False,
@@ -33,7 +35,8 @@ def command(
     """
     from tinyflow.report.compare import compare, render_comparison
 
-    comparison = compare([read_build(folder).report for folder in builds])
+    reports = [read_build(folder).report for folder in builds]
+    comparison = compare(reports, builds)
     if as_json:
         typer.echo(comparison.to_json(), nl=False)
         return

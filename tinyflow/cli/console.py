@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from types import TracebackType
@@ -16,10 +17,11 @@ from rich.text import Text
 from tinyflow.errors import TinyflowError
 from tinyflow.progress import Progress
 
-#: Columns where standard output is no terminal.
+#: Columns where standard output is no terminal and COLUMNS is not set.
 _PIPE_WIDTH = 120
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+_measured = sys.stdout.isatty() or "COLUMNS" in os.environ
+out = Console(highlight=False, width=None if _measured else _PIPE_WIDTH)
 err = Console(stderr=True, highlight=False)
 
 
@@ -31,19 +33,15 @@ def print_json(value: Any) -> None:
 def print_error(error: TinyflowError, *, as_json: bool) -> None:
     """One clear error; for a program a JSON document on standard output as well."""
     if as_json:
-        print_json(
-            {
-                "error": {
-                    "kind": type(error).__name__,
-                    "message": error.message,
-                    "hint": error.hint,
-                    "exit_code": error.exit_code,
-                }
-            }
-        )
+        print_json_error(type(error).__name__, error.message, error.hint, error.exit_code)
     err.print(Text.assemble(("error: ", "bold red"), _printable(error.message)), soft_wrap=True)
     if error.hint:
         err.print(Text(f"  {_printable(error.hint)}"), soft_wrap=True)
+
+
+def print_json_error(kind: str, message: str, hint: str | None, exit_code: int) -> None:
+    """An error for a program: one JSON document on standard output."""
+    print_json({"error": {"kind": kind, "message": message, "hint": hint, "exit_code": exit_code}})
 
 
 def _printable(text: str) -> str:
@@ -91,6 +89,10 @@ class ConsoleProgress(Progress):
         """Nothing had to be done."""
         self._finish()
         err.print(f"  [dim]=[/] {escape(name)} [dim](unchanged)[/]")
+
+    def warn(self, text: str) -> None:
+        """A line that stays, above what runs."""
+        err.print(Text.assemble(("warning: ", "yellow"), _printable(text)), soft_wrap=True)
 
     def _finish(self, *, failed: bool = False) -> None:
         if self._status is not None:

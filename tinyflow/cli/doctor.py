@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import typer
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from tinyflow.cli.console import out, print_json
 from tinyflow.cli.options import Json
 from tinyflow.errors import ToolMissingError
+from tinyflow.report.tables import Column, FittedTable
 
 
 def command(as_json: Json = False) -> None:
@@ -24,20 +24,30 @@ def command(as_json: Json = False) -> None:
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
-        table = Table(box=None)
-        for column in ("", "what", "found", "needed for"):
-            table.add_column(column)
+        table = FittedTable(
+            [
+                Column("", least=7),
+                Column("what", least=17),
+                Column("found", "prose", least=20),
+                Column("needed for", "prose", least=16),
+            ]
+        )
         for finding in findings:
             mark = (
-                "[green]ok[/]"
+                Text("ok", style="green")
                 if finding.present
-                else "[red]missing[/]"
+                else Text("missing", style="red")
                 if finding.required
-                else "[yellow]absent[/]"
+                else Text("broken", style="yellow")
+                if finding.problem
+                else Text("absent", style="yellow")
             )
-            found = finding.version if finding.present else f"install: {finding.install}"
-            table.add_row(mark, finding.name, escape(found), finding.purpose)
+            found = finding.version or finding.problem or "-"
+            table.add_row(mark, finding.name, found, finding.purpose)
         out.print(table)
+        for finding in findings:
+            if not finding.present:
+                out.print(Text(f"{finding.name}: {finding.install}"), soft_wrap=True)
     if any(finding.required and not finding.present for finding in findings):
         raise typer.Exit(ToolMissingError.exit_code)
 

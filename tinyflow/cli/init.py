@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from rich.text import Text
 
 from tinyflow.boards import load_board
+from tinyflow.cli.completion import complete_board
 from tinyflow.cli.console import out, print_json
 from tinyflow.cli.options import Json
 from tinyflow.codegen.names import model_name
-from tinyflow.codegen.render import write_if_changed
-from tinyflow.errors import InputError
-from tinyflow.project import PROJECT_FILE, Project
+from tinyflow.datasets.dataset import InputSpec, sample_shape
+from tinyflow.datasets.recognise import Header, Purpose, Recognised, recognise
+from tinyflow.errors import InputError, TinyflowError
+from tinyflow.files import write_file
+from tinyflow.oracle.constants import fold_constants
+from tinyflow.project import PROJECT_FILE, DataTable, Project
+from tinyflow.tflite.file import is_tflite, read_tflite
+from tinyflow.tflite.importer import import_model
+
+#: The keys of [data] that name files, and the board where none is named.
+_PURPOSES: tuple[Purpose, ...] = ("calibration", "training", "test")
+_BOARD = "stm32f746"
 
 
 def command(
@@ -24,8 +37,12 @@ def command(
         Path, typer.Argument(help="The .keras, .h5, SavedModel folder or quantised .tflite.")
     ],
     board: Annotated[
-        str, typer.Option(help="The board to build for; `tinyflow boards` lists them.")
-    ] = "stm32f746",
+        str,
+        typer.Option(
+            help="The board to build for; `tinyflow boards` lists them.",
+            autocompletion=complete_board,
+        ),
+    ] = _BOARD,
     force: Annotated[
         bool, typer.Option("--force", help="Replace a tinyflow.toml that is there.")
     ] = False,
@@ -33,28 +50,93 @@ def command(
 ) -> None:
     """Write a commented tinyflow.toml for a model into this folder.
 
-    Data files that are there under their usual names (calibration.npz, training.npz, test.npz)
-    are entered; every other key is written as a comment with its default or an example.
+    NumPy files of this folder and of data/ whose arrays fit the model's inputs are entered, by what
+    they hold, whatever they are called; every other key is written as a comment with its default
+    or an example. Says what is still to be entered.
     """
     if not model.exists():
         raise InputError(f"{model}: no such file")
     target = Path(PROJECT_FILE)
-    if target.exists() and not force:
+    if os.path.lexists(target) and not force:
         raise InputError(f"{target}: exists already", hint="Give --force to replace it.")
+    entered = load_board(board)
+    specs, unread = _inputs(model)
+    found = recognise([Path(), Path("data")], specs) if specs else Recognised({}, {})
+    data: dict[str, Any] = {
+        key: str(found.chosen[key].path) for key in _PURPOSES if key in found.chosen
+    }
     chosen: dict[str, dict[str, Any]] = {
         "model": {"path": str(model), "name": model_name(model)},
-        "data": {
-            key: f"{key}.npz"
-            for key in ("calibration", "training", "test")
-            if Path(f"{key}.npz").is_file()
-        },
-        "build": {"board": load_board(board).id},
+        "data": data,
+        "build": {"board": entered.id},
     }
-    write_if_changed(target, project_text(chosen))
+    write_file(target, project_text(chosen))
+    missing = [key for key in _PURPOSES if key not in data]
+    needed = ["calibration"] if "calibration" in missing and not is_tflite(model) else []
     if as_json:
-        print_json({"written": str(target)})
-    else:
-        out.print(f"wrote {target}; now: tinyflow build")
+        print_json(
+            {
+                "written": str(target),
+                "board": entered.id,
+                "data": data,
+                "needed": [f"data.{key}" for key in needed],
+                "optional": [f"data.{key}" for key in missing if key not in needed],
+                "unfit": {str(path): _listed(arrays) for path, arrays in found.unfit.items()},
+            }
+        )
+        return
+    _say(f"wrote {target}")
+    if unread is not None:
+        _say(f"the model cannot be read, so data was not looked for: {unread}")
+    for spec in specs:
+        _say(f"  input        {spec.name}: {_shape(spec)} {spec.dtype}")
+    default = " (the default; `tinyflow boards` lists others)" if board == _BOARD else ""
+    _say(f"  board        {entered.id}{default}")
+    for key in _PURPOSES:
+        if key in found.chosen:
+            samples = found.chosen[key]
+            _say(f"  {key:<12} {samples.path}: {_listed(samples.arrays)}")
+    for path, arrays in found.unfit.items():
+        _say(f"  not entered  {path}: {_listed(arrays)} does not fit the model's inputs")
+    if missing:
+        _say(f"still to be entered in [data] of {target}:")
+    for key in missing:
+        _say(f"  {key:<12} {_wanted(key, needed=key in needed)}")
+    _say("then: tinyflow build" if needed else "now: tinyflow build")
+
+
+def _say(line: str) -> None:
+    out.print(Text(line), soft_wrap=True)
+
+
+def _inputs(model: Path) -> tuple[Sequence[InputSpec], str | None]:
+    """The model's inputs, or why they cannot be told."""
+    from tinyflow.convert.convert import model_inputs
+
+    try:
+        if not is_tflite(model):
+            return model_inputs(model), None
+        graph = import_model(fold_constants(read_tflite(model), model), model, name="model")
+    except TinyflowError as error:
+        return (), error.message
+    return [
+        InputSpec(tensor.name, sample_shape(tensor.shape), tensor.dtype.value, accepts_float=True)
+        for tensor in graph.input_tensors()
+    ], None
+
+
+def _wanted(key: Purpose, *, needed: bool) -> str:
+    """What the data of a key is for, and whether a build needs it."""
+    description = (DataTable.model_fields[key].description or "").rstrip(".")
+    return f"{description}; {'needed' if needed else 'optional'}"
+
+
+def _shape(spec: InputSpec) -> str:
+    return "x".join(map(str, spec.shape)) or "scalar"
+
+
+def _listed(arrays: Mapping[str, Header]) -> str:
+    return ", ".join(f"{name} {header}".strip() for name, header in arrays.items())
 
 
 def project_text(chosen: dict[str, dict[str, Any]]) -> str:

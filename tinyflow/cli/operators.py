@@ -7,17 +7,20 @@ from itertools import groupby
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
+from tinyflow.cli.completion import complete_operator
 from tinyflow.cli.console import out, print_json
 from tinyflow.cli.options import Json
 from tinyflow.errors import InputError
 from tinyflow.kernels.catalogue import ALWAYS, Service, services
+from tinyflow.report.tables import Column, FittedTable
 
 Names = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[OPERATOR]...", help="Only these, by TFLite's names; all if none is named."
+        metavar="[OPERATOR]...",
+        help="Only these, by TFLite's names; all if none is named.",
+        autocompletion=complete_operator,
     ),
 ]
 
@@ -42,10 +45,14 @@ def command(names: Names = None, as_json: Json = False) -> None:
     if as_json:
         print_json([asdict(service) for service in chosen])
         return
-    table = Table(box=None)
-    for column in ("operator", "kernels", "types"):
-        table.add_column(column, no_wrap=column != "types")
-    table.add_column("attributes")
+    table = FittedTable(
+        [
+            Column("operator", least=35),
+            Column("kernels"),
+            Column("types", "prose", least=7),
+            Column("attributes", "prose", least=20),
+        ]
+    )
     for name, kernels in groupby(chosen, key=lambda service: service.operator):
         for index, kernel in enumerate(kernels):
             shown = "" if index else name

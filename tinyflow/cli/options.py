@@ -7,10 +7,14 @@ from typing import Annotated
 
 import typer
 
+from tinyflow.cli.completion import complete_build
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 BuildFolder = Annotated[
     Path,
     typer.Argument(
-        metavar="BUILD", help="A folder that `tinyflow build` made, such as build/stm32f746."
+        metavar="BUILD",
+        help="A folder that `tinyflow build` made, such as build/stm32f746.",
+        autocompletion=complete_build,
     ),
 ]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from tinyflow.arrays import Array
 from tinyflow.boards import load_board
 from tinyflow.cli.console import ConsoleProgress, err, out
 from tinyflow.cli.options import BuildFolder, Json
@@ -23,7 +24,7 @@ def command(
         list[Path] | None,
         typer.Option(
             help="An .npy with a sample of one input, once per input of the model; of several "
-            "samples the first is taken. Default: the build's first test vector.",
+            "samples the first is taken. Default: the test vector that the report's latency is of.",
             show_default=False,
         ),
     ] = None,
@@ -51,27 +52,40 @@ def command(
       tinyflow profile build/stm32l4r5 --inputs x.npy --html profile.html --top 10
     """
     from tinyflow.errors import InputError
+    from tinyflow.files import write_file
+    from tinyflow.manifest import add_to_build
     from tinyflow.report.profile import PROFILE_PAGE
-    from tinyflow.report.profile_page import write_page
+    from tinyflow.report.profile_page import render_page
     from tinyflow.report.profile_terminal import render_profile
     from tinyflow.tools.profile import profile_build
-    from tinyflow.tools.run import first_sample
+    from tinyflow.tools.run import first_sample, typical_sample
 
     built = read_build(build)
-    page = html or built.folder / PROFILE_PAGE
+    own = built.folder / PROFILE_PAGE
+    page = html or own
     if not page.parent.is_dir():
         raise InputError(f"{page}: the folder {page.parent} does not exist")
-    sample, source = first_sample(built, inputs)
+    before: list[tuple[Array, ...]] = []
+    if inputs:
+        sample, source = first_sample(built, inputs)
+    else:
+        sample, preceding, source = typical_sample(built)
+        if built.report.memory.ram.state:
+            before = preceding
     with ConsoleProgress() as progress:
         progress.stage(f"profile on {built.report.board.id}")
         profile = profile_build(
             built,
             load_board(built.report.board.id),
             sample,
+            before=before,
             source=source,
             top=max(top, _BLOCKS),
         )
-        write_page(profile, page)
+        if page.parent.resolve() / page.name == own:
+            add_to_build(built.folder, PROFILE_PAGE, render_page(profile))
+        else:
+            write_file(page, render_page(profile))
     if as_json:
         typer.echo(profile.to_json(), nl=False)
     else:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from rich.markup import escape
-from rich.table import Table
-
+from tinyflow.boards import load_board
 from tinyflow.cli.console import ConsoleProgress, out, print_json
 from tinyflow.cli.options import BuildFolder, Json
+from tinyflow.report.tables import Column, FittedTable
 from tinyflow.tools.build_folder import read_build
 
 
@@ -17,25 +16,24 @@ def command(build: BuildFolder, as_json: Json = False) -> None:
 
     They boot the image, talk to it over its UART, run the test vectors, and check outputs,
     instruction counts and virtual time. Renode is found on PATH or through TINYFLOW_RENODE;
-    without it, this exits with code 12.
+    without it, this exits with code 12, and with code 5 where the Python that it runs lacks
+    Robot Framework.
     """
-    from tinyflow.emulate.hil import run_hil_tests
     from tinyflow.emulate.renode import find_renode_test
+    from tinyflow.tools.hil import run_suite
 
     built = read_build(build)
     find_renode_test()
     with ConsoleProgress() as progress:
         progress.stage("renode-test")
-        result = run_hil_tests(built.folder, on_line=progress.line)
+        board = load_board(built.report.board.id)
+        result = run_suite(built, board, on_line=progress.line)
     if as_json:
         print_json(asdict(result))
         return
-    table = Table(box=None)
-    table.add_column("test")
-    table.add_column("status")
-    table.add_column("seconds", justify="right")
+    table = FittedTable([Column("test"), Column("status"), Column("seconds", "number")])
     for test in result.tests:
-        table.add_row(escape(test.name), test.status, f"{test.seconds:.2f}")
+        table.add_row(test.name, test.status, f"{test.seconds:.2f}")
     out.print(table)
 
 

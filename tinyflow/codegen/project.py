@@ -1,17 +1,17 @@
 """The PlatformIO project around a model: everything but the model's own library.
 
-Written here: `platformio.ini`, `src/main.c`, `lib/tinyflow_harness/`, `platform/`, `README.md`.
+These are `platformio.ini`, `src/main.c`, `lib/tinyflow_harness/`, `platform/` and `README.md`.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from tinyflow.boards import Board
-from tinyflow.codegen.render import render, write_folder, write_if_changed
+from tinyflow.codegen.render import render
 from tinyflow.errors import InputError
+from tinyflow.manifest import WORKSPACE
 from tinyflow.plan.in_ram import NOTHING_IN_RAM, InRam
 from tinyflow.resources import FIRMWARE
 
@@ -21,6 +21,8 @@ _C_TYPES = {
     "int16": "TF_INT16",
     "int32": "TF_INT32",
     "int64": "TF_INT64",
+    "uint32": "TF_UINT32",
+    "uint64": "TF_UINT64",
     "float32": "TF_FLOAT32",
     "bool": "TF_BOOL",
 }
@@ -66,18 +68,16 @@ class ModelHarness:
             raise ValueError("the harness serves 1 to 255 inputs and outputs")
 
 
-def write_project(
-    directory: Path,
+def project_files(
     board: Board,
     model: ModelHarness,
     *,
     cmsis_nn_lib_deps: str | None = None,
     in_ram: InRam = NOTHING_IN_RAM,
-) -> None:
-    """Write the project; what is already there and unchanged is not touched.
+) -> dict[str, bytes]:
+    """The project's files by relative path.
 
     Args:
-        directory: The project's folder; made if need be.
         board: The board to build for.
         model: The model's description; its code is expected in `lib/<c_name>/`.
         cmsis_nn_lib_deps: A `lib_deps` entry that gives CMSIS-NN; None where the model's
@@ -88,19 +88,28 @@ def write_project(
         InputError: the board's family has no C file.
     """
     context = {"board": board, "model": model, "cmsis_nn_lib_deps": cmsis_nn_lib_deps}
-    write_folder(
-        directory / "platform",
-        {
-            **_platform_files(board),
-            f"boards/{board.id}.json": board.path.read_bytes(),
-            "memory.ld": linker_script(board, in_ram),
-        },
-    )
-    write_folder(directory / "lib" / "tinyflow_harness", _firmware_files("harness"))
-    write_folder(directory / "src", {"main.c": render("project/main.c.j2", **context)})
-    for name in ("platformio.ini", "README.md"):
-        write_if_changed(directory / name, render(f"project/{name}.j2", **context))
-    write_if_changed(directory / ".gitignore", ".pio/\n")
+    texts = {
+        "platform/memory.ld": linker_script(board, in_ram),
+        "src/main.c": render("project/main.c.j2", **context),
+        "platformio.ini": render("project/platformio.ini.j2", **context),
+        "README.md": render("project/README.md.j2", **context),
+        ".gitignore": f"{WORKSPACE}/\n",
+    }
+    return {
+        **{f"platform/{name}": data for name, data in platform_files(board).items()},
+        **{f"lib/tinyflow_harness/{name}": data for name, data in _firmware_files("harness")},
+        **{name: text.encode("utf-8") for name, text in texts.items()},
+    }
+
+
+def upload_files(board: Board) -> dict[str, bytes]:
+    """A project that has no sources: what PlatformIO needs to program a board with an image."""
+    context = {"board": board, "cmsis_nn_lib_deps": None}
+    return {
+        **{f"platform/{name}": data for name, data in platform_files(board).items()},
+        "platform/memory.ld": linker_script(board).encode("utf-8"),
+        "platformio.ini": render("project/platformio.ini.j2", **context).encode("utf-8"),
+    }
 
 
 def linker_script(board: Board, in_ram: InRam = NOTHING_IN_RAM) -> str:
@@ -108,9 +117,15 @@ def linker_script(board: Board, in_ram: InRam = NOTHING_IN_RAM) -> str:
     return render("project/memory.ld.j2", board=board, in_ram=in_ram)
 
 
-def _platform_files(board: Board) -> dict[str, bytes]:
-    """PlatformIO's platform, start-up code, and the file of the board's family only."""
-    mcu = _firmware_files("mcu")
+def platform_files(board: Board) -> dict[str, bytes]:
+    """PlatformIO's platform for a board, by relative path.
+
+    The board's description, start-up code, and the file of the board's family only.
+
+    Raises:
+        InputError: the board's family has no C file.
+    """
+    mcu = dict(_firmware_files("mcu"))
     family = f"{board.family}.c"
     if family not in mcu:
         raise InputError(
@@ -120,17 +135,18 @@ def _platform_files(board: Board) -> dict[str, bytes]:
         )
     sources = {n: data for n, data in mcu.items() if n == family or n.endswith(".h")}
     return {
-        **_firmware_files("platform"),
-        **{f"core/{name}": data for name, data in _firmware_files("core").items()},
+        **dict(_firmware_files("platform")),
+        **{f"core/{name}": data for name, data in _firmware_files("core")},
         **{f"mcu/{name}": data for name, data in sources.items()},
+        f"boards/{board.id}.json": board.path.read_bytes(),
     }
 
 
-def _firmware_files(folder: str) -> dict[str, bytes]:
-    """The files of one folder of `firmware/`, by relative path."""
+def _firmware_files(folder: str) -> list[tuple[str, bytes]]:
+    """The files of one folder of `firmware/`: relative paths and contents."""
     root = FIRMWARE / folder
-    return {
-        path.relative_to(root).as_posix(): path.read_bytes()
+    return [
+        (path.relative_to(root).as_posix(), path.read_bytes())
         for path in sorted(root.rglob("*"))
         if path.is_file() and "__pycache__" not in path.parts
-    }
+    ]

@@ -6,9 +6,6 @@ from tinyflow.boards import Board
 from tinyflow.codegen.render import render
 from tinyflow.resources import RENODE
 
-#: Where the script puts the UART unless told otherwise.
-DEFAULT_PORT = 3456
-
 
 def performance_in_mips(board: Board, cycles_per_instruction: float) -> int:
     """Renode's speed of a core: it counts every instruction as the same time.
@@ -25,23 +22,22 @@ def render_script(
     name: str,
     elf: str,
     cycles_per_instruction: float,
-    port: int = DEFAULT_PORT,
 ) -> str:
-    """The text of a `.resc`.
+    """The text of a `.resc`; it puts the UART on a pseudo terminal, `NAME.uart` beside it.
+
+    A socket of Renode's would listen on every network that the machine is on.
 
     Args:
         board: The board.
         name: The machine's name, a C identifier.
         elf: The firmware, relative to the script's folder.
         cycles_per_instruction: What virtual time and CYCCNT follow.
-        port: The TCP port that carries the UART.
     """
     return render(
         "renode/model.resc.j2",
         board=board,
         name=name,
         elf=elf,
-        port=port,
         cycles_per_instruction=cycles_per_instruction,
         mips=performance_in_mips(board, cycles_per_instruction),
     )

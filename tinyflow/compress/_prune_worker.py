@@ -22,9 +22,10 @@ from tinyflow.compress.magnitude import (
 from tinyflow.compress.structured import prune_channels
 from tinyflow.compress.summary import PruneSummary, macs, parameters
 from tinyflow.convert.keras_model import load_keras
+from tinyflow.convert.model_file import reading_seconds
 from tinyflow.datasets.dataset import Dataset
 from tinyflow.project import PruneTable
-from tinyflow.worker import serve_job
+from tinyflow.sandbox.confine import cpu_limit
 
 
 def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -38,7 +39,8 @@ def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     # Before the model is made: a Dropout layer draws its seed when it is created.
     keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()
-    model = load_keras(path)
+    with cpu_limit(reading_seconds(path)):
+        model = load_keras(path)
     training, validation = _data(folder / "training.npz"), _data(folder / "validation.npz")
     epochs = settings.epochs if training is not None else 0
     if settings.method == "structured":
@@ -100,7 +102,3 @@ def _data(path: Path) -> Dataset | None:
     with np.load(path, allow_pickle=False) as arrays:
         inputs = tuple(arrays[str(index)] for index in range(len(arrays.files) - 1))
         return Dataset(inputs, arrays["labels"])
-
-
-if __name__ == "__main__":
-    serve_job(main)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from tinyflow.convert.model_file import ModelKind, model_kind
 from tinyflow.datasets.dataset import Dataset
 from tinyflow.errors import InputError
 from tinyflow.project import PruneTable
-from tinyflow.worker import OnLine, require_keras, run_worker
+from tinyflow.worker import OnLine, read_result, require_keras, run_worker
 
 _WORKER = "tinyflow.compress._prune_worker"
 
@@ -63,12 +62,18 @@ def prune_model(
         _save(folder / "validation.npz", validation)
         job = {"model": str(model_path.resolve()), "settings": settings.model_dump()}
         reply = run_worker(
-            _WORKER, job, folder, task=f"pruning {model_path}", timeout=timeout, on_line=on_line
+            _WORKER,
+            job,
+            folder,
+            task=f"pruning {model_path}",
+            reads=[model_path.resolve()],
+            timeout=timeout,
+            on_line=on_line,
         )
         output_path.parent.mkdir(parents=True, exist_ok=True)
         aside = output_path.with_name(f"{output_path.name}.{os.getpid()}.part")
         try:
-            shutil.copyfile(folder / "pruned.keras", aside)
+            aside.write_bytes(read_result(folder / "pruned.keras"))
             aside.replace(output_path)
         finally:
             aside.unlink(missing_ok=True)

@@ -20,12 +20,18 @@ from tinyflow.arrays import Array
 from tinyflow.convert.converter import convert
 from tinyflow.convert.keras_model import keras_inputs, load_keras
 from tinyflow.convert.keras_rewrites import rewrite_layers
-from tinyflow.convert.model_file import ModelKind, model_kind
+from tinyflow.convert.model_file import (
+    ModelKind,
+    input_specs,
+    model_kind,
+    read_config,
+    reading_seconds,
+)
 from tinyflow.convert.recurrent import Recurrence, prepare_recurrent
 from tinyflow.convert.saved_model import SavedSignature
 from tinyflow.datasets.dataset import InputSpec
 from tinyflow.errors import ConversionError, InputError, TinyflowError
-from tinyflow.worker import serve_job
+from tinyflow.sandbox.confine import cpu_limit
 
 _BATCH = 64
 
@@ -48,9 +54,13 @@ class _FloatModel:
 def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Do one job; see the module's docstring."""
     path = Path(job["model"])
+    samples_given = (folder / "samples.npz").exists()
     print(f"loading {path.name}")
-    model = _load(path)
-    if (folder / "samples.npz").exists():
+    with cpu_limit(reading_seconds(path)):
+        if not job.get("convert") and not samples_given:
+            return {"inputs": [asdict(spec) for spec in inputs_of(path)]}
+        model = _load(path)
+    if samples_given:
         samples = _arrays(folder / "samples.npz", model)
         print(f"running the float model on {len(samples[0])} samples")
         outputs = _predict(model, samples)
@@ -61,6 +71,14 @@ def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
         content = _convert(model, calibration, job["convert"])
         (folder / "model.tflite").write_bytes(content)
     return {"inputs": [asdict(spec) for spec in model.inputs]}
+
+
+def inputs_of(path: Path) -> tuple[InputSpec, ...]:
+    """The inputs, without TensorFlow where the file's configuration states them."""
+    specs = None
+    if model_kind(path) is not ModelKind.SAVED_MODEL:
+        specs = input_specs(path, read_config(path))
+    return _load(path).inputs if specs is None else specs
 
 
 def _load(path: Path) -> _FloatModel:
@@ -171,7 +189,3 @@ def _words(error: Exception) -> str:
     told = [line for line in lines if "error:" in line or "ops:" in line.lower()] or lines
     short = [re.sub(r"loc\(.*?\): |callsite\(.*?\)", "", line)[:300] for line in told[:4]]
     return "; ".join(short) or type(error).__name__
-
-
-if __name__ == "__main__":
-    serve_job(main)

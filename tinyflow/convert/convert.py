@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from collections.abc import Sequence
@@ -12,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from tinyflow.arrays import Array
-from tinyflow.convert.model_file import ModelKind, input_specs, model_kind, read_config
+from tinyflow.convert.model_file import model_kind
 from tinyflow.datasets.dataset import CalibrationData, InputSpec
 from tinyflow.errors import InputError
 from tinyflow.project import Activations
-from tinyflow.worker import OnLine, require_keras, run_worker
+from tinyflow.worker import OnLine, read_result, require_keras, run_worker
 
 _WORKER = "tinyflow.convert._worker"
 #: Seconds; large models with much calibration data take minutes.
@@ -44,16 +45,12 @@ def model_inputs(
 ) -> tuple[InputSpec, ...]:
     """The inputs of a Keras model or SavedModel, in the order data must have.
 
-    Read from the file's configuration in milliseconds where that says it; TensorFlow is
-    started otherwise, as it always is for a SavedModel.
+    Read from the file's configuration where that says it; TensorFlow is started otherwise, as it
+    always is for a SavedModel. Either is done in a confined process.
 
     Raises:
         InputError: the file is missing, damaged, refused, or has a dynamic shape.
     """
-    if model_kind(model_path) is not ModelKind.SAVED_MODEL:
-        specs = input_specs(model_path, read_config(model_path))
-        if specs is not None:
-            return specs
     with tempfile.TemporaryDirectory(prefix="tinyflow-") as name:
         reply = _run({"model": str(model_path.resolve())}, Path(name), model_path, timeout, None)
     return _specs(reply)
@@ -95,7 +92,7 @@ def quantize(
         if samples is not None:
             _save(folder / "samples.npz", samples)
         reply = _run(job, folder, model_path, timeout, on_line)
-        content = (folder / "model.tflite").read_bytes()
+        content = read_result(folder / "model.tflite")
         outputs = _load(folder / "float_outputs.npz") if samples is not None else None
     output_path.parent.mkdir(parents=True, exist_ok=True)
     aside = output_path.with_name(f"{output_path.name}.{os.getpid()}.part")
@@ -134,12 +131,16 @@ def _run(
     on_line: OnLine | None,
 ) -> dict[str, Any]:
     require_keras()
+    model_kind(model_path)  # what is no model at all starts no process
     verb = "quantising" if job.get("convert") else "reading"
-    # Refuse what can be refused before TensorFlow starts.
-    if model_kind(model_path) is not ModelKind.SAVED_MODEL:
-        read_config(model_path)
     return run_worker(
-        _WORKER, job, folder, task=f"{verb} {model_path}", timeout=timeout, on_line=on_line
+        _WORKER,
+        job,
+        folder,
+        task=f"{verb} {model_path}",
+        reads=[model_path.resolve()],
+        timeout=timeout,
+        on_line=on_line,
     )
 
 
@@ -157,5 +158,5 @@ def _save(path: Path, arrays: Sequence[Array]) -> None:
 
 
 def _load(path: Path) -> tuple[Array, ...]:
-    with np.load(path, allow_pickle=False) as arrays:
+    with np.load(io.BytesIO(read_result(path)), allow_pickle=False) as arrays:
         return tuple(arrays[str(index)] for index in range(len(arrays.files)))

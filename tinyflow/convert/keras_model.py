@@ -6,6 +6,7 @@ Imports Keras, hence TensorFlow: called in worker processes only.
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
 import warnings
 from pathlib import Path
@@ -49,11 +50,11 @@ def load_keras(path: Path | str) -> keras.Model:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # Keras goes by the suffix, and the user's may be another.
-        link = Path(folder) / f"model.{kind.value}"
-        link.symlink_to(path.resolve())
+        copy = Path(folder) / f"model.{kind.value}"
+        shutil.copyfile(path, copy)
         try:
             model = keras.saving.load_model(
-                link, custom_objects=custom, compile=False, safe_mode=True
+                copy, custom_objects=custom, compile=False, safe_mode=True
             )
         except Exception as error:
             reason = str(error).strip().splitlines() or [type(error).__name__]

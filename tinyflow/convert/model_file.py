@@ -17,11 +17,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from tinyflow.datasets.dataset import InputSpec
+from tinyflow.distribution import install_hint
 from tinyflow.errors import InputError, ToolMissingError
 
 _CONFIG_LIMIT = 64 << 20
 _ARCHIVE_LIMIT = 2 << 30
 _WEIGHTS = "model.weights.h5"
+_MOST_OBJECTS = 30_000
+_DEEPEST = 200
+#: Processor seconds in which any file is read, TensorFlow's start included, and per megabyte.
+_READING_SECONDS, _READING_SECONDS_PER_MB = 40.0, 1.0
 
 _FORMS = "A model is a .keras or .h5 file, a SavedModel folder, or a quantised .tflite."
 
@@ -64,9 +69,12 @@ def model_kind(path: Path) -> ModelKind:
         if (path / "saved_model.pb").is_file():
             return ModelKind.SAVED_MODEL
         raise InputError(f"{path}: a folder without saved_model.pb is no SavedModel", hint=_FORMS)
-    if not path.exists():
-        raise InputError(f"{path}: no such model file", hint=_FORMS)
+    if not path.is_file():
+        what = "not a file" if path.exists() else "no such model file"
+        raise InputError(f"{path}: {what}", hint=_FORMS)
     try:
+        if path.stat().st_size > _ARCHIVE_LIMIT:
+            raise InputError(f"{path}: larger than the {_ARCHIVE_LIMIT:,} bytes allowed")
         with path.open("rb") as file:
             head = file.read(8)
     except OSError as error:
@@ -81,6 +89,12 @@ def model_kind(path: Path) -> ModelKind:
         )
     what = "empty" if not head else "damaged, or not a Keras model"
     raise InputError(f"{path}: {what}", hint=_FORMS)
+
+
+def reading_seconds(path: Path) -> float:
+    """Processor time within which a model of that size is read, or is made to hang."""
+    size = sum(file.stat().st_size for file in path.rglob("*")) if path.is_dir() else 0
+    return _READING_SECONDS + _READING_SECONDS_PER_MB * (size + path.stat().st_size) / 1e6
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -227,7 +241,7 @@ def _check_hdf5(path: Path, file: BinaryIO) -> bytes | None:
     except ImportError as error:
         raise ToolMissingError(
             "h5py is not installed; it is needed to read Keras models",
-            hint="pip install 'tinyflow[keras]'",
+            hint=install_hint("keras"),
         ) from error
     try:
         with h5py.File(file, "r") as root:
@@ -243,7 +257,7 @@ def _check_hdf5(path: Path, file: BinaryIO) -> bytes | None:
                         f"{path}: holds arrays of more than the {_ARCHIVE_LIMIT:,} bytes allowed"
                     )
             config = root.attrs.get("model_config")
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path}: damaged or truncated: not a complete HDF5 file ({error})",
             hint="Save or copy the file again.",
@@ -253,8 +267,9 @@ def _check_hdf5(path: Path, file: BinaryIO) -> bytes | None:
     return config.encode("utf-8") if isinstance(config, str) else bytes(config)
 
 
-def _hdf5_items(h5py: Any, path: Path, group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    pending = [(prefix, group)]
+def _hdf5_items(h5py: Any, path: Path, root: Any) -> Iterator[tuple[str, Any]]:
+    """Every object once, however many paths of hard links lead to it."""
+    pending, seen = [("", root)], {_address(h5py, root)}
     while pending:
         prefix, group = pending.pop()
         for key in group:
@@ -263,11 +278,22 @@ def _hdf5_items(h5py: Any, path: Path, group: Any, prefix: str = "") -> Iterator
             if not isinstance(link, h5py.HardLink):
                 raise InputError(f"{path}: {name!r} is a link to another place: refused")
             item = group[key]
+            address = _address(h5py, item)
+            if address in seen:
+                # Keras writes none, and whoever follows such links by name walks each path.
+                raise InputError(f"{path}: {name!r} is a second link to one object: refused")
+            seen.add(address)
+            if len(seen) > _MOST_OBJECTS:
+                raise InputError(f"{path}: holds more than the {_MOST_OBJECTS:,} objects allowed")
             yield name, item
             if isinstance(item, h5py.Group):
-                if len(name) > 4096:
+                if name.count("/") > _DEEPEST:
                     raise InputError(f"{path}: groups are nested too deep")
                 pending.append((name, item))
+
+
+def _address(h5py: Any, item: Any) -> int:
+    return int(h5py.h5o.get_info(item.id).addr)
 
 
 def _refuse_code(path: Path, config: dict[str, Any]) -> None:

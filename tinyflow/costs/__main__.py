@@ -9,6 +9,7 @@ from tinyflow.boards import board_ids, load_board
 from tinyflow.costs.measure import measure_costs
 from tinyflow.costs.probes import MEASURED
 from tinyflow.costs.table import COSTS, read_costs
+from tinyflow.files import write_file
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.progress import Progress
 
@@ -27,7 +28,7 @@ def main() -> None:
         print(name, file=sys.stderr, flush=True)
         path = COSTS / f"{name}.json"
         table = measure_costs(MEASURED, load_board(name), cmsis, _Lines(), read_costs(path))
-        path.write_text(table.to_json(), encoding="utf-8")
+        write_file(path, table.to_json())
 
 
 if __name__ == "__main__":

@@ -25,10 +25,21 @@ _COMMENT = re.compile(r"/\*.*?\*/|\{#.*?#\}", re.DOTALL)
 
 @cache
 def model_digest() -> str:
-    """A hash of the timing model's code, comments aside."""
+    """A hash of the timing model's code without its comments and docstrings."""
     folder = Path(tinyflow.timing.__file__).parent
     texts = (folder.joinpath(f"{name}.py").read_text(encoding="utf-8") for name in _MODEL)
-    return ContentHash(*(ast.dump(ast.parse(text)) for text in texts)).key()[:16]
+    return ContentHash(*(python_code_of(text) for text in texts)).key()[:16]
+
+
+def python_code_of(text: str) -> str:
+    """The syntax tree of a Python module without its docstrings."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            del node.body[0]
+    return ast.dump(tree)
 
 
 def kernel_digest(kernel: Kernel, cmsis: CmsisNN) -> str:

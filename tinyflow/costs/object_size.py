@@ -12,7 +12,7 @@ from elftools.elf.elffile import ELFFile
 
 from tinyflow.boards import Board
 from tinyflow.errors import BuildError, ToolMissingError
-from tinyflow.toolchain.compiler import COMPILER
+from tinyflow.toolchain.compiler import COMPILER, check_disk
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ def object_code(file: str, text: str, board: Board) -> ObjectCode:
         except FileNotFoundError as error:
             raise ToolMissingError(f"{COMPILER} is not on PATH") from error
         if done.returncode:
+            check_disk(done.stderr, folder)
             raise BuildError(f"the compiler refused {file}:\n{done.stderr.strip()}")
         with (folder / "code.o").open("rb") as stream:
             return _read(ELFFile(stream))

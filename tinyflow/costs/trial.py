@@ -19,7 +19,7 @@ from tinyflow.ir.operators import Operator
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.plan.memory import plan_memory
-from tinyflow.timing.measure import Call, call_function, compile_code, results_of
+from tinyflow.timing.measure import Call, Watch, call_function, compile_code, results_of
 from tinyflow.timing.model import SectionTiming, Timing
 from tinyflow.toolchain.elf import Symbol, SymbolKind
 
@@ -69,14 +69,18 @@ class Trial:
         (outputs,) = self.run_each([inputs])
         return outputs
 
-    def run_each(self, samples: Sequence[Sequence[Array]]) -> list[tuple[Array, ...]]:
-        """One inference after another, of a graph without state."""
-        return [self._outputs(memory) for memory in self.arenas(samples)]
+    def run_each(
+        self, samples: Sequence[Sequence[Array]], *, watch: Watch | None = None
+    ) -> list[tuple[Array, ...]]:
+        """One inference after another, of a graph without state; `watch` may hook the engine."""
+        return [self._outputs(memory) for memory in self.arenas(samples, watch=watch)]
 
-    def arenas(self, samples: Sequence[Sequence[Array]]) -> list[bytes]:
+    def arenas(
+        self, samples: Sequence[Sequence[Array]], *, watch: Watch | None = None
+    ) -> list[bytes]:
         """What the arena holds after each inference: `ARENA_FILL` where nothing wrote."""
         calls = [self._call(inputs) for inputs in samples]
-        found = results_of(self._image, self._board, calls, [self._arena])
+        found = results_of(self._image, self._board, calls, [self._arena], watch=watch)
         return [memory[self._arena] for memory in found]
 
     def _outputs(self, arena: bytes) -> tuple[Array, ...]:

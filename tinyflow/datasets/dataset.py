@@ -120,7 +120,7 @@ def load_dataset(
     suffix = f"_{split}" if split else ""
     samples = []
     for index, spec in enumerate(inputs):
-        key = _find(arrays, _input_keys(spec, index, len(inputs), suffix))
+        key = _find(arrays, input_keys(spec, index, len(inputs), suffix))
         if key is None:
             raise InputError(
                 f"{where}: no array for the input {spec.name!r} of shape {spec.shape}; "
@@ -134,7 +134,7 @@ def load_dataset(
             f"{spec.name} {len(array)}" for spec, array in zip(inputs, samples, strict=True)
         )
         raise InputError(f"{where}: the inputs differ in their number of samples: {found}")
-    key = _find(arrays, [f"y{suffix}", "y", f"labels{suffix}", "labels"])
+    key = _find(arrays, label_keys(suffix))
     if key is None:
         if labels:
             raise InputError(
@@ -144,11 +144,17 @@ def load_dataset(
     return Dataset(tuple(samples), _labels(where, key, arrays[key], len(samples[0])))
 
 
-def _input_keys(spec: InputSpec, index: int, count: int, suffix: str) -> list[str]:
+def input_keys(spec: InputSpec, index: int, count: int, suffix: str) -> list[str]:
+    """The names that the array of an input may have, the best first."""
     keys = [f"{spec.name}{suffix}", spec.name]
     keys += [f"x{suffix}", "x"] if count == 1 else [f"x{index}{suffix}", f"x{index}"]
     # np.savez(file, array) without a name.
     return [*keys, f"arr_{index}"]
+
+
+def label_keys(suffix: str) -> list[str]:
+    """The names that the labels may have, the best first."""
+    return [f"y{suffix}", "y", f"labels{suffix}", "labels"]
 
 
 def _find(arrays: Mapping[str, Array], keys: Sequence[str]) -> str | None:

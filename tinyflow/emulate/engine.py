@@ -9,8 +9,8 @@ What was found of Unicorn 2.1.4, and is relied on or worked around here:
   access, so only one that ends emulation for good comes from there.
 - I/O callbacks (`uc_mmio_map`) leave the IT state alone. A UC_HOOK_MEM_* hook on valid accesses
   does not: it leaves stale IT bits behind a predicated load or store, and the next block runs
-  under that condition. `hook_accesses` is for runs whose results nobody trusts unchecked, and its
-  callback must call `clear_it_state` where an IT block may have been the cause.
+  under that condition. `hook_accesses` is for runs whose results are checked against another,
+  and its callback must call `clear_it_state` where an IT block may have been the cause.
 - A block hook is called before a pending stop is looked at, so the block a stop falls on may
   have been counted although it, or its end, has not run (`Recorder.interrupted`).
 - A hook is compiled into blocks as they are translated: adding or removing one calls for a

@@ -16,8 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tinyflow.emulate.renode import find_renode_test
-from tinyflow.errors import HilTestError, InputError
+from tinyflow.emulate.renode import TEST_REMEDY, find_renode_test, renode_test_problem
+from tinyflow.errors import HilTestError, InputError, ToolMissingError
 
 #: Seconds a whole suite may take; one of 20 vectors takes well under a minute.
 DEFAULT_TIMEOUT_S = 900.0
@@ -62,6 +62,7 @@ def run_hil_tests(
 
     Raises:
         RenodeMissingError: renode-test is not installed.
+        ToolMissingError: it is, but the Python that it runs lacks what it needs.
         InputError: the folder has no suite.
         HilTestError: tests failed, named with their messages, or none ran.
     """
@@ -143,6 +144,11 @@ def _read_results(path: Path, lines: list[str]) -> tuple[HilTest, ...]:
     try:
         tree = ElementTree.parse(path)
     except (OSError, ElementTree.ParseError) as error:
+        problem = renode_test_problem()
+        if problem is not None:
+            raise ToolMissingError(
+                f"renode-test cannot run: {problem}", hint=f"Install it: {TEST_REMEDY}"
+            ) from error
         raise HilTestError(
             "renode-test ended before it ran the tests", hint="\n".join(lines)
         ) from error

@@ -38,7 +38,7 @@ _QUIET_S = 0.1
 _READ_CHUNK = 4096
 
 _DTYPES: tuple[np.dtype[Any], ...] = tuple(
-    np.dtype(code) for code in ("<i1", "<u1", "<i2", "<i4", "<f4", "<i8", "?")
+    np.dtype(code) for code in ("<i1", "<u1", "<i2", "<i4", "<f4", "<i8", "?", "<u4", "<u8")
 )
 
 

@@ -1,4 +1,4 @@
-"""Firmware in Renode: a process of its own, whose UART is reached over a TCP port.
+"""Firmware in Renode: a separate process, whose UART is reached over a pseudo terminal.
 
 Renode is found in `TINYFLOW_RENODE`, a folder or the program itself, or on PATH.
 """
@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,6 +19,7 @@ from tinyflow.boards import Board
 from tinyflow.codegen.renode import platform_description, render_script
 from tinyflow.emulate.frames import Frame, FrameDecoder, encode
 from tinyflow.emulate.target import Target
+from tinyflow.emulate.terminal_line import TerminalLine
 from tinyflow.errors import DeviceError, RenodeMissingError
 from tinyflow.toolchain.elf import Image, read_image
 
@@ -36,6 +35,10 @@ FIRMWARE_TIMEOUT_S = 20.0
 _POLL_S, _ANSWER_S = 0.05, 0.5
 #: How long Renode may take to end by itself, and then after SIGTERM.
 _QUIT_S, _TERMINATE_S = 5.0, 2.0
+#: What `renode-test` imports, how to install that, and seconds to look for it.
+_TEST_MODULES = ("robot", "psutil", "yaml")
+TEST_REMEDY = "python3 -m pip install robotframework psutil pyyaml"
+_PYTHON_S = 20.0
 #: Lines of Renode's output that an error shows.
 _OUTPUT_LINES = 12
 #: The INFO request and the bit that marks its reply; a sequence number no client begins with.
@@ -58,6 +61,33 @@ def find_renode_test() -> Path:
         RenodeMissingError: it is not installed, or TINYFLOW_RENODE is wrong.
     """
     return _find("renode-test")
+
+
+def renode_test_problem() -> str | None:
+    """Say why an installed `renode-test` cannot run, or None if it can.
+
+    It is a shell script that runs the first `python3` on PATH, which must have Robot Framework
+    and what else Renode's `tests/requirements.txt` names.
+    """
+    python = shutil.which("python3")
+    if python is None:
+        return "it runs `python3`, which is not on PATH"
+    look = (
+        "import sys, importlib.util as u\n"
+        "print(*(name for name in sys.argv[1:] if u.find_spec(name) is None))"
+    )
+    try:
+        result = subprocess.run(
+            [python, "-c", look, *_TEST_MODULES],
+            capture_output=True,
+            text=True,
+            timeout=_PYTHON_S,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"it runs {python}, which does not work: {error}"
+    missing = result.stdout.split()
+    return f"it runs {python}, which lacks {' and '.join(missing)}" if missing else None
 
 
 def _find(program: str) -> Path:
@@ -106,13 +136,12 @@ class Renode(Target):
         image = read_image(elf) if isinstance(elf, Path) else elf
         deadline = time.monotonic() + startup_timeout_s
         self._folder = Path(tempfile.mkdtemp(prefix="tinyflow-renode-"))
-        self._connection: socket.socket | None = None
-        port = _free_port()
-        self._write_script(image.path, board, port, cycles_per_instruction)
+        self._line: TerminalLine | None = None
+        self._write_script(image.path, board, cycles_per_instruction)
         self._process = self._start(program)
         self._end = weakref.finalize(self, _end, self._process, self._folder)
         try:
-            self._connection = self._connect(port, deadline)
+            self._line = self._connect(deadline)
             self._wait_for_firmware(time.monotonic() + FIRMWARE_TIMEOUT_S)
         except BaseException:
             self.close()
@@ -123,41 +152,39 @@ class Renode(Target):
     def write(self, data: bytes) -> None:
         """Send bytes; Renode hands them to the UART within some microseconds of virtual time."""
         try:
-            self._open().sendall(data)
+            self._open().write(data)
         except OSError as error:
             raise self._failure("the connection is lost") from error
 
     def read(self, count: int, timeout_s: float) -> bytes:
         """Receive up to `count` bytes, waiting for the first ones only."""
-        connection = self._open()
         try:
-            if not select.select([connection], [], [], max(0.0, timeout_s))[0]:
-                if self._process.poll() is not None:
-                    raise self._failure(f"Renode ended with code {self._process.returncode}")
-                return b""
-            data = connection.recv(count)
+            data = self._open().read(count, timeout_s)
         except OSError as error:
             raise self._failure("the connection is lost") from error
+        if data is None:
+            if self._process.poll() is not None:
+                raise self._failure(f"Renode ended with code {self._process.returncode}")
+            return b""
         if not data and count:
             raise self._failure("Renode closed the connection")
         return data
 
     def close(self) -> None:
         """End Renode and every process it started, and remove its files."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        if self._line is not None:
+            self._line.close()
+            self._line = None
         self._end()
 
     # ---- starting ----
 
-    def _write_script(self, elf: Path, board: Board, port: int, ratio: float) -> None:
+    def _write_script(self, elf: Path, board: Board, ratio: float) -> None:
         script = render_script(
             board,
             name="tinyflow",
             elf="firmware.elf",
             cycles_per_instruction=ratio,
-            port=port,
         )
         (self._folder / "tinyflow.resc").write_text(script, encoding="utf-8")
         (self._folder / board.renode.platform).write_bytes(platform_description(board))
@@ -181,10 +208,10 @@ class Renode(Target):
                 shutil.rmtree(self._folder, ignore_errors=True)
                 raise DeviceError(f"{self.name}: {program} cannot be run: {error}") from error
 
-    def _connect(self, port: int, deadline: float) -> socket.socket:
+    def _connect(self, deadline: float) -> TerminalLine:
         while True:
             with contextlib.suppress(OSError):
-                return socket.create_connection(("127.0.0.1", port), timeout=_ANSWER_S)
+                return TerminalLine(self._folder / "tinyflow.uart")
             if self._process.poll() is not None:
                 raise self._failure(f"Renode ended with code {self._process.returncode}")
             if time.monotonic() > deadline:
@@ -211,10 +238,10 @@ class Renode(Target):
     def _log(self) -> Path:
         return self._folder / "renode.log"
 
-    def _open(self) -> socket.socket:
-        if self._connection is None:
+    def _open(self) -> TerminalLine:
+        if self._line is None:
             raise DeviceError(f"{self.name}: closed")
-        return self._connection
+        return self._line
 
     def _failure(self, what: str) -> DeviceError:
         try:
@@ -224,13 +251,6 @@ class Renode(Target):
         lines = [line.strip() for line in text.splitlines() if line.strip()][-_OUTPUT_LINES:]
         hint = "Renode's last output:\n" + "\n".join(f"  {line}" for line in lines)
         return DeviceError(f"{self.name}: {what}", hint=hint if lines else None)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _end(process: subprocess.Popen[bytes], folder: Path) -> None:

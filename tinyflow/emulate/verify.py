@@ -5,17 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
 
 from tinyflow.arrays import Array
 from tinyflow.boards import Board
+from tinyflow.emulate.measurement import Measurement
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.errors import DeviceError
-from tinyflow.oracle.oracle import Oracle
+from tinyflow.oracle.constants import reference
 from tinyflow.toolchain.elf import Image
+
+
+@dataclass(frozen=True)
+class VectorKinds:
+    """How many vectors are real samples, random and extreme inputs; they come in this order."""
+
+    real: int
+    random: int
+    extreme: int
 
 
 @dataclass(frozen=True)
@@ -24,8 +35,8 @@ class _Figures:
     vectors: int
     compared_bytes: int
     mismatches: int
-    instructions: int
-    layer_instructions: list[int]
+    instructions: list[int]
+    layer_instructions: list[list[int]]
     stack_peak: int
 
 
@@ -37,8 +48,8 @@ class Verification(_Figures):
         oracle: what the outputs were compared with.
         vectors: inputs compared.
         compared_bytes, mismatches: output bytes compared, and those that differ.
-        instructions: executed by one inference of the first vector, exactly.
-        layer_instructions: of them, those of each layer.
+        instructions: executed by the inference of each vector, exactly.
+        layer_instructions: of them, those of each layer, by vector.
         stack_peak: bytes of stack the firmware used at most.
         oracle_outputs: for each output, the oracle's for all vectors, (vectors, *shape).
         sample_outputs: the device's first output for every sample; None without samples.
@@ -101,30 +112,32 @@ def verify_firmware(
     Raises:
         DeviceError: the firmware faulted or went silent.
     """
-    oracle = Oracle(tflite)
+    oracle = reference(tflite)
     # Vectors that begin the samples run once, where they do not depend on what came before.
-    shared = min(len(vectors), len(samples))
-    repeated = not stateful and all(vectors[i] is samples[i] for i in range(shared))
-    rest = samples[shared:] if repeated else samples
+    pairs = zip(vectors, samples, strict=False)
+    shared = 0 if stateful else len(list(takewhile(lambda pair: pair[0] is pair[1], pairs)))
+    rest = samples[shared:]
     total = len(vectors) + len(rest)
+    outputs: list[list[Array]] = []
+    counted: list[Measurement] = []
     with Simulator(image, board) as simulator:
         client = HarnessClient(simulator)
-        with simulator.measure(entry, layers) as measurement:
-            outputs = [client.run(*vectors[0])]
-        for vector in vectors[1:]:
-            outputs.append(client.run(*vector))
+        for vector in vectors:
+            with simulator.measure(entry, layers) as measurement:
+                outputs.append(client.run(*vector))
+            counted.append(measurement)
             on_progress(len(outputs), total)
-        kept = [output[0] for output in outputs[:shared]] if repeated else []
+        kept = [output[0] for output in outputs[:shared]]
         for done, sample in enumerate(rest, start=len(vectors) + 1):
             if stateful:
                 client.reset()
             kept.append(client.run(*sample)[0])
             on_progress(done, total)
         stack_peak = client.stats().stack_peak
-    if measurement.instructions == 0:
+    if not all(measurement.instructions for measurement in counted):
         raise DeviceError(f"the firmware never ran {entry}")
     expected = [oracle.run(*vector) for vector in vectors]
-    pairs = [
+    compared = [
         (found, due)
         for device, reference in zip(outputs, expected, strict=True)
         for found, due in zip(device, reference, strict=True)
@@ -132,10 +145,10 @@ def verify_firmware(
     return Verification(
         oracle=oracle.name,
         vectors=len(vectors),
-        compared_bytes=sum(due.nbytes for _, due in pairs),
-        mismatches=sum(differing_bytes(found, due) for found, due in pairs),
-        instructions=measurement.instructions,
-        layer_instructions=list(measurement.per_layer),
+        compared_bytes=sum(due.nbytes for _, due in compared),
+        mismatches=sum(differing_bytes(found, due) for found, due in compared),
+        instructions=[measurement.instructions for measurement in counted],
+        layer_instructions=[list(measurement.per_layer) for measurement in counted],
         stack_peak=stack_peak,
         oracle_outputs=tuple(np.stack(column) for column in zip(*expected, strict=True)),
         sample_outputs=np.stack(kept) if samples else None,

@@ -21,7 +21,8 @@ class Tensor:
     A state keeps its value between invocations; `initial` is the one it is reset to.
 
     Attributes:
-        channels: the indices of the last dimension that are left of the file's tensor; None where
+        internal: the file has no such tensor: it is a state inside of an operator.
+        channels: the indices of the last dimension that are left of the file's tensor; None if
             all are.
     """
 
@@ -32,6 +33,7 @@ class Tensor:
     data: NDArray[np.generic] | None = field(default=None, repr=False)
     initial: NDArray[np.generic] | None = field(default=None, repr=False)
     channels: tuple[int, ...] | None = field(default=None, repr=False)
+    internal: bool = False
 
     @property
     def elements(self) -> int:

@@ -21,7 +21,7 @@ class Operator:
 
     #: TFLite's name of the operator.
     kind: ClassVar[str]
-    #: The fields that name tensors read: one, several as a tuple, or None where it is absent.
+    #: The fields that name tensors read: one, several as a tuple, or None if it is absent.
     input_fields: ClassVar[tuple[str, ...]] = ("input",)
     #: The field that names the tensor written, or the tensors as a tuple.
     output_field: ClassVar[str] = "output"
@@ -127,7 +127,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Weighted(Operator):
-    """What operators with constant weights share; `bias` is None where it is all zeros.
+    """What operators with constant weights share; `bias` is None if it is all zeros.
 
     `accumulator` is the type of sums: int32, or int64 where int16 activations ask for it.
     """

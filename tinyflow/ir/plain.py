@@ -156,10 +156,10 @@ class Embedding(Operator):
 
 @dataclass(frozen=True)
 class Tabulated(Function):
-    """A function of one int8 tensor that stands for a chain of others, or for a float island.
+    """A function of one int8 tensor that replaces a chain of others, or a float subgraph.
 
     Attributes:
-        kinds: of the operators it stands for, in order.
+        kinds: the operators it replaces, in order.
         values: int8, by the input's byte: of 0 to 127, then of -128 to -1.
     """
 
@@ -170,7 +170,7 @@ class Tabulated(Function):
 
     @property
     def title(self) -> str:
-        """The operators it stands for."""
+        """The operators it replaces."""
         return "+".join(self.kinds)
 
 
@@ -210,7 +210,7 @@ def is_float(graph: Graph, operator: Operator) -> bool:
 
 
 def is_plain(graph: Graph, operator: Operator) -> bool:
-    """Whether an operator computes on plain numbers, float32 or int32, or stands for such."""
+    """Whether an operator computes on float32 or int32, or replaces such operators."""
     if isinstance(operator, Tabulated):
         return True
     if isinstance(operator, Comparison) and graph.tensors[operator.left].dtype is DType.BOOL:

@@ -21,7 +21,7 @@ class Quantization:
     Attributes:
         scales: one float32 value per tensor, or one per index of `axis`.
         zero_points: as many as scales.
-        axis: the quantised dimension, None where the parameters are per tensor.
+        axis: the quantised dimension, None if the parameters are per tensor.
     """
 
     scales: tuple[float, ...]

@@ -73,6 +73,22 @@ class SequenceLstm(Operator):
     cell_clip: float
 
 
+@dataclass(frozen=True)
+class CircularBuffer(Operator):
+    """The last inputs, the oldest first: input (1, 1, ...), output (1, slots, ...).
+
+    `slots` holds what the output was in the inference before.
+    """
+
+    kind = "CIRCULAR_BUFFER"
+    input_fields = ("input", "slots")
+    state_fields = ("slots",)
+
+    input: TensorId
+    slots: TensorId
+    output: TensorId
+
+
 def _copy(graph: Graph, op: ReadVariable | AssignVariable) -> None:
     variable, other = op.output, op.input
     if isinstance(op, ReadVariable):
@@ -117,10 +133,20 @@ def _lstm(graph: Graph, op: SequenceLstm) -> None:
         raise fail(op, f"the cell has {graph.tensors[op.cell].elements} elements")
 
 
+def _circular_buffer(graph: Graph, op: CircularBuffer) -> None:
+    batch, one, *inner = rank_of(graph, op, op.input, 4)
+    output = rank_of(graph, op, op.output, 4)
+    if (batch, one) != (1, 1):
+        raise fail(op, f"an input of {[batch, one, *inner]}, not of one slot")
+    expect(op, "the output", output, (1, output[1], *inner))
+    expect(op, "the state", graph.tensors[op.slots].shape, output)
+
+
 #: What must hold of each, see `verify`.
 RULES: dict[type[Operator], Rule] = {
     ReadVariable: _copy,
     AssignVariable: _copy,
     Svdf: _svdf,
     SequenceLstm: _lstm,
+    CircularBuffer: _circular_buffer,
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tinyflow.errors import InputError
-from tinyflow.ir import elementwise, logic, movement, plain, state, tables, windows
-from tinyflow.ir.checks import Rule, expect, fail, rank_of
+from tinyflow.ir import elementwise, logic, movement, plain, signal, state, tables, windows
+from tinyflow.ir.checks import Rule, expect, expect_window, fail, rank_of
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import (
     Add,
@@ -103,6 +103,7 @@ def _convolution(graph: Graph, op: Conv2D) -> None:
     filters, kernel_h, kernel_w, depth = rank_of(graph, op, op.weights, 4)
     if channels % depth:
         raise fail(op, f"{channels} input channels for filters of {depth}")
+    expect_window(op, op.window, (height, width), (kernel_h, kernel_w))
     size = op.window.output_size((height, width), (kernel_h, kernel_w))
     expect(op, "the output", graph.tensors[op.output].shape, (batch, *size, filters))
     _bias(graph, op, op.bias, filters)
@@ -113,6 +114,7 @@ def _depthwise(graph: Graph, op: DepthwiseConv2D) -> None:
     one, kernel_h, kernel_w, filters = rank_of(graph, op, op.weights, 4)
     if one != 1 or filters != channels * op.multiplier:
         raise fail(op, f"weights {[one, kernel_h, kernel_w, filters]} for {channels} channels")
+    expect_window(op, op.window, (height, width), (kernel_h, kernel_w))
     size = op.window.output_size((height, width), (kernel_h, kernel_w))
     expect(op, "the output", graph.tensors[op.output].shape, (batch, *size, filters))
     _bias(graph, op, op.bias, filters)
@@ -135,6 +137,7 @@ def _bias(graph: Graph, op: Operator, bias: int | None, channels: int) -> None:
 
 def _pool(graph: Graph, op: Pool2D) -> None:
     batch, height, width, channels = rank_of(graph, op, op.input, 4)
+    expect_window(op, op.window, (height, width), op.kernel)
     size = op.window.output_size((height, width), op.kernel)
     expect(op, "the output", graph.tensors[op.output].shape, (batch, *size, channels))
 
@@ -186,4 +189,5 @@ _RULES: dict[type[Operator], Rule] = {
     **plain.RULES,
     **windows.RULES,
     **state.RULES,
+    **signal.RULES,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tinyflow.ir.checks import Rule, expect, fail, rank_of
+from tinyflow.ir.checks import Rule, expect, expect_window, fail, rank_of
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator, TensorId, Unary, Weighted, Window
 from tinyflow.ir.types import Activation
@@ -121,6 +121,7 @@ def _transpose_conv(graph: Graph, op: TransposeConv) -> None:
     if channels != depth:
         raise fail(op, f"{channels} input channels for filters of {depth}")
     expect(op, "batch and channels of the output", (batches, outputs), (batch, filters))
+    expect_window(op, op.window, (size[0], size[1]), (kernel_h, kernel_w))
     due = op.window.output_size((size[0], size[1]), (kernel_h, kernel_w))
     expect(op, f"the input of an output of {size}", (height, width), due)
     if op.bias is not None:

@@ -41,7 +41,7 @@ class Constant:
 class Source:
     """A C or assembly file that is generated for a variant of a kernel.
 
-    Layers whose kernels name the same file share it, so the name tells every parameter.
+    Layers whose kernels name the same file share it, so the name contains every parameter.
 
     Attributes:
         file: its name in the model's `kernels/`, such as `tf_tile_2x4_u8.S`.
@@ -60,8 +60,8 @@ class Overlap:
 
     Attributes:
         field: the operator's field that names the input.
-        lead: the output must begin at least so many bytes before the input; negative where the
-            output may begin behind the input's start.
+        lead: bytes by which the output must begin before the input, at least; negative if it
+            may begin behind the input's start.
         exact: only the very same start is right, and `lead` is 0.
     """
 
@@ -85,13 +85,13 @@ class RowForm:
         template: under `templates/model/layers`; renders C statements, without a `return`. Beside
             the kernel's context, constants and scratch it finds in `rows`, by the operator's
             field, the name of an array of pointers to the rows, and in `output` the pointer to
-            the output's row. The context has no `output` of its own.
+            the output's row. The context has no `output`.
         height: rows of an input that one row of the output needs.
         stride: rows of the input for each row of the output.
         dilation: distance of the rows.
         pad: rows above the input.
         overlaps: where the height is 1, how a row of the output may lie in the memory of a row
-            that it is made of and that nobody else needs.
+            that it reads and that nothing else needs.
         work: of one row, in terms of the kernel's `work`: those of which there is another sum if
             all rows are computed one by one. A call is one of them if it does more than to begin.
     """
@@ -130,8 +130,8 @@ class Kernel:
         needs: further files of `firmware/kernels` that its C needs.
         sources: files that are generated for this variant.
         overlaps: where the output may lie in an input's memory.
-        row_form: how it computes one row, None where it cannot.
-        variant: what tells it from other kernels of the same function, as reports show it:
+        row_form: how it computes one row, None if it cannot.
+        variant: what distinguishes it from other kernels of the same function, as reports show it:
             "2x4, unrolled by 8"; empty where there is but one.
         work: what its cycles are linear in, by name: iterations of its loops, with "calls" for
             what is paid once; empty where its cost is not predicted.
@@ -168,9 +168,9 @@ class Kernel:
         return f"tf_{self.file or self.template.rpartition('/')[2].removesuffix('.c.j2')}.c"
 
 
-#: Makes the kernel of an operator, or None where it is not legal or not at hand.
+#: Makes the kernel of an operator, or None if it is not legal or not at hand.
 Maker = Callable[[Any, Graph, Board, CmsisNN], Kernel | None]
-#: Makes all variants of a kernel that are legal for an operator on a board; none where none is.
+#: Makes all variants of a kernel that are legal for an operator on a board; none if none is.
 VariantMaker = Callable[[Any, Graph, Board], Iterator[Kernel]]
 
 

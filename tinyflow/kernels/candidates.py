@@ -35,12 +35,13 @@ from tinyflow.kernels.portable import kernels as portable
 from tinyflow.kernels.portable import logic as portable_logic
 from tinyflow.kernels.portable import movement as portable_movement
 from tinyflow.kernels.portable import plain as portable_plain
+from tinyflow.kernels.portable import signal as portable_signal
 from tinyflow.kernels.portable import state as portable_state
 from tinyflow.kernels.portable import sums as portable_sums
 from tinyflow.kernels.portable import tables as portable_tables
 from tinyflow.kernels.portable import windows as portable_windows
 
-#: For each operator its kernels, the preferred first. A maker gives None where its kernel is
+#: For each operator its kernels, the preferred first. A maker gives None if its kernel is
 #: not in the CMSIS-NN at hand or not legal for the operator.
 KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     Add: (elementwise.elementwise_add_s8, portable.add_s8, portable_elementwise.add_s8),
@@ -67,6 +68,7 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     **portable_plain.KERNELS,
     **portable_windows.KERNELS,
     **portable_state.KERNELS,
+    **portable_signal.KERNELS,
 }
 
 #: The kernels of operators on int16, where they are others than those of `KERNELS`.
@@ -86,7 +88,7 @@ class Candidates:
         operator: what they compute.
         native: all legal variants of tinyflow's generated kernels.
         library: the first of CMSIS-NN's and tinyflow's portable kernels, in order of preference,
-            that is legal and at hand; None where none is.
+            that is legal and at hand; None if none is.
     """
 
     operator: Operator

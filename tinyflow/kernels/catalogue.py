@@ -29,7 +29,7 @@ _NATIVE = re.compile(
     r"(?: (?P<by_rows>Row by row)(?:, (?P<rows_if>[^.]+))?\.)?"
 )
 _CORE = re.compile(r"M(\d+)(\+?)")
-#: What stands for no condition.
+#: Means: no condition.
 ALWAYS = "always"
 
 
@@ -43,8 +43,8 @@ class Service:
         types: element types of the activations; empty where the attributes tell.
         attributes: shapes, attributes and operands.
         cores: where it runs; the others run everywhere.
-        in_place: of a native kernel, when the output may lie in the memory of an input that nobody
-            reads any more: `always`, or a condition; None where it may not.
+        in_place: of a native kernel, when the output may lie in the memory of an input that nothing
+            reads any more: `always`, or a condition; None if it may not.
         by_rows: of a native kernel, when it can run row by row, likewise.
     """
 

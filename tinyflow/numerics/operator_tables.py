@@ -52,7 +52,7 @@ _TABLES: dict[type[Operator], _Make] = {
 def table_of(op: Operator, graph: Graph) -> lookup.Table | None:
     """The operator's outputs for all 256 bytes of its input, int8 [256], in the bytes' order.
 
-    None where it is no function of each element from int8 to int8.
+    None if it is no function of each element from int8 to int8.
     """
     if type(op) not in _TABLES or not isinstance(op, Unary):
         return None

@@ -9,7 +9,7 @@ import os
 import struct
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -18,8 +18,11 @@ from ai_edge_litert.schema_py_generated import Model, ModelT, TensorType
 
 from tinyflow.arrays import Array
 from tinyflow.errors import InputError, UnsupportedError
-from tinyflow.oracle.pieces import Piece, cut
+from tinyflow.oracle.pieces import Library, Piece, cut
+from tinyflow.oracle.process import Oracle
 from tinyflow.tflite.state_mark import is_reset
+
+__all__ = ["DirectOracle", "Oracle"]
 
 _TFLM_NAME = "TensorFlow Lite Micro reference kernels (tflite-micro)"
 _LITERT_NAME = "LiteRT reference kernels (ai-edge-litert)"
@@ -40,6 +43,8 @@ _DTYPES = {
     TensorType.INT64: np.dtype(np.int64),
     TensorType.INT8: np.dtype(np.int8),
     TensorType.UINT8: np.dtype(np.uint8),
+    TensorType.UINT32: np.dtype(np.uint32),
+    TensorType.UINT64: np.dtype(np.uint64),
 }
 
 
@@ -53,11 +58,11 @@ class _Reference(Protocol):
     def tensor(self, index: int) -> Array: ...
 
 
-class Oracle:
-    """Runs an int8 `.tflite` in the reference arithmetic.
+class DirectOracle:
+    """Runs an int8 `.tflite` in the reference arithmetic, in this process.
 
-    The model should have been imported before: on some damaged models the wheel ends the
-    process instead of raising an error.
+    On some damaged models the wheel ends the process instead of raising an error: `Oracle` runs
+    this in a process apart.
 
     Args:
         model_bytes: the file's bytes.
@@ -76,6 +81,9 @@ class Oracle:
         self._pieces = [
             (piece, _interpreter(piece, keep_tensors=keep_tensors)) for piece in pieces.pieces
         ]
+        #: What operators that may leave a tensor as it was have left, and how often they have run.
+        self._left: dict[int, Array] = {}
+        self._runs = 0
         self._inputs, self._outputs = pieces.inputs, pieces.outputs
         graph = Model.GetRootAs(model_bytes).Subgraphs(0)
         self._expected = [_type_and_shape(graph.Tensors(index)) for index in pieces.inputs]
@@ -102,22 +110,51 @@ class Oracle:
             if self._resets:
                 reference.reset()
             given = [values[index] for index in piece.inputs]
-            if piece.refuses(given[0]):
+            if given and piece.refuses(given[0]):
                 raise InputError(
                     f"the oracle refuses an input: a SOFTMAX of {given[0].shape[-1]} elements "
                     "meets so many near the largest that TFLM's kernel is not defined for it",
                     hint="Give samples like the model's real inputs, by --calibration or --test.",
                 )
-            results = reference.run(given)
-            values |= zip(piece.outputs, results, strict=True)
+            results = dict(zip(piece.outputs, reference.run(given), strict=True))
+            values |= results | self._settled(piece, results)
+        self._runs = 0 if self._resets else self._runs + 1
         return [values[index] for index in self._outputs]
+
+    def _settled(self, piece: Piece, results: Mapping[int, Array]) -> dict[int, Array]:
+        """The tensor of an operator that may have left it as it was; empty for all others."""
+        if piece.warming is None:
+            return {}
+        tensor, flag = piece.outputs
+        self._left[tensor] = piece.warming.settled(
+            results[tensor], bool(results[flag]), self._left.get(tensor), self._runs
+        )
+        return {tensor: self._left[tensor]}
 
     def tensor(self, index: int) -> Array:
         """A tensor of the last run, by its index in the file; needs `keep_tensors`."""
+        if index in self._left:
+            return self._left[index]
         for piece, reference in self._pieces:
             if index in piece.written:
                 return reference.tensor(index)
         return self._pieces[0][1].tensor(index)
+
+
+def run_once(content: bytes, library: Library) -> list[Array]:
+    """The outputs of a model without inputs, whole in one library's reference arithmetic.
+
+    Args:
+        content: the `.tflite` file's bytes.
+        library: whose kernels compute it.
+
+    Raises:
+        InputError: the library cannot load or run the model.
+        UnsupportedError: it has no kernel for one of the operators.
+    """
+    outputs = tuple(range(Model.GetRootAs(content).Subgraphs(0).OutputsLength()))
+    piece = Piece(library, (), content, (), outputs, frozenset())
+    return _interpreter(piece, keep_tensors=False).run([])
 
 
 class _Tflm:

@@ -21,7 +21,8 @@ from ai_edge_litert import schema_py_generated as schema
 from tinyflow.arrays import Array
 from tinyflow.datasets.litert_versions import lower_versions
 from tinyflow.errors import InputError, UnsupportedError
-from tinyflow.tflite.file import unpack_int4
+from tinyflow.tflite.custom_options import DamagedOptionsError, read_options
+from tinyflow.tflite.file import CUSTOM_OPERATORS, text, unpack_int4
 
 Library = Literal["tflm", "litert"]
 
@@ -36,6 +37,8 @@ LACKING_OF = frozenset(
         ("SELECT_V2", schema.TensorType.INT32),
     }
 )
+#: Dimensions that TFLM's STRIDED_SLICE takes; LiteRT's takes one more.
+_SLICED_RANK = 4
 #: Elements of a row up to which TFLM's SOFTMAX of int8 takes every input.
 LONGEST_SOFTMAX = 511
 #: The same of SOFTMAX from int8 to int16.
@@ -46,6 +49,38 @@ _STATEFUL = frozenset({"ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HAN
 _NAMES: dict[int, str] = {
     value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)
 }
+
+
+@dataclass(frozen=True)
+class Warming:
+    """An operator that at times leaves an output as it is in memory: garbage, or an older one.
+
+    Its outputs are a tensor, and a flag of bool: whether all of the tensor is new. What is not new
+    counts as what it was in the run before, and as zeros before the first run.
+
+    Attributes:
+        size, step: of SignalFramer, samples of a frame and from one to the next; 0 for others.
+    """
+
+    size: int = 0
+    step: int = 0
+
+    def settled(self, found: Array, is_new: bool, before: Array | None, runs: int) -> Array:
+        """The tensor as it counts, after that many runs.
+
+        Args:
+            found: what the kernel left, frames in the last dimension but one.
+            is_new: the flag.
+            before: what counted in the run before.
+            runs: since the state's reset.
+        """
+        if is_new:
+            return found
+        if not self.size:
+            return np.zeros_like(found) if before is None else before
+        count = found.shape[-2]
+        samples = (runs * count + np.arange(1, count + 1)) * self.step
+        return np.where((samples >= self.size)[:, np.newaxis], found, 0).astype(found.dtype)
 
 
 @dataclass(frozen=True)
@@ -60,6 +95,7 @@ class Piece:
         written: every tensor that it computes, the states that it keeps among them.
         exponent_scale: of a SOFTMAX of so many elements that TFLM's kernel does not take every
             input, what one step of the input adds to the exponents; None for all else.
+        warming: of an operator that has no new output in some runs, in which runs.
     """
 
     library: Library
@@ -69,6 +105,7 @@ class Piece:
     outputs: tuple[int, ...]
     written: frozenset[int]
     exponent_scale: float | None = None
+    warming: Warming | None = None
 
     def refuses(self, values: Array) -> bool:
         """Whether TFLM's kernel would end the process on that input.
@@ -106,9 +143,10 @@ def cut(content: bytes) -> Pieces:
     graph = model.subgraphs[0]
     operators = list(graph.operators or [])
     inputs, outputs = _indices(graph.inputs), _indices(graph.outputs)
-    owners = [_library(model, operator) for operator in operators]
+    owners = [library_of(model, operator) for operator in operators]
     scales = [_exponent_scale(model, operator) for operator in operators]
-    if "litert" not in owners and not any(scales):
+    warming = [_warming(model, operator) for operator in operators]
+    if "litert" not in owners and not any(scales) and not any(warming):
         written = frozenset(index for op in operators for index in _indices(op.outputs))
         kinds = tuple(_kind(model, operator) for operator in operators)
         whole = _pack(model) if changed else content
@@ -118,20 +156,25 @@ def cut(content: bytes) -> Pieces:
         apart = sorted(
             {
                 _kind(model, operator)
-                for operator, owner, scale in zip(operators, owners, scales, strict=True)
-                if owner == "litert" or scale
+                for operator, owner, *special in zip(
+                    operators, owners, scales, warming, strict=True
+                )
+                if owner == "litert" or any(special)
             }
         )
         raise UnsupportedError(
             f"the oracle cannot run this model: {', '.join(apart)} beside subgraphs or variables"
         )
     pieces, start = [], 0
-    # A long SOFTMAX stands alone, so that its input can be looked at.
-    alone = [index if scale else None for index, scale in enumerate(scales)]
+    # A long SOFTMAX is alone, so that its input can be looked at, and one that warms its output.
+    alone = [
+        index if scale or warms else None
+        for index, (scale, warms) in enumerate(zip(scales, warming, strict=True))
+    ]
     for (library, _), group in groupby(zip(owners, alone, strict=True)):
         stop = start + len(list(group))
-        piece = _piece(model, library, start, stop)
-        pieces.append(replace(piece, exponent_scale=scales[start]))
+        piece = _piece(model, library, start, stop, whole=warming[start] is not None)
+        pieces.append(replace(piece, exponent_scale=scales[start], warming=warming[start]))
         start = stop
     return Pieces(tuple(pieces), inputs, outputs, widened)
 
@@ -191,13 +234,16 @@ def _leave_out_absent_biases(model: Any) -> bool:
     return found
 
 
-def _library(model: Any, operator: Any) -> Library:
+def library_of(model: Any, operator: Any) -> Library:
     """Whose kernel computes an operator."""
     kind = _kind(model, operator)
     tensors = model.subgraphs[0].tensors
     values = {tensors[index].type for index in _indices(operator.inputs)[:2][-1:]}
     if kind in LACKING or any((kind, dtype) in LACKING_OF for dtype in values):
         return "litert"
+    if kind == "STRIDED_SLICE":
+        rank = len(_indices(tensors[operator.inputs[0]].shape))
+        return "litert" if rank > _SLICED_RANK else "tflm"
     if kind in ("ARG_MAX", "ARG_MIN"):  # TFLM gives int32 only
         is_wide = tensors[operator.outputs[0]].type == schema.TensorType.INT64
         return "litert" if is_wide else "tflm"
@@ -217,9 +263,29 @@ def _exponent_scale(model: Any, operator: Any) -> float | None:
     return float(operator.builtinOptions.beta * tensor.quantization.scale[0])
 
 
+def _warming(model: Any, operator: Any) -> Warming | None:
+    """For an operator of the signal library that has no new output in some runs, in which."""
+    kind = _kind(model, operator)
+    if kind not in ("SignalFramer", "SignalStacker"):
+        return None
+    try:
+        found = read_options(bytes(bytearray(operator.customOptions)))
+        options = {name: value.signed for name, value in found.items()}
+        if kind == "SignalStacker":
+            always = options["stacker_right_context"] == 0 and options["stacker_step"] == 1
+            return None if always else Warming()
+        size, step = options["frame_size"], options["frame_step"]
+        always = bool(options["prefill"]) or size <= step
+        return None if always else Warming(size, step)
+    except (DamagedOptionsError, KeyError, TypeError) as error:
+        raise InputError(f"the oracle cannot run this model: {kind} without its options") from error
+
+
 def _kind(model: Any, operator: Any) -> str:
     code = model.operatorCodes[operator.opcodeIndex]
-    return _NAMES.get(max(code.builtinCode, code.deprecatedBuiltinCode), "?")
+    name = _NAMES.get(max(code.builtinCode, code.deprecatedBuiltinCode), "?")
+    custom = text(code.customCode) if name == "CUSTOM" else ""
+    return custom if custom in CUSTOM_OPERATORS else name
 
 
 def _is_constant(model: Any, tensor: int) -> bool:
@@ -227,8 +293,11 @@ def _is_constant(model: Any, tensor: int) -> bool:
     return data is not None and len(data) > 0
 
 
-def _piece(model: Any, library: Library, start: int, stop: int) -> Piece:
-    """The operators from `start` to `stop` as a model of their own."""
+def _piece(model: Any, library: Library, start: int, stop: int, *, whole: bool) -> Piece:
+    """The operators from `start` to `stop` as a model of their own.
+
+    Its outputs are the tensors that are read later, or as a `whole` all that it writes.
+    """
     graph = model.subgraphs[0]
     operators = graph.operators[start:stop]
     written = _unique(index for op in operators for index in _indices(op.outputs))
@@ -242,7 +311,7 @@ def _piece(model: Any, library: Library, start: int, stop: int) -> Piece:
     )
     later = {index for op in graph.operators[stop:] for index in _indices(op.inputs)}
     later |= set(_indices(graph.outputs))
-    outputs = tuple(index for index in written if index in later) or written[-1:]
+    outputs = tuple(index for index in written if whole or index in later) or written[-1:]
 
     part = copy.copy(model)
     part.metadata = part.metadataBuffer = part.signatureDefs = None
@@ -260,6 +329,8 @@ def _piece(model: Any, library: Library, start: int, stop: int) -> Piece:
     part.subgraphs[0].tensors = [copy.copy(tensor) for tensor in graph.tensors]
     for index, tensor in enumerate(part.subgraphs[0].tensors):
         tensor.name = str(index)
+        if library == "litert":
+            mend_quantization(tensor)
     part.subgraphs[0].operators = [copy.copy(operator) for operator in operators]
     for operator in part.subgraphs[0].operators:
         operator.opcodeIndex = codes.index(operator.opcodeIndex)
@@ -268,6 +339,35 @@ def _piece(model: Any, library: Library, start: int, stop: int) -> Piece:
     kinds = tuple(_kind(model, operator) for operator in operators)
     states = (index for index in read if graph.tensors[index].isVariable)
     return Piece(library, kinds, _pack(part), inputs, outputs, frozenset({*written, *states}))
+
+
+def mend_quantization(tensor: Any) -> None:
+    """Write a tensor's quantisation as TFLM reads it, so that LiteRT takes it, too.
+
+    TFLM ignores much that LiteRT refuses a model for: a dimension that does not exist, scales of
+    another number than channels, zero points of another number than scales.
+    """
+    found = tensor.quantization
+    if found is None:
+        return
+    scales, points = _values(found.scale), _values(found.zeroPoint)
+    if not scales or not points:
+        tensor.quantization = None
+        return
+    shape, axis = _indices(tensor.shape), found.quantizedDimension
+    if len(scales) > 1 and not (0 <= axis < len(shape) and shape[axis] == len(scales)):
+        scales = scales[:1]
+    if len(points) != len(scales):
+        points = points[:1] * len(scales)
+    tensor.quantization = copy.copy(found)
+    tensor.quantization.scale = np.array(scales, np.float32)
+    tensor.quantization.zeroPoint = np.array(points, np.int64)
+    if len(scales) == 1:
+        tensor.quantization.quantizedDimension = 0
+
+
+def _values(values: Any) -> list[Any]:
+    return [] if values is None else list(values)
 
 
 def _unique(values: Iterator[int]) -> tuple[int, ...]:

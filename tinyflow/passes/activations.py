@@ -46,7 +46,7 @@ def fuse_activations(graph: Graph) -> Graph:
 
 
 def _fusions(graph: Graph, before: Operator, op: Function | Quantize) -> Iterator[Operator]:
-    """The operator before with an activation that stands for the table, and its output."""
+    """The operator before with an activation equal to the table, and its output."""
     source, output = graph.tensors[op.input], graph.tensors[op.output]
     table = table_of(op, graph)
     if not isinstance(before, _CLAMPING) or table is None or not alike(source, output):

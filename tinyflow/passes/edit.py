@@ -28,7 +28,7 @@ def readers(graph: Graph) -> dict[TensorId, list[Operator]]:
 def sole_reader(
     graph: Graph, found: Mapping[TensorId, list[Operator]], index: TensorId
 ) -> Operator | None:
-    """The one operator that reads a tensor; None where several do, or the model gives it out."""
+    """The one operator that reads a tensor; None if several do, or the model gives it out."""
     reading = found.get(index, [])
     return reading[0] if len(reading) == 1 and index not in graph.outputs else None
 

@@ -156,7 +156,7 @@ class Sums:
 def sums(graph: Graph, op: Weighted, source: Interval) -> Sums | None:
     """The limits of the accumulators of a convolution or product.
 
-    None where it is grouped or not of int8.
+    None if it is grouped or not of int8.
 
     `source` is the interval of the input.
     """
@@ -227,7 +227,7 @@ def _folded(source: Interval, channels: int) -> Interval:
 
 
 def _uniform(source: Interval, channels: int) -> Interval:
-    """One interval for all of so many channels."""
+    """The same interval for each of `channels` channels."""
     return Interval(
         np.full(channels, source.low.min()),
         np.full(channels, source.high.max()),

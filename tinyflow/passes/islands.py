@@ -2,7 +2,7 @@
 
 A converter leaves a float operator it has no int8 form of between DEQUANTIZE and QUANTIZE. Where
 what lies between is a function of each element of one int8 tensor, that function has 256 values:
-the oracle computes them here, and one table stands for the island.
+the oracle computes them here, and one table replaces the subgraph.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def _table(graph: Graph, island: list[int], content: bytes, path: Path) -> Tabul
 
 
 def _model_of(content: bytes, path: Path, written: Sequence[TensorId], source: TensorId) -> bytes:
-    """The operators that write these tensors as a model of their own, of vectors of 256.
+    """A model of the operators that write these tensors, on vectors of 256.
 
     Its input is `source`, its output the last tensor written.
     """

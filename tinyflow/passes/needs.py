@@ -83,7 +83,7 @@ class Needs:
         return {index: mask for index, mask in self._masks.items() if not mask.all()}
 
     def folds(self, op: Conv2D | FullyConnected) -> Mask:
-        """The channels of an operator's input that its bias can stand for."""
+        """The channels of an operator's input that its bias can replace."""
         if op.output not in self._folds:
             self._folds[op.output] = _foldable(self._graph, op, self.intervals)
         return self._folds[op.output]
@@ -126,7 +126,7 @@ class Needs:
 def columns(op: FullyConnected, graph: Graph) -> NDArray[np.intp] | None:
     """For each column of the weights the input's channel that it weighs.
 
-    None where rows of the weights do not begin with the input's first channel.
+    None if rows of the weights do not begin with the input's first channel.
     """
     shape, depth = graph.tensors[op.input].shape, graph.tensors[op.weights].shape[1]
     return np.arange(depth) % shape[-1] if shape and depth % shape[-1] == 0 else None
@@ -152,7 +152,7 @@ def _everything(graph: Graph, op: Operator, needs: Needs) -> _Wanted:
 
 
 def _mixing(graph: Graph, op: Any, needs: Needs) -> _Wanted:
-    """A convolution or product: what has weights, and no value that the bias could stand for."""
+    """A convolution or product: what has weights, and no value that the bias could replace."""
     weights = graph.tensors[op.weights]
     types = {graph.tensors[index].dtype for index in (op.input, op.output)}
     if not weights.is_constant or types != {DType.INT8}:

@@ -1,6 +1,6 @@
 """PAD by the zero point becomes the padding of the convolutions that read it.
 
-A convolution's own padding counts as zeros, which the zero point stands for: nothing else changes.
+A convolution's own padding counts as zeros, which the zero point represents: nothing else changes.
 Poolings leave their padding out of the average or the maximum, so for them PAD stays.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tinyflow.ir.checks import MAX_STEP
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.movement import PadV2
 from tinyflow.ir.operators import Conv2D, DepthwiseConv2D, Operator, Pad
@@ -31,9 +32,11 @@ def fold_padding(graph: Graph) -> Graph:
 
 
 def _pads_by_zero(graph: Graph, op: Pad) -> bool:
-    """Whether an operator pads height and width of quantised images by what stands for 0."""
+    """Whether an operator pads height and width of quantised images with the value of 0."""
     source, output = graph.tensors[op.input], graph.tensors[op.output]
     if source.dtype not in (DType.INT8, DType.INT16) or not alike(source, output):
+        return False
+    if source.quantization is None:
         return False
     if source.dtype is DType.INT16 and source.q.zero_point:
         return False  # TFLM pads int16 by 0
@@ -46,7 +49,7 @@ def _pads_by_zero(graph: Graph, op: Pad) -> bool:
 
 
 def _padding(graph: Graph, op: Pad, user: Operator) -> Operator | None:
-    """The reader of a PAD reading its input; None where it cannot pad as much itself."""
+    """The reader of a PAD reading its input; None if it cannot pad as much itself."""
     if not isinstance(user, Conv2D | DepthwiseConv2D) or user.input != op.output:
         return None
     _, height, width, _ = graph.tensors[op.output].shape
@@ -57,7 +60,7 @@ def _padding(graph: Graph, op: Pad, user: Operator) -> Operator | None:
     after = _plus(window.pads_after((height, width), kernel), (below, right))
     # Kernels count on windows that hold some of the input.
     for extent, most in zip(window.reach(kernel), zip(before, after, strict=True), strict=True):
-        if max(most) >= extent:
+        if max(most) >= min(extent, MAX_STEP + 1):
             return None
     explicit = replace(window, padding=Padding.EXPLICIT, before=before, after=after)
     return replace(user, input=op.input, window=explicit)

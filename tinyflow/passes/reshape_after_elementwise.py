@@ -1,6 +1,6 @@
 """RESHAPE before what works on each element goes behind it.
 
-So layers come to stand next to each other, and two reshaped operands need one RESHAPE.
+So layers become neighbours, and two reshaped operands need one RESHAPE.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LARGEST_RANK = 4
 
 
 def reshape_after_elementwise(graph: Graph) -> Graph:
-    """The graph with one operator before a RESHAPE; the same object where there is none."""
+    """The graph with one operator before a RESHAPE; the same object if there is none."""
     written = writers(graph)
     for op in graph.operators:
         if isinstance(op, _ELEMENTWISE) and op.output not in graph.outputs:

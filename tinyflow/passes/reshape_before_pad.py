@@ -16,7 +16,7 @@ _Pads = tuple[tuple[int, int], ...]
 
 
 def reshape_before_pad(graph: Graph) -> Graph:
-    """The graph with one such pair in the other order; the same object where there is none."""
+    """The graph with one such pair in the other order; the same object if there is none."""
     reading = readers(graph)
     for pad in graph.operators:
         if not isinstance(pad, Pad) or graph.tensors[pad.input].is_constant:
@@ -32,7 +32,7 @@ def reshape_before_pad(graph: Graph) -> Graph:
 
 
 def _moved(padded: tuple[int, ...], paddings: _Pads, shape: tuple[int, ...]) -> _Pads | None:
-    """The paddings of each dimension of a shape that differs in extents of 1, None where not."""
+    """The paddings of each dimension of a shape that differs in extents of 1, None if not."""
     large = [(extent, pads) for extent, pads in zip(padded, paddings, strict=True) if extent != 1]
     if [extent for extent, _ in large] != [extent for extent in shape if extent != 1]:
         return None

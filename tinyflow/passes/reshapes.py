@@ -1,4 +1,4 @@
-"""RESHAPE is passed by where nobody needs it.
+"""Removes each RESHAPE that no reader needs.
 
 A reader that takes the elements in any shape, or another RESHAPE, reads what was reshaped; and
 where the shape stays, the operator before writes the result itself.
@@ -65,7 +65,7 @@ def _takes(graph: Graph, op: Operator, reshape: Reshape) -> bool:
 def _written_directly(graph: Graph) -> Graph:
     """The graph with the first RESHAPE to the same shape left out, its writer writing the output.
 
-    The same object where there is none.
+    The same object if there is none.
     """
     written, reading = writers(graph), readers(graph)
     for op in graph.operators:

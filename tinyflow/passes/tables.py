@@ -36,7 +36,7 @@ def merge_tables(graph: Graph) -> Graph:
 
 
 def _composition(graph: Graph, first: Unary, second: Unary) -> Tabulated | None:
-    """The second function of the first; None where one is no table."""
+    """The second function of the first; None if one is no table."""
     inner, outer = table_of(first, graph), table_of(second, graph)
     if inner is None or outer is None:
         return None

@@ -1,4 +1,4 @@
-"""Operators whose results nobody reads are left out."""
+"""Removes operators whose results are never read."""
 
 from __future__ import annotations
 

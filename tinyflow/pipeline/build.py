@@ -6,8 +6,8 @@ does only what changed.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Sequence
+import io
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,12 +16,12 @@ import numpy as np
 from tinyflow import __version__
 from tinyflow.arrays import Array
 from tinyflow.boards import Board
-from tinyflow.cache import Cache, ContentHash
+from tinyflow.cache import Cache, ContentHash, Workspace
 from tinyflow.codegen.model import ModelCode, generate_model
 from tinyflow.codegen.names import c_identifier, model_name
-from tinyflow.codegen.project import HarnessTensor, ModelHarness, write_project
-from tinyflow.codegen.render import write_folder, write_if_changed
-from tinyflow.datasets.accuracy import accuracy, dequantize_array, int8_predictions
+from tinyflow.codegen.project import HarnessTensor, ModelHarness, project_files
+from tinyflow.codegen.render import write_folder
+from tinyflow.datasets.accuracy import accuracy, dequantize_array
 from tinyflow.emulate.verify import Verification, verify_firmware
 from tinyflow.errors import (
     BudgetError,
@@ -30,13 +30,19 @@ from tinyflow.errors import (
     FitError,
     UnsupportedError,
 )
+from tinyflow.files import is_full, unwritable, write_file
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.kernels.cmsis_nn.source import LIB_DEPS, CmsisNN, find_cmsis_nn
+from tinyflow.manifest import WORKSPACE as PIO
+from tinyflow.oracle.constants import fold_constants
+from tinyflow.oracle.process import litert_predictions
+from tinyflow.oracle.process import start as start_oracle
 from tinyflow.passes import optimise
-from tinyflow.pipeline.output import check_output, replacing
+from tinyflow.pipeline.output import Output, replacing
 from tinyflow.pipeline.quantize import Quantised, device_inputs, quantise
 from tinyflow.pipeline.request import BuildRequest
-from tinyflow.pipeline.select import STACK_IN_USE, choose
+from tinyflow.pipeline.select import choose
+from tinyflow.pipeline.vectors import vector_kinds
 from tinyflow.placement.choose import choose_placement
 from tinyflow.plan.in_ram import NOTHING_IN_RAM, InRam
 from tinyflow.plan.memory import MemoryPlan
@@ -44,12 +50,12 @@ from tinyflow.progress import Progress
 from tinyflow.report.assemble import assemble_report
 from tinyflow.report.model import AccuracySection, Report
 from tinyflow.report.plan import describe_plan
-from tinyflow.report.profile import PROFILE_PAGE
-from tinyflow.report.renode import write_renode
+from tinyflow.report.renode import renode_files
 from tinyflow.tflite.importer import import_model
 from tinyflow.timing.calibration import calibration_of
 from tinyflow.timing.measure import model_inference
 from tinyflow.timing.model import Timing
+from tinyflow.timing.vectors import Timings, summarise, to_trace
 from tinyflow.toolchain.compiler import compiler_identity
 from tinyflow.toolchain.elf import Image, read_image
 from tinyflow.toolchain.platformio import build_project, elf_path, require_platformio
@@ -62,42 +68,50 @@ def run(request: BuildRequest, progress: Progress | None = None) -> Report:
         TinyflowError: a stage failed; `tinyflow.errors` lists the kinds. After an
             ExactnessError or a BudgetError the output folder is complete all the same.
     """
-    cache = Cache()
-    with cache.only_build_of(request.output):
-        return _run(request, cache, progress or Progress())
+    progress = progress or Progress()
+    cache = Cache(warn=progress.warn)
+    try:
+        with replacing(request.output, cache, progress) as output:
+            return _run(request, output, cache, progress)
+    except OSError as error:
+        if is_full(error):
+            raise unwritable(error.filename or "a temporary file", error) from error
+        raise
 
 
-def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
-    check_output(request.output)
+def _run(request: BuildRequest, output: Output, cache: Cache, progress: Progress) -> Report:
     require_platformio()  # before the minutes that a Keras model may take
     calibration = calibration_of(request.board)
     name = c_identifier(request.name) if request.name else model_name(request.model)
     cmsis = find_cmsis_nn(request.cmsis_nn)
 
     quantised = quantise(request, cache, progress)
-    imported = import_model(quantised.tflite, request.model, name=name)
-    graph = optimise(imported, quantised.tflite, request.model)
+    folded = fold_constants(quantised.tflite, request.model)
+    graph = optimise(import_model(folded, request.model, name=name), folded, request.model)
     planned = choose(request, graph, cmsis, calibration, cache, progress)
     plan = planned.plan
     code = generate_model(
         graph, plan, cmsis, quantised.tflite, emit_tflite_array=request.emit_tflite_array
     )
     check_fit(code, plan, request.board)
-    with replacing(request.output) as folder:
-        for former in ("report.json", PROFILE_PAGE):
-            (folder / former).unlink(missing_ok=True)
-        vectors, test = device_inputs(graph, quantised, request.vectors)
+    vectors, test = device_inputs(graph, quantised, request.vectors)
+    description = describe_plan(graph, plan, code).model_dump_json(indent=1) + "\n"
+    fixed = {"model.tflite": quantised.tflite, "plan.json": description.encode("utf-8")}
+    with cache.workspace(__version__, str(request.output)) as workspace:
 
         def compiled(in_ram: InRam) -> Image:
-            generate(folder, request.board, graph, plan, code, cmsis, quantised.tflite, in_ram)
-            return compile_firmware(folder, progress)
+            project = generate(request.board, graph, plan, code, cmsis, in_ram)
+            image = compile_firmware(project, workspace, progress)
+            elf = str(image.path.relative_to(workspace.folder))
+            output.files = {**project, **fixed, elf: image.path.read_bytes()}
+            return image
 
         in_ram = place(request, code, vectors[0], compiled, cache, progress)
         image = compiled(in_ram)
         verification = emulate(
             request, image, code, quantised.tflite, vectors, test, cache, progress
         )
-        timing = model_timing(request, image, code, vectors[0], verification, cache, progress)
+        timings = model_timings(request, image, code, vectors, verification, cache, progress)
         report = assemble_report(
             request.board,
             graph,
@@ -105,19 +119,20 @@ def _run(request: BuildRequest, cache: Cache, progress: Progress) -> Report:
             cmsis,
             image,
             verification,
-            timing.calibrated(calibration),
+            timings.calibrated(calibration),
             planned.choice,
             kernels=request.kernels,
             optimize=request.optimize,
             in_ram=in_ram,
+            kinds=vector_kinds(request.vectors, quantised.real_samples),
             source=request.model.name.encode("utf-8", "replace").decode("utf-8"),
             accuracy=measure_accuracy(graph, quantised, verification),
             prune=quantised.prune,
             budget=request.budget,
-            folder=folder,
+            folder=workspace.folder,
         )
-        write_results(folder, request.board, report, vectors, verification)
-        _judge(report)
+    output.files |= result_files(request.board, report, vectors, verification)
+    _judge(report)
     return report
 
 
@@ -148,20 +163,14 @@ def check_fit(code: ModelCode, plan: MemoryPlan, board: Board) -> None:
 
 
 def generate(
-    folder: Path,
     board: Board,
     graph: Graph,
     plan: MemoryPlan,
     code: ModelCode,
     cmsis: CmsisNN,
-    tflite: bytes,
     in_ram: InRam,
-) -> None:
-    """Write the PlatformIO project."""
-    write_folder(folder / "lib" / code.name, code.files)
-    for other in (folder / "lib").iterdir():
-        if other.is_dir() and other.name not in {code.name, "tinyflow_harness"}:
-            shutil.rmtree(other)
+) -> dict[str, bytes]:
+    """The files of the PlatformIO project, by relative path."""
     harness = ModelHarness(
         c_name=code.name,
         digest=bytes.fromhex(code.sha256)[:8],
@@ -170,16 +179,16 @@ def generate(
         inputs=tuple(_harness_tensor(tensor) for tensor in graph.input_tensors()),
         outputs=tuple(_harness_tensor(tensor) for tensor in graph.output_tensors()),
     )
-    write_project(
-        folder,
-        board,
-        harness,
-        cmsis_nn_lib_deps=LIB_DEPS if cmsis.root is None else None,
-        in_ram=in_ram,
+    library = {
+        f"lib/{code.name}/{name}": text.encode("utf-8") if isinstance(text, str) else text
+        for name, text in code.files.items()
+    }
+    # What no layer uses needs no network.
+    fetched = cmsis.root is None and any(
+        layer.kernel.library == "CMSIS-NN" for layer in code.layers
     )
-    write_if_changed(folder / "model.tflite", tflite)
-    description = describe_plan(graph, plan, code).model_dump_json(indent=1)
-    write_if_changed(folder / "plan.json", description + "\n")
+    lib_deps = LIB_DEPS if fetched else None
+    return library | project_files(board, harness, cmsis_nn_lib_deps=lib_deps, in_ram=in_ram)
 
 
 def _harness_tensor(tensor: Tensor) -> HarnessTensor:
@@ -209,30 +218,38 @@ def place(
         request.placement,
         code,
         vector,
-        None if limit is None else int(limit * 1024) - STACK_IN_USE,
+        None if limit is None else max(0, int(limit * 1024) - request.board.stack_size),
         lambda: compiled(NOTHING_IN_RAM),
         cache,
         progress,
     )
 
 
-def compile_firmware(folder: Path, progress: Progress) -> Image:
-    """Build with PlatformIO, unless the very same project has been built here before."""
-    sources = [folder / name for name in ("lib", "src", "platform")]
-    stamp = folder / ".pio" / "tinyflow-built"
+def compile_firmware(
+    project: Mapping[str, bytes], workspace: Workspace, progress: Progress
+) -> Image:
+    """Build with PlatformIO, unless the very same project has been built before.
+
+    That happens in a folder of the user's own cache: what PlatformIO, SCons and Python keep there
+    from one build to the next is run or unpickled by them, so it must be tinyflow's.
+    """
+    folder = workspace.folder
+    key = ContentHash("built", compiler_identity())
+    for name, content in sorted(project.items()):
+        key.add(name, content)
+    stamp = folder / PIO / "tinyflow-built"
+    write_folder(folder, project, keep=(PIO,))
     elf = elf_path(folder)
-
-    def key() -> str:
-        return ContentHash(compiler_identity(), folder / "platformio.ini", *sources, elf).key()
-
-    if elf.is_file() and stamp.is_file() and stamp.read_text() == key():
+    if elf.is_file() and stamp.is_file() and stamp.read_text() == key.key():
         progress.skipped("build with PlatformIO")
-        return read_image(elf)
-    progress.stage("build with PlatformIO")
-    elf.unlink(missing_ok=True)  # SCons would keep a damaged one
-    image = read_image(build_project(folder, on_line=progress.line))
-    stamp.write_text(key())
-    return image
+    else:
+        progress.stage("build with PlatformIO")
+        start_oracle()  # ready by the time the firmware is
+        stamp.unlink(missing_ok=True)
+        build_project(folder, on_line=progress.line)
+        write_file(stamp, key.key())
+    workspace.seal()
+    return read_image(elf)
 
 
 # -------------------------------------------------------------------------------- emulate
@@ -249,7 +266,7 @@ def emulate(
     progress: Progress,
 ) -> Verification:
     """Run the image in the simulator: exactness, instructions, stack, and all test samples."""
-    key = ContentHash("emulated", __version__, request.board.model_dump_json(), image.path, tflite)
+    key = ContentHash("verified", __version__, request.board.model_dump_json(), image.path, tflite)
     for sample in [*vectors, *test]:
         key.add(*sample)
     key.add(len(vectors), len(test))
@@ -272,41 +289,49 @@ def emulate(
     return Verification.load(cache.fetch(key.key(), make))
 
 
-def model_timing(
+def model_timings(
     request: BuildRequest,
     image: Image,
     code: ModelCode,
-    vector: tuple[Array, ...],
+    vectors: Sequence[tuple[Array, ...]],
     verification: Verification,
     cache: Cache,
     progress: Progress,
-) -> Timing:
-    """Trace one more inference of the first vector, and model its cycles.
+) -> Timings:
+    """Trace a few inferences of the vectors again, and model their cycles.
 
     Raises:
-        DeviceError: the traced inference is not the one that was verified.
+        DeviceError: a traced inference is not the one that was verified.
     """
-    board = request.board
-    key = ContentHash("timed", __version__, board.model_dump_json(), image.path, *vector).key()
+    board, traced = request.board, to_trace(verification.instructions)
+    ahead = vectors if code.stateful else ()
+    key = ContentHash("timings", __version__, board.model_dump_json(), image.path, *traced)
+    for sample in (*ahead, *(vectors[index] for index in traced)):
+        key.add(*sample)
 
     def make(folder: Path) -> None:
-        progress.stage(f"model cycles on {board.id}")
-        timing = model_inference(
-            image,
-            board,
-            entry=f"{code.name}_invoke",
-            layers=[layer.function for layer in code.layers],
-            sample=vector,
-        )
-        timing.save(folder / "timing.json")
+        progress.stage(f"model cycles on {board.id} ({len(traced)} of {len(vectors)} vectors)")
+        for index in traced:
+            timing = model_inference(
+                image,
+                board,
+                entry=f"{code.name}_invoke",
+                layers=[layer.function for layer in code.layers],
+                sample=vectors[index],
+                before=ahead[:index],
+            )
+            timing.save(folder / f"timing_{index}.json")
 
-    timing = Timing.load(cache.fetch(key, make) / "timing.json", board)
-    if [layer.instructions for layer in timing.layers] != verification.layer_instructions:
-        raise DeviceError(
-            "the traced inference executed other instructions than the verified one",
-            hint="This is a bug in tinyflow; please report it with the model.",
-        )
-    return timing
+    entry = cache.fetch(key.key(), make)
+    timings = {index: Timing.load(entry / f"timing_{index}.json", board) for index in traced}
+    for index, timing in timings.items():
+        executed = [layer.instructions for layer in timing.layers]
+        if executed != verification.layer_instructions[index]:
+            raise DeviceError(
+                "the traced inference executed other instructions than the verified one",
+                hint="This is a bug in tinyflow; please report it with the model.",
+            )
+    return summarise(timings, verification.instructions)
 
 
 def measure_accuracy(
@@ -324,7 +349,7 @@ def measure_accuracy(
         device = dequantize_array(device, quantization.scale, quantization.zero_point)
     host = None
     with suppress(UnsupportedError):
-        host = int8_predictions(quantised.tflite, test.inputs)[0]
+        host = litert_predictions(quantised.tflite, test.inputs)[0]
     return AccuracySection(
         float=None
         if quantised.float_outputs is None
@@ -338,22 +363,30 @@ def measure_accuracy(
 # --------------------------------------------------------------------------------- report
 
 
-def write_results(
-    folder: Path,
+def result_files(
     board: Board,
     report: Report,
     vectors: Sequence[tuple[Array, ...]],
     verification: Verification,
-) -> None:
-    """Write the test vectors with the oracle's outputs, Renode's files, and last the report."""
-    target = folder / "vectors"
-    target.mkdir(exist_ok=True)
-    for index, column in enumerate(zip(*vectors, strict=True)):
-        np.save(target / f"input_{index}.npy", _samples(np.stack(column)))
+) -> dict[str, bytes]:
+    """The test vectors with the oracle's outputs, Renode's files, and the report."""
+    arrays = {
+        f"vectors/input_{index}.npy": np.stack(column)
+        for index, column in enumerate(zip(*vectors, strict=True))
+    }
     for index, outputs in enumerate(verification.oracle_outputs):
-        np.save(target / f"output_{index}.npy", _samples(outputs))
-    write_renode(folder, board, report)
-    write_if_changed(folder / "report.json", report.to_json())
+        arrays[f"vectors/output_{index}.npy"] = outputs
+    return {
+        **{name: _npy(_samples(array)) for name, array in arrays.items()},
+        **{f"renode/{name}": data for name, data in renode_files(board, report).items()},
+        "report.json": report.to_json().encode("utf-8"),
+    }
+
+
+def _npy(array: Array) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
 
 
 def _samples(array: Array) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,10 @@ from tinyflow.datasets.dataset import (
 )
 from tinyflow.errors import InputError
 from tinyflow.ir.graph import Graph, Tensor
-from tinyflow.ir.operators import TensorId
-from tinyflow.ir.plain import index_extent
 from tinyflow.ir.types import DType
+from tinyflow.oracle.constants import fold_constants
 from tinyflow.pipeline.request import BuildRequest
+from tinyflow.pipeline.vectors import synthetic_vectors, vector_kinds
 from tinyflow.progress import Progress
 from tinyflow.project import PruneTable
 from tinyflow.report.model import PruneSection
@@ -53,6 +53,12 @@ class Quantised:
     float_outputs: Array | None = None
     prune: PruneSection | None = None
 
+    @property
+    def real_samples(self) -> int:
+        """How many samples of the user's data the device can be given."""
+        data = self.test or self.calibration
+        return 0 if data is None else len(data)
+
 
 def quantise(request: BuildRequest, cache: Cache, progress: Progress) -> Quantised:
     """A quantised .tflite from whatever the user gave."""
@@ -74,7 +80,8 @@ def quantise(request: BuildRequest, cache: Cache, progress: Progress) -> Quantis
 
 def _ready_tflite(request: BuildRequest) -> Quantised:
     tflite = read_tflite(request.model)
-    graph = import_model(tflite, request.model, name="model")
+    folded = fold_constants(tflite, request.model)
+    graph = import_model(folded, request.model, name="model")
     specs = [
         InputSpec(tensor.name, sample_shape(tensor.shape), tensor.dtype.value, accepts_float=True)
         for tensor in graph.input_tensors()
@@ -89,9 +96,9 @@ def _ready_tflite(request: BuildRequest) -> Quantised:
 def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quantised:
     from tinyflow.compress.prune import prune_model
     from tinyflow.compress.summary import PruneSummary
-    from tinyflow.convert.convert import float_predictions, model_inputs, quantize
+    from tinyflow.convert.convert import float_predictions, quantize
 
-    specs = model_inputs(request.model)
+    specs = _model_inputs(request, cache)
     if request.calibration is None:
         raise InputError(
             f"{request.model}: quantisation needs calibration data",
@@ -152,6 +159,24 @@ def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quan
     )
 
 
+def _model_inputs(request: BuildRequest, cache: Cache) -> tuple[InputSpec, ...]:
+    from tinyflow.convert.convert import model_inputs
+    from tinyflow.convert.model_file import model_kind
+
+    model_kind(request.model)  # a file that is no model is not worth a key
+    key = ContentHash("inputs", __version__, _keras_versions(), request.model).key()
+
+    def make(folder: Path) -> None:
+        found = [asdict(spec) for spec in model_inputs(request.model)]
+        (folder / "inputs.json").write_text(json.dumps(found))
+
+    stored = json.loads((cache.fetch(key, make) / "inputs.json").read_text())
+    return tuple(
+        InputSpec(**{**item, "shape": tuple(item["shape"])})  # JSON has lists only
+        for item in stored
+    )
+
+
 def _prune_section(settings: PruneTable, summary: Any) -> PruneSection:
     return PruneSection(
         method=settings.method,
@@ -186,18 +211,15 @@ def device_inputs(
 ) -> tuple[list[tuple[Array, ...]], list[tuple[Array, ...]]]:
     """Inputs as the device takes them: `count` for the oracle, and all test samples.
 
-    The first are real samples as far as there are any, then seeded random ones.
+    The first are real samples, then random ones, then extremes: `vector_kinds` says how many.
     """
     tensors = list(graph.input_tensors())
+    kinds = vector_kinds(count, quantised.real_samples)
     test = [] if quantised.test is None else _quantised_samples(tensors, quantised.test)
-    real = test
-    if not real and quantised.calibration is not None:
-        real = _quantised_samples(tensors, quantised.calibration.take(count))
-    random = np.random.default_rng(0)
-    vectors = real[:count]
-    while len(vectors) < count:
-        vectors.append(tuple(_random_input(random, graph, index) for index in graph.inputs))
-    return vectors, test
+    real = test[: kinds.real]
+    if not test and quantised.calibration is not None:
+        real = _quantised_samples(tensors, quantised.calibration.take(kinds.real))
+    return real + synthetic_vectors(graph, kinds), test
 
 
 def _quantised_samples(tensors: Sequence[Tensor], data: Dataset) -> list[tuple[Array, ...]]:
@@ -210,17 +232,3 @@ def _quantised_samples(tensors: Sequence[Tensor], data: Dataset) -> list[tuple[A
             )
         arrays.append(shaped.astype(tensor.dtype.numpy))
     return [tuple(array[index] for array in arrays) for index in range(len(data))]
-
-
-def _random_input(random: np.random.Generator, graph: Graph, index: TensorId) -> Array:
-    """Any value of the type; indices are in range, for others are errors, not results."""
-    tensor = graph.tensors[index]
-    extent = index_extent(graph, index)
-    if extent is not None:
-        return random.integers(0, extent, tensor.shape, tensor.dtype.numpy)
-    if tensor.dtype is DType.FLOAT32:
-        return random.uniform(-1.0, 1.0, tensor.shape).astype(np.float32)
-    if tensor.dtype is DType.BOOL:
-        return random.integers(0, 2, tensor.shape).astype(np.bool_)
-    limits = np.iinfo(tensor.dtype.value)
-    return random.integers(limits.min, limits.max, tensor.shape, tensor.dtype.numpy, endpoint=True)

@@ -8,7 +8,15 @@ from pathlib import Path
 
 from tinyflow.arrays import Array
 from tinyflow.boards import Board
-from tinyflow.project import Activations, BudgetTable, KernelSet, Objective, Placement, PruneTable
+from tinyflow.project import (
+    Activations,
+    BudgetTable,
+    KernelSet,
+    Objective,
+    Placement,
+    Project,
+    PruneTable,
+)
 
 #: A data file, or the arrays themselves.
 DataSource = Path | str | Array | Sequence[Array] | Mapping[str, Array]
@@ -36,3 +44,35 @@ class BuildRequest:
     placement: Placement = "auto"
     vectors: int = 20
     emit_tflite_array: bool = False
+
+
+def request_of(project: Project, board: Board, output: Path, **data: DataSource) -> BuildRequest:
+    """What a project asks for on a board.
+
+    Args:
+        project: the options.
+        board: the board, which need not be the project's.
+        output: the folder of the build, from `output_path`.
+        data: `calibration`, `training` or `test` given as arrays, in place of the project's files.
+    """
+    sources = {**dict(project.data), **data}
+    return BuildRequest(
+        model=project.model.path,
+        board=board,
+        output=output,
+        name=project.model.name,
+        calibration=sources["calibration"],
+        training=sources["training"],
+        test=sources["test"],
+        test_samples=project.data.test_samples,
+        calibration_samples=project.quantize.samples,
+        activations=project.quantize.activations,
+        prune=project.prune,
+        budget=project.budget,
+        cmsis_nn=project.build.cmsis_nn,
+        kernels=project.build.kernels,
+        optimize=project.build.optimize,
+        placement=project.build.placement,
+        vectors=project.build.vectors,
+        emit_tflite_array=project.build.emit_tflite_array,
+    )

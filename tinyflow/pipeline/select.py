@@ -19,8 +19,8 @@ from tinyflow.selection.objective import Limits
 from tinyflow.selection.search import Choice, choose_kernels
 from tinyflow.timing.calibration import Calibration
 
-#: What an image holds beside model and kernels, and its stack in use: bytes, rounded upwards.
-FIRMWARE_FLASH, FIRMWARE_RAM, STACK_IN_USE = 3072, 768, 1024
+#: What an image holds beside model, kernels and stack: bytes, rounded upwards.
+FIRMWARE_FLASH, FIRMWARE_RAM = 3072, 768
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def limits_of(request: BuildRequest, graph: Graph, calibration: Calibration | No
     if budget.flash_kib is not None:
         flash = min(flash, int(budget.flash_kib * 1024))
     if budget.ram_kib is not None:
-        ram = min(ram, int(budget.ram_kib * 1024) - STACK_IN_USE - FIRMWARE_RAM)
+        ram = min(ram, int(budget.ram_kib * 1024) - board.stack_size - FIRMWARE_RAM)
     cycles = None
     if budget.latency_ms is not None:
         factor = 1.0 if calibration is None else calibration.factor

@@ -9,7 +9,7 @@ from tinyflow import __version__
 from tinyflow.boards import Board
 from tinyflow.codegen.model import ModelCode
 from tinyflow.codegen.names import layer_title
-from tinyflow.emulate.verify import Verification
+from tinyflow.emulate.verify import VectorKinds, Verification
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Operator
 from tinyflow.ir.plain import is_float
@@ -25,6 +25,7 @@ from tinyflow.report.model import (
     EnergySection,
     ExactSection,
     FlashSection,
+    InferencesSection,
     KernelsSection,
     LatencySection,
     LayerSection,
@@ -36,10 +37,12 @@ from tinyflow.report.model import (
     Report,
     SplitSection,
     TensorSection,
+    WorstSection,
 )
 from tinyflow.report.placement import describe_placement
 from tinyflow.selection.search import Choice
 from tinyflow.timing.model import Split, Timing
+from tinyflow.timing.vectors import Timings
 from tinyflow.toolchain.elf import Image
 
 
@@ -50,12 +53,13 @@ def assemble_report(
     cmsis: CmsisNN,
     image: Image,
     verification: Verification,
-    timing: Timing,
+    timings: Timings,
     choice: Choice,
     *,
     kernels: KernelSet,
     optimize: Objective,
     in_ram: InRam,
+    kinds: VectorKinds,
     source: str,
     accuracy: AccuracySection | None,
     prune: PruneSection | None,
@@ -63,7 +67,8 @@ def assemble_report(
     folder: Path,
 ) -> Report:
     """The report of a finished build in `folder`."""
-    latency = latency_section(timing, board)
+    timing = timings.typical.timing
+    latency, inferences = latency_section(timing, board), _inferences(timings)
     memory = _memory(board, code, image, verification.stack_peak)
     return Report(
         tinyflow=__version__,
@@ -79,11 +84,15 @@ def assemble_report(
             id=board.id, name=board.name, mcu=board.mcu, core=board.core, clock_hz=board.clock_hz
         ),
         latency=latency,
+        inferences=inferences,
         memory=memory,
         placement=describe_placement(board, image, code.name, in_ram),
         exact=ExactSection(
             oracle=verification.oracle,
             vectors=verification.vectors,
+            real=kinds.real,
+            random=kinds.random,
+            extreme=kinds.extreme,
             bytes=verification.compared_bytes,
             mismatches=verification.mismatches,
         ),
@@ -117,7 +126,7 @@ def assemble_report(
             row_cycles=choice.by_rows.cycles,
             row_instructions=choice.by_rows.instructions,
         ),
-        budget=_budget(budget, latency, memory, accuracy),
+        budget=_budget(budget, inferences.worst.ms, memory, accuracy),
         artifacts={
             "project": ".",
             "elf": str(image.path.relative_to(folder)),
@@ -156,6 +165,23 @@ def _tensor(tensor: Tensor) -> TensorSection:
         shape=tensor.shape,
         scale=None if q is None else q.scale,
         zero_point=None if q is None else q.zero_point,
+    )
+
+
+def _inferences(timings: Timings) -> InferencesSection:
+    worst = timings.worst.timing
+    return InferencesSection(
+        vector=timings.typical.vector,
+        vectors=len(timings.instructions),
+        traced=timings.traced,
+        fewest_instructions=min(timings.instructions),
+        most_instructions=max(timings.instructions),
+        worst=WorstSection(
+            vector=timings.worst.vector,
+            instructions=worst.instructions,
+            cycles=worst.cycles,
+            ms=worst.milliseconds(worst.cycles),
+        ),
     )
 
 
@@ -205,7 +231,7 @@ def _energy(timing: Timing, board: Board) -> EnergySection | None:
 
 
 def _memory(board: Board, code: ModelCode, image: Image, stack_peak: int) -> MemorySection:
-    """RAM and flash as the linked image has them, and the stack as it was measured."""
+    """RAM and flash as the linked image reserves them, and the peak of the stack beside them."""
     arena, state = image.arena_bytes(code.name), image.state_bytes(code.name)
     ram_code, part = len(image.ram_code), board.code_ram
     beside = part.size if ram_code and part is not None and "data" not in part.uses else 0
@@ -216,12 +242,13 @@ def _memory(board: Board, code: ModelCode, image: Image, stack_peak: int) -> Mem
             state=state,
             data=image.data_bytes,
             bss=image.bss_bytes - arena - state,
-            stack=stack_peak,
+            stack=image.stack_bytes,
+            stack_peak=stack_peak,
             code=ram_code,
             weights=image.ram_weights_bytes,
             total=image.data_bytes
             + image.bss_bytes
-            + stack_peak
+            + image.stack_bytes
             + ram_code
             + image.ram_weights_bytes,
             available=board.ram.size + beside,
@@ -237,7 +264,7 @@ def _memory(board: Board, code: ModelCode, image: Image, stack_peak: int) -> Mem
 
 def _budget(
     budget: BudgetTable,
-    latency: LatencySection,
+    worst_ms: float,
     memory: MemorySection,
     accuracy: AccuracySection | None,
 ) -> tuple[BudgetItem, ...]:
@@ -245,7 +272,7 @@ def _budget(
     if accuracy is not None and accuracy.float_ is not None:
         drop = accuracy.float_ - accuracy.device
     values = {
-        "latency_ms": latency.ms,
+        "latency_ms": worst_ms,
         "ram_kib": memory.ram.total / 1024,
         "flash_kib": memory.flash.total / 1024,
         "accuracy_drop": drop,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import takewhile
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from tinyflow.report.model import Report
+from tinyflow.report.tables import Column, FittedTable
 
 
 class _Section(BaseModel):
@@ -19,10 +21,13 @@ class _Section(BaseModel):
 class BuildFigures(_Section):
     """The figures of one build; `ms` and `cycles` may be off by `error_percent`, sizes in bytes.
 
-    `energy_uj` is None where the board's run current is not known, `calibration` where no board of
-    the user's was measured; else it is the factor in `cycles`.
+    `title` is what tells the build from the others. `worst_ms` is that of the slowest inference
+    that was traced. `ram` is what the image reserves, `stack_peak` what it was seen to use of the
+    stack. `energy_uj` is None where the board's run current is not known, `calibration` where no
+    board of the user's was measured; else it is the factor in `cycles`.
     """
 
+    title: str
     model: str
     board: str
     core: str
@@ -30,6 +35,7 @@ class BuildFigures(_Section):
     cmsis_nn: str
     kernels: str
     ms: float
+    worst_ms: float
     error_percent: int
     calibration: float | None
     cycles: int
@@ -38,6 +44,8 @@ class BuildFigures(_Section):
     macs: int
     ram: int
     arena: int
+    stack: int
+    stack_peak: int
     flash: int
     weights: int
     mismatches: int
@@ -77,9 +85,15 @@ class Comparison(_Section):
 _RATIOS = ("ms", "cycles", "instructions", "ram", "flash")
 
 
-def compare(reports: Sequence[Report]) -> Comparison:
-    """The comparison of at least one build."""
-    builds = tuple(_figures(report) for report in reports)
+def compare(reports: Sequence[Report], folders: Sequence[Path] = ()) -> Comparison:
+    """Compare at least one build.
+
+    Args:
+        reports: of the builds.
+        folders: where they lie; their names tell builds apart that differ in nothing else.
+    """
+    titles = _titles(reports, folders)
+    builds = tuple(map(_figures, reports, titles))
     return Comparison(
         builds=builds,
         ratios={
@@ -90,9 +104,49 @@ def compare(reports: Sequence[Report]) -> Comparison:
     )
 
 
-def _figures(report: Report) -> BuildFigures:
+#: What builds may differ in, in the order their titles say it.
+_TRAITS: tuple[Callable[[Report], str], ...] = (
+    lambda report: report.model.name,
+    lambda report: report.board.id,
+    lambda report: " ".join(dict.fromkeys(tensor.dtype for tensor in report.model.inputs)),
+    lambda report: report.kernels.optimize,
+    lambda report: report.kernels.kernels,
+    lambda report: f"CMSIS-NN {report.kernels.cmsis_nn}",
+)
+
+
+def _titles(reports: Sequence[Report], folders: Sequence[Path]) -> list[str]:
+    """What tells each build from the others: what they differ in, else where they lie."""
+    if len(reports) == 1:
+        return [reports[0].board.id]
+    traits = [[trait(report) for report in reports] for trait in _TRAITS]
+    columns = [values for values in traits if len(set(values)) > 1]
+    titles = [" ".join(values[build] for values in columns) for build in range(len(reports))]
+    if len(set(titles)) < len(reports) and folders:
+        names = _distinct_parts(folders)
+        titles = [f"{title} {name}".strip() for title, name in zip(titles, names, strict=True)]
+    if len(set(titles)) < len(reports):
+        titles = [f"{number} {title}".strip() for number, title in enumerate(titles, start=1)]
+    return titles
+
+
+def _distinct_parts(folders: Sequence[Path]) -> list[str]:
+    """Each folder without what all begin and end with."""
+    names = [folder.resolve().parts for folder in folders]
+    begun = _shared(names)
+    ended = _shared([name[begun:][::-1] for name in names])
+    return ["/".join(name[begun : len(name) - ended]) for name in names]
+
+
+def _shared(names: Sequence[tuple[str, ...]]) -> int:
+    """How many parts all names begin with."""
+    return len(list(takewhile(lambda parts: len(set(parts)) == 1, zip(*names, strict=False))))
+
+
+def _figures(report: Report, title: str) -> BuildFigures:
     latency, memory = report.latency, report.memory
     return BuildFigures(
+        title=title,
         model=report.model.name,
         board=report.board.id,
         core=report.board.core,
@@ -100,6 +154,7 @@ def _figures(report: Report) -> BuildFigures:
         cmsis_nn=report.kernels.cmsis_nn,
         kernels=f"{report.kernels.kernels}, {report.kernels.optimize}",
         ms=latency.ms,
+        worst_ms=report.worst_ms,
         error_percent=latency.error_percent,
         calibration=None if latency.calibration is None else latency.calibration.factor,
         cycles=latency.cycles,
@@ -108,6 +163,8 @@ def _figures(report: Report) -> BuildFigures:
         macs=report.model.macs,
         ram=memory.ram.total,
         arena=memory.ram.arena,
+        stack=memory.ram.stack,
+        stack_peak=memory.ram.stack_peak,
         flash=memory.flash.total,
         weights=memory.flash.weights,
         mismatches=report.exact.mismatches,
@@ -141,19 +198,12 @@ def render_comparison(comparison: Comparison) -> RenderableType:
     return Group(_layer_table(comparison), Text(), figures) if comparison.layers else figures
 
 
-def _titles(comparison: Comparison) -> list[Text]:
-    several = len({build.model for build in comparison.builds}) > 1
-    return [
-        Text(f"{build.model} on {build.board}" if several else build.board)
-        for build in comparison.builds
-    ]
+def _build_columns(comparison: Comparison) -> list[Column]:
+    return [Column(build.title, "number") for build in comparison.builds]
 
 
-def _figure_table(comparison: Comparison) -> Table:
-    table = Table(box=None, title=Text("side by side", style="bold"))
-    table.add_column("", no_wrap=True)
-    for title in _titles(comparison):
-        table.add_column(title, justify="right")
+def _figure_table(comparison: Comparison) -> FittedTable:
+    table = FittedTable([Column("", least=12), *_build_columns(comparison)], title="side by side")
     for name, show in _ROWS.items():
         cells = [show(build) for build in comparison.builds]
         ratios = comparison.ratios.get(_RATIO_OF.get(name, ""))
@@ -169,12 +219,14 @@ _ROWS: dict[str, Callable[[BuildFigures], str]] = {
     "CMSIS-NN": lambda b: b.cmsis_nn,
     "kernels": lambda b: b.kernels,
     "latency": lambda b: f"{b.ms:.2f} ms ±{b.error_percent} %",
+    "worst": lambda b: f"{b.worst_ms:.2f} ms",
     "calibrated": lambda b: "no" if b.calibration is None else f"x{b.calibration:.3g}",
     "cycles": lambda b: f"{b.cycles:,}",
     "instructions": lambda b: f"{b.instructions:,}",
     "energy": lambda b: "-" if b.energy_uj is None else f"{b.energy_uj:,.0f} µJ",
     "RAM": lambda b: f"{b.ram:,}",
     "arena": lambda b: f"{b.arena:,}",
+    "stack (peak)": lambda b: f"{b.stack:,} ({b.stack_peak:,})",
     "flash": lambda b: f"{b.flash:,}",
     "weights": lambda b: f"{b.weights:,}",
     "exact": lambda b: "yes" if not b.mismatches else f"{b.mismatches:,} bytes differ",
@@ -189,13 +241,15 @@ _RATIO_OF = {
 }
 
 
-def _layer_table(comparison: Comparison) -> Table:
-    table = Table(box=None, title=Text("milliseconds of each layer", style="bold"))
-    table.add_column("layer", overflow="ellipsis", max_width=36, no_wrap=True)
-    table.add_column("operator", no_wrap=True)
-    for title in _titles(comparison):
-        table.add_column(title, justify="right", no_wrap=True)
+def _layer_table(comparison: Comparison) -> FittedTable:
+    table = FittedTable(
+        [
+            Column("layer", least=12),
+            Column("operator", optional=True),
+            *_build_columns(comparison),
+        ],
+        title="milliseconds of each layer",
+    )
     for layer in comparison.layers:
-        cells = (f"{ms:.3f}" for ms in layer.ms)
-        table.add_row(Text(layer.name), layer.operator, *cells)
+        table.add_row(layer.name, layer.operator, *(f"{ms:.3f}" for ms in layer.ms))
     return table

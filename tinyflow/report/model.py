@@ -98,12 +98,40 @@ class LatencySection(_Section):
     calibration: CalibrationSection | None = None
 
 
-class RamSection(_Section):
-    """Bytes of RAM: `bss` is without the arena and the state, `stack` the measured peak.
+class WorstSection(_Section):
+    """The slowest of the inferences that were traced."""
 
-    `state` is what the model keeps from one inference to the next; `code` runs from RAM, `weights`
-    are read there. No arena for this order of layers is smaller than `arena_bound`: where both are
-    equal, the arena is the least possible.
+    vector: int
+    instructions: int
+    cycles: int
+    ms: float
+
+
+class InferencesSection(_Section):
+    """How the inferences of the vectors differ.
+
+    The instructions of all of them are counted. `traced` ones are modelled: that with the median
+    number of instructions, that with the most, and that with the fewest where the model is not too
+    large. `latency` and `layers` are of the one with the median cycles of these, the inference of
+    `vector`; `worst` is the one with the most. Vectors count from 0.
+    """
+
+    vector: int
+    vectors: int
+    traced: int
+    fewest_instructions: int
+    most_instructions: int
+    worst: WorstSection
+
+
+class RamSection(_Section):
+    """Bytes of RAM that the image reserves: `bss` is without the arena and the state.
+
+    `total` is the sum of arena, state, data, bss, stack, code and weights. `stack` is what the
+    linker reserves, `stack_peak` what the runs of this build used of it at most. `state` is what
+    the model keeps from one inference to the next; `code` runs from RAM, `weights` are read there.
+    No arena for this order of layers is smaller than `arena_bound`: where both are equal, the
+    arena is the least possible.
     """
 
     arena: int
@@ -112,6 +140,7 @@ class RamSection(_Section):
     data: int
     bss: int
     stack: int
+    stack_peak: int = 0
     code: int = 0
     weights: int = 0
     total: int
@@ -151,10 +180,16 @@ class PlacedSection(_Section):
 
 
 class ExactSection(_Section):
-    """The comparison with the oracle; `mismatches` counts output bytes."""
+    """The comparison with the oracle; `mismatches` counts output bytes.
+
+    The vectors are `real` samples of the user's data, `random` inputs and `extreme` ones.
+    """
 
     oracle: str
     vectors: int
+    real: int = 0
+    random: int = 0
+    extreme: int = 0
     bytes: int
     mismatches: int
 
@@ -273,6 +308,7 @@ class Report(_Section):
     model: ModelSection
     board: BoardSection
     latency: LatencySection
+    inferences: InferencesSection | None = None
     memory: MemorySection
     placement: tuple[PlacedSection, ...] = ()
     exact: ExactSection
@@ -282,6 +318,11 @@ class Report(_Section):
     kernels: KernelsSection
     budget: tuple[BudgetItem, ...]
     artifacts: dict[str, str]
+
+    @property
+    def worst_ms(self) -> float:
+        """The latency of the slowest inference that was traced."""
+        return self.latency.ms if self.inferences is None else self.inferences.worst.ms
 
     def to_json(self) -> str:
         """The text of `report.json`."""

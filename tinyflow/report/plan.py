@@ -97,7 +97,9 @@ def describe_plan(graph: Graph, plan: MemoryPlan, code: ModelCode) -> PlanFile:
                     if index not in plan.rings
                 ),
                 states=tuple(
-                    _tensor(graph, plan, index, index) for index in layer.kernel.operator.states()
+                    _tensor(graph, plan, index, index)
+                    for index in layer.kernel.operator.states()
+                    if not graph.tensors[index].internal
                 ),
                 segment=layer.segment,
             )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -43,13 +42,6 @@ def render_page(profile: Profile) -> str:
             policy=_policy(style, script),
         )
     )
-
-
-def write_page(profile: Profile, path: Path) -> None:
-    """Write the page, so that the file is there whole or not at all."""
-    aside = path.with_name(f".{path.name}.part")
-    aside.write_text(render_page(profile), encoding="utf-8")
-    aside.replace(path)
 
 
 def _asset(name: str) -> Markup:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from tinyflow.report.model import SplitSection
 from tinyflow.report.profile import Profile, ProfiledBlock
+from tinyflow.report.tables import Column, FittedTable
 from tinyflow.report.terminal import CAUSES, origin
 
 #: Causes, short enough for columns.
@@ -37,17 +37,19 @@ def _split_cells(split: SplitSection, cycles: int) -> list[str]:
     return [f"{part / max(1, cycles):.0%}" if part else "-" for _, part in split]
 
 
-def _layers(profile: Profile) -> Table:
-    title = Text(f"{profile.model.name} on {profile.board.id}", style="bold")
-    table = Table(title=title, box=None)
-    table.add_column("layer", overflow="ellipsis", max_width=32, no_wrap=True)
-    table.add_column("operator", no_wrap=True, overflow="ellipsis", max_width=20)
+def _layers(profile: Profile) -> FittedTable:
     causes = [_SHORT[name] for name in SplitSection.model_fields]
-    for column in ("cycles", "share", "per MAC", *causes):
-        table.add_column(column, justify="right", no_wrap=True)
+    table = FittedTable(
+        [
+            Column("layer", least=12),
+            Column("operator", optional=True),
+            *(Column(title, "number") for title in ("cycles", "share", "per MAC", *causes)),
+        ],
+        title=f"{profile.model.name} on {profile.board.id}",
+    )
     for layer in profile.layers:
         table.add_row(
-            Text(layer.name),
+            layer.name,
             layer.operator,
             f"{layer.cycles:,}",
             f"{layer.share:.1%}",
@@ -67,14 +69,12 @@ def _layers(profile: Profile) -> Table:
 
 
 def _functions(profile: Profile) -> RenderableType:
-    table = Table(box=None)
-    table.add_column("function", overflow="ellipsis", max_width=48, no_wrap=True)
-    for column in ("calls", "own cycles", "share", "with callees", "share"):
-        table.add_column(column, justify="right", no_wrap=True)
+    titles = ("calls", "own cycles", "share", "with callees", "share")
+    table = FittedTable([Column("function"), *(Column(title, "number") for title in titles)])
     shown = [each for each in profile.functions if each.self_share >= _LEAST_SHARE]
     for function in shown:
         table.add_row(
-            Text(function.name),
+            function.name,
             f"{function.calls:,}",
             f"{function.self_cycles:,}",
             f"{function.self_share:.1%}",
@@ -95,15 +95,18 @@ def _block(block: ProfiledBlock) -> RenderableType:
         f"{block.cycles / block.executions:.1f} each\n  ",
         ", ".join(f"{CAUSES[name]} {part:,}" for name, part in block.split if part),
     )
-    table = Table(box=None)
-    table.add_column("address", style="dim", no_wrap=True)
-    table.add_column("instruction", no_wrap=True)
-    for column in ("cycles", "branch", "each time"):
-        table.add_column(column, justify="right", no_wrap=True)
+    titles = ("cycles", "branch", "each time")
+    table = FittedTable(
+        [
+            Column("address", "number", style="dim"),
+            Column("instruction", "prose"),
+            *(Column(title, "number") for title in titles),
+        ]
+    )
     for line in block.instructions:
         table.add_row(
             f"{line.address:08x}",
-            Text(line.text),
+            line.text,
             f"{line.core:,}",
             f"{line.branch:,}" if line.branch else "",
             f"{(line.core + line.branch) / block.executions:.2f}",

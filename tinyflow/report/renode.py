@@ -23,20 +23,24 @@ _SUPPORT = ("tinyflow_harness.py", "tinyflow_measure.py")
 
 
 def write_renode(folder: Path, board: Board, report: Report) -> None:
-    """Write `renode/` of a build: the script, the suite and what they use.
+    """Write the files of `renode_files` into `renode/` of a folder."""
+    write_folder(folder / "renode", renode_files(board, report))
+
+
+def renode_files(board: Board, report: Report) -> dict[str, bytes]:
+    """What a build's folder has in `renode/`: the script, the suite and what they use, by name.
 
     The suite compares the firmware with the report: its model, the outputs for the vectors in
     `vectors/`, the instructions of one inference, and the time that it takes.
 
     Args:
-        folder: The build's folder.
-        board: Its board.
-        report: Its report; `artifacts["elf"]` is relative to the folder.
+        board: The board.
+        report: The build's report; `artifacts["elf"]` is relative to the build's folder.
     """
     name = report.model.name
     latency = report.latency
-    files: dict[str, str | bytes] = {
-        board.renode.platform: platform_description(board),
+    vector = 0 if report.inferences is None else report.inferences.vector
+    texts = {
         f"{name}.resc": render_script(
             board,
             name=name,
@@ -48,6 +52,8 @@ def write_renode(folder: Path, board: Board, report: Report) -> None:
             board=board,
             name=name,
             latency=latency,
+            vector=vector,
+            before=report.memory.ram.state > 0 and vector > 0,
             digest=report.model.sha256[:16],
             arena_bytes=report.memory.ram.arena,
             layer_count=len(report.layers),
@@ -57,6 +63,9 @@ def write_renode(folder: Path, board: Board, report: Report) -> None:
             time_slack_cycles=round(_TIME_SLACK_S * board.clock_hz),
             test_timeout_s=_TEST_TIMEOUT_S,
         ),
+    }
+    return {
+        board.renode.platform: platform_description(board),
+        **{file: text.encode("utf-8") for file, text in texts.items()},
         **{support: (RENODE / support).read_bytes() for support in _SUPPORT},
     }
-    write_folder(folder / "renode", files)

@@ -6,7 +6,15 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tinyflow.report.model import LatencySection, LayerSection, PlacedSection, Report
+from tinyflow.report.model import (
+    ExactSection,
+    InferencesSection,
+    LatencySection,
+    LayerSection,
+    PlacedSection,
+    Report,
+)
+from tinyflow.report.tables import Column, FittedTable
 
 #: Float layers that the warning names, at most.
 _FLOATS_NAMED = 5
@@ -22,13 +30,16 @@ def print_report(console: Console, report: Report) -> None:
     console.print(render_report(report))
 
 
-def _layers(report: Report) -> Table:
-    table = Table(title=Text(f"{report.model.name} on {report.board.id}", style="bold"), box=None)
-    table.add_column("layer", overflow="ellipsis", max_width=31, no_wrap=True)
-    table.add_column("operator", no_wrap=True)
-    table.add_column("kernel", style="dim", no_wrap=True, overflow="ellipsis", max_width=22)
-    for column in ("MACs", "cycles", "share", "gain"):
-        table.add_column(column, justify="right", no_wrap=True)
+def _layers(report: Report) -> FittedTable:
+    table = FittedTable(
+        [
+            Column("layer", least=12),
+            Column("operator"),
+            Column("kernel", style="dim", optional=True),
+            *(Column(title, "number") for title in ("MACs", "cycles", "share", "gain")),
+        ],
+        title=f"{report.model.name} on {report.board.id}",
+    )
     total = max(1, report.latency.cycles)
     for layer in report.layers:
         table.add_row(*_layer_cells(layer, total))
@@ -37,7 +48,7 @@ def _layers(report: Report) -> Table:
 
 def _layer_cells(layer: LayerSection, total: int) -> tuple[str | Text, ...]:
     return (
-        Text(layer.name),
+        layer.name,
         Text(f"{layer.operator} (float32)", style="yellow") if layer.float32 else layer.operator,
         layer.kernel,
         f"{layer.macs:,}" if layer.macs else "-",
@@ -97,6 +108,37 @@ def describe_moved(placed: PlacedSection) -> str:
     )
 
 
+def _latency(report: Report) -> str:
+    """The median and the worst of the inferences that were traced."""
+    latency = report.latency
+    ms = f"{latency.ms:.2f} ms"
+    if report.inferences is not None:
+        ms += f" median, {report.worst_ms:.2f} ms worst,"
+    return (
+        f"{ms} ±{latency.error_percent} %, {origin(latency)}: {latency.cycles:,} cycles at "
+        f"{report.board.clock_hz / 1e6:g} MHz, {latency.cycles_per_instruction:.2f} for each of "
+        f"{latency.instructions:,} instructions counted"
+    )
+
+
+def _inferences(found: InferencesSection) -> str:
+    """How far the inferences of the vectors differ, and what that rests on."""
+    fewest, most = found.fewest_instructions, found.most_instructions
+    counted = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    return (
+        f"{counted} instructions in each of {found.vectors:,}, {found.traced} of them traced, the "
+        f"worst {found.worst.cycles:,} cycles"
+    )
+
+
+def _vectors(exact: ExactSection) -> str:
+    """How many inputs were compared, and of which kinds."""
+    kinds = {"real": exact.real, "random": exact.random, "extreme": exact.extreme}
+    parts = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items() if number)
+    plural = "" if exact.vectors == 1 else "s"
+    return f"{exact.vectors:,} vector{plural}" + (f" ({parts})" if parts else "")
+
+
 def _shares(latency: LatencySection) -> str:
     """What the cycles go to, the largest first, what takes none left out."""
     parts = latency.split.model_dump()
@@ -113,13 +155,9 @@ def _summary(report: Report) -> Table:
     state = f"state {ram.state:,}, " if ram.state else ""
     gap = f" (at least {ram.arena_bound:,})" if 0 < ram.arena_bound < ram.arena else ""
     table.add_row("", "")
-    table.add_row(
-        "latency",
-        f"{latency.ms:.2f} ms ±{latency.error_percent} %, {origin(latency)}: {latency.cycles:,} "
-        f"cycles at {report.board.clock_hz / 1e6:g} MHz, "
-        f"{latency.cycles_per_instruction:.2f} for each of "
-        f"{latency.instructions:,} instructions counted",
-    )
+    table.add_row("latency", _latency(report))
+    if report.inferences is not None:
+        table.add_row("inferences", _inferences(report.inferences))
     table.add_row("cycles", _shares(latency))
     if latency.energy is not None:
         energy = latency.energy
@@ -133,8 +171,8 @@ def _summary(report: Report) -> Table:
     table.add_row(
         "RAM",
         f"{ram.total:,} of {ram.available:,} bytes ({ram.total / ram.available:.1%}): arena "
-        f"{ram.arena:,}{gap}, {state}stack {ram.stack:,}, data {ram.data:,}, bss {ram.bss:,}"
-        f"{code}{weights}",
+        f"{ram.arena:,}{gap}, {state}stack {ram.stack:,} (peak {ram.stack_peak:,}), "
+        f"data {ram.data:,}, bss {ram.bss:,}{code}{weights}",
     )
     table.add_row(
         "flash",
@@ -150,7 +188,7 @@ def _summary(report: Report) -> Table:
     )
     table.add_row(
         "exactness",
-        f"{verdict}: {exact.vectors} vectors, {exact.bytes:,} output bytes against {exact.oracle}",
+        f"{verdict}: {_vectors(exact)}, {exact.bytes:,} output bytes against {exact.oracle}",
     )
     if report.accuracy is not None:
         accuracy = report.accuracy

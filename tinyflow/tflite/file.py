@@ -15,6 +15,27 @@ from tinyflow.errors import InputError
 _HINT = "Give a .tflite that the TFLite converter wrote with full int8 quantisation."
 _MAX_BYTES = 256 << 20
 
+#: Custom operators that are compiled, by their code; no builtin operator has such a name.
+CUSTOM_OPERATORS = frozenset(
+    {
+        "CIRCULAR_BUFFER",
+        "SignalDelay",
+        "SignalEnergy",
+        "SignalFftAutoScale",
+        "SignalFilterBank",
+        "SignalFilterBankLog",
+        "SignalFilterBankSpectralSubtraction",
+        "SignalFilterBankSquareRoot",
+        "SignalFramer",
+        "SignalIrfft",
+        "SignalOverlapAdd",
+        "SignalPCAN",
+        "SignalRfft",
+        "SignalStacker",
+        "SignalWindow",
+    }
+)
+
 
 def read_tflite(path: Path) -> bytes:
     """The bytes of a .tflite file whose header is right.
@@ -70,7 +91,9 @@ def parse_tflite(content: bytes, path: Path) -> Any:
 
 
 def operator_name(model: Any, operator: Any, path: Path) -> str:
-    """TFLite's name of an operator; a custom operator's is `CUSTOM name`.
+    """TFLite's name of an operator, or a custom operator's code.
+
+    That of a custom operator which is not compiled is `CUSTOM code`.
 
     Raises:
         InputError: the operator's code does not exist.
@@ -84,7 +107,8 @@ def operator_name(model: Any, operator: Any, path: Path) -> str:
     if name is None:
         raise InputError(f"{path}: operator code {builtin} is not known to the TFLite schema")
     if name == "CUSTOM":
-        return f"CUSTOM {text(code.customCode)!r}"
+        custom = text(code.customCode)
+        return custom if custom in CUSTOM_OPERATORS else f"CUSTOM {custom!r}"
     return name
 
 

@@ -15,6 +15,7 @@ from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Operator, Weighted
 from tinyflow.ir.plain import is_float
 from tinyflow.ir.quantization import Quantization
+from tinyflow.ir.signal import SignalEnergy, unwritten
 from tinyflow.ir.state import AssignVariable, ReadVariable, SequenceLstm, Svdf
 from tinyflow.ir.types import DType
 from tinyflow.ir.verify import MAX_ELEMENTS, are_scales, verify
@@ -23,6 +24,7 @@ from tinyflow.tflite.operator_reader import QUANTISE_HINT, OperatorReader, indic
 from tinyflow.tflite.read_core import IMPORTERS
 from tinyflow.tflite.read_float import PLAIN_KINDS, plain_reader
 from tinyflow.tflite.read_movement import SEVERAL_OUTPUTS
+from tinyflow.tflite.read_signal import SEVERAL_OUTPUTS as SEVERAL_SIGNALS
 from tinyflow.tflite.state_mark import is_reset
 from tinyflow.tflite.variables import RESOURCE_OPERATORS, Resources, read_resources
 
@@ -32,7 +34,9 @@ _DTYPES: dict[int, DType] = {
     schema.TensorType.UINT8: DType.UINT8,
     schema.TensorType.INT16: DType.INT16,
     schema.TensorType.INT32: DType.INT32,
+    schema.TensorType.UINT32: DType.UINT32,
     schema.TensorType.INT64: DType.INT64,
+    schema.TensorType.UINT64: DType.UINT64,
     schema.TensorType.FLOAT32: DType.FLOAT32,
     schema.TensorType.BOOL: DType.BOOL,
 }
@@ -40,6 +44,23 @@ _DTYPE_NAMES = {
     value: name.lower() for name, value in vars(schema.TensorType).items() if isinstance(value, int)
 }
 
+
+#: Inputs, and outputs, that the harness protocol can count in a byte.
+MAX_EDGES = 255
+#: More dimensions than any layer makes; a host's arrays have no more than 64.
+MAX_RANK = 32
+
+_DYNAMIC_HINT = (
+    "Convert the model with fixed sizes: export it with a static batch of 1, such as "
+    "`model.export(folder, input_signature=[keras.InputSpec(shape=(1, ...))])` and "
+    "`TFLiteConverter.from_saved_model(folder)`, or give tinyflow the Keras model."
+)
+_DAMAGED_HINT = (
+    "The file is damaged or was edited by another tool; convert the model again from its source."
+)
+
+#: Operators that may write several tensors.
+_SEVERAL = SEVERAL_OUTPUTS | SEVERAL_SIGNALS
 
 #: Every operator that is compiled, on quantised or plain numbers.
 SUPPORTED = frozenset({*IMPORTERS, *PLAIN_KINDS, *RESOURCE_OPERATORS})
@@ -77,14 +98,18 @@ class _Importer:
         if not inputs or not outputs or not self.subgraph.tensors:
             raise InputError(f"{self.path}: the model has no input or no output")
         self._check_range(inputs + outputs, "the model's inputs and outputs")
-        intermediates = self._intermediates()
-        for index, raw in enumerate(self.subgraph.tensors):
-            if index not in intermediates:
-                self._check_static(raw)
+        self._check_count(inputs, "input")
+        self._check_count(outputs, "output")
+        self._name_tensors()
         self._refuse_unknown_operators()
+        intermediates = self._intermediates()
+        read = self._read(inputs + outputs)
+        for index in sorted(read):
+            self._check_static(self.subgraph.tensors[index], is_input=index in inputs)
         self.resources = read_resources(self.model, self.path, self._static_tensor)
         self.tensors = [
-            self._variable_of(index) or self._tensor(raw)
+            self._variable_of(index)
+            or (self._tensor(raw) if index in read | intermediates else _unread(raw))
             for index, raw in enumerate(self.subgraph.tensors)
         ]
         self._check_edges(inputs, outputs)
@@ -93,6 +118,7 @@ class _Importer:
             for raw in self.subgraph.operators or []
             if operator_name(self.model, raw, self.path) not in RESOURCE_OPERATORS
         ]
+        self._check_edge_states(inputs, outputs)
         self._check_states(operators)
         graph = Graph(
             name,
@@ -105,8 +131,12 @@ class _Importer:
         self._refuse_float(graph)
         try:
             verify(graph)
+        except UnsupportedError as error:
+            raise UnsupportedError(f"{self.path}: {error.message}", hint=error.hint) from error
         except InputError as error:
-            raise InputError(f"{self.path}: {error.message}", hint=error.hint) from error
+            hint = error.hint or (_DYNAMIC_HINT if self._has_open_sizes() else _DAMAGED_HINT)
+            raise InputError(f"{self.path}: {error.message}", hint=hint) from error
+        self._refuse_unwritten(graph)
         return graph
 
     # ------------------------------------------------------------------ tensors
@@ -127,22 +157,61 @@ class _Importer:
                 )
         return found
 
+    def _name_tensors(self) -> None:
+        """Give tensors without a name one by their index, for messages and reports."""
+        for index, raw in enumerate(self.subgraph.tensors):
+            raw.name = text(raw.name) or f"tensor_{index}"
+
+    def _check_count(self, edges: list[int], what: str) -> None:
+        if len(edges) > MAX_EDGES:
+            raise UnsupportedError(
+                f"{self.path}: the model has {len(edges)} {what}s; the firmware's protocol holds "
+                f"{MAX_EDGES}",
+                hint=f"Concatenate {what}s, so that fewer are left.",
+            )
+
+    def _read(self, edges: list[int]) -> set[int]:
+        """The tensors that are an input or output of the model or of an operator."""
+        found = set(edges)
+        for raw in self.subgraph.operators or []:
+            operands = [index for index in indices(raw.inputs) if index != -1]
+            operands += indices(raw.outputs)
+            kind = operator_name(self.model, raw, self.path)
+            self._check_range(operands, f"{kind} operands")
+            found.update(operands)
+        return found
+
+    def _has_open_sizes(self) -> bool:
+        """Whether the file says of a size that it is known only when the model runs."""
+        return any(-1 in indices(raw.shapeSignature) for raw in self.subgraph.tensors)
+
     def _variable_of(self, handle: int) -> Tensor | None:
         """The variable that a tensor is a handle of."""
         first = self.resources.handles.get(handle)
         return None if first is None else self.resources.variables[first]
 
-    def _check_static(self, raw: Any) -> None:
-        shape = indices(raw.shape)
-        signature = indices(raw.shapeSignature)
-        # An open batch that the file resolves to 1 is the batch tinyflow compiles.
-        batch_open = signature[:1] == [-1] and shape[:1] == [1]
-        fixed = signature[1:] if batch_open else signature
-        if any(extent < 1 for extent in shape) or any(extent < 0 for extent in fixed):
-            shown = signature or shape
+    def _check_static(self, raw: Any, *, is_input: bool = False) -> None:
+        """Check that the file gives every size; what a signature leaves open it fixes, too.
+
+        An open size of an input is taken where it is the batch, or where the file has another
+        value than the 1 that the converter writes for what it does not know.
+        """
+        shape, signature = indices(raw.shape), indices(raw.shapeSignature)
+        unknown = is_input and any(
+            declared == -1 and extent == 1 and axis > 0
+            for axis, (declared, extent) in enumerate(zip(signature, shape, strict=False))
+        )
+        if unknown or any(extent < 1 for extent in shape):
             raise InputError(
-                f"{self.path}: tensor {text(raw.name)!r} has the dynamic shape {shown}",
-                hint="Convert the model with a static batch of 1 and fixed sizes.",
+                f"{self.path}: tensor {text(raw.name)!r} has the dynamic shape "
+                f"{signature or shape}",
+                hint=_DYNAMIC_HINT,
+            )
+        if len(shape) > MAX_RANK:
+            raise UnsupportedError(
+                f"{self.path}: tensor {text(raw.name)!r} has {len(shape)} dimensions, at most "
+                f"{MAX_RANK} are compiled",
+                hint="Reshape it to fewer dimensions in the model.",
             )
 
     def _static_tensor(self, raw: Any) -> Tensor:
@@ -161,7 +230,8 @@ class _Importer:
         if raw.sparsity is not None:
             raise UnsupportedError(f"{self.path}: tensor {name!r} is stored sparse")
         shape = tuple(indices(raw.shape))
-        data, quantization = self._data(raw, shape, dtype), self._quantization(raw)
+        data = self._data(raw, shape, dtype)
+        quantization = self._quantization(raw, dtype, is_constant=data is not None)
         if not raw.isVariable:
             return Tensor(name, shape, dtype, quantization, data)
         if data is not None:
@@ -206,29 +276,44 @@ class _Importer:
             raise InputError(f"{self.path}: the constant {text(raw.name)!r} holds NaN or infinity")
         return data
 
-    def _quantization(self, raw: Any) -> Quantization | None:
+    def _quantization(self, raw: Any, dtype: DType, *, is_constant: bool) -> Quantization | None:
+        """What the file says of scale and zero point, read as TFLM does.
+
+        It takes a tensor without scales or without zero points for one that is not quantised, the
+        first zero point for all where there are not as many as scales, and reads little of it of
+        a bias: what a constant of int32 or int64 has is left out where it makes no sense. A
+        computed tensor has its first scale for all of it, whatever the file says of
+        channels; one that has different ones is left for the operators to refuse.
+        """
         parameters = raw.quantization
-        if parameters is None or parameters.scale is None or len(parameters.scale) == 0:
+        if parameters is None:
             return None
-        scales = tuple(float(np.float32(scale)) for scale in parameters.scale)
+        scales = tuple(float(np.float32(scale)) for scale in _listed(parameters.scale))
+        points = tuple(int(point) for point in _listed(parameters.zeroPoint))
+        if not scales or not points:
+            return None
+        if is_constant and dtype in (DType.INT32, DType.INT64) and len(scales) > 1:
+            along = indices(raw.shape)[int(parameters.quantizedDimension) :][:1]
+            if along != [len(scales)]:
+                return None
+        if is_constant and dtype in (DType.INT32, DType.INT64) and not are_scales(scales):
+            return None
         # `verify` has this rule, too; the operators' readers divide by scales before it runs.
         if not are_scales(scales):
+            wrong = next(scale for scale in scales if not are_scales([scale]))
             raise InputError(
-                f"{self.path}: tensor {text(raw.name)!r} has a scale that is not a positive number"
+                f"{self.path}: tensor {text(raw.name)!r} has the scale {wrong:g}, which is not a "
+                "positive number of ordinary size",
+                hint=_DAMAGED_HINT,
             )
-        raw_points = parameters.zeroPoint
-        points = [0] * len(scales) if raw_points is None else [int(point) for point in raw_points]
-        if len(points) == 1 and len(scales) > 1:
-            points *= len(scales)
         if len(points) != len(scales):
-            raise InputError(
-                f"{self.path}: tensor {text(raw.name)!r} has {len(scales)} scales and "
-                f"{len(points)} zero points"
-            )
+            points = points[:1] * len(scales)
+        if not is_constant and len({*zip(scales, points, strict=True)}) == 1:
+            scales, points = scales[:1], points[:1]
         shape = indices(raw.shape)
         axis = int(parameters.quantizedDimension)
-        per_channel = len(scales) > 1 or (0 < axis < len(shape) and shape[axis] == 1)
-        return Quantization(scales, tuple(points), axis if per_channel else None)
+        one_channel = is_constant and 0 < axis < len(shape) and shape[axis] == 1
+        return Quantization(scales, points, axis if len(scales) > 1 or one_channel else None)
 
     def _check_range(self, tensors: list[int], what: str) -> None:
         if any(not 0 <= index < len(self.subgraph.tensors) for index in tensors):
@@ -241,11 +326,9 @@ class _Importer:
             for tensor in (self.tensors[index] for index in edges):
                 if tensor.is_constant:
                     raise UnsupportedError(
-                        f"{self.path}: the model's {what} {tensor.name!r} is a constant"
-                    )
-                if tensor.is_state:
-                    raise UnsupportedError(
-                        f"{self.path}: the model's {what} {tensor.name!r} is a variable"
+                        f"{self.path}: the model's {what} {tensor.name!r} is a constant: no input "
+                        "changes it",
+                        hint=f"Convert the model without that {what}.",
                     )
                 if tensor.dtype is DType.INT4:
                     raise UnsupportedError(
@@ -255,6 +338,15 @@ class _Importer:
                 if quantization is not None and len(quantization.scales) != 1:
                     raise UnsupportedError(
                         f"{self.path}: the model's {what} {tensor.name!r} is quantised per channel"
+                    )
+
+    def _check_edge_states(self, inputs: list[int], outputs: list[int]) -> None:
+        """A variable is no input or output; that of CIRCULAR_BUFFER is none any more."""
+        for what, edges in (("input", inputs), ("output", outputs)):
+            for tensor in (self.tensors[index] for index in edges):
+                if tensor.is_state:
+                    raise UnsupportedError(
+                        f"{self.path}: the model's {what} {tensor.name!r} is a variable"
                     )
 
     # ---------------------------------------------------------------- operators
@@ -292,6 +384,18 @@ class _Importer:
                     hint=QUANTISE_HINT,
                 )
 
+    def _refuse_unwritten(self, graph: Graph) -> None:
+        """Refuse a model that depends on memory which an operator of TFLM leaves as it is."""
+        for operator in graph.operators:
+            reader = unwritten(graph, operator) if isinstance(operator, SignalEnergy) else None
+            if reader is not None:
+                where = "the model" if reader is operator else f"{reader.kind} {reader.name!r}"
+                raise UnsupportedError(
+                    f"{self.path}: {operator.kind} layer {operator.name!r}: {where} depends on "
+                    "energies before start_index or from end_index on, which TFLM does not write",
+                    hint="Cut them off by a slice, or let the indices span all energies.",
+                )
+
     def _check_states(self, operators: list[Operator]) -> None:
         """A variable tensor belongs to one operator, which reads it as its state."""
         owned: set[int] = set()
@@ -315,12 +419,21 @@ class _Importer:
             f"{kind} operands",
         )
         count = len(indices(raw.outputs))
-        if (count < 1 and kind != "ASSIGN_VARIABLE") or (count > 1 and kind not in SEVERAL_OUTPUTS):
+        if (count < 1 and kind != "ASSIGN_VARIABLE") or (count > 1 and kind not in _SEVERAL):
             raise InputError(f"{self.path}: {kind} with {count} outputs")
         at = OperatorReader(
             raw, kind, self.subgraph, self.tensors, self.path, self.resources.handles
         )
         return (plain_reader(at) or IMPORTERS.get(kind, _not_quantised))(at)
+
+
+def _unread(raw: Any) -> Tensor:
+    """Stands in for a tensor that nothing reads or writes, whatever its type and shape."""
+    return Tensor(text(raw.name), (), DType.INT8)
+
+
+def _listed(values: Any) -> list[Any]:
+    return [] if values is None else list(values)
 
 
 def _not_quantised(at: OperatorReader) -> Operator:

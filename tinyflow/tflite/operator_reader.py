@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
 
 from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.ir.graph import Tensor
@@ -15,7 +18,9 @@ from tinyflow.ir.operators import (
     Operator,
     Window,
 )
+from tinyflow.ir.quantization import Quantization
 from tinyflow.ir.types import Activation, DType, Padding
+from tinyflow.tflite.custom_options import DamagedOptionsError, read_options
 
 _ACTIVATIONS: dict[int, Activation] = {
     schema.ActivationFunctionType.NONE: Activation.NONE,
@@ -42,6 +47,14 @@ QUANTISE_HINT = (
     "and calibration data."
 )
 
+#: What to do with a model of TensorFlow 1's quantisation.
+UINT8_HINT = (
+    "The layer computes in uint8, the quantisation of TensorFlow 1, which TensorFlow Lite Micro "
+    "does not run either. Re-convert the float model to int8: TFLiteConverter with a "
+    "representative_dataset, target_spec.supported_ops = [TFLITE_BUILTINS_INT8] and "
+    "inference_input_type = tf.int8 (uint8 is fine for inputs and outputs)."
+)
+
 
 class OperatorReader:
     """One operator of the file, and the checks that the reading functions share."""
@@ -51,7 +64,7 @@ class OperatorReader:
         raw: Any,
         kind: str,
         subgraph: Any,
-        tensors: Sequence[Tensor],
+        tensors: list[Tensor],
         path: Path,
         handles: Mapping[int, int] | None = None,
     ) -> None:
@@ -102,8 +115,54 @@ class OperatorReader:
             raise InputError(f"{self.path}: {self.kind} layer {self.name!r} lacks its options")
         return options
 
+    def custom_options(self, *names: str) -> dict[str, int]:
+        """The options of a custom operator, which must be integers of those names, in that order.
+
+        TFLM's kernels read them by position and as signed integers; so do we.
+        """
+        content = self.operator.customOptions
+        try:
+            found = read_options(bytes([] if content is None else bytearray(content)))
+        except DamagedOptionsError as error:
+            raise InputError(
+                f"{self.path}: {self.kind} layer {self.name!r}: its options are damaged: {error}"
+            ) from error
+        if tuple(found) != names or any(value.kind == "float" for value in found.values()):
+            raise self.refuse(
+                f"its options are {', '.join(found) or 'none'}; expected the integers "
+                f"{', '.join(names)}"
+            )
+        return {name: _as_int32(value.signed) for name, value in found.items()}
+
+    def results(self, count: int) -> list[int]:
+        """The tensors it writes, of which there must be that many."""
+        found = indices(self.operator.outputs)
+        if len(found) != count:
+            raise self.refuse(f"{len(found)} outputs, expected {count}")
+        return found
+
+    def operands(self, count: int) -> list[int]:
+        """The tensors it reads, of which there must be that many."""
+        found = [self.input(position) for position in range(len(indices(self.operator.inputs)))]
+        if len(found) != count:
+            raise self.refuse(f"{len(found)} inputs, expected {count}")
+        return found
+
+    def internal_state(self, what: str, initial: NDArray[np.generic]) -> int:
+        """A state that the operator has inside, which the file has no tensor for; its index."""
+        dtype = DType(initial.dtype.name)
+        name = f"{self.name}/{what}"
+        self.tensors.append(Tensor(name, initial.shape, dtype, initial=initial, internal=True))
+        return len(self.tensors) - 1
+
     def refuse(self, problem: str, hint: str | None = None) -> UnsupportedError:
         """The error of an attribute that is not compiled; names operator and layer."""
+        if hint is None and any(
+            self.tensors[index].dtype is DType.UINT8
+            for index in (*indices(self.operator.inputs), *indices(self.operator.outputs))
+            if index != -1
+        ):
+            hint = UINT8_HINT
         return UnsupportedError(
             f"{self.path}: {self.kind} layer {self.name!r}: {problem}", hint=hint
         )
@@ -179,13 +238,28 @@ class OperatorReader:
                 raise self.refuse(f"tensor {tensor.name!r} has the shape {list(tensor.shape)}")
 
     def per_tensor(self, index: int) -> None:
-        """Check that a tensor has one scale."""
+        """Check that a tensor has one scale; several that are all the same count as one."""
         tensor = self.tensors[index]
-        if tensor.quantization is None or len(tensor.quantization.scales) != 1:
-            raise self.refuse(f"tensor {tensor.name!r} is not quantised per tensor")
+        found = tensor.quantization
+        if found is not None and len({*zip(found.scales, found.zero_points, strict=True)}) == 1:
+            if found.axis is not None:
+                one = Quantization(found.scales[:1], found.zero_points[:1])
+                self.tensors[index] = replace(tensor, quantization=one)
+            return
+        raise self.refuse(f"tensor {tensor.name!r} is not quantised per tensor")
 
-    def weights(self, index: int, axis: int, types: tuple[DType, ...] = (DType.INT8,)) -> None:
-        """Check constant weights with zero points of 0, per tensor or along `axis`."""
+    def weights(
+        self,
+        index: int,
+        axis: int,
+        types: tuple[DType, ...] = (DType.INT8,),
+        *,
+        offset_ignored: bool = False,
+    ) -> None:
+        """Check constant weights with zero points of 0, per tensor or along `axis`.
+
+        With `offset_ignored` any zero point is taken for 0, as TFLM's kernel takes it.
+        """
         tensor = self.tensors[index]
         if tensor.dtype is DType.FLOAT32:
             self.int8(index)
@@ -196,10 +270,18 @@ class OperatorReader:
             raise self.refuse(
                 f"the weights {tensor.name!r} are {tensor.dtype.value}, expected {allowed}"
             )
-        if any(tensor.quantization.zero_points):
-            raise self.refuse(f"the weights {tensor.name!r} have a zero point other than 0")
-        if tensor.quantization.axis not in (None, axis) and len(tensor.quantization.scales) > 1:
+        found, shape = tensor.quantization, tensor.shape
+        if any(found.zero_points):
+            if not offset_ignored:
+                raise self.refuse(f"the weights {tensor.name!r} have a zero point other than 0")
+            found = replace(found, zero_points=(0,) * len(found.scales))
+            self.tensors[index] = replace(tensor, quantization=found)
+        if found.axis in (None, axis) or len(found.scales) == 1:
+            return
+        # TFLM takes the scales as those of `axis` where the extents agree.
+        if not found.axis < len(shape) > axis or shape[found.axis] != shape[axis]:
             raise self.refuse(f"the weights {tensor.name!r} are quantised along another dimension")
+        self.tensors[index] = replace(self.tensors[index], quantization=replace(found, axis=axis))
 
     def rescaled(self, *sources: int) -> None:
         """Check that the product of scales is not absurdly greater than the output's scale."""
@@ -248,6 +330,21 @@ class OperatorReader:
             )
         return Window(stride, _PADDINGS[options.padding], dilation)
 
+    def depth_multiplier(self, options: Any) -> int:
+        """The filters of DEPTHWISE_CONV_2D for each input channel.
+
+        TFLM takes them from the options, LiteRT from the shapes.
+        """
+        channels, filters = (self.tensors[self.input(i)].shape[-1] for i in (0, 1))
+        if options.depthMultiplier * channels != filters:
+            raise self.refuse(
+                f"depth_multiplier is {options.depthMultiplier} where {channels} input channels "
+                f"have {filters} filters",
+                "TensorFlow Lite Micro goes by the option, and gives other results than LiteRT; "
+                "convert the model again.",
+            )
+        return int(options.depthMultiplier)
+
     def same_quantization(self, left: int, right: int) -> None:
         """Check that two tensors have the same scale and zero point."""
         if self.tensors[left].quantization != self.tensors[right].quantization:
@@ -259,6 +356,11 @@ class OperatorReader:
         if tensor.data is None or tensor.dtype is not DType.INT32:
             raise self.refuse(f"{tensor.name!r} is not a constant of int32")
         return [int(value) for value in tensor.data.ravel()]
+
+
+def _as_int32(value: int) -> int:
+    """The low 32 bits of a number as a signed one."""
+    return (value + 2**31) % 2**32 - 2**31
 
 
 def indices(values: Any) -> list[int]:

@@ -6,6 +6,7 @@ One function per operator; `IMPORTERS` is the list of what tinyflow compiles.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,14 @@ from tinyflow.ir.operators import (
     Softmax,
 )
 from tinyflow.ir.types import DType
-from tinyflow.tflite import read_elementwise, read_logic, read_movement, read_state, read_windows
+from tinyflow.tflite import (
+    read_elementwise,
+    read_logic,
+    read_movement,
+    read_signal,
+    read_state,
+    read_windows,
+)
 from tinyflow.tflite import read_unary as read_tables
 from tinyflow.tflite.operator_reader import OperatorReader, Read
 
@@ -50,7 +58,7 @@ def _bias(at: OperatorReader, activations: DType, options: Any) -> tuple[int | N
 def _conv_2d(at: OperatorReader) -> Operator:
     options = at.options(schema.Conv2DOptionsT)
     activations = at.int8_or_int16(at.input(0), at.output)
-    at.weights(at.input(1), axis=0, types=_weight_types(activations))
+    at.weights(at.input(1), axis=0, types=_weight_types(activations), offset_ignored=True)
     at.rescaled(at.input(0), at.input(1))
     at.image(at.input(0), at.input(1))
     channels, shape = at.tensors[at.input(0)].shape[-1], at.tensors[at.input(1)].shape
@@ -76,10 +84,9 @@ def _conv_2d(at: OperatorReader) -> Operator:
 def _depthwise_conv_2d(at: OperatorReader) -> Operator:
     options = at.options(schema.DepthwiseConv2DOptionsT)
     activations = at.int8_or_int16(at.input(0), at.output)
-    at.weights(at.input(1), axis=3, types=_weight_types(activations))
+    at.weights(at.input(1), axis=3, types=_weight_types(activations), offset_ignored=True)
     at.rescaled(at.input(0), at.input(1))
     at.image(at.input(0), at.input(1))
-    channels = at.tensors[at.input(0)].shape[-1]
     accumulator = DType.INT32 if activations is DType.INT8 else DType.INT64
     return DepthwiseConv2D(
         at.name,
@@ -88,7 +95,7 @@ def _depthwise_conv_2d(at: OperatorReader) -> Operator:
         at.bias(2, accumulator),
         at.output,
         at.window(options, dilated=True),
-        at.tensors[at.input(1)].shape[-1] // max(1, channels),
+        at.depth_multiplier(options),
         at.activation(options.fusedActivationFunction),
         accumulator=accumulator,
     )
@@ -97,23 +104,52 @@ def _depthwise_conv_2d(at: OperatorReader) -> Operator:
 def _fully_connected(at: OperatorReader) -> Operator:
     options = at.options(schema.FullyConnectedOptionsT)
     activations = at.int8_or_int16(at.input(0), at.output)
-    if at.tensors[at.input(1)].is_constant or activations is DType.INT16:
-        at.weights(at.input(1), axis=0, types=_weight_types(activations))
+    weights = at.input(1)
+    if at.tensors[weights].is_constant or activations is DType.INT16:
+        weights = _centred(at, weights, activations)
+        at.weights(weights, axis=0, types=_weight_types(activations), offset_ignored=True)
     else:
-        at.int8(at.input(1))
-    at.rescaled(at.input(0), at.input(1))
+        at.int8(weights)
+    at.rescaled(at.input(0), weights)
     if options.weightsFormat != 0:
         raise at.refuse("shuffled weights")
     bias, accumulator = _bias(at, activations, options)
     return FullyConnected(
         at.name,
         at.input(0),
-        at.input(1),
+        weights,
         bias,
         at.output,
         at.activation(options.fusedActivationFunction),
         accumulator=accumulator,
     )
+
+
+def _centred(at: OperatorReader, index: int, activations: DType) -> int:
+    """The weights with a zero point of 0, as a further tensor where they have another one.
+
+    TFLM subtracts the zero point of weights that are quantised per tensor; of others it reads none.
+    """
+    tensor = at.tensors[index]
+    found, data = tensor.quantization, tensor.data
+    if found is None or data is None or len(found.scales) > 1 or not found.zero_point:
+        return index
+    centred = data.astype(np.int32) - found.zero_point
+    if (
+        activations is not DType.INT8
+        or tensor.dtype is not DType.INT8
+        or np.abs(centred).max() > 127
+    ):
+        raise at.refuse(
+            f"the weights {tensor.name!r} have a zero point other than 0, {found.zero_point}, and "
+            "their differences to it do not fit int8",
+            "Convert the model again: the converter's int8 weights are symmetric.",
+        )
+    symmetric = replace(
+        tensor, data=centred.astype(np.int8), quantization=replace(found, zero_points=(0,))
+    )
+    at.tensors.append(symmetric)
+    return len(at.tensors) - 1
 
 
 def _pool(kind: type[AveragePool2D] | type[MaxPool2D]) -> Callable[[OperatorReader], Operator]:
@@ -223,4 +259,5 @@ IMPORTERS: dict[str, Read] = {
     **read_movement.READERS,
     **read_windows.READERS,
     **read_state.READERS,
+    **read_signal.READERS,
 }

@@ -87,7 +87,7 @@ from tinyflow.tflite.operator_reader import QUANTISE_HINT, OperatorReader, Read,
 from tinyflow.tflite.read_windows import arg_extreme, cumsum, resize_bilinear
 
 #: What TFLM's CAST takes and gives.
-_CASTS = (DType.BOOL, DType.INT8, DType.INT16, DType.INT32, DType.FLOAT32)
+_CASTS = (DType.BOOL, DType.INT8, DType.INT16, DType.INT32, DType.UINT32, DType.FLOAT32)
 
 
 def plain_reader(at: OperatorReader) -> Read | None:
@@ -193,6 +193,16 @@ def _arithmetic(
         return kind(at.name, at.input(0), at.input(1), at.output, activation)
 
     return read
+
+
+def _div_int32(at: OperatorReader) -> Operator:
+    divisor = at.tensors[at.input(1)]
+    if divisor.data is None or not divisor.data.all():
+        raise at.refuse(
+            f"the divisor {divisor.name!r} of int32 may be 0, where the reference ends the process",
+            "Divide by a constant without zeros.",
+        )
+    return _arithmetic(Div, schema.DivOptionsT, DType.INT32)(at)
 
 
 def _binary(kind: Callable[[str, int, int, int], Operator], dtype: DType) -> Read:
@@ -318,7 +328,6 @@ def _depthwise_conv_2d(at: OperatorReader) -> Operator:
     at.computed(at.input(0))
     _float(at, at.input(0), _constant(at, at.input(1)), at.output)
     at.image(at.input(0), at.input(1))
-    channels = at.tensors[at.input(0)].shape[-1]
     return DepthwiseConv2D(
         at.name,
         at.input(0),
@@ -326,7 +335,7 @@ def _depthwise_conv_2d(at: OperatorReader) -> Operator:
         _bias(at),
         at.output,
         at.window(options, dilated=True),
-        at.tensors[at.input(1)].shape[-1] // max(1, channels),
+        at.depth_multiplier(options),
         at.activation(options.fusedActivationFunction),
     )
 
@@ -452,7 +461,7 @@ def _of_both(dtype: DType) -> dict[str, Read]:
 
 #: What is compiled of integers without a scale and of truth values.
 _OF_INTEGERS: dict[DType | None, dict[str, Read]] = {
-    DType.INT32: _of_both(DType.INT32),
+    DType.INT32: {**_of_both(DType.INT32), "DIV": _div_int32},
     DType.INT64: _order(DType.INT64),
     DType.BOOL: _equality(DType.BOOL),
 }

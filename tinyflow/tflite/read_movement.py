@@ -48,8 +48,16 @@ _SHAPES = (DType.INT32, DType.INT64)
 _SLICED = (*_ANY, DType.BOOL)
 _JOINED = (*_ANY, DType.INT64)
 _EVERY = (DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.INT64, DType.BOOL)
+_RESHAPED = (*_EVERY, DType.UINT32, DType.UINT64)
 #: The types that have no quantisation of their own.
-_PLAIN = (DType.INT32, DType.INT64, DType.FLOAT32, DType.BOOL)
+_PLAIN = (
+    DType.INT32,
+    DType.INT64,
+    DType.UINT32,
+    DType.UINT64,
+    DType.FLOAT32,
+    DType.BOOL,
+)
 
 #: The most tensors that TFLM concatenates at once.
 _MAX_SOURCES = 10
@@ -65,11 +73,13 @@ def _moved(
     types: tuple[DType, ...],
     *,
     constants: bool = False,
+    padded: bool = False,
     rescaled: bool = False,
 ) -> None:
-    """Check that all tensors have one type, one quantisation and are activations.
+    """Check that all tensors have one type, one quantisation or none, and are activations.
 
-    With `constants` they may be constants, with `rescaled` of several quantisations.
+    Where the operator pads, numbers must be quantised, for the zero point. With `constants` they
+    may be constants, with `rescaled` of several quantisations.
     """
     first = sources[0]
     for index in (*sources, *results):
@@ -79,7 +89,8 @@ def _moved(
             raise at.refuse(f"tensor {tensor.name!r} is {tensor.dtype.value}, expected {allowed}")
         if tensor.dtype is not at.tensors[first].dtype:
             raise at.refuse("its tensors have different types")
-        if tensor.dtype not in _PLAIN:
+        quantised = tensor.quantization is not None
+        if tensor.dtype not in _PLAIN and (quantised or padded):
             at.per_tensor(index)
         if not rescaled:
             at.same_quantization(first, index)
@@ -88,8 +99,8 @@ def _moved(
 
 
 def moved(at: OperatorReader, source: int, *types: DType) -> None:
-    """Check an operator that moves elements of one of these types, or of float32."""
-    _moved(at, [source], [at.output], types)
+    """Check an operator that moves elements of one of these types, or of float32, and pads."""
+    _moved(at, [source], [at.output], types, padded=True)
 
 
 def _unary(at: OperatorReader, types: tuple[DType, ...], position: int = 0) -> int:
@@ -129,7 +140,8 @@ def _concatenation(at: OperatorReader) -> Operator:
     # TFLM copies int16 whatever its scale, as long as the zero points are 0.
     is_int16 = at.tensors[at.output].dtype is DType.INT16
     sources = _sources(at, *_JOINED, DType.BOOL, rescaled=is_int16)
-    if is_int16 and any(at.tensors[index].q.zero_point for index in (*sources, at.output)):
+    quantizations = [at.tensors[index].quantization for index in (*sources, at.output)]
+    if is_int16 and any(found is not None and found.zero_point for found in quantizations):
         raise at.refuse("int16 with a zero point other than 0")
     if options.fusedActivationFunction != schema.ActivationFunctionType.NONE:
         raise at.refuse("a fused activation")
@@ -195,7 +207,7 @@ def _slice(at: OperatorReader) -> Operator:
 def _strided_slice(at: OperatorReader) -> Operator:
     options = at.options(schema.StridedSliceOptionsT)
     source = _unary(at, _SLICED)
-    rank = _rank(at, source, 4)
+    rank = _rank(at, source, 5)
     if options.ellipsisMask or options.newAxisMask or options.offset:
         raise at.refuse("an ellipsis, a new axis or an offset")
     begins, ends, steps = (at.integers(position) for position in (1, 2, 3))
@@ -231,7 +243,7 @@ def _transpose(at: OperatorReader) -> Operator:
 
 
 def _reshape(at: OperatorReader) -> Operator:
-    return Reshape(at.name, _unary(at, _EVERY), at.output)
+    return Reshape(at.name, _unary(at, _RESHAPED), at.output)
 
 
 def _squeeze(at: OperatorReader) -> Operator:

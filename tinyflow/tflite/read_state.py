@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tinyflow.ir.operators import Operator, TensorId
-from tinyflow.ir.state import AssignVariable, ReadVariable, SequenceLstm, Svdf
+from tinyflow.ir.state import AssignVariable, CircularBuffer, ReadVariable, SequenceLstm, Svdf
 from tinyflow.ir.types import Activation, DType
 from tinyflow.tflite.operator_reader import OperatorReader, Read, indices
 
@@ -128,8 +129,51 @@ def _sequence_lstm(at: OperatorReader) -> Operator:
     )
 
 
+#: Slots with which TFLM takes a period that is not given for 1 (`CircularBufferPrepare`).
+_SLOTS_OF_PERIOD_1 = (5, 13, 25)
+
+
+def _circular_buffer(at: OperatorReader) -> Operator:
+    (source,), (output,) = at.operands(1), at.results(1)
+    at.typed(source, DType.INT8)
+    at.typed(output, DType.INT8)
+    at.computed(source)
+    shape = at.tensors[source].shape
+    if len(shape) != 4 or shape[:2] != (1, 1):
+        raise at.refuse(f"an input of {list(shape)}, expected one slot: [1, 1, width, channels]")
+    whole = at.tensors[output]
+    if whole.initial is None or output in at.handles:
+        raise at.refuse(
+            f"its output {whole.name!r} is no variable tensor, in which TFLM keeps the slots"
+        )
+    has_options = at.operator.customOptions is not None and len(at.operator.customOptions) > 0
+    period = at.custom_options("cycles_max")["cycles_max"] if has_options else 0
+    if period <= 0 and whole.shape[1] not in _SLOTS_OF_PERIOD_1:
+        raise at.refuse(
+            "no cycles_max, for which TFLM takes 1 or 2 by what it has loaded before",
+            "Convert the model with cycles_max = 1.",
+        )
+    if period > 1:
+        raise at.refuse(
+            f"cycles_max is {period}: TFLM ends all but every {_nth(period)} inference here, "
+            "without an output",
+            "Cut the model behind this operator, build both parts, and call the second one after "
+            f"every {_nth(period)} call of the first.",
+        )
+    # What others read is the output of this inference; between inferences the slots are kept.
+    at.tensors[output] = replace(whole, initial=None)
+    return CircularBuffer(at.name, source, at.internal_state("slots", whole.initial), output)
+
+
+def _nth(number: int) -> str:
+    suffixes = {1: "st", 2: "nd", 3: "rd"}
+    teens = number // 10 % 10 == 1
+    return f"{number}{'th' if teens else suffixes.get(number % 10, 'th')}"
+
+
 READERS: dict[str, Read] = {
     "ASSIGN_VARIABLE": _assign_variable,
+    "CIRCULAR_BUFFER": _circular_buffer,
     "READ_VARIABLE": _read_variable,
     "SVDF": _svdf,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": _sequence_lstm,

@@ -116,7 +116,12 @@ class _Resources:
             if not isinstance(options, schema.CallOnceOptionsT) or not (
                 0 < index < len(self.model.subgraphs)
             ):
-                raise InputError(f"{self.path}: CALL_ONCE runs a subgraph that does not exist")
+                which = "the main subgraph" if index == 0 else f"subgraph {index}"
+                raise InputError(
+                    f"{self.path}: CALL_ONCE runs {which} of {len(self.model.subgraphs)}; expected "
+                    "another one that the file has",
+                    hint="The file is damaged; convert the model again.",
+                )
             called.append(index)
         return called
 

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from tinyflow import __version__
 from tinyflow.boards import Board
 from tinyflow.errors import InputError
+from tinyflow.files import write_file
 from tinyflow.timing.validation import ErrorBar
 
 #: Calibrated figures are never said to be nearer than this.
@@ -99,7 +100,7 @@ def basis_of(board: Board) -> str:
 
 
 def calibration_of(board: Board) -> Calibration | None:
-    """What the measurements of a board give; None where there are none that hold.
+    """What the measurements of a board give; None if there are none that hold.
 
     Raises:
         InputError: the file is damaged.
@@ -177,10 +178,8 @@ def _rewrite(keep: Callable[[Measurement], bool], new: Sequence[Measurement]) ->
         with _locked(path):
             before = _read(path).measurements
             kept = tuple(filter(keep, before))
-            aside = path.with_name(f".{path.name}.part")
             text = _File(measurements=(*kept, *new)).model_dump_json(indent=2) + "\n"
-            aside.write_text(text, encoding="utf-8")
-            aside.replace(path)
+            write_file(path, text)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be written: {error.strerror}",
@@ -192,6 +191,7 @@ def _rewrite(keep: Callable[[Measurement], bool], new: Sequence[Measurement]) ->
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Keep a second process from writing at the same time."""
-    with path.with_name(f".{path.name}.lock").open("w") as lock:
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(path.with_name(f".{path.name}.lock"), flags, 0o666), "r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -100,7 +100,7 @@ def watched(board: Board) -> list[Watched]:
     return spans
 
 
-#: Stands for the section of a block that is not counted.
+#: The section of a block that is not counted.
 _NOT_COUNTED = -1
 
 
@@ -113,7 +113,7 @@ def count(
         trace: made while `watched(board)` was watched.
         board: whose core and memories are meant.
         layers: addresses of the layers' functions, each the beginning of a section.
-        warm_up: so many blocks at the beginning of the trace are not counted, and only leave
+        warm_up: how many blocks at the beginning of the trace are not counted, and only leave
             caches and predictor as they do.
     """
     sections = _section_of_each_block(trace, layers)
@@ -171,7 +171,7 @@ def fetch_misses(blocks: Blocks, board: Board, in_flash: Sequence[bool] | None =
 
 
 def count_sections(blocks: Blocks, board: Board, sections: Ints, number: int) -> InferenceCounts:
-    """Count what a trace holds, in sections of one's own.
+    """Count what a trace holds, by the given sections.
 
     Args:
         blocks: of a trace made while `watched(board)` was watched.
@@ -234,7 +234,7 @@ class _Counter:
     # ---- the pipeline ----
 
     def _count_edges(self) -> None:
-        size = len(self._addresses) + 1  # 0 stands for nothing before
+        size = len(self._addresses) + 1  # 0: nothing before
         before = np.concatenate(([0], self._ids[:-1] + 1))
         counted = self._sections != _NOT_COUNTED
         before[np.flatnonzero(counted)[:1]] = 0
@@ -351,7 +351,7 @@ def load_bursts(block: Sequence[Instruction]) -> int:
 
 
 def _missed(accesses: Ints, cached: Bools, cache: CacheGeometry | None) -> Bools:
-    """Which of the cached accesses miss; all of them where there is no cache."""
+    """Which of the cached accesses miss; all of them without a cache."""
     if cache is None:
         return cached
     found = np.zeros(len(accesses), np.bool_)

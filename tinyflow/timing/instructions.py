@@ -15,7 +15,7 @@ from capstone import arm
 
 from tinyflow.emulate.measurement import thumb_instructions
 
-#: Stands among registers for the condition flags.
+#: The condition flags, as a register.
 FLAGS = arm.ARM_REG_CPSR
 PC = arm.ARM_REG_PC
 SP = arm.ARM_REG_SP
@@ -77,7 +77,7 @@ class Instruction:
         reads, writes: registers; FLAGS among them.
         address_registers: of them, those that form a memory address.
         register_offset: a load or store whose offset is a register.
-        displacement: the immediate offset of a load or store; None where there is none.
+        displacement: the immediate offset of a load or store; or None.
         writeback: a load or store that updates its base.
         transfers: words that a load or store moves, 0 for other kinds.
         narrow: a load of a byte or halfword.
@@ -190,7 +190,7 @@ def decode(code: bytes, address: int) -> tuple[Instruction, ...]:
     """The instructions of a straight run of code.
 
     What capstone does not know becomes an instruction of kind UNKNOWN, of the size its first
-    halfword tells, so that the count agrees with the simulator's.
+    halfword says, so that the count agrees with the simulator's.
     """
     found: list[Instruction] = []
     offset = 0

@@ -1,4 +1,4 @@
-"""Traces what is to be timed: an inference of a build's image, or a function of one's own.
+"""Traces what is to be timed: an inference of a build's image, or any function.
 
 A trace hooks loads, and Unicorn does not keep such hooks harmless by itself. So each of these runs
 twice, with and without, and the results must be the same.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from tinyflow.emulate.trace import Trace, Tracer, Watched
 from tinyflow.errors import BuildError, DeviceError, InputError, ToolMissingError
 from tinyflow.timing.counts import InferenceCounts, count, watched
 from tinyflow.timing.model import Timing, predict
-from tinyflow.toolchain.compiler import COMPILER
+from tinyflow.toolchain.compiler import COMPILER, check_disk
 from tinyflow.toolchain.elf import Image, read_image
 
 #: Symbol of the place that a measured function returns to, and what RAM holds before.
@@ -41,6 +41,7 @@ def count_inference(
     entry: str,
     layers: Sequence[str],
     sample: Sequence[npt.NDArray[Any]],
+    before: Sequence[Sequence[npt.NDArray[Any]]] = (),
 ) -> InferenceCounts:
     """Count what one inference does, as `predict` needs it.
 
@@ -50,16 +51,22 @@ def count_inference(
         entry: the symbol of the model's `invoke`.
         layers: the symbols of the layers' functions, in order.
         sample: one array for each input of the model.
+        before: samples that run first, for the state of a model that keeps one.
 
     Raises:
         DeviceError: the firmware faulted, or gave other outputs under the trace.
     """
-    trace, _ = trace_inference(image, board, entry=entry, sample=sample)
+    trace, _ = trace_inference(image, board, entry=entry, sample=sample, before=before)
     return count(trace, board, [image.symbol(layer).address for layer in layers])
 
 
 def trace_inference(
-    image: Image, board: Board, *, entry: str, sample: Sequence[npt.NDArray[Any]]
+    image: Image,
+    board: Board,
+    *,
+    entry: str,
+    sample: Sequence[npt.NDArray[Any]],
+    before: Sequence[Sequence[npt.NDArray[Any]]] = (),
 ) -> tuple[Trace, list[npt.NDArray[Any]]]:
     """Trace one inference; arguments and errors are `count_inference`'s.
 
@@ -68,8 +75,10 @@ def trace_inference(
     """
     with Simulator(image, board) as simulator:
         client = HarnessClient(simulator)
-        expected = client.run(*sample)
+        *_, expected = (client.run(*each) for each in (*before, sample))
         client.reset()  # a model with state must begin as it began before
+        for each in before:
+            client.run(*each)
         with simulator.trace(entry, watched(board)) as tracer:
             found = client.run(*sample)
         trace = tracer.trace()
@@ -85,9 +94,10 @@ def model_inference(
     entry: str,
     layers: Sequence[str],
     sample: Sequence[npt.NDArray[Any]],
+    before: Sequence[Sequence[npt.NDArray[Any]]] = (),
 ) -> Timing:
     """The modelled timing of one inference; arguments and errors are `count_inference`'s."""
-    counts = count_inference(image, board, entry=entry, layers=layers, sample=sample)
+    counts = count_inference(image, board, entry=entry, layers=layers, sample=sample, before=before)
     return predict(counts, board)
 
 
@@ -98,7 +108,11 @@ def _disturbed(what: str) -> DeviceError:
     )
 
 
-# ---- functions of one's own ----
+# ---- any function ----
+
+
+#: Hooks an engine that has an image in its memory.
+Watch = Callable[[Engine, Image], None]
 
 
 @dataclass(frozen=True)
@@ -194,6 +208,7 @@ def compile_code(
         except FileNotFoundError as error:
             raise ToolMissingError(f"{COMPILER} is not on PATH") from error
         if done.returncode:
+            check_disk(done.stderr, folder)
             raise BuildError(f"the compiler refused the code:\n{done.stderr.strip()}")
         return read_image(elf)
 
@@ -223,13 +238,21 @@ def call_function(
 
 
 def results_of(
-    image: Image, board: Board, calls: Sequence[Call], read: Sequence[str]
+    image: Image,
+    board: Board,
+    calls: Sequence[Call],
+    read: Sequence[str],
+    *,
+    watch: Watch | None = None,
 ) -> list[dict[str, bytes]]:
     """Make calls one after another without timing them, each with the memory as the last left it.
 
-    Gives the content of the objects named by `read` after each.
+    Gives the content of the objects named by `read` after each. `watch` may hook the engine
+    before the first.
     """
     with _started(image, board) as engine:
+        if watch is not None:
+            watch(engine, image)
         found = []
         for call in calls:
             _make(engine, image, call)
@@ -256,7 +279,7 @@ def _run(
     calls: int,
     spans: Sequence[Watched] | None = None,
 ) -> _Run:
-    """Call the function so many times in a row, traced where spans are given."""
+    """Call the function `calls` times in a row, traced if spans are given."""
     entry = _symbol(image, call.entry)[0]
     with _started(image, board) as engine:
         tracer = None if spans is None else Tracer(engine, entry, spans)

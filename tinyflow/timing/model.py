@@ -83,9 +83,9 @@ class Timing:
         overhead: before the first layer.
         layers: in order.
         error: how far `cycles` may be off.
-        power_mw: of the part while it runs, typical, from the data sheet; None where the board
+        power_mw: of the part while it runs, typical, from the data sheet; None if the board
             file has none.
-        calibration: by what the modelled cycles were multiplied; None where by nothing.
+        calibration: the factor that the modelled cycles were multiplied by, or None.
     """
 
     clock_hz: int
@@ -141,11 +141,11 @@ class Timing:
         )
 
     def milliseconds(self, cycles: int) -> float:
-        """So many cycles at the board's clock."""
+        """The time of `cycles` at the board's clock."""
         return 1e3 * cycles / self.clock_hz
 
     def microjoules(self, cycles: int) -> float | None:
-        """Energy of so many cycles."""
+        """The energy of `cycles`."""
         if self.power_mw is None:
             return None
         return float(self.power_mw) * self.milliseconds(cycles)
@@ -182,7 +182,7 @@ class BlockCost:
         address: of its first instruction.
         executions: how often it ran.
         instructions: each with the core's and the branch's cycles, over all executions.
-        split: cycles of the block by cause; what the memories add cannot be told apart further.
+        split: cycles of the block by cause; what the memories add is not split further.
     """
 
     address: int
@@ -194,7 +194,7 @@ class BlockCost:
 def block_costs(counts: InferenceCounts, section: Counts, board: Board) -> dict[int, BlockCost]:
     """Where the cycles of a section go, by address of the block.
 
-    A branch's cost stands with the branch, though it is paid on the way to the next block: blocks
+    A branch's cost is counted at the branch, though it is paid on the way to the next block: blocks
     of a section may differ from its `SectionTiming` by the branches into and out of it.
     """
     return _Prices(counts, board).blocks(section)

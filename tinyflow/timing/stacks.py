@@ -2,7 +2,7 @@
 
 A trace has no stack pointer, but it has what moves one: calls (BL, BLX), returns (BX, POP and LDR
 into the PC, to an address that a call left), and jumps from one symbol of the ELF into another.
-A tail call stands on the stack as if its caller had waited for it, so no function disappears.
+A tail call is kept on the stack as if its caller had waited for it, so no function disappears.
 """
 
 from __future__ import annotations

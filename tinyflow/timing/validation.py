@@ -24,8 +24,8 @@ class ErrorBar:
 
 #: Percent.
 _LEAST = 10
-#: Points of percent that a memory nobody compared may add: the F746's largest error fell by seven
-#: when the cost of a cache line was chosen on measurements.
+#: Points of percent that a memory without a comparison may add: the F746's largest error fell by
+#: seven when the cost of a cache line was chosen on measurements.
 _UNKNOWN_MEMORY = 10
 
 

@@ -44,7 +44,7 @@ class PointSet:
         deviations: how what was modelled differs from what was timed.
         calibrated: the parameter that was chosen on these very programs; "" if they are held out.
         programs: one or more.
-        counted: in percent: so many of the programs, those with the smallest errors, count for
+        counted: the percentage of the programs, those with the smallest errors, that count for
             the error bars.
     """
 

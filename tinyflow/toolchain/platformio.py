@@ -14,7 +14,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tinyflow.distribution import install_hint
 from tinyflow.errors import BuildError, DeviceError, FitError, ToolMissingError
+from tinyflow.toolchain.compiler import check_disk
 
 OnLine = Callable[[str], None]
 
@@ -61,25 +63,33 @@ def build_project(directory: Path, *, on_line: OnLine | None = None) -> Path:
             had.
         FitError: the image is larger than the board's flash or RAM.
         BuildError: PlatformIO, the compiler or the linker failed.
+        InputError: the disk is full.
     """
     lines, status = _run_platformio(directory, [], on_line)
     if status:
-        raise _build_failure(lines)
+        raise _build_failure(lines, directory)
     elf = elf_path(directory)
     if not elf.is_file():
         raise BuildError(f"PlatformIO ended well but made no {elf}")
     return elf
 
 
-def upload(directory: Path, *, on_line: OnLine | None = None) -> None:
-    """Build the project if need be and program the board, with `pio run -t upload`.
+def upload(directory: Path, *, built: bool = False, on_line: OnLine | None = None) -> None:
+    """Program the board with `pio run -t upload`.
+
+    Args:
+        directory: The folder that holds `platformio.ini`.
+        built: Whether the image is there and is to be taken as it is; else it is built if need be.
+        on_line: Called with each line of PlatformIO's output as it comes.
 
     Raises:
         ToolMissingError: PlatformIO, the compiler or the programmer is missing.
         BuildError: the project does not build.
         DeviceError: the board or its probe was not found, or did not verify.
     """
-    lines, status = _run_platformio(directory, ["--target", "upload"], on_line)
+    # PlatformIO would clear a folder of images that it did not build itself
+    taken = ["--disable-auto-clean", "--target", "nobuild"] if built else []
+    lines, status = _run_platformio(directory, [*taken, "--target", "upload"], on_line)
     if not status:
         return
     if any("*** [upload]" in line for line in lines):
@@ -88,7 +98,7 @@ def upload(directory: Path, *, on_line: OnLine | None = None) -> None:
             "the board could not be programmed: " + "; ".join(causes[:_SHOWN_ERRORS]),
             hint="Is the board connected, and may this user open its probe (udev rules)?",
         )
-    raise _build_failure(lines)
+    raise _build_failure(lines, directory)
 
 
 def elf_path(directory: Path) -> Path:
@@ -153,8 +163,13 @@ def _environment() -> dict[str, str]:
     return {**kept, **_SETTINGS, "PLATFORMIO_NO_ANSI": "true"}
 
 
-def _build_failure(lines: list[str]) -> BuildError | FitError | ToolMissingError:
-    """The error that PlatformIO's output tells of."""
+def _build_failure(lines: list[str], directory: Path) -> BuildError | FitError | ToolMissingError:
+    """The error that PlatformIO's output tells of.
+
+    Raises:
+        InputError: the disk is full.
+    """
+    check_disk("\n".join(lines), directory)
     for line in lines:
         missing = _MISSING_TOOL.search(line)
         if missing:
@@ -167,7 +182,7 @@ def _build_failure(lines: list[str]) -> BuildError | FitError | ToolMissingError
         return ToolMissingError(
             f"a library of the project's lib_deps could not be fetched: {fetch[0]}",
             hint="Go online, or give the build a local copy of CMSIS-NN: "
-            "pip install 'tinyflow[cmsis-nn]'",
+            + install_hint("cmsis-nn"),
         )
     overflows = [match for line in lines if (match := _OVERFLOW.search(line))]
     if overflows:

@@ -11,6 +11,7 @@ from tinyflow.arrays import Array
 from tinyflow.boards import Board
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
+from tinyflow.oracle.constants import reference
 from tinyflow.oracle.oracle import Oracle
 from tinyflow.report.plan import PlannedLayer, PlannedTensor, read_plan
 from tinyflow.toolchain.elf import read_image
@@ -96,7 +97,7 @@ def bisect_layers(
             client.run(*sample)
         for layer in plan.layers[len(found) :]:
             read_layer(layer)
-    oracle = Oracle((built.folder / "model.tflite").read_bytes(), keep_tensors=True)
+    oracle = reference((built.folder / "model.tflite").read_bytes(), keep_tensors=True)
     for earlier in before:
         oracle.run(*earlier)
     oracle.run(*sample)

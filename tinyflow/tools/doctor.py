@@ -1,4 +1,4 @@
-"""What a machine has of what tinyflow uses."""
+"""Checks the installed tools."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tinyflow.emulate.renode import find_renode_test
+from tinyflow.distribution import install_hint
+from tinyflow.emulate.renode import TEST_REMEDY, find_renode_test, renode_test_problem
 from tinyflow.errors import InputError, RenodeMissingError
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.toolchain.compiler import COMPILER
@@ -18,7 +19,10 @@ _TIMEOUT_S = 10
 
 @dataclass(frozen=True)
 class Finding:
-    """One program or package; `required` where no build works without it."""
+    """One program or package; `required` where no build works without it.
+
+    `problem` says what is wrong with one that was found and does not work; it is not `present`.
+    """
 
     name: str
     purpose: str
@@ -26,6 +30,7 @@ class Finding:
     present: bool
     version: str
     install: str
+    problem: str = ""
 
 
 def examine() -> list[Finding]:
@@ -56,14 +61,14 @@ def examine() -> list[Finding]:
             "pip install tflite-micro",
             required=True,
         ),
-        _finding("CMSIS-NN", "the kernels", _cmsis_nn(), "pip install 'tinyflow[cmsis-nn]'"),
+        _finding("CMSIS-NN", "the kernels", _cmsis_nn(), install_hint("cmsis-nn")),
         _finding(
             "TensorFlow",
             "Keras models",
             _package("tensorflow-cpu") or _package("tensorflow"),
-            "pip install 'tinyflow[keras]'",
+            install_hint("keras"),
         ),
-        _finding("Keras", "Keras models", _package("keras"), "pip install 'tinyflow[keras]'"),
+        _finding("Keras", "Keras models", _package("keras"), install_hint("keras")),
         _finding(
             "OpenOCD", "tinyflow flash", _program("openocd", "--version"), "apt-get install openocd"
         ),
@@ -71,9 +76,9 @@ def examine() -> list[Finding]:
             "pyOCD",
             "tinyflow flash, where the board names it",
             _package("pyocd"),
-            "pip install 'tinyflow[pyocd]'",
+            install_hint("pyocd"),
         ),
-        _finding("Renode", "tinyflow test", _renode(), "see docs/renode.md"),
+        _renode(),
     ]
 
 
@@ -121,5 +126,10 @@ def _cmsis_nn() -> str | None:
     return _guarded(look)
 
 
-def _renode() -> str | None:
-    return _guarded(lambda: str(find_renode_test()))
+def _renode() -> Finding:
+    path = _guarded(lambda: str(find_renode_test()))
+    problem = None if path is None else renode_test_problem()
+    if problem is None:
+        return _finding("Renode", "tinyflow test", path, "see docs/renode.md")
+    text = f"{path} cannot run: {problem}"
+    return Finding("Renode", "tinyflow test", False, False, "", TEST_REMEDY, text)

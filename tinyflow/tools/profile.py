@@ -44,7 +44,13 @@ _BEFORE = "before the first layer"
 
 
 def profile_build(
-    built: Built, board: Board, sample: Sequence[npt.NDArray[Any]], *, source: str, top: int
+    built: Built,
+    board: Board,
+    sample: Sequence[npt.NDArray[Any]],
+    *,
+    before: Sequence[Sequence[npt.NDArray[Any]]] = (),
+    source: str,
+    top: int,
 ) -> Profile:
     """Profile one inference.
 
@@ -52,6 +58,7 @@ def profile_build(
         built: the build.
         board: the board it was built for.
         sample: one array for each input, of the model's exact shape and type.
+        before: samples that run first, for the state of a model that keeps one.
         source: what the sample is, for people.
         top: how many of the hottest blocks to list.
 
@@ -68,7 +75,7 @@ def profile_build(
         raise InputError(
             f"{built.folder}: plan, report and image do not belong together", hint="Build it again."
         )
-    trace, _ = trace_inference(image, board, entry=entry, sample=sample)
+    trace, _ = trace_inference(image, board, entry=entry, sample=sample, before=before)
     layers = [image.symbol(name).address for name in functions]
     stacks = count_stacks(Blocks(trace), image, board, layers)
     inference = _Inference(stacks, functions, board)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -12,12 +13,13 @@ import numpy as np
 from tinyflow.arrays import Array
 from tinyflow.boards import Board
 from tinyflow.codegen.names import layer_title
-from tinyflow.datasets.accuracy import quantize_array
+from tinyflow.datasets.accuracy import dequantize_array, quantize_array
 from tinyflow.datasets.dataset import InputSpec, load_dataset, sample_shape
 from tinyflow.emulate import Target, open_target
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.errors import DeviceError, InputError
+from tinyflow.files import write_file
 from tinyflow.report.model import TensorSection
 from tinyflow.tools.build_folder import Built
 
@@ -26,11 +28,13 @@ from tinyflow.tools.build_folder import Built
 class RunResult:
     """Outputs of all samples, one array (samples, *shape) per output of the model.
 
-    `cycles` are those of the first sample's inference by the device's counter: real ones on a
-    board, modelled ones in an emulator. `stack_peak` is in bytes.
+    `values` are the outputs as real numbers, dequantised where they are quantised. `cycles` are
+    those of the first sample's inference by the device's counter: real ones on a board, modelled
+    ones in an emulator. `stack_peak` is in bytes.
     """
 
     outputs: list[Array]
+    values: list[Array]
     samples: int
     cycles: int
     stack_peak: int
@@ -44,10 +48,12 @@ def run_inputs(
     target: str,
     outputs: Sequence[Path] = (),
     reset_each: bool = False,
+    dequantize: bool = False,
     on_line: Callable[[str], None] = lambda line: None,
 ) -> RunResult:
     """Run the samples of some .npy files, and write the outputs where asked.
 
+    They are written as the device gives them, with `dequantize` as real numbers, float32.
     The state of a model that has one is reset before the first sample and kept from each to the
     next; with `reset_each` it is reset before every one.
 
@@ -79,9 +85,69 @@ def run_inputs(
             on_line(f"{index}/{len(samples)} inferences")
         stack_peak = client.stats().stack_peak
     stacked = [np.stack(column) for column in zip(*found, strict=True)]
-    for path, array in zip(outputs, stacked, strict=False):
+    values = [_real(array, section) for array, section in zip(stacked, model.outputs, strict=True)]
+    for path, array in zip(outputs, values if dequantize else stacked, strict=False):
         _write(path, array)
-    return RunResult(stacked, len(found), cycles, stack_peak)
+    return RunResult(stacked, values, len(found), cycles, stack_peak)
+
+
+def _real(array: Array, section: TensorSection) -> Array:
+    """An output's real numbers; what has no quantisation is one already."""
+    if section.scale is None or section.zero_point is None or array.dtype.kind == "f":
+        return array
+    return dequantize_array(array, section.scale, section.zero_point)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """An element of an output: its position, its label where there are any, and its value."""
+
+    index: int
+    label: str | None
+    value: float
+
+
+def top_classes(values: Array, labels: Sequence[str], count: int) -> list[list[Ranked]] | None:
+    """The largest elements of each sample of an output that can be scores of classes.
+
+    Args:
+        values: (samples, *shape).
+        labels: a name for each class; none where they are not known.
+        count: how many elements a sample, at most.
+
+    Returns:
+        For each sample its largest elements, None where the output is no vector of at least two.
+
+    Raises:
+        InputError: there are another number of labels than of classes.
+    """
+    flat = values.reshape(len(values), -1)
+    classes = flat.shape[1]
+    if classes < 2 or classes != values.shape[-1] or flat.dtype.kind == "b":
+        return None
+    if labels and len(labels) != classes:
+        raise InputError(f"{len(labels)} labels for an output of {classes} classes")
+    order = np.argsort(-flat.astype(np.float64), axis=1, kind="stable")[:, :count]
+    return [
+        [Ranked(int(index), labels[index] if labels else None, float(row[index])) for index in best]
+        for row, best in zip(flat, order, strict=True)
+    ]
+
+
+def read_labels(path: Path) -> list[str]:
+    """The names of the classes, one a line, in the order of the output's elements.
+
+    Raises:
+        InputError: the file cannot be read, or is empty.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as labels: {error}") from error
+    labels = [line.strip() for line in text.rstrip().splitlines()]
+    if not labels:
+        raise InputError(f"{path}: no labels", hint="Write one label a line.")
+    return labels
 
 
 def read_samples(built: Built, inputs: Sequence[Path]) -> list[Array]:
@@ -105,13 +171,27 @@ def first_sample(built: Built, inputs: Sequence[Path] | None) -> tuple[list[Arra
         InputError: as `read_samples`.
     """
     vectors = [
-        built.folder / "vectors" / f"input_{index}.npy"
-        for index in range(len(built.report.model.inputs))
+        built.file(f"vectors/input_{index}.npy") for index in range(len(built.report.model.inputs))
     ]
     sample = [column[0] for column in read_samples(built, inputs or vectors)]
     if not inputs:
         return sample, "the build's first test vector"
     return sample, ", ".join(layer_title(path.name) for path in inputs)
+
+
+def typical_sample(built: Built) -> tuple[list[Array], list[tuple[Array, ...]], str]:
+    """The test vector whose latency the report states, the vectors before it, and what it is.
+
+    Raises:
+        InputError: as `read_samples`.
+    """
+    folder, inferences = built.folder / "vectors", built.report.inferences
+    vector = 0 if inferences is None else inferences.vector
+    files = [folder / f"input_{index}.npy" for index in range(len(built.report.model.inputs))]
+    samples = list(zip(*read_samples(built, files), strict=True))
+    if vector >= len(samples):
+        raise InputError(f"{folder}: there is no vector {vector}", hint="Build it again.")
+    return list(samples[vector]), samples[:vector], f"test vector {vector} of the build"
 
 
 def _check_count(what: str, files: Sequence[object], tensors: Sequence[object]) -> None:
@@ -156,7 +236,6 @@ def _read(path: Path, section: TensorSection) -> Array:
 
 
 def _write(path: Path, array: Array) -> None:
-    aside = path.with_name(f".{path.name}.part")
-    with aside.open("wb") as file:
-        np.save(file, array)
-    aside.replace(path)
+    stream = io.BytesIO()
+    np.save(stream, array)
+    write_file(path, stream.getvalue())

@@ -135,8 +135,8 @@ def _int32(kind: str) -> Cases:
 
 @st.composite
 def _cast(draw: Draw) -> Drawn:
-    source = draw(st.sampled_from(["bool", "int8", "int32", "float32"]))
-    target = draw(st.sampled_from(["bool", "int8", "int16", "int32", "float32"]))
+    source = draw(st.sampled_from(["bool", "int8", "int32", "uint32", "float32"]))
+    target = draw(st.sampled_from(["bool", "int8", "int16", "int32", "uint32", "float32"]))
     return named(cast, source, target, draw(_few))
 
 

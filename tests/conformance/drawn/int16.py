@@ -80,7 +80,7 @@ def _spanned(draw: Draw, *biases: str) -> dict[str, Any]:
 
 
 def _kept_sums(draw: Draw, found: dict[str, Any]) -> dict[str, Any]:
-    """Where there is no bias, the options may say the type of the sums."""
+    """Without a bias the options may say the type of the sums."""
     if found["bias"] is not None:
         return {}
     return draw(st.sampled_from([{}, {"quantizedBiasType": INT32}, {"quantizedBiasType": INT64}]))
@@ -189,7 +189,7 @@ def _extremum(kind: str) -> Cases:
 def _sigmoid(kind: str) -> Cases:
     @st.composite
     def drawn(draw: Draw) -> Drawn:
-        # The scale must be from 2^-31 / 12288 to 8/3; every binade has a shift of its own.
+        # The scale must be from 2^-31 / 12288 to 8/3; every binade has its own shift.
         scale = draw(powers(-13.3, 0.4) | st.integers(-40, 1).map(lambda power: 2.0**power))
         return named(unary, kind, draw(shapes(1, 5)), (scale, UNIT))
 

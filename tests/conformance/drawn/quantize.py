@@ -18,7 +18,7 @@ from tests.conformance.drawn.values import (
 )
 from tests.conformance.quantize import FLOAT, Stage, chain
 
-#: uint8 stands at a model's edges only.
+#: uint8 occurs only at a model's edges.
 _EDGES = ["int8", "uint8", "float32"]
 
 

@@ -16,7 +16,7 @@ from tests.conformance.drawn.values import (
     powers,
     zero_points,
 )
-from tests.conformance.state import lstm, svdf, window
+from tests.conformance.state import circular_buffer, lstm, svdf, window
 
 _small = st.integers(1, 9)
 _depths = _small | st.sampled_from([15, 16, 17, 33, 40])
@@ -86,7 +86,14 @@ def _window(draw: Draw) -> Drawn:
     return named(window, draw(st.integers(1, 9)), initial=initial, zero_point=zero_point)
 
 
+@st.composite
+def _circular_buffer(draw: Draw) -> Drawn:
+    inner = (draw(st.integers(1, 4)), draw(st.integers(1, 9)))
+    return named(circular_buffer, draw(st.integers(1, 9)), inner, zero_point=draw(zero_points))
+
+
 STRATEGIES: dict[str, Cases] = {
+    "CIRCULAR_BUFFER": _circular_buffer(),
     "SVDF": _svdf(),
     "UNIDIRECTIONAL_SEQUENCE_LSTM": _lstm(),
     "VAR_HANDLE, READ_VARIABLE, ASSIGN_VARIABLE": _window(),

@@ -138,7 +138,7 @@ class Dwt(Peripheral):
         self._since: int | None = None  # the machine's cycles when counting began
 
     def get(self, offset: int) -> int:
-        """CYCCNT as of now; LSR tells the lock."""
+        """CYCCNT now; LSR shows whether it is locked."""
         if offset == _CYCCNT:
             counted = 0 if self._since is None else self.machine.cycles() - self._since
             return (self.values[_CYCCNT] + counted) & _WORD

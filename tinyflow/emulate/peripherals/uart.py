@@ -32,7 +32,7 @@ class Uart(Peripheral):
     def poll(self) -> bool:
         """The firmware reads the receiver's status: whether there is a byte.
 
-        When it keeps asking in vain the machine is told that it waits.
+        Polling it in vain marks the machine as waiting.
         """
         if self._received:
             return True

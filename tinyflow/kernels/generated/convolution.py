@@ -58,7 +58,7 @@ def line(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
 
 
 def _in_place(matrix: Matrix, count: int) -> tuple[Overlap, ...]:
-    """How the outputs of a line of so many pixels may lie in the memory of its inputs.
+    """How the outputs of a line of `count` pixels may overlap its inputs in memory.
 
     The outputs of a block of groups are written when its inputs have been read, and must end where
     the next block's inputs begin, or before. Pixels left over are read when all groups are written.
@@ -342,7 +342,7 @@ def _kernel(
 
 
 def _row_form(layer: Layer, form: str, work: Mapping[str, int]) -> RowForm | None:
-    """How one row is computed; rows of several images are not told apart."""
+    """How one row is computed; a batch's rows are numbered on."""
     if nhwc(layer.source)[0] != 1:
         return None
     window = layer.op.window
@@ -362,7 +362,7 @@ def _of_a_row(work: Mapping[str, int]) -> dict[str, int]:
 
 
 def _words(elements: int) -> int:
-    """Words of four bytes that hold so many."""
+    """Words of four bytes that hold `elements` bytes."""
     return -(-elements // 4)
 
 

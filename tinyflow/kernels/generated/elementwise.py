@@ -63,7 +63,7 @@ class Operands:
 
 
 def _operands(op: Add | Sub | Mul, graph: Graph, board: Board) -> Operands | None:
-    """The operands, or None where a native kernel does not serve them."""
+    """The operands, or None if no generated kernel supports them."""
     left, right = graph.tensors[op.left], graph.tensors[op.right]
     output = output_of(graph, op)
     if board.core not in DSP_CORES or any(
@@ -119,7 +119,7 @@ def sum_s8(op: Add | Sub, graph: Graph, board: Board) -> Iterator[Kernel]:
 def _weighted(
     operands: Operands, sign: int, points: tuple[FixedPoint, FixedPoint, FixedPoint]
 ) -> Weighted | None:
-    """The cheapest exact form of a sum, found by trying; None where nothing tried is exact."""
+    """The cheapest exact form of a sum, found by trying; None if nothing tried is exact."""
     left, right = (
         _scaled_operand(operands.left.q, points[0]),
         _scaled_operand(operands.right.q, points[1]),
@@ -306,7 +306,7 @@ def _kernel(
 
 
 def _name(start: str, parameters: Mapping[str, int | bool], clamp: tuple[int, int] | None) -> str:
-    """A function's name, which tells every parameter of its code."""
+    """A function's name, which contains every parameter of its code."""
     parts = [start]
     for key, value in parameters.items():
         if isinstance(value, bool):

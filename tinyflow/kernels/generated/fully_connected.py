@@ -25,7 +25,7 @@ from tinyflow.numerics.requantize import Ints, settle_constants
 
 #: Inputs of one step of the loops.
 _STEP = 4
-#: A packed pair's upper sum must fit so many bits, sign included.
+#: Bits that a packed pair's upper sum must fit, sign included.
 _UPPER_BITS = 24
 
 
@@ -47,7 +47,7 @@ class Form:
 
     @property
     def variant(self) -> str:
-        """What tells it from others."""
+        """What distinguishes it from other variants."""
         form = "packed pairs" if self.packed else "plain bytes"
         ahead = ", loads ahead" if self.spare and self.packed else ""
         return f"{2 * self.pairs} outputs, {form}{ahead}, {_STEP * self.unroll} inputs a turn"
@@ -163,7 +163,7 @@ def _overlap(rows: int, outputs: int, depth: int) -> Overlap:
 
 
 def _name(layer: Layer, form: Form, board: Board, blocks: int, left: int) -> str:
-    """The function's name, which tells every parameter of its code."""
+    """The function's name, which contains every parameter of its code."""
     how = layer.how
     parts = ["packed" if form.packed else "plain", f"{2 * form.pairs if blocks else 0}"]
     parts += [f"u{form.unroll}"] if blocks else []

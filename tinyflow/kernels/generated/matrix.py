@@ -154,12 +154,12 @@ class Tile:
 
     @property
     def doubled(self) -> int:
-        """Words of a copied stream that stand there twice: biases, one for each of two pixels."""
+        """Words that copied packed weights hold twice: biases, one for each of two pixels."""
         return 4 if self.quads and not self.once else 0
 
 
 def layer_of(op: Conv2D, graph: Graph, board: Board) -> Layer | None:
-    """The layer, None where these kernels do not serve it.
+    """The layer; None if these kernels do not support it.
 
     They take int8 with int8 weights in one group, on a core with the DSP extension, and scales
     that the requantisation in two multiplications takes.
@@ -192,7 +192,7 @@ def layer_of(op: Conv2D, graph: Graph, board: Board) -> Layer | None:
 
 
 def _tiles(layer: Layer, elements: int) -> Iterator[Tile]:
-    """The forms worth trying for windows of so many elements."""
+    """The forms worth trying for windows of `elements` elements."""
     steps = -(-elements // 4) * packing.STEPS_PER_WORD
     unrolls = {unroll: -(-steps // unroll) * unroll for unroll in _unrolls(steps, layer.board)}
     packs = packing.packs(layer.weights.reshape(layer.channels, -1), layer.bias)
@@ -207,7 +207,7 @@ def _tiles(layer: Layer, elements: int) -> Iterator[Tile]:
 
 
 def _unrolls(steps: int, board: Board) -> Iterator[int]:
-    """How many of so many steps may be written out.
+    """How many of `steps` steps may be unrolled.
 
     As many as fit the instruction cache, which makes the loop shorter, and few, which makes one
     tile for many layers. Where none divides the steps, what wastes least serves.
@@ -251,7 +251,7 @@ def _blocks(layer: Layer, tile: Tile) -> Iterator[Tile]:
 
 
 def _tile_source(layer: Layer, tile: Tile, pixels: int) -> Source:
-    """The assembly of a tile for so many pixels."""
+    """The assembly of a microkernel for `pixels` pixels."""
     how, odd = layer.how, bool(layer.channels % 2)
     whole = pixels == PIXELS
     if not whole:  # few pixels: no copy, and one tile for many layers
@@ -337,7 +337,7 @@ class Matrix:
         return cache is not None and self.stream.size <= cache.line_bytes * cache.lines
 
     def work(self, pixels: int, words: int) -> dict[str, int]:
-        """What cycles are linear in, for windows of so many words."""
+        """What cycles are linear in, for windows of `words` words."""
         groups, rest = divmod(pixels, PIXELS)
         pairs, steps = self.layer.pairs, self.tile.steps
         passes = -(-groups // self.tile.groups)

@@ -1,6 +1,6 @@
 """CONV_2D of few channels on cores with the DSP extension: windows are read where they lie.
 
-The rows of a window are woven into a line of int16, which SMLAD multiplies as it stands: no window
+The rows of a window are woven into a line of int16, which SMLAD multiplies directly: no window
 is copied out of it, so that what neighbouring windows share is expanded once. Two lines lie in one
 another, word by word in turn, for two pixels are computed at once: of two rows of the output, or of
 the halves of one. With four channels each weight that is loaded serves two pixels, and each element
@@ -44,7 +44,7 @@ class Weave:
     """How columns of a kernel's rows lie in a line.
 
     A unit is as many columns as it is from a window to the next one, or less where no window needs
-    all of them. Each pixel gives words of its own, (elements 0 and 2) and, of four channels, (1 and
+    all of them. Each pixel gives its own words, (elements 0 and 2) and, of four channels, (1 and
     3); of two (0 and 1). What is left of it, the only one of one channel or the middle one of
     three, is joined with that of the next row, or of the next column where the rows are odd in
     number. A column's words follow each other, so that a window may begin and end with any.
@@ -155,7 +155,7 @@ def _weave(layer: Layer) -> Weave:
 
 
 def _unrolls(steps: int, board: Board) -> Iterator[int]:
-    """How many of so many steps may be written out: all, or what wastes least in a loop."""
+    """How many of `steps` steps to unroll: all, or what wastes least in a loop."""
     dual = board.core == "cortex-m7"
     cache = None if board.timing is None else board.timing.fetch.cache
     size = LEAST_CACHE if cache is None else cache.line_bytes * cache.lines
@@ -190,7 +190,7 @@ def _stream(
 ) -> NDArray[np.uint32]:
     """For four channels at a time: biases, weights step by step, and requantisation.
 
-    In a loop both pixels' sums are loaded at once: the biases stand twice. The order for the
+    In a loop both pixels' sums are loaded at once: each bias is stored twice. The order for the
     Cortex-M7 wants both multiplications' constants apart.
     """
     filled = np.zeros((layer.channels, steps, 2), np.int64)
@@ -393,7 +393,7 @@ def _work(layer: Layer, weave: Weave, unroll: int, steps: int, copied: int) -> d
 def _lines_work(
     layer: Layer, weave: Weave, unroll: int, steps: int, pixels: Sequence[int]
 ) -> dict[str, int]:
-    """The same of one call for so many pairs of lines, by the pixels of each."""
+    """The same for one call, by the pixels of each pair of lines."""
     units = 2 * sum(one + weave.beyond for one in pixels)
     tiles = sum(pixels) * layer.channels // TOGETHER
     return {

@@ -101,7 +101,7 @@ def _padded(shift: Ints, more: int) -> Ints:
 def _layer(
     op: Conv2D | DepthwiseConv2D | FullyConnected, graph: Graph, weights: Ints, bias: int
 ) -> Layer | None:
-    """The layer, or None where these kernels do not serve it; inputs are read plus `bias`."""
+    """The layer, or None if these kernels do not support it; inputs are read plus `bias`."""
     source, output = graph.tensors[op.input], output_of(graph, op)
     tensor = graph.tensors[op.weights]
     count = len(weights)

@@ -27,9 +27,9 @@ from tinyflow.numerics.multipliers import mean_multiplier
 
 #: `TF_POOL_ROWS` of `tf_native_pool.h`.
 _MOST_ROWS = 32
-#: So many values of int8 have a sum within int16.
+#: This many int8 values have a sum within int16.
 _LANE_PIXELS = 256
-#: Averages of up to so many pixels are exact: 257 n^2 < 2^30, and the sum times 4 fits 32 bits.
+#: Averages of up to this many pixels are exact: 257 n^2 < 2^30, and the sum times 4 fits 32 bits.
 _MOST_AVERAGED = 2000
 
 

@@ -59,7 +59,7 @@ def requantisation(
     zero_point: int,
     clamp: tuple[int, int],
 ) -> Requantisation | None:
-    """The constants, or None where a channel's scale is 1/4 or more.
+    """The constants, or None if a channel's scale is 1/4 or more.
 
     Args:
         multiplier: int32 (channels,).

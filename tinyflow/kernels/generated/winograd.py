@@ -80,7 +80,7 @@ _MOST_SCRATCH = 64 * 1024
 #: cache holds, and what 1 KB of it does.
 _UNROLLS_LARGE = (16, 12, 10, 8, 6, 4, 2)
 _UNROLLS_SMALL = (8, 6, 4, 2)
-#: Filters so many pairs on are the last that a load reaches from the pointer, where it stays.
+#: The farthest filter, in pairs, that a load's offset reaches while the pointer stays.
 _MOST_IN_REACH = 14
 #: Bytes of instruction cache beside the product's largest loop.
 _LARGE_CACHE = 2048
@@ -92,7 +92,7 @@ class Algorithm:
 
     Attributes:
         side: of the square of outputs.
-        scale: the output transform gives so many times the sum, after the inverse of 9.
+        scale: the output transform gives this multiple of the sum, after the inverse of 9.
         bias_factor: what the bias is multiplied by.
         offset: what is added to each input before it is transformed.
     """
@@ -223,7 +223,7 @@ def _tilings(algorithm: Algorithm, op: Conv2D, source: Tensor, output: Tensor) -
 
 
 def _starts(extent: int, side: int) -> list[int]:
-    """Where tiles begin that cover so many rows or columns."""
+    """Where tiles begin that cover `extent` rows or columns."""
     return [min(start, extent - side) for start in range(0, extent, side)]
 
 

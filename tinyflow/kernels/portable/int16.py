@@ -130,7 +130,7 @@ def _convolution(
 ) -> Kernel:
     """Filters, OHWI, in groups, over an input and to an output of those NHWC shapes.
 
-    Beside the window stand the rows above the image and the columns left of it.
+    The context also has the rows above the image and the columns left of it.
     """
     output = output_of(graph, op)
     count, *kernel = filters.shape

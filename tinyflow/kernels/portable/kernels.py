@@ -186,7 +186,7 @@ def dequantize(op: Dequantize, graph: Graph, board: Board, cmsis: CmsisNN) -> Ke
 
 
 def reshape(op: Reshape, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """RESHAPE: int8, uint8, int16, int32, int64 or bool.
+    """RESHAPE: int8, uint8, int16, int32, uint32, int64, uint64 or bool.
 
     No code, the output is the input's memory.
     """

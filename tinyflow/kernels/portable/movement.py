@@ -180,7 +180,7 @@ def cut(op: Cut, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
 
 
 def strided(op: Slice, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """SLICE, STRIDED_SLICE: int8, int16, int32 or bool; up to 5 dimensions, STRIDED_SLICE 4.
+    """SLICE, STRIDED_SLICE: int8, int16, int32 or bool; up to 5 dimensions.
 
     Begin, end, size and strides are constants; strides may be negative. No ellipsis, new axis
     or offset.

@@ -233,12 +233,16 @@ _CAST_TYPES = {
     DType.INT8: "TF_CAST_S8",
     DType.INT16: "TF_CAST_S16",
     DType.INT32: "TF_CAST_S32",
+    DType.UINT32: "TF_CAST_U32",
     DType.FLOAT32: "TF_CAST_F32",
 }
 
 
 def cast(op: Cast, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """CAST: between bool, int8, int16, int32 and float32; integers wrap, floats saturate."""
+    """CAST: between bool, int8, int16, int32, uint32 and float32.
+
+    Integers wrap, floats saturate.
+    """
     source, output = graph.tensors[op.input], output_of(graph, op)
     context = {
         "from": _CAST_TYPES[source.dtype],

@@ -70,7 +70,7 @@ def _kernel(
     context: dict[str, Any],
     products: int,
 ) -> Iterator[Kernel]:
-    """The kernel of that function; an element of the output takes so many products."""
+    """The kernel of that function; `products` is how many products an output element takes."""
     source, output = graph.tensors[op.input], output_of(graph, op)
     if source.dtype is not DType.INT8 or nhwc(source)[0] != 1:
         return
@@ -137,6 +137,6 @@ VARIANTS: dict[type[Operator], VariantMaker] = {
 
 
 def row_kernel(operator: Operator, graph: Graph, board: Board) -> Kernel | None:
-    """The operator's kernel of this module, None where there is none."""
+    """The operator's kernel in this module, or None."""
     make = VARIANTS.get(type(operator))
     return None if make is None else next(make(operator, graph, board), None)

@@ -13,7 +13,7 @@ from tinyflow.errors import UnsupportedError
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Operator
 from tinyflow.ir.quantization import FixedPoint, quantize_multiplier
-from tinyflow.ir.state import AssignVariable, ReadVariable, SequenceLstm, Svdf
+from tinyflow.ir.state import AssignVariable, CircularBuffer, ReadVariable, SequenceLstm, Svdf
 from tinyflow.ir.types import DType
 from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
@@ -58,6 +58,24 @@ def _copy(op: Operator, source: Tensor, constants: tuple[Constant, ...] = ()) ->
         "portable/copy.c.j2",
         {"size": source.size},
         constants=constants,
+        header=_HEADER,
+    )
+
+
+def circular_buffer_s8(
+    op: CircularBuffer, graph: Graph, board: Board, cmsis: CmsisNN
+) -> Kernel | None:
+    """CIRCULAR_BUFFER: int8, batch 1, in every inference (cycles_max of 1).
+
+    The slots are kept from one inference to the next.
+    """
+    context = {"slot": graph.tensors[op.input].size, "whole": output_of(graph, op).size}
+    return Kernel(
+        op,
+        "tf_circular_buffer_s8",
+        "tinyflow",
+        "portable/circular_buffer_s8.c.j2",
+        context,
         header=_HEADER,
     )
 
@@ -113,7 +131,7 @@ def lstm_s8(op: SequenceLstm, graph: Graph, board: Board, cmsis: CmsisNN) -> Ker
     """UNIDIRECTIONAL_SEQUENCE_LSTM: int8 with an int16 cell, any batch, either order of the axes.
 
     Weights are quantised per tensor; the cell's scale is a power of two. There are no peepholes, no
-    projection, no layer normalisation, and an input gate of its own. The state is kept from one
+    projection, no layer normalisation, and a separate input gate. The state is kept from one
     inference to the next: begin a new sequence with the model's `init`.
     """
     source, hidden, cell = (graph.tensors[index] for index in (op.input, op.hidden, op.cell))
@@ -213,6 +231,7 @@ def _tanh_input(cell: Tensor) -> tuple[int, int]:
 
 KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     AssignVariable: (assign_variable,),
+    CircularBuffer: (circular_buffer_s8,),
     ReadVariable: (read_variable,),
     SequenceLstm: (lstm_s8,),
     Svdf: (svdf_s8,),

@@ -35,7 +35,7 @@ _HEADER = "tf_windows.h"
 
 
 def _kernel(operator: Operator, name: str, context: dict[str, Any], **more: Any) -> Kernel:
-    """The kernel `tf_<name>`, in a file of its own and called by the template of that name."""
+    """The kernel `tf_<name>`, in the file and called by the template of that name."""
     template = f"portable/{name}.c.j2"
     return Kernel(operator, f"tf_{name}", "tinyflow", template, context, header=_HEADER, **more)
 

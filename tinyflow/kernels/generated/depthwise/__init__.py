@@ -45,7 +45,7 @@ from tinyflow.kernels.generated.depthwise.window import Window, weights_of
 HEIGHTS = (4, 8, 16, 32)
 #: The one height of little code for layers that have their own: so all of them can share it.
 _SHARED_HEIGHT = 8
-#: More lines than so many times those of a window bring next to nothing.
+#: More lines than this many times a window's bring next to nothing.
 _MOST_HEIGHT = 11
 
 
@@ -56,7 +56,7 @@ def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Ke
     M33. In place, with enough scratch. Row by row, lines along the width.
 
     All variants: lines along width and height, few or many of them at a time, each in code for the
-    shape where there is such, and then once in the code that layers share.
+    shape if there is one, else in the code that layers share.
     """
     source, weights = graph.tensors[op.input], graph.tensors[op.weights]
     if board.core not in DSP_CORES or (source.dtype, weights.dtype) != (DType.INT8, DType.INT8):

@@ -45,7 +45,7 @@ class _Line:
 def window(
     layer: Layer, weights: Weights, scaling: Scaling, zero_point: int, height: int, board: Board
 ) -> Window | None:
-    """The window with room for so many lines, None where there is none for the layer.
+    """The window with room for `height` lines; None if the layer has none.
 
     Args:
         layer: the layer.

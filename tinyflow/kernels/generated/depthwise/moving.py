@@ -40,7 +40,7 @@ class _Form:
     Attributes:
         shape: the name of the window's size.
         parameters: of its template.
-        name: what tells its cost from that of others.
+        name: the part of a cost table's key that names it.
         constants: uint32 (output channels, words).
         tiles: tiles of four outputs in a line.
         rest: what it takes for the outputs after the last tile, or in it.
@@ -63,7 +63,7 @@ class _Form:
 
 
 def window(layer: Layer, weights: Weights, scaling: Scaling, height: int, board: Board) -> Window:
-    """The window, with room for so many lines."""
+    """The window with room for `height` lines."""
     inner, outer = layer.inner, layer.outer
     small = (outer.kernel, inner.kernel, outer.dilation) == (3, 3, 1)
     form = (

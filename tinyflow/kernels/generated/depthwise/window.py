@@ -46,7 +46,7 @@ class Window:
     Attributes:
         gather: the file of the one.
         source: the file of the other.
-        name: what tells its cost from that of others.
+        name: the part of a cost table's key that names it.
         constants: uint32 (output channels, words), as its template says.
         height: lines that there is room for.
         place: bytes of scratch from one place of a line to the next.

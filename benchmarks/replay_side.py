@@ -1,0 +1,68 @@
+"""Write what this checkout generates for the models of a folder: one side of `replay.py`.
+
+    python benchmarks/replay_side.py MODELS TARGET
+
+TARGET/MODEL/BOARD/KERNELS-OBJECTIVE/ holds the PlatformIO project of each build, not compiled.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from tinyflow.boards import board_ids, load_board
+from tinyflow.cache import Cache
+from tinyflow.codegen.model import generate_model
+from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
+from tinyflow.passes import optimise
+from tinyflow.pipeline.build import generate
+from tinyflow.pipeline.request import BuildRequest
+from tinyflow.pipeline.select import choose
+from tinyflow.plan.in_ram import NOTHING_IN_RAM
+from tinyflow.progress import Progress
+from tinyflow.project import KernelSet, Objective
+from tinyflow.tflite.importer import import_model
+
+
+def main(
+    models: Annotated[Path, typer.Argument(help="A folder of .tflite files.")],
+    target: Annotated[Path, typer.Argument(help="The folder to write.")],
+    jobs: Annotated[int, typer.Option(help="Processes.")] = 2,
+    only: Annotated[str, typer.Option(help="Only models whose names contain this.")] = "",
+) -> None:
+    """Write what this checkout generates for the models of a folder."""
+    tasks = [
+        (path, board, target / path.stem / board)
+        for path in sorted(models.glob("*.tflite"))
+        for board in board_ids()
+        if only in path.stem
+    ]
+    with ProcessPoolExecutor(jobs) as pool:
+        for number, _ in enumerate(pool.map(_generate, *zip(*tasks, strict=True)), 1):
+            print(f"{number}/{len(tasks)}", end="\r", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+
+
+def _generate(path: Path, board_id: str, target: Path) -> None:
+    """Generate a model for a board: every objective and kernel set."""
+    board, cmsis, content = load_board(board_id), find_cmsis_nn(None), path.read_bytes()
+    graph = optimise(import_model(content, path, name=path.stem), content, path)
+    for kernels in get_args(KernelSet):
+        for objective in get_args(Objective):
+            request = BuildRequest(path, board, target, kernels=kernels, optimize=objective)
+            planned = choose(request, graph, cmsis, None, Cache(), Progress())
+            code = generate_model(graph, planned.plan, cmsis, content)
+            folder = target / f"{kernels}-{objective}"
+            (folder / "lib").mkdir(parents=True, exist_ok=True)
+            generate(folder, board, graph, planned.plan, code, cmsis, content, NOTHING_IN_RAM)
+            for other in ("platform", "lib/tinyflow_harness"):
+                shutil.rmtree(folder / other, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,254 @@
+/* small, made by tinyflow 0.1.0; see small.h. */
+#include "small.h"
+#include "small_weights.h"
+#include "tf_dense.h"
+#include "tf_native_conv.h"
+#include "tf_native_depthwise.h"
+#include "tf_native_elementwise.h"
+#include "tf_native_pool.h"
+#include "tf_native_softmax.h"
+
+/* One function for each layer, so that a debugger and a profiler can name it. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define LAYER __attribute__((noinline, noclone, no_icf)) static int
+#else
+#define LAYER __attribute__((noinline)) static int
+#endif
+
+/*
+ * The arena, 632 bytes; no less would do for this order of layers.
+ *       376     192  image
+ *       568      64  stem
+ *       288      64  spatial
+ *         0      64  add
+ *        64       4  pool
+ *        16       4  scores
+ *         0       4  classes
+ */
+_Alignas(16) static int8_t small_arena[SMALL_ARENA_SIZE];
+
+/*
+ * Layer 0: CONV_2D, stem
+ *   1x8x8x3 int8 -> 1x4x4x4 int8, tf_conv_woven_s8
+ */
+LAYER small_layer_00_conv_2d(void)
+{
+    extern tf_conv_expand_function tf_conv_expand_4;
+    extern tf_conv_tile_function tf_conv_tile_4_m7_u14_once_packed_clamp_3_127;
+extern tf_conv_weave_function tf_conv_weave_3x3;
+    static const tf_conv_woven woven = {
+        .window = {
+            .matrix = {
+                .tile = {
+                    .stream = small_layer_00_conv_2d_stream,
+                    .columns = (int16_t *)(void *)&small_arena[0],
+                    .copy = NULL,
+                    .steps = 14,
+                    .channels = 4,
+                    .zero_point = 3,
+                },
+                .expand_four = tf_conv_expand_4,
+                .four = tf_conv_tile_4_m7_u14_once_packed_clamp_3_127,
+                .expand_rest = NULL,
+                .rest = NULL,
+                .groups = 1,
+            },
+            .runs = (tf_conv_run *)(void *)(&small_arena[0] + 232),
+            .rows = (const int8_t **)(void *)(&small_arena[0] + 248),
+            .padding = &small_arena[0] + 260,
+            .zero_point = 3,
+            .images = 1,
+            .input = {1, 9},
+            .depth = 9,
+            .output = {4, 4},
+            .kernel = {1, 1},
+            .stride = {1, 2},
+            .dilation = {1, 1},
+            .pads = {0, 0},
+            .inner_words = 7,
+            .edge_words = 7,
+            .inner_begin = 0,
+            .inner_end = 4,
+        },
+        .weave = tf_conv_weave_3x3,
+        .rows = (const int8_t **)(void *)(&small_arena[0] + 248),
+        .lines = &small_arena[0] + 260,
+        .padding = &small_arena[0] + 345,
+        .count = 1,
+        .size = 85,
+        .before = 0,
+        .after = 9,
+        .pixels = 8,
+        .pitch = 24,
+        .height = 8,
+        .kernel = 3,
+        .stride = 2,
+        .dilation = 1,
+        .pad = 0,
+    };
+    tf_conv_woven_s8(&woven, &small_arena[376], &small_arena[568]);
+    return 0;
+}
+
+/*
+ * Layer 1: DEPTHWISE_CONV_2D, spatial
+ *   1x4x4x4 int8 -> 1x4x4x4 int8, tf_native_depthwise
+ */
+LAYER small_layer_01_depthwise_conv_2d(void)
+{
+    extern tf_depthwise_gather tf_depthwise_gather_1x2x4_16_to_48_ht131_dual;
+    extern tf_depthwise_window tf_depthwise_3x3_s1_1_48_to_4x4_16_by_12_from_131_to_255_dual;
+    static const tf_depthwise_plan plan = {
+        .gather = tf_depthwise_gather_1x2x4_16_to_48_ht131_dual,
+        .window = tf_depthwise_3x3_s1_1_48_to_4x4_16_by_12_from_131_to_255_dual,
+        .input = {
+            .zero = 0x00030003u,
+            .zero_bytes = 0x03030303u,
+            .pitch = 4,
+            .line_pitch = 16,
+            .front = 0,
+            .words = 2,
+            .head = 1,
+            .tail = 1,
+            .back = 0,
+        },
+        .output = {
+            .zero_point = 3,
+            .pitch = 4,
+            .lines = 4,
+            .channels = 1,
+            .plane = 4,
+        },
+        .height = 6,
+        .columns = 3,
+        .place = 4,
+        .line = 12,
+        .channels = 4,
+        .multiplier = 1,
+        .constants = 8,
+        .kernel = 3,
+        .stride = 1,
+        .pad = 1,
+        .input_lines = 4,
+        .gathered = 4,
+        .output_lines = 4,
+        .output_line_pitch = 16,
+    };
+    tf_native_depthwise(&plan, small_layer_01_depthwise_conv_2d_channels, &small_arena[568], &small_arena[288],
+                        (uint32_t *)(void *)&small_arena[0]);
+    return 0;
+}
+
+/*
+ * Layer 2: ADD, add
+ *   1x4x4x4 int8 and 1x4x4x4 int8 -> 1x4x4x4 int8, tf_native_sum_s8_shift20
+ */
+LAYER small_layer_02_add(void)
+{
+    static const tf_sum_constants constants = {
+        .count = 64,
+        .left = 167772246,
+        .right = 167772246,
+        .offset = -262146,
+    };
+    tf_sum_kernel tf_native_sum_s8_shift20;
+    tf_native_sum_s8_shift20(&small_arena[568], &small_arena[288], &small_arena[0], &constants);
+    return 0;
+}
+
+/*
+ * Layer 3: AVERAGE_POOL_2D, pool
+ *   1x4x4x4 int8 -> 1x1x1x4 int8, tf_native_average_s8
+ */
+LAYER small_layer_03_average_pool_2d(void)
+{
+    static const tf_pool_params params = {
+        .input_height = 1,
+        .input_width = 16,
+        .output_height = 1,
+        .output_width = 1,
+        .kernel_height = 1,
+        .kernel_width = 16,
+        .stride_y = 1,
+        .stride_x = 1,
+        .pad_y = 0,
+        .pad_x = 0,
+        .channels = 4,
+        .averages = 1,
+        .constants = {0u, 0u, 0u, 0u},
+    };
+    tf_pool_kernel tf_native_average_s8;
+    tf_native_pool(&params, tf_native_average_s8, &small_arena[0], &small_arena[64]);
+    return 0;
+}
+
+/*
+ * Layer 4: FULLY_CONNECTED, scores
+ *   1x1x1x4 int8 -> 1x4 int8, tf_fully_connected_packed_0_pairs_signed
+ */
+LAYER small_layer_04_fully_connected(void)
+{
+    static const tf_fully_connected_params params = {
+        .row_bytes = 8,
+        .block_outputs = 0,
+        .outputs = 4,
+        .zero_point = 3,
+        .multiplier = 2199023124u,
+        .power = 67108864u,
+    };
+    tf_fully_connected_row tf_fully_connected_packed_0_pairs_signed;
+    tf_fully_connected_s8(&params, tf_fully_connected_packed_0_pairs_signed, small_layer_04_fully_connected_stream, &small_arena[64], &small_arena[16],
+                          1, 4, (uint32_t *)(void *)&small_arena[0]);
+    return 0;
+}
+
+/*
+ * Layer 5: SOFTMAX, classes
+ *   1x4 int8 -> 1x4 int8, tf_native_softmax_s8
+ */
+LAYER small_layer_05_softmax(void)
+{
+    tf_native_softmax_s8(small_layer_05_softmax_exponentials, 139, &small_arena[16], &small_arena[0], 1, 4);
+    return 0;
+}
+
+void small_init(void)
+{
+    /* no state is kept between inferences */
+}
+
+int8_t *small_input(size_t index)
+{
+    static const size_t offsets[SMALL_INPUT_COUNT] = {376};
+    return index < SMALL_INPUT_COUNT ? &small_arena[offsets[index]] : NULL;
+}
+
+const int8_t *small_output(size_t index)
+{
+    static const size_t offsets[SMALL_OUTPUT_COUNT] = {0};
+    return index < SMALL_OUTPUT_COUNT ? &small_arena[offsets[index]] : NULL;
+}
+
+int small_invoke(void)
+{
+    int status = 0;
+    if ((status = small_layer_00_conv_2d()) != 0) {
+        return status;
+    }
+    if ((status = small_layer_01_depthwise_conv_2d()) != 0) {
+        return status;
+    }
+    if ((status = small_layer_02_add()) != 0) {
+        return status;
+    }
+    if ((status = small_layer_03_average_pool_2d()) != 0) {
+        return status;
+    }
+    if ((status = small_layer_04_fully_connected()) != 0) {
+        return status;
+    }
+    if ((status = small_layer_05_softmax()) != 0) {
+        return status;
+    }
+    return status;
+}
