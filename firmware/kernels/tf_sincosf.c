@@ -1,12 +1,15 @@
 /*
  * sin(x) and cos(x) by a polynomial of x less a multiple of pi / 2, in double precision. Beyond 120
  * the multiple comes from 2 / pi in 96 bits. Coefficients are those of ARM's optimised routines,
- * which glibc has had since 2.28, and so is the order of operations. All arguments were compared
- * with glibc's.
+ * which glibc has had since 2.28, and so is the order of operations. All numbers above 0 were
+ * compared with glibc's on a processor that has fused multiply-add; without one, glibc itself
+ * gives other bits for some.
  */
 #include "tf_math.h"
 
-#define HALF_PI 0x1.921fb54442d18p+0
+/* pi / 2 in two parts, whose products by less than 2^8 are exact. */
+#define HALF_PI_HIGH 0x1.921fb54442dp+0
+#define HALF_PI_LOW 0x1.8p-48
 /* 2 / pi, 24 fractional bits. */
 #define PER_HALF_PI 0x1.45f306dc9c883p+23
 /* pi / 2^63. */
@@ -48,7 +51,7 @@ static double reduce(double x, uint32_t *multiple)
 {
     const int32_t n = ((int32_t)(x * PER_HALF_PI) + 0x800000) >> 24;
     *multiple = (uint32_t)n;
-    return x - n * HALF_PI;
+    return (x - n * HALF_PI_HIGH) - n * HALF_PI_LOW; /* rounded once, as if fused */
 }
 
 /* The same of larger finite numbers, whose sign does not count. */
