@@ -43,6 +43,7 @@ from tinyflow.passes import optimise
 from tinyflow.project import Project
 from tinyflow.report.model import Report
 from tinyflow.report.profile import Profile
+from tinyflow.tflite.control_flow import MAX_ITERATIONS
 from tinyflow.tflite.importer import import_model
 from tinyflow.timing.cores import PIPELINES
 from tinyflow.timing.dual_issue import CONFLICTS
@@ -423,13 +424,18 @@ used for what the copy lacks. The report names each layer's kernel. The copy of 
 is the part of it that PyPI's `bakenn` carries.
 
 VAR_HANDLE and CALL_ONCE are accepted, too, and become no code: variables are known by their
-container and shared name, and a subgraph that CALL_ONCE runs may assign constants to them. Other
-subgraphs (IF, WHILE) are refused. See
+container and shared name, and a subgraph that CALL_ONCE runs may assign constants to them. See
 [models with a state](generated-c.md#models-with-a-state).
+
+IF and WHILE become operators of the model. Of an IF whose condition is a constant, one branch is
+left; else both are computed and SELECT_V2 chooses, where they keep no state and give int8, int32 or
+float32. A WHILE is unrolled where the number of its iterations follows from constants and is
+{iterations} at most, and its body keeps no state. Others are refused.
 
 The `Signal` operators are custom operators of TFLM's signal library, of which audio front ends are
 made; their integers have no scale. Such a front end is compiled by itself, as a model from samples
-to features.
+to features. TFLite_Detection_PostProcess, a custom operator, too, computes in float32 behind
+DEQUANTIZE; a box without an area ends the inference with an error, as in TFLM.
 
 """
 
@@ -481,7 +487,12 @@ def _operators_page() -> str:
         activation.value for activation in Activation if activation is not Activation.NONE
     )
     lacking = ", ".join(sorted(LACKING & {service.operator for service in services()}))
-    head = _OPERATORS_HEAD.format(activations=listed, bundled=bundled.version, lacking=lacking)
+    head = _OPERATORS_HEAD.format(
+        activations=listed,
+        bundled=bundled.version,
+        lacking=lacking,
+        iterations=MAX_ITERATIONS,
+    )
     heading = (
         "operator",
         "types",

@@ -49,6 +49,7 @@ def build(
     ram_kib: float | None = None,
     flash_kib: float | None = None,
     accuracy_drop: float | None = None,
+    max_error: float | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Compile a model to firmware, run it in the simulator, and report.

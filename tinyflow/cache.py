@@ -17,7 +17,7 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,8 @@ _MAKING = ".making-"
 #: Holds the digest of all other files of an entry.
 _DIGEST = ".digest"
 _WORKSPACES = "workspaces"
+#: Those of other outputs go, the least recently used first; each has some megabytes.
+_MOST_WORKSPACES = 100
 
 
 class ContentHash:
@@ -186,11 +188,12 @@ class Cache:
 
     def _drop_unused(self) -> None:
         limit = time.time() - _UNUSED_SECONDS
-        entries = [*self.root.glob("[0-9a-f][0-9a-f]/*"), *self.root.glob(f"{_WORKSPACES}/*")]
-        for entry in entries:
-            with contextlib.suppress(OSError):
-                if _OWN_NAME.fullmatch(entry.name) and entry.lstat().st_mtime < limit:
-                    shutil.rmtree(entry, ignore_errors=True)
+        _drop_before(limit, self.root.glob("[0-9a-f][0-9a-f]/*"))
+        workspaces = list(self.root.glob(f"{_WORKSPACES}/*"))
+        with contextlib.suppress(OSError):
+            used = sorted((path.lstat().st_mtime for path in workspaces), reverse=True)
+            limit = max([limit, *used[_MOST_WORKSPACES - 1 : _MOST_WORKSPACES]])
+        _drop_before(limit, workspaces)
 
 
 class Workspace:
@@ -244,6 +247,14 @@ def _digest(folder: Path) -> str:
         elif path.is_file() and name != _DIGEST:
             content.add(name, path)
     return content.key()
+
+
+def _drop_before(limit: float, entries: Iterable[Path]) -> None:
+    """Remove what was last used before a time, seconds since the epoch."""
+    for entry in entries:
+        with contextlib.suppress(OSError):
+            if _OWN_NAME.fullmatch(entry.name) and entry.lstat().st_mtime < limit:
+                shutil.rmtree(entry, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:

@@ -154,8 +154,15 @@ class BudgetTable(_Table):
     accuracy_drop: float | None = Field(
         default=None,
         ge=0,
-        description="Points the device may lose against the float model.",
+        description="Points the device may lose against the float model, in classification.",
         examples=[1.0],
+    )
+    max_error: float | None = Field(
+        default=None,
+        gt=0,
+        description="Mean absolute error of the device on the test data, in units of the output: "
+        "regression and autoencoders.",
+        examples=[0.1],
     )
 
 

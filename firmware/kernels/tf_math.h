@@ -1,7 +1,7 @@
 /*
  * Elementary functions of float32 with the bits of glibc, which TFLM's reference kernels call
- * on the host; see "How exactness is proved" in tinyflow's docs/architecture.md. tf_logf,
- * tf_sinf and tf_cosf use double precision. Each is in the file of its name.
+ * on the host; see "How exactness is proved" in tinyflow's docs/architecture.md. Double precision
+ * is used by tf_exp, tf_logf, tf_sinf and tf_cosf. Each is in the file of its name.
  */
 #ifndef TF_MATH_H
 #define TF_MATH_H
@@ -37,6 +37,9 @@ static inline float tf_float_of(uint32_t bits)
 
 /* exp(x) */
 float tf_expf(float x);
+
+/* exp(x) in double precision, off by 0.54 units in the last place; table: [32][2] (exp_table.py) */
+double tf_exp(double x, const int64_t *table);
 
 /* exp(x) - 1 */
 float tf_expm1f(float x);

@@ -151,6 +151,27 @@ def unquantised(dtype: str) -> Case:
     return case
 
 
+def moved_plain(kind: str, dtype: str) -> Case:
+    """An operator that moves numbers without a scale."""
+
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        x = b.tensor((1, 6), dtype)
+        shapes = {"CONCATENATION": (1, 12), "PACK": (2, 1, 6), "SQUEEZE": (6,)}
+        y = b.tensor(shapes.get(kind, (1, 3)), dtype)
+        if kind in ("CONCATENATION", "PACK"):
+            options = {"axis": 1} if kind == "CONCATENATION" else {"axis": 0, "valuesCount": 2}
+            b.operator(kind, [x, x], [y], **options)
+        elif kind == "SQUEEZE":
+            b.operator(kind, [x], [y], squeezeDims=[0])
+        else:
+            bounds = {"SLICE": ((0, 2), (1, 3)), "STRIDED_SLICE": ((0, 0), (1, 6), (1, 2))}
+            operands = [b.tensor((2,), "int32", data=values) for values in bounds[kind]]
+            b.operator(kind, [x, *operands], [y])
+        return [x], [y]
+
+    return case
+
+
 def reshaped(dtype: str) -> Case:
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
         x, y = b.tensor((2, 6), dtype), b.tensor((12,), dtype)
@@ -211,6 +232,17 @@ CASES: dict[str, Case] = {
     "unquantised int8": unquantised("int8"),
     "unquantised int16": unquantised("int16"),
     "unquantised int32": unquantised("int32"),
+    **{
+        f"{kind.lower()} {dtype}": moved_plain(kind, dtype)
+        for kind, dtypes in {
+            "CONCATENATION": ("int64", "bool"),
+            "PACK": ("int16", "int64"),
+            "SLICE": ("bool",),
+            "SQUEEZE": ("uint8", "uint32", "int64", "uint64", "bool"),
+            "STRIDED_SLICE": ("bool", "int16"),
+        }.items()
+        for dtype in dtypes
+    },
     "reshape uint32": reshaped("uint32"),
     "reshape uint64": reshaped("uint64"),
 }

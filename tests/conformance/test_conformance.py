@@ -11,6 +11,7 @@ import pytest
 
 from tests.conformance import (
     convolutions,
+    detection,
     elementwise,
     floats,
     int4,
@@ -36,6 +37,7 @@ pytestmark = pytest.mark.skipif(
 
 FAMILIES: dict[str, dict[str, Case]] = {
     "convolutions": convolutions.CASES,
+    "detection": detection.CASES,
     "elementwise": elementwise.CASES,
     "floats": floats.CASES,
     "int4": int4.CASES,

@@ -23,7 +23,15 @@ pytestmark = pytest.mark.skipif(
 #: Images of sixteen cases for each family and core.
 IMAGES = {"default": 3, "full": 60}
 #: By default of these fewer: their fixed cases are many, or their images slow.
-FEWER = {"floats": 2, "int16": 2, "litert": 1, "signal": 2, "state": 1, "streams": 1}
+FEWER = {
+    "detection": 1,
+    "floats": 2,
+    "int16": 2,
+    "litert": 1,
+    "signal": 2,
+    "state": 1,
+    "streams": 1,
+}
 
 
 @pytest.mark.parametrize("core", ["cortex-m4", "cortex-m0plus"])

@@ -32,7 +32,7 @@ def _layer(kind: str, change: Change) -> Callable[..., tuple[list[int], list[int
         y = b.tensor((1, 4) if dense else (1, 3, 3, 4), scale=0.2, zero_point=3)
         change(*(b.subgraph.tensors[index] for index in (x, w, bias, y)))
         steps = ("strideH", "strideW", "dilationHFactor", "dilationWFactor")
-        options = {} if dense else {"padding": 1, **dict.fromkeys(steps, 1)}
+        options: dict[str, Any] = {} if dense else {"padding": 1, **dict.fromkeys(steps, 1)}
         if depthwise:
             options["depthMultiplier"] = 1
         b.operator(kind, [x, w, bias], [y], **options)

@@ -77,6 +77,21 @@ def test_the_top_classes_are_shown(
     assert "rank" in without and "label" not in without
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_bisect_fits_the_terminal(
+    build: Path, tinyflow: CommandLine, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr(console.out, "_width", width)
+    bisect = ("bisect", build / "build", "--inputs", build / "x.npy")
+    layers = tinyflow(*bisect, "--json").json["layers"]
+    shown = tinyflow(*bisect).out
+    assert all(len(line) <= width for line in shown.splitlines())
+    rows = shown.splitlines()[1:]
+    assert len(rows) == len(layers)
+    for row, layer in zip(rows, layers, strict=True):
+        assert f"{layer['elements']:,}" in row.split()
+
+
 def test_wrong_labels(build: Path, tinyflow: CommandLine, tmp_path: Path) -> None:
     run = ("run", build / "build", "--inputs", build / "x.npy", "--labels")
     (tmp_path / "few.txt").write_text("a\nb\n")

@@ -5,14 +5,18 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.conformance import detection, state, streams
 from tests.conformance.driver import model_of
 from tests.conformance.int16 import CASES
 from tests.fuzz.compile import compile_file
 from tests.fuzz.mutate import raw, structured
+from tests.support.audio_front_end import audio_front_end
+from tests.support.control_flow import branches, loop
 from tests.support.mixed_model import mixed_model
 from tests.support.open_batch import flattened
 from tests.support.small_model import float_model, small_model
@@ -26,8 +30,21 @@ def _int16_model() -> bytes:
     return model_of({name: CASES[f"int16_{name}"] for name in (*kinds, *functions)})
 
 
+def _custom_model() -> bytes:
+    """Custom operators with and without a state."""
+    kinds = ("framer", "overlap add", "delay", "stacker", "subtraction")
+    return model_of(
+        {kind: streams.CASES[kind] for kind in kinds}
+        | {"detection": detection.CASES["regular"], "buffer": state.CASES["circular buffer"]}
+    )
+
+
 @pytest.mark.parametrize(
-    "model", [small_model, mixed_model, stateful_model, _int16_model, float_model, flattened]
+    "model",
+    [
+        *(small_model, mixed_model, stateful_model, _int16_model, float_model, flattened),
+        *(audio_front_end, _custom_model, branches, partial(loop, 3)),
+    ],
 )
 @pytest.mark.parametrize("mutate", [raw, structured])
 def test_a_damaged_model_ends_in_c_or_in_one_clear_error(

@@ -323,7 +323,8 @@ def _write(path: Path) -> None:
     model = _load(path)
     data = [_samples(rng, spec) for spec in model.inputs]
     expected = _predict(model, data)[0]
-    path.with_suffix(".tflite").write_bytes(_convert(model, [array[:30] for array in data], "int8"))
+    converted = _convert(model, [array[:30] for array in data], "int8")
+    path.with_suffix(".tflite").write_bytes(converted.quantised)
     samples: dict[str, Any] = {f"x{index}": array[30:] for index, array in enumerate(data)}
     np.savez(path.with_suffix(".npz"), y=expected[30:], **samples)
 

@@ -60,7 +60,8 @@ def _convert_file(path: Path, activations: tuple[Literal["int8", "int16"], ...])
     samples = np.random.default_rng(3).normal(size=(24, *spec.shape)).astype(np.float32)
     np.save(path.with_suffix(".npy"), samples)
     for each in activations:
-        path.with_suffix(f".{each}.tflite").write_bytes(_convert(model, [samples], each))
+        converted = _convert(model, [samples], each)
+        path.with_suffix(f".{each}.tflite").write_bytes(converted.quantised)
 
 
 def _spread_normalisation(model: Any) -> None:

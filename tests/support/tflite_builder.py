@@ -119,7 +119,7 @@ class TfliteBuilder:
         self.subgraph.operators.append(operator)
 
     def custom(
-        self, name: str, inputs: Sequence[int], outputs: Sequence[int], **options: int | float
+        self, name: str, inputs: Sequence[int], outputs: Sequence[int], **options: Any
     ) -> None:
         """Add a custom operator, its options by their names in its FlexBuffer."""
         self.operator("CUSTOM", inputs, outputs)

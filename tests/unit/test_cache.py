@@ -152,6 +152,22 @@ def several(folder: Path) -> None:
     (folder / "deep" / "outputs.npz").write_bytes(bytes(100))
 
 
+def _emptied(entry: Path) -> None:
+    for path in entry.rglob("*"):
+        if path.is_file():
+            path.unlink()
+
+
+def _linked(entry: Path) -> None:
+    (entry / "figures.json").rename(entry.parent / "moved")
+    (entry / "figures.json").symlink_to(entry.parent / "moved")
+
+
+def _of_an_earlier_version(entry: Path) -> None:
+    (entry / ".digest").unlink()
+    (entry / "figures.json").write_text('{"bytes": 99}')
+
+
 DAMAGE: dict[str, Callable[[Path], object]] = {
     "edited": lambda entry: (entry / "figures.json").write_text('{"bytes": 99}'),
     "emptied": lambda entry: (entry / "figures.json").write_text(""),
@@ -159,17 +175,12 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "removed": lambda entry: (entry / "deep" / "outputs.npz").unlink(),
     "added": lambda entry: (entry / "pruned.keras").write_text(""),
     "renamed": lambda entry: (entry / "figures.json").rename(entry / "figure.json"),
-    "linked": lambda entry: (
-        (entry / "figures.json").rename(entry.parent / "moved"),
-        (entry / "figures.json").symlink_to(entry.parent / "moved"),
-    ),
-    "nothing left": lambda entry: [path.unlink() for path in entry.rglob("*") if path.is_file()],
+    "linked": _linked,
+    "nothing left": _emptied,
     "no digest": lambda entry: (entry / ".digest").unlink(),
     "another digest": lambda entry: (entry / ".digest").write_bytes(b"\xff" * 64),
-    "of an earlier version": lambda entry: (
-        (entry / ".digest").unlink(), (entry / "figures.json").write_text('{"bytes": 99}')
-    ),
-}  # fmt: skip
+    "of an earlier version": _of_an_earlier_version,
+}
 
 
 @pytest.mark.parametrize("case", DAMAGE)
@@ -267,6 +278,19 @@ def test_a_workspace_that_others_can_write_to_is_not_used(tmp_path: Path) -> Non
 def test_a_workspace_has_a_name_that_programs_can_work_in(tmp_path: Path) -> None:
     with Cache(tmp_path / "it's").workspace("a") as workspace:
         assert "'" not in str(workspace.folder)
+
+
+def test_of_many_workspaces_the_last_ones_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tinyflow.cache._MOST_WORKSPACES", 2)
+    places = []
+    for index, name in enumerate("abcd"):
+        with Cache(tmp_path).workspace(name) as workspace:
+            places.append(workspace.folder.parent)
+            moment = time.time() - 100 + index
+            os.utime(places[-1], (moment, moment))
+    assert [place.exists() for place in places] == [False, False, True, True]
 
 
 def test_an_unused_workspace_goes(tmp_path: Path) -> None:

@@ -80,7 +80,6 @@ def test_a_split_is_preferred() -> None:
         ({"x": np.full((2, 4, 4, 1), "a")}, ["dtype <U1", "expected numbers"]),
         ({"pictures": np.ones((5, 4, 4, 1))}, ["no array for the input 'image'", "pictures"]),
         ({"x": np.ones((5, 4, 4, 1)), "y": np.ones(4, int)}, ["'y'", "(4,)", "one per sample"]),
-        ({"x": np.ones((1, 4, 4, 1)), "y": np.array([-1])}, ["negative"]),
     ],
 )
 def test_refusals_name_file_and_array(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import re
 import shutil
@@ -249,6 +250,27 @@ def test_boards_builds_and_operators_complete(shell: str, tmp_path: Path) -> Non
     assert "speed" in completed("tinyflow build --optimize sp", shell, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("shell", "says"),
+    [
+        ("bash", "complete -o"),
+        ("zsh", "#compdef tinyflow"),
+        ("fish", "complete --command tinyflow"),
+    ],
+)
+def test_the_shell_may_be_named(shell: str, says: str, tmp_path: Path) -> None:
+    command = "import sys; sys.argv[0] = 'tinyflow'; from tinyflow.cli.app import main; main()"
+    shown = subprocess.run(
+        [sys.executable, "-c", command, "--show-completion", shell],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shown.returncode == 0, shown
+    assert says in shown.stdout
+    assert "_TINYFLOW_COMPLETE" in shown.stdout
+
+
 def test_a_real_bash_completes(tmp_path: Path) -> None:
     """The script that `--show-completion` prints, in the shell it is for."""
     bash = shutil.which("bash")
@@ -286,3 +308,18 @@ def test_boards_operators_and_doctor_fit_the_terminal(
     words = " ".join(tinyflow("operators").out.split())
     for service in tinyflow("operators", "--json").json:
         assert service["operator"] in words
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fills_the_lines_of_a_terminal(
+    tinyflow: CommandLine, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Paragraphs are broken where the terminal ends, not where the source's lines do."""
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = [line.strip() for line in tinyflow(command, "--help").out.splitlines()]
+    assert all(len(line) <= 80 for line in lines)
+    top = lines[: next(index for index, line in enumerate(lines) if line.startswith("\u256d"))]
+    for line, following in itertools.pairwise(top):
+        prose = line and following and not following.startswith(("tinyflow ", "Usage:"))
+        if prose and not line.startswith(("tinyflow ", "Usage:")):
+            assert len(line) + 1 + len(following.split()[0]) > 77, (line, following)

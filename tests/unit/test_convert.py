@@ -18,7 +18,6 @@ from tinyflow.convert.convert import model_inputs, quantize
 from tinyflow.convert.keras_model import load_keras
 from tinyflow.convert.saved_model import SavedSignature
 from tinyflow.datasets.accuracy import (
-    accuracy,
     dequantize_array,
     int8_predictions,
     quantize_array,
@@ -363,7 +362,7 @@ def test_pruning_data_must_fit(folder: Path, tmp_path: Path) -> None:
             Dataset((np.ones((2, 5), np.float32),), np.zeros(2, int)),
             output_path=tmp_path / "pruned.keras",
         )
-    with pytest.raises(InputError, match="needs labels"):
+    with pytest.raises(InputError, match="no labels `y`"):
         prune_model(
             folder / "plain.keras",
             settings,
@@ -379,14 +378,3 @@ def test_rounding_and_saturation() -> None:
     assert quantize_array([0.0, 1.0], 0.5, -128).tolist() == [-128, -126]
     assert quantize_array([300.0], 1.0, 0, np.uint8).tolist() == [255]
     assert dequantize_array(np.array([-128, 127], np.int8), 0.5, -128).tolist() == [0.0, 127.5]
-
-
-def test_accuracy() -> None:
-    scores = np.array([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]])
-    assert accuracy(scores, np.array([1, 0, 0])) == pytest.approx(2 / 3)
-    assert accuracy(np.array([[0.6], [0.4]]), np.array([1, 1])) == 0.5
-    assert accuracy(np.array([2.0, 0.0], np.float32), np.array([2, 1])) == 0.5
-    with pytest.raises(InputError, match="integer class labels"):
-        accuracy(scores, np.zeros((3, 2), np.float32))
-    with pytest.raises(InputError, match="labels of shape"):
-        accuracy(scores, np.array([1, 0]))

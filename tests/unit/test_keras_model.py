@@ -178,7 +178,7 @@ _GET_FILE = {"module": "keras.utils", "class_name": "get_file", "config": {}}
         _set("registered_name", "package>Dense"),
         _set_inner("activation", _FUNCTION),
         _set_inner("activation", _LAMBDA),
-        _set_inner("kernel_initializer", _GET_FILE),
+        _set_inner("depthwise_initializer", _GET_FILE),
         _set_inner("function_type", "lambda"),
     ],
 )
@@ -310,6 +310,15 @@ def test_dynamic_shapes_name_the_input(tmp_path: Path) -> None:
     image = keras.Input(batch_shape=(8, 4), name="batch")
     keras.Model(image, layers.ReLU()(image)).save(path)
     refused(path, "fixed batch of 8")
+
+
+def test_activations_that_no_board_holds(tmp_path: Path) -> None:
+    image = keras.Input((8, 8, 4))
+    x = layers.UpSampling2D(1000, name="huge")(image)
+    path = tmp_path / "huge.keras"
+    keras.Model(image, layers.GlobalAveragePooling2D()(x)).save(path)
+    with pytest.raises(InputError, match=r"'huge' gives 256,000,000 values"):
+        load_keras(path)
 
 
 def test_weights_that_are_not_numbers(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import pytest
 
-from tinyflow.compress.finetune import fine_tune, loss_for
+from tinyflow.compress.finetune import fine_tune, loss_for, task_of
 from tinyflow.compress.magnitude import (
     CubicSchedule,
     magnitude_callback,
@@ -20,6 +20,7 @@ from tinyflow.compress.magnitude import (
     sparsity_of,
 )
 from tinyflow.datasets.dataset import Dataset
+from tinyflow.datasets.task import Loss
 from tinyflow.errors import InputError
 
 keras = pytest.importorskip("keras")
@@ -119,25 +120,64 @@ def test_fine_tuning_repeats_itself() -> None:
         np.testing.assert_array_equal(first, second)
 
 
+def loss_of(model: Any, labels: Any, declared: Loss | None = None) -> Any:
+    samples = data(len(labels))
+    return loss_for(
+        model, task_of(model, Dataset(samples.inputs, np.asarray(labels)), declared), declared
+    )
+
+
 def test_losses_fit_the_last_activation() -> None:
-    labels = np.array([0, 1, 2])
-    loss = loss_for(small("softmax"), labels)
+    labels = [0, 1, 2]
+    loss = loss_of(small("softmax"), labels)
     assert isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
     assert not loss.from_logits
-    assert loss_for(small("linear"), labels).from_logits
-    binary = loss_for(small("sigmoid", 1), np.array([0, 1]))
-    assert isinstance(binary, keras.losses.BinaryCrossentropy)
-    assert not binary.from_logits
-    targets = np.zeros((2, 3), np.float32)
-    assert isinstance(loss_for(small("linear"), targets), keras.losses.MeanSquaredError)
+    assert loss_of(small("linear"), labels).from_logits
+    for targets in ([0, 1], [0.0, 1.0]):
+        binary = loss_of(small("sigmoid", 1), targets)
+        assert isinstance(binary, keras.losses.BinaryCrossentropy)
+        assert not binary.from_logits
+    assert loss_of(small("linear", 1), [0, 1]).from_logits
+    several = loss_of(small("sigmoid", 3), [[1, 1, 0], [0, 0, 1]])
+    assert isinstance(several, keras.losses.BinaryCrossentropy)
+
+
+def test_losses_of_regression() -> None:
+    targets = np.full((2, 3), 0.5, np.float32)
+    assert isinstance(loss_of(small("linear"), targets), keras.losses.MeanSquaredError)
+    assert isinstance(loss_of(small("linear", 1), [17, 70]), keras.losses.MeanSquaredError)
+    huber = loss_of(small("linear"), targets, Loss("huber"))
+    assert isinstance(huber, keras.losses.Huber)
+    mse = loss_of(small("linear", 1), [0, 1], Loss("mse"))
+    assert isinstance(mse, keras.losses.MeanSquaredError)
+
+
+@pytest.mark.parametrize("kind", ["regression", "multi-label", "reconstruction"])
+def test_fine_tuning_learns_other_tasks(kind: str) -> None:
+    samples = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
+    labels = {
+        "regression": samples.sum(axis=1, keepdims=True),
+        "multi-label": (samples[:, :2] > 0).astype(np.int64),
+        "reconstruction": None,
+    }[kind]
+    width = 4 if labels is None else labels.shape[1]
+    activation = "sigmoid" if kind == "multi-label" else "linear"
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(8), layers.Dense(width, activation=activation)]
+    )
+    before, after = fine_tune(
+        model, Dataset((samples,), labels), epochs=20, learning_rate=1e-2, batch_size=8, seed=0
+    )
+    assert after < before / 2
 
 
 def test_labels_that_do_not_fit_are_named() -> None:
     with pytest.raises(InputError, match="reach 3, but the model has 3 classes"):
-        loss_for(small(), np.array([3]))
+        loss_of(small(), [3])
     with pytest.raises(InputError, match=r"targets `y` of shape \(2, 4\)"):
-        loss_for(small(), np.zeros((2, 4), np.float32))
-    with pytest.raises(InputError, match="needs labels"):
+        loss_of(small(), np.zeros((2, 4), np.float32))
+    with pytest.raises(InputError, match="no labels"):
         fine_tune(
             small(), Dataset(data().inputs), epochs=1, learning_rate=1e-3, batch_size=8, seed=0
         )

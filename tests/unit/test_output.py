@@ -303,32 +303,47 @@ def test_foreign_folders_and_files_are_refused(thesis: Path, builds: Builds) -> 
     assert snapshot(thesis) == before
 
 
+def _in_pycache(out: Path) -> None:
+    (out / "__pycache__").mkdir()
+    (out / "__pycache__" / "notes.txt").write_text("mine")
+
+
+def _linked_workspace(out: Path) -> None:
+    shutil.rmtree(out / ".pio")
+    (out / ".pio").symlink_to(out.parent)
+
+
+def _folder_for_file(out: Path) -> None:
+    (out / "src" / "main.c").unlink()
+    (out / "src" / "main.c" / "x").mkdir(parents=True)
+
+
+def _another_list(out: Path) -> None:
+    (out / "notes.txt").write_text("mine")
+    (out / MARKER).write_text("")
+
+
+def _linked_list(out: Path) -> None:
+    shutil.move(out / MARKER, out.parent / "list")
+    (out / MARKER).symlink_to("../list")
+
+
 OWN: dict[str, Callable[[Path], object]] = {
     "a file": lambda out: (out / "notes.txt").write_text("mine"),
     "a file in a folder of the build": lambda out: (out / "src" / "mine.c").write_text("mine"),
     "a folder": lambda out: shutil.copytree(out / "src", out / "copy"),
     "a changed file": lambda out: (out / "src" / "main.c").write_text("int main, mine;"),
     "an emptied file": lambda out: (out / "src" / "main.c").write_text(""),
-    "a file in __pycache__": lambda out: (
-        (out / "__pycache__").mkdir(), (out / "__pycache__" / "notes.txt").write_text("mine")
-    ),
+    "a file in __pycache__": _in_pycache,
     "a link": lambda out: (out / "link").symlink_to("src"),
     "a dangling link": lambda out: (out / "link").symlink_to("nowhere"),
-    "a link in place of .pio": lambda out: (
-        shutil.rmtree(out / ".pio"), (out / ".pio").symlink_to(out.parent)
-    ),
+    "a link in place of .pio": _linked_workspace,
     "a pipe": lambda out: os.mkfifo(out / "pipe"),
-    "a folder in place of a file": lambda out: (
-        (out / "src" / "main.c").unlink(), (out / "src" / "main.c" / "x").mkdir(parents=True)
-    ),
-    "another list": lambda out: (
-        (out / "notes.txt").write_text("mine"), (out / MARKER).write_text("")
-    ),
+    "a folder in place of a file": _folder_for_file,
+    "another list": _another_list,
     "a list of no form": lambda out: (out / MARKER).write_text('{"version": 1, "files": [1]}'),
-    "a list through a link": lambda out: (
-        shutil.move(out / MARKER, out.parent / "list"), (out / MARKER).symlink_to("../list")
-    ),
-}  # fmt: skip
+    "a list through a link": _linked_list,
+}
 
 
 @pytest.mark.parametrize("case", OWN)

@@ -13,6 +13,7 @@ from tests.conformance import signal, streams
 from tests.conformance.driver import Case, model_of
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.errors import InputError, TinyflowError, UnsupportedError
+from tinyflow.ir.float32 import computes_in_float32
 from tinyflow.ir.signal import SignalFramer, SignalWindow
 from tinyflow.ir.types import DType
 from tinyflow.numerics.fft import log_segments, twiddles
@@ -150,8 +151,8 @@ def test_no_state_is_taken_for_more_samples_than_fit() -> None:
 def test_the_oracle_runs_an_operator_that_warms_its_output_alone() -> None:
     cases = {"window": signal.window(), "framer": streams.framer((1, 12), 20, 4)}
     first, second = cut(model_of(cases)).pieces
-    assert first.warming is None
-    assert second.warming is not None and second.kinds == ("SignalFramer",)
+    assert first.left is None
+    assert second.left is not None and second.kinds == ("SignalFramer",)
     prefilled = {"window": signal.window(), "f": streams.framer((1, 12), 20, 4, prefill=True)}
     assert len(cut(model_of(prefilled)).pieces) == 1
 
@@ -185,3 +186,23 @@ def test_a_window_is_read_as_it_is_in_the_file() -> None:
     graph = import_model(model_of({"w": signal.window(shift=9)}), Path("w.tflite"), name="w")
     assert isinstance(graph.operators[0], SignalWindow)
     assert graph.operators[0].shift == 9
+
+
+def test_a_front_end_of_integers_may_end_in_float32() -> None:
+    b = TfliteBuilder()
+    inputs, (y,) = signal.logarithm(8)(b, np.random.default_rng(0))
+    wide, scaled = b.tensor((8,), "float32"), b.tensor((8,), "float32")
+    b.operator("CAST", [y], [wide])
+    b.operator("MUL", [wide, b.tensor((), "float32", data=0.1)], [scaled])
+    graph = import_model(b.build(inputs, [scaled]), Path("front.tflite"), name="front")
+    assert [computes_in_float32(graph, operator) for operator in graph.operators] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_transforms_of_float32_are_reported_as_such() -> None:
+    for dtype, due in (("float32", True), ("int16", False)):
+        graph = import_model(model_of({"f": signal.fft(8, dtype)}), Path("f.tflite"), name="f")
+        assert computes_in_float32(graph, graph.operators[0]) is due

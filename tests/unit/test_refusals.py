@@ -89,7 +89,12 @@ def _pooled(kind: str = "MAX_POOL_2D", **options: int) -> bytes:
     stride = options.get("strideH", 1)
     extent = -(-6 // stride)
     y = b.tensor((1, extent, extent, 4), scale=0.1)
-    given = {"strideH": 1, "strideW": 1, "filterHeight": 2, "filterWidth": 2} | options
+    given: dict[str, Any] = {
+        "strideH": 1,
+        "strideW": 1,
+        "filterHeight": 2,
+        "filterWidth": 2,
+    } | options
     b.operator(kind, [x], [y], **given)
     return b.build([x], [y])
 
@@ -115,7 +120,9 @@ def test_steps_beyond_what_kernels_count_are_refused(field: str, what: str, valu
     x = b.tensor((1, 1, 1, 4), scale=0.1)
     w = b.tensor((2, 1, 1, 4), scale=0.1, data=np.ones((2, 1, 1, 4)))
     y = b.tensor((1, 1, 1, 2), scale=0.1)
-    options = dict.fromkeys(("strideH", "strideW", "dilationHFactor", "dilationWFactor"), 1)
+    options: dict[str, Any] = dict.fromkeys(
+        ("strideH", "strideW", "dilationHFactor", "dilationWFactor"), 1
+    )
     options |= {"strideW": value} if field == "stride" else {"dilationWFactor": value}
     b.operator("CONV_2D", [x, w, -1], [y], **options)
     assert f"a {what} of {value}" in _refusal(b.build([x], [y])).message
@@ -147,7 +154,9 @@ def test_a_depth_multiplier_that_shapes_contradict(multiplier: int, dtype: str) 
     scale: dict[str, Any] = {} if dtype == "float32" else {"scale": 0.1}
     x, y = (b.tensor((1, 4, 4, 2), dtype, **scale) for _ in range(2))
     w = b.tensor((1, 1, 1, 2), dtype, data=np.ones((1, 1, 1, 2)), axis=3, **scale)
-    options = dict.fromkeys(("strideH", "strideW", "dilationHFactor", "dilationWFactor"), 1)
+    options: dict[str, Any] = dict.fromkeys(
+        ("strideH", "strideW", "dilationHFactor", "dilationWFactor"), 1
+    )
     b.operator("DEPTHWISE_CONV_2D", [x, w, -1], [y], depthMultiplier=multiplier, **options)
     assert f"depth_multiplier is {multiplier}" in _refusal(b.build([x], [y])).message
 

@@ -37,6 +37,7 @@ from tinyflow.report.model import (
     BoardSection,
     ExactSection,
     FlashSection,
+    InferencesSection,
     KernelsSection,
     LatencySection,
     LayerSection,
@@ -47,6 +48,7 @@ from tinyflow.report.model import (
     Report,
     SplitSection,
     TensorSection,
+    WorstSection,
 )
 from tinyflow.report.renode import MAX_VECTORS, write_renode
 from tinyflow.resources import RENODE
@@ -237,7 +239,25 @@ def test_the_suite_holds_the_reports_figures(board: Board, tmp_path: Path) -> No
     assert re.search(r"\[outputs\]\[0\]\[shape\] +scalar\n", suite)
 
 
-def test_the_script_sets_speed_port_and_image() -> None:
+@pytest.mark.parametrize("state", [0, 64])
+def test_the_suite_times_the_vector_that_the_report_names(state: int, tmp_path: Path) -> None:
+    board = load_board("stm32f746")
+    report = make_report(board, vectors=40)
+    worst = WorstSection(vector=3, instructions=1, cycles=1, ms=1.0)
+    inferences = InferencesSection(
+        vector=31, vectors=40, traced=3, fewest_instructions=1, most_instructions=2, worst=worst
+    )
+    ram = report.memory.ram.model_copy(update={"state": state})
+    memory = report.memory.model_copy(update={"ram": ram})
+    report = report.model_copy(update={"inferences": inferences, "memory": memory})
+    write_renode(tmp_path, board, report)
+    suite = (tmp_path / "renode" / "kws.robot").read_text()
+    assert re.search(r"\$\{TIMED_VECTOR\} +31\n", suite)
+    assert suite.count("Run Test Vector    ${VECTORS}    ${TIMED_VECTOR}") == 2
+    assert suite.count("Run Vectors Before    ${TIMED_VECTOR}") == (2 if state else 0)
+
+
+def test_the_script_sets_speed_terminal_and_image() -> None:
     board = load_board("stm32f746")
     script = render_script(board, name="kws", elf="../f.elf", cycles_per_instruction=0.85)
     assert "$elf?=$ORIGIN/../f.elf\n" in script

@@ -14,6 +14,7 @@ import pytest
 from tinyflow.errors import ConversionError, InputError
 from tinyflow.sandbox.landlock import landlock_version
 from tinyflow.sandbox.seccomp import has_seccomp
+from tinyflow.tools import doctor
 from tinyflow.worker import read_result, run_worker
 
 needs_landlock = pytest.mark.skipif(not landlock_version(), reason="the kernel has no Landlock")
@@ -188,3 +189,18 @@ def test_the_other_calls_of_the_processor_are_closed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["-1", "1"]
+
+
+def test_doctor_says_what_the_kernel_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def sandbox() -> doctor.Finding:
+        return next(each for each in doctor.examine() if each.name == "sandbox")
+
+    monkeypatch.setattr(doctor, "landlock_version", lambda: 7)
+    monkeypatch.setattr(doctor, "has_seccomp", lambda: True)
+    assert sandbox().present
+    assert sandbox().version == "Landlock 7, seccomp"
+    monkeypatch.setattr(doctor, "landlock_version", lambda: 0)
+    assert not sandbox().present
+    assert "could write files" in sandbox().problem
+    monkeypatch.setattr(doctor, "has_seccomp", lambda: False)
+    assert "could use the network" in sandbox().problem

@@ -11,7 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import pytest
 
-from tinyflow.compress.channels import ChannelSets, choose_channels
+from tinyflow.compress.channels import ChannelSets, Granularity, choose_channels
 from tinyflow.compress.structured import graph_of, number_channels, prune_channels
 from tinyflow.compress.summary import macs, parameters
 from tinyflow.errors import InputError
@@ -138,7 +138,9 @@ def masked(model: Any, ratio: float, x: np.ndarray, granularity: int) -> np.ndar
     """The original network with the outputs of removed channels multiplied by zero."""
     sets = ChannelSets()
     _, outputs = number_channels(model, sets)
-    keep = choose_channels(sets, ratio, granularity=granularity, minimum=1)
+    keep = choose_channels(
+        sets, ratio, granularity=Granularity(granularity, granularity), minimum=1
+    )
 
     def apply(operation: Any) -> Any:
         def call(*args: Any, **kwargs: Any) -> Any:

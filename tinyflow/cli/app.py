@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import io
+import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import typer
@@ -37,6 +40,20 @@ _EPILOG = (
     + ". Progress and errors go to standard error, results to standard output."
 )
 
+
+def _unwrapped(command: Callable[..., None]) -> str:
+    """Give a command's help with each paragraph on one line: the terminal breaks it anew.
+
+    Paragraphs that begin with a backspace are examples, and stay as they are.
+    """
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    return "\n\n".join(
+        each if each.startswith("\b") else " ".join(each.split()) for each in paragraphs
+    )
+
+
+_SHELLS = ("bash", "zsh", "fish")
+
 app = typer.Typer(
     help="From a trained Keras model to verified INT8 firmware on a Cortex-M board.",
     epilog=_EPILOG,
@@ -59,7 +76,7 @@ for module in (
     calibrate,
     doctor,
 ):
-    app.command(epilog=_EPILOG)(module.command)
+    app.command(help=_unwrapped(module.command), epilog=_EPILOG)(module.command)
 
 
 def _version(value: bool) -> None:
@@ -82,6 +99,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name may not fit the terminal's encoding
             stream.reconfigure(errors="replace")
+    _let_the_shell_be_named()
     # So that a build that is told to end puts the former one back.
     signal.signal(signal.SIGTERM, _terminated)
     try:
@@ -96,6 +114,13 @@ def main() -> None:
         _fail(InputError(f"{error.filename}: {error.strerror}"))
     except Exception as error:
         _fail_unexpectedly(error)
+
+
+def _let_the_shell_be_named() -> None:
+    """Take `--show-completion zsh`, too, where Typer would look which shell has called."""
+    option, shell = [*sys.argv[1:], "", ""][:2]
+    if option in ("--install-completion", "--show-completion") and shell in _SHELLS:
+        os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"
 
 
 def _run_as_json() -> NoReturn:

@@ -1,7 +1,8 @@
 """The process that prunes and fine-tunes a Keras model.
 
-Started by `prune.py` through `tinyflow.worker`. Job: `model`, `settings`; beside it
-`training.npz` and `validation.npz`. Reply: a `PruneSummary`; beside it `pruned.keras`.
+Started by `prune.py` through `tinyflow.worker`. Job: `model`, `settings`, and for structured
+pruning the `granularity`; beside it `training.npz` and `validation.npz`. Reply: a `PruneSummary`;
+beside it `pruned.keras`. With `candidates` in the job, see `make_candidates` instead.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from tinyflow.compress.candidates import make_candidates
+from tinyflow.compress.channels import Granularity
 from tinyflow.compress.finetune import fine_tune
 from tinyflow.compress.magnitude import (
     CubicSchedule,
@@ -21,9 +24,11 @@ from tinyflow.compress.magnitude import (
 )
 from tinyflow.compress.structured import prune_channels
 from tinyflow.compress.summary import PruneSummary, macs, parameters
+from tinyflow.convert.declared_loss import declared_loss
 from tinyflow.convert.keras_model import load_keras
 from tinyflow.convert.model_file import reading_seconds
 from tinyflow.datasets.dataset import Dataset
+from tinyflow.datasets.task import Loss
 from tinyflow.project import PruneTable
 from tinyflow.sandbox.confine import cpu_limit
 
@@ -41,10 +46,13 @@ def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     tf.config.experimental.enable_op_determinism()
     with cpu_limit(reading_seconds(path)):
         model = load_keras(path)
+    if job.get("candidates"):
+        return {"candidates": make_candidates(path, model, settings.ratio, folder)}
     training, validation = _data(folder / "training.npz"), _data(folder / "validation.npz")
     epochs = settings.epochs if training is not None else 0
     if settings.method == "structured":
-        model, summary = prune_channels(model, settings.ratio)
+        granularity = Granularity(**job["granularity"]) if job.get("granularity") else 1
+        model, summary = prune_channels(model, settings.ratio, granularity=granularity)
         print(
             f"removed channels: {summary.parameters_before:,} -> {summary.parameters_after:,} "
             f"weights, {summary.macs_before:,} -> {summary.macs_after:,} MACs"
@@ -55,7 +63,7 @@ def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
         if settings.method == "magnitude" and not epochs:
             prune_magnitude(model, settings.ratio)
     if settings.method != "none" and epochs and training is not None:
-        losses = _fine_tune(model, settings, training, validation)
+        losses = _fine_tune(model, settings, training, validation, declared_loss(path))
         summary = dataclasses.replace(
             summary, epochs=epochs, loss_before=losses[0], loss_after=losses[1]
         )
@@ -67,7 +75,11 @@ def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _fine_tune(
-    model: Any, settings: PruneTable, training: Dataset, validation: Dataset | None
+    model: Any,
+    settings: PruneTable,
+    training: Dataset,
+    validation: Dataset | None,
+    declared: Loss | None,
 ) -> tuple[float, float]:
     callbacks = []
     settled = 0
@@ -93,6 +105,7 @@ def _fine_tune(
         callbacks=callbacks,
         settled_epoch=settled,
         on_epoch=report,
+        declared=declared,
     )
 
 
@@ -100,5 +113,6 @@ def _data(path: Path) -> Dataset | None:
     if not path.exists():
         return None
     with np.load(path, allow_pickle=False) as arrays:
-        inputs = tuple(arrays[str(index)] for index in range(len(arrays.files) - 1))
-        return Dataset(inputs, arrays["labels"])
+        labels = arrays["labels"] if "labels" in arrays.files else None
+        inputs = len(arrays.files) - (labels is not None)
+        return Dataset(tuple(arrays[str(index)] for index in range(inputs)), labels)

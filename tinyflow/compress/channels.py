@@ -26,11 +26,31 @@ class Producer:
         name: the layer's name.
         ids: the channels' numbers, in order.
         norms: the L1 norm of each channel's weights.
+        spatial: whether its window has more than one position: a convolution of 1x1 and a Dense
+            layer have none.
     """
 
     name: str
     ids: Ids
     norms: npt.NDArray[np.float64]
+    spatial: bool = False
+
+
+@dataclass(frozen=True)
+class Granularity:
+    """What numbers of channels that are kept are multiples of, as far as there are that many.
+
+    Attributes:
+        spatial: for convolutions with a window.
+        pointwise: for all others.
+    """
+
+    spatial: int = 1
+    pointwise: int = 1
+
+    def of(self, producer: Producer) -> int:
+        """That of a layer."""
+        return self.spatial if producer.spatial else self.pointwise
 
 
 class ChannelSets:
@@ -47,10 +67,10 @@ class ChannelSets:
         self._parent.extend(range(start, start + count))
         return np.arange(start, start + count, dtype=np.int64)
 
-    def produce(self, name: str, norms: npt.NDArray[np.float64]) -> Ids:
+    def produce(self, name: str, norms: npt.NDArray[np.float64], *, spatial: bool = False) -> Ids:
         """New channels of the layer `name`, one per norm."""
         ids = self.fresh(len(norms))
-        self.producers.append(Producer(name, ids, norms))
+        self.producers.append(Producer(name, ids, norms, spatial))
         return ids
 
     def tie(self, left: Ids, right: Ids) -> None:
@@ -96,7 +116,9 @@ class ChannelSets:
         return len(self._parent)
 
 
-def choose_channels(sets: ChannelSets, ratio: float, *, granularity: int, minimum: int) -> Mask:
+def choose_channels(
+    sets: ChannelSets, ratio: float, *, granularity: Granularity, minimum: int
+) -> Mask:
     """Which channels stay: one bool per channel number.
 
     Each producer loses `ratio` of its channels, rounded down, and keeps at least `minimum`
@@ -106,7 +128,8 @@ def choose_channels(sets: ChannelSets, ratio: float, *, granularity: int, minimu
     """
     keep = np.ones(sets.count, dtype=np.bool_)
     quota = [
-        _removable(len(producer.ids), ratio, granularity, minimum) for producer in sets.producers
+        _removable(len(producer.ids), ratio, granularity.of(producer), minimum)
+        for producer in sets.producers
     ]
     scores: dict[int, float] = {}
     members: dict[int, dict[int, int]] = {}
@@ -127,7 +150,7 @@ def choose_channels(sets: ChannelSets, ratio: float, *, granularity: int, minimu
             for index, count in members[root].items():
                 quota[index] -= count
             keep[channels[root]] = False
-    if granularity > 1:
+    if max(granularity.spatial, granularity.pointwise) > 1:
         best_first = sorted(scores, key=lambda root: (-scores[root], root))
         _fill_granules(keep, sets.producers, [channels[root] for root in best_first], granularity)
     return keep
@@ -141,7 +164,7 @@ def _removable(count: int, ratio: float, granularity: int, minimum: int) -> int:
 
 
 def _fill_granules(
-    keep: Mask, producers: list[Producer], best_first: list[list[int]], granularity: int
+    keep: Mask, producers: list[Producer], best_first: list[list[int]], granularity: Granularity
 ) -> None:
     """Put sets back where another producer's limit left one between two granules."""
     changed = True
@@ -149,7 +172,8 @@ def _fill_granules(
         changed = False
         for producer in producers:
             own = set(producer.ids.tolist())
-            while keep[producer.ids].sum() % granularity and not keep[producer.ids].all():
+            granule = granularity.of(producer)
+            while keep[producer.ids].sum() % granule and not keep[producer.ids].all():
                 back = next(
                     numbers
                     for numbers in best_first

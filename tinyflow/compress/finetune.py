@@ -5,48 +5,63 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tinyflow.arrays import Array
 from tinyflow.compress.layer_rules import activation_name
 from tinyflow.datasets.dataset import Dataset
+from tinyflow.datasets.task import Loss, Task, TaskKind, find_task
 from tinyflow.errors import InputError
 
 if TYPE_CHECKING:
     import keras
 
 
-def loss_for(model: keras.Model, labels: Array) -> Any:
-    """The loss that fits a model's output and its labels.
-
-    Integer labels: sparse categorical cross-entropy, binary for an output of size one, from
-    logits unless the last activation is softmax or sigmoid. Float targets: the mean square.
+def task_of(model: keras.Model, data: Dataset, loss: Loss | None = None) -> Task:
+    """What the model's output is for, and its targets; see `find_task`.
 
     Raises:
         InputError: the model has several outputs, or the labels do not fit its output.
     """
-    import keras
-
     if len(model.outputs) != 1:
         raise InputError(f"fine-tuning takes one output, this model has {len(model.outputs)}")
-    shape = tuple(model.outputs[0].shape[1:])
-    if labels.dtype.kind == "f":
-        if labels.shape[1:] != shape:
-            raise InputError(
-                f"training data: targets `y` of shape {labels.shape}, "
-                f"the model's output is (samples, {', '.join(map(str, shape))})"
-            )
-        return keras.losses.MeanSquaredError()
-    classes = int(shape[-1])
-    logits = _last_activation(model) not in ("softmax", "sigmoid", "hard_sigmoid")
-    highest = int(labels.max())
-    if highest >= max(classes, 2):
-        raise InputError(
-            f"training data: labels `y` reach {highest}, but the model has {classes} classes"
-        )
-    if classes == 1:
-        return keras.losses.BinaryCrossentropy(from_logits=logits)
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
+    shape = tuple(int(size) for size in model.outputs[0].shape[1:])
+    return find_task(
+        data.inputs,
+        data.labels,
+        shape,
+        activation=_last_activation(model),
+        loss=loss,
+        purpose="training data",
+    )
+
+
+def loss_for(model: keras.Model, task: Task, declared: Loss | None = None) -> Any:
+    """The loss by which a task is learnt.
+
+    Classes: sparse categorical cross-entropy, from logits unless the last activation is softmax.
+    Binary and multi-label: binary cross-entropy, from logits where the threshold is 0. Regression
+    and reconstruction: the loss that the model was compiled with where Keras knows it by name,
+    else the mean square.
+    """
+    import keras
+
+    losses = keras.losses
+    if task.kind is TaskKind.CLASSES:
+        logits = _last_activation(model) not in ("softmax", "sigmoid", "hard_sigmoid")
+        return losses.SparseCategoricalCrossentropy(from_logits=logits)
+    if task.kind.is_classification:
+        return losses.BinaryCrossentropy(from_logits=task.threshold == 0.0)
+    known = {
+        "mae": losses.MeanAbsoluteError,
+        "mean_absolute_error": losses.MeanAbsoluteError,
+        "huber": losses.Huber,
+        "log_cosh": losses.LogCosh,
+        "poisson": losses.Poisson,
+    }
+    name = "" if declared is None else declared.name
+    bounded = _last_activation(model) in ("sigmoid", "hard_sigmoid")
+    if name == "binary_crossentropy" and bounded:  # of autoencoders of images
+        return losses.BinaryCrossentropy()
+    return known.get(name, losses.MeanSquaredError)()
 
 
 def _last_activation(model: Any) -> str:
@@ -72,23 +87,25 @@ def fine_tune(
     callbacks: Sequence[Any] = (),
     settled_epoch: int = 0,
     on_epoch: Callable[[int, dict[str, float]], None] | None = None,
+    declared: Loss | None = None,
 ) -> tuple[float, float]:
     """Train `model` in place with Adam and a cosine-decaying rate; the same for the same seed.
 
-    With validation data the weights of the best epoch by its loss are kept, counted from
-    `settled_epoch`; epochs before it (where pruning still goes on) do not count.
+    The loss is that of the task which the labels and the model's output make; without labels, a
+    model whose output has its input's shape learns its inputs. With validation data the weights
+    of the best epoch by its loss are kept, counted from `settled_epoch`; epochs before it (where
+    pruning still goes on) do not count.
 
     Returns:
         The loss before and after, on the validation data, else on the training data.
 
     Raises:
-        InputError: there are no labels, or they do not fit the model.
+        InputError: there are no labels where the model needs some, or they do not fit it.
     """
     import keras
 
-    if training.labels is None:
-        raise InputError("training data: fine-tuning needs labels `y`")
-    loss = loss_for(model, training.labels)
+    task = task_of(model, training, declared)
+    loss = loss_for(model, task, declared)
     keras.utils.set_random_seed(seed)
     keras.config.disable_interactive_logging()
     steps = -(-len(training) // batch_size)
@@ -98,20 +115,20 @@ def fine_tune(
         ),
         loss=loss,
     )
-    checked = validation if validation is not None else training
+    checked, goals = training, task.targets
+    if validation is not None:
+        checked, goals = validation, task_of(model, validation, declared).targets
 
     def measure() -> float:
-        return float(model.evaluate(_inputs(checked), _targets(model, checked), verbose=0))
+        return float(model.evaluate(_inputs(checked), goals, verbose=0))
 
     best = _best_weights(keras, settled_epoch)
     report = _reporter(keras, on_epoch)
     before = measure()
     model.fit(
         _inputs(training),
-        _targets(model, training),
-        validation_data=(
-            None if validation is None else (_inputs(validation), _targets(model, validation))
-        ),
+        task.targets,
+        validation_data=None if validation is None else (_inputs(validation), goals),
         epochs=epochs,
         batch_size=batch_size,
         shuffle=True,
@@ -123,16 +140,6 @@ def fine_tune(
 
 def _inputs(data: Dataset) -> Any:
     return data.inputs[0] if len(data.inputs) == 1 else list(data.inputs)
-
-
-def _targets(model: Any, data: Dataset) -> Array:
-    assert data.labels is not None
-    if data.labels.dtype.kind == "f":
-        return data.labels
-    shape = model.outputs[0].shape
-    if shape[-1] == 1 and data.labels.ndim == len(shape) - 1:
-        return np.asarray(data.labels, dtype=np.float32)[..., np.newaxis]
-    return data.labels
 
 
 def _best_weights(keras: Any, start: int) -> Any:

@@ -98,7 +98,8 @@ def _conv_carry(sets: ChannelSets, call: Call) -> Ids:
     _channels_last(layer)
     if getattr(layer, "groups", 1) != 1:
         raise OpaqueError("grouped convolution")
-    ids = sets.produce(layer.name, _l1(layer.get_weights()[0]))
+    kernel = layer.get_weights()[0]
+    ids = sets.produce(layer.name, _l1(kernel), spatial=int(np.prod(kernel.shape[:-2])) > 1)
     return _after_activation(sets, layer, ids)
 
 
@@ -118,7 +119,8 @@ def _transpose_carry(sets: ChannelSets, call: Call) -> Ids:
     _channels_last(call.layer)
     if getattr(call.layer, "groups", 1) != 1:
         raise OpaqueError("grouped convolution")
-    ids = sets.produce(call.layer.name, _l1(call.layer.get_weights()[0], axis=-2))
+    kernel = call.layer.get_weights()[0]
+    ids = sets.produce(call.layer.name, _l1(kernel, axis=-2), spatial=True)
     return _after_activation(sets, call.layer, ids)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tinyflow.compress.channels import Granularity
 from tinyflow.compress.summary import PruneSummary
 from tinyflow.convert.convert import model_inputs
 from tinyflow.convert.model_file import ModelKind, model_kind
@@ -26,6 +28,7 @@ def prune_model(
     training: Dataset | None,
     *,
     output_path: Path,
+    granularity: Granularity | None = None,
     validation: Dataset | None = None,
     timeout: float | None = None,
     on_line: OnLine | None = None,
@@ -35,8 +38,10 @@ def prune_model(
     Args:
         model_path: the model; it is left unchanged.
         settings: method, ratio, epochs and so on.
-        training: samples and labels; None prunes without fine-tuning.
+        training: samples and labels (an autoencoder needs no labels); None prunes without
+            fine-tuning.
         output_path: the `.keras` to write; it appears whole or not at all.
+        granularity: what numbers of channels are multiples of, for structured pruning.
         validation: samples and labels by which the best epoch is kept.
         timeout: seconds before the work is stopped; None waits for ever.
         on_line: receives lines of progress.
@@ -60,7 +65,11 @@ def prune_model(
         folder = Path(name)
         _save(folder / "training.npz", training)
         _save(folder / "validation.npz", validation)
-        job = {"model": str(model_path.resolve()), "settings": settings.model_dump()}
+        job: dict[str, Any] = {
+            "model": str(model_path.resolve()),
+            "settings": settings.model_dump(),
+            "granularity": None if granularity is None else asdict(granularity),
+        }
         reply = run_worker(
             _WORKER,
             job,
@@ -80,12 +89,60 @@ def prune_model(
     return PruneSummary.from_json(reply)
 
 
+def pruning_candidates(
+    model_path: Path,
+    settings: PruneTable,
+    calibration: Dataset,
+    *,
+    output: Path,
+    on_line: OnLine | None = None,
+) -> tuple[tuple[Granularity | None, Path], ...]:
+    """What structured pruning may give, each as an int8 `.tflite`, without fine-tuning.
+
+    Args:
+        model_path: the model; it is left unchanged.
+        settings: the ratio.
+        calibration: some samples; for the costs of kernels two do.
+        output: an existing folder for the files.
+        on_line: receives lines of progress.
+
+    Returns:
+        For each form with other numbers of channels the granularity that gives it, and its file:
+        the model as it is first, whose granularity is None, then the finest first.
+
+    Raises:
+        InputError, ConversionError, ToolMissingError: as `prune_model`; also if a form cannot be
+            converted.
+    """
+    require_keras()
+    with tempfile.TemporaryDirectory(prefix="tinyflow-") as name:
+        folder = Path(name)
+        arrays: dict[str, Any] = {str(index): each for index, each in enumerate(calibration.inputs)}
+        np.savez(folder / "calibration.npz", **arrays)
+        reply = run_worker(
+            _WORKER,
+            {
+                "model": str(model_path.resolve()),
+                "settings": settings.model_dump(),
+                "candidates": True,
+            },
+            folder,
+            task=f"pruning {model_path}",
+            reads=[model_path.resolve()],
+            on_line=on_line,
+        )
+        found = []
+        for index, granularity in enumerate(reply["candidates"]):
+            path = output / f"candidate_{index}.tflite"
+            path.write_bytes(read_result(folder / path.name))
+            found.append((None if granularity is None else Granularity(**granularity), path))
+    return tuple(found)
+
+
 def _check(model_path: Path, data: Dataset | None) -> None:
     wanted = [spec.shape for spec in model_inputs(model_path)]
     if data is None:
         return
-    if data.labels is None:
-        raise InputError("training data: fine-tuning needs labels `y`")
     found = [array.shape[1:] for array in data.inputs]
     if found != wanted:
         raise InputError(
@@ -94,7 +151,9 @@ def _check(model_path: Path, data: Dataset | None) -> None:
 
 
 def _save(path: Path, data: Dataset | None) -> None:
-    if data is None or data.labels is None:
+    if data is None:
         return
     arrays: dict[str, Any] = {str(index): array for index, array in enumerate(data.inputs)}
-    np.savez(path, labels=data.labels, **arrays)
+    if data.labels is not None:
+        arrays["labels"] = data.labels
+    np.savez(path, **arrays)

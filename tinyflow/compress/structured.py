@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinyflow.compress.channels import ChannelSets, Ids, choose_channels
+from tinyflow.compress.channels import ChannelSets, Granularity, Ids, choose_channels
 from tinyflow.compress.layer_rules import Call, OpaqueError, Shrunk, rules
 from tinyflow.compress.summary import LayerChannels, PruneSummary, macs, parameters
 from tinyflow.errors import InputError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def prune_channels(
-    model: keras.Model, ratio: float, *, granularity: int = 1, minimum: int = 1
+    model: keras.Model, ratio: float, *, granularity: Granularity | int = 1, minimum: int = 1
 ) -> tuple[keras.Model, PruneSummary]:
     """A new model with `ratio` of each layer's channels removed; layers keep their names.
 
@@ -32,7 +32,8 @@ def prune_channels(
     Args:
         model: a built Functional or Sequential model; it is left unchanged.
         ratio: share of channels to remove, 0 <= ratio < 1, rounded down per layer.
-        granularity: kept channels are rounded up to a multiple of it.
+        granularity: kept channels are rounded up to a multiple of it, for all layers or by their
+            kind.
         minimum: channels that every layer keeps at least.
 
     Raises:
@@ -41,7 +42,9 @@ def prune_channels(
 
     if not 0 <= ratio < 1:
         raise InputError(f"prune ratio {ratio:g}: must be at least 0 and less than 1")
-    if granularity < 1 or minimum < 1:
+    if isinstance(granularity, int):
+        granularity = Granularity(granularity, granularity)
+    if min(granularity.spatial, granularity.pointwise, minimum) < 1:
         raise InputError("prune granularity and minimum must be at least 1")
     flat = _unfold(model)
     sets = ChannelSets()

@@ -2,13 +2,16 @@
 
 Started by `convert.py` through `tinyflow.worker`. Job: `model`, and in `convert` the type of
 activations to convert it to, if at all; beside it `calibration.npz` and `samples.npz`. Reply:
-`inputs`; beside it `model.tflite` and `float_outputs.npz`.
+`inputs`, the `loss` and what is odd about the samples' `scale`; beside it `model.tflite`,
+`float.tflite` and `float_outputs.npz`.
 """
 
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from tinyflow.arrays import Array
-from tinyflow.convert.converter import convert
+from tinyflow.convert.converter import Converted, convert
+from tinyflow.convert.declared_loss import declared_loss
 from tinyflow.convert.keras_model import keras_inputs, load_keras
 from tinyflow.convert.keras_rewrites import rewrite_layers
 from tinyflow.convert.model_file import (
@@ -29,6 +33,7 @@ from tinyflow.convert.model_file import (
 )
 from tinyflow.convert.recurrent import Recurrence, prepare_recurrent
 from tinyflow.convert.saved_model import SavedSignature
+from tinyflow.convert.training_scale import foreign_scale
 from tinyflow.datasets.dataset import InputSpec
 from tinyflow.errors import ConversionError, InputError, TinyflowError
 from tinyflow.sandbox.confine import cpu_limit
@@ -40,7 +45,8 @@ _BATCH = 64
 class _FloatModel:
     """A float model as a function of its inputs, in order; outputs in order.
 
-    `variables` are what it reads; `prepare` makes it ready for the converter, in place.
+    `variables` are what it reads; `prepare` makes it ready for the converter, in place;
+    `foreign_scale` says what is odd about the scale of samples.
     """
 
     path: Path
@@ -49,6 +55,7 @@ class _FloatModel:
     any_batch: bool
     variables: list[Any] = field(default_factory=list)
     prepare: Callable[[], Recurrence] = Recurrence
+    foreign_scale: Callable[[list[Array]], str | None] = lambda _: None
 
 
 def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -56,7 +63,8 @@ def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     path = Path(job["model"])
     samples_given = (folder / "samples.npz").exists()
     print(f"loading {path.name}")
-    with cpu_limit(reading_seconds(path)):
+    scale = None
+    with cpu_limit(reading_seconds(path)), _damage(path):
         if not job.get("convert") and not samples_given:
             return {"inputs": [asdict(spec) for spec in inputs_of(path)]}
         model = _load(path)
@@ -68,9 +76,36 @@ def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:
         np.savez(folder / "float_outputs.npz", **arrays)
     if job.get("convert"):
         calibration = _arrays(folder / "calibration.npz", model)
-        content = _convert(model, calibration, job["convert"])
-        (folder / "model.tflite").write_bytes(content)
-    return {"inputs": [asdict(spec) for spec in model.inputs]}
+        scale = model.foreign_scale(calibration)
+        converted = _convert(model, calibration, job["convert"])
+        (folder / "model.tflite").write_bytes(converted.quantised)
+        (folder / "float.tflite").write_bytes(converted.in_float)
+    loss = declared_loss(path)
+    return {
+        "inputs": [asdict(spec) for spec in model.inputs],
+        "loss": None if loss is None else asdict(loss),
+        "scale": scale,
+    }
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Blame the file for whatever its reading raises.
+
+    Raises:
+        InputError: with the error's own words.
+    """
+    try:
+        yield
+    except (TinyflowError, MemoryError):
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        words = f"{type(error).__name__}: {error}".strip()
+        raise InputError(
+            f"{path}: damaged, or not as Keras or TensorFlow writes it: {words[:500]}",
+            hint="Save or export the model again.",
+        ) from error
 
 
 def inputs_of(path: Path) -> tuple[InputSpec, ...]:
@@ -118,6 +153,7 @@ def _load(path: Path) -> _FloatModel:
         any_batch,
         [variable.value for variable in model.variables],
         partial(_prepare, path, model),
+        partial(foreign_scale, model),
     )
 
 
@@ -153,7 +189,7 @@ def _predict(model: _FloatModel, samples: list[Array]) -> list[Array]:
     return [np.concatenate(parts).astype(np.float32) for parts in zip(*batches, strict=True)]
 
 
-def _convert(model: _FloatModel, calibration: list[Array], activations: str) -> bytes:
+def _convert(model: _FloatModel, calibration: list[Array], activations: str) -> Converted:
     recurrence = model.prepare()
     count = len(calibration[0])
 

@@ -15,6 +15,7 @@ import numpy as np
 from tinyflow.arrays import Array
 from tinyflow.convert.model_file import model_kind
 from tinyflow.datasets.dataset import CalibrationData, InputSpec
+from tinyflow.datasets.task import Loss
 from tinyflow.errors import InputError
 from tinyflow.project import Activations
 from tinyflow.worker import OnLine, read_result, require_keras, run_worker
@@ -33,11 +34,18 @@ class Conversion:
         inputs: the model's inputs, in the .tflite's order.
         float_outputs: the float model's outputs for the evaluation samples, one array
             (samples, *shape) of float32 per output; None when no samples were given.
+        in_float: the float model that was quantised, as a `.tflite`; tensors have the same names.
+        loss: what the model was compiled with, None where it does not say.
+        foreign_scale: what is odd about the scale of the calibration samples, None where nothing
+            is.
     """
 
     path: Path
     inputs: tuple[InputSpec, ...]
     float_outputs: tuple[Array, ...] | None
+    in_float: bytes
+    loss: Loss | None = None
+    foreign_scale: str | None = None
 
 
 def model_inputs(
@@ -92,7 +100,9 @@ def quantize(
         if samples is not None:
             _save(folder / "samples.npz", samples)
         reply = _run(job, folder, model_path, timeout, on_line)
-        content = read_result(folder / "model.tflite")
+        content, in_float = (
+            read_result(folder / name) for name in ("model.tflite", "float.tflite")
+        )
         outputs = _load(folder / "float_outputs.npz") if samples is not None else None
     output_path.parent.mkdir(parents=True, exist_ok=True)
     aside = output_path.with_name(f"{output_path.name}.{os.getpid()}.part")
@@ -101,7 +111,8 @@ def quantize(
         aside.replace(output_path)
     finally:
         aside.unlink(missing_ok=True)
-    return Conversion(output_path, _specs(reply), outputs)
+    loss = None if reply["loss"] is None else Loss(**reply["loss"])
+    return Conversion(output_path, _specs(reply), outputs, in_float, loss, reply["scale"])
 
 
 def float_predictions(

@@ -8,12 +8,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
 from tinyflow.arrays import Array
+from tinyflow.convert.fold_affine import with_affine_folded
 from tinyflow.convert.int8_rewrites import requantise_outputs, rewrite_for_int8
 from tinyflow.convert.keras_model import graph_name
 from tinyflow.convert.recurrent import Recurrence
@@ -25,6 +27,19 @@ from tinyflow.tflite.state_mark import mark_reset
 _KEPT_IN_FLOAT = {"DIV", "EXP", "LOG", "SQRT"}
 
 
+@dataclass(frozen=True)
+class Converted:
+    """Two `.tflite` files of one model.
+
+    Attributes:
+        quantised: the quantised model.
+        in_float: the float model that was quantised. Tensors have the same names in both.
+    """
+
+    quantised: bytes
+    in_float: bytes
+
+
 def convert(
     call: Callable[..., list[Any]],
     inputs: Sequence[InputSpec],
@@ -33,7 +48,7 @@ def convert(
     *,
     variables: list[Any],
     activations: str = "int8",
-) -> bytes:
+) -> Converted:
     """Convert a function of arrays, with a batch of one.
 
     Args:
@@ -64,14 +79,18 @@ def convert(
         converter.representative_dataset = representative
         from_zeros = recurrence.fused and not recurrence.stateful
         with _state_reset_before_each_sample() if from_zeros else nullcontext():
-            quantised = (_int16 if activations == "int16" else _int8)(converter)
+            quantise = _int16 if activations == "int16" else _int8
+            in_float, quantised = quantise(converter, next(representative()))
     if recurrence.fused:
         _finish_state(quantised, names, recurrence)
-    return _pack(quantised)
+    return Converted(_pack(quantised), in_float)
 
 
-def _int8(converter: Any) -> Any:
-    """Quantise in the converter's two stages, so that the model can be changed between them."""
+def _int8(converter: Any, sample: list[Array]) -> tuple[bytes, Any]:
+    """The float file, and the quantised model (`schema.ModelT`).
+
+    Quantises in the converter's two stages, so that the model can be changed between them.
+    """
     import tensorflow as tf
     from tensorflow.lite.python.convert import mlir_quantize
 
@@ -84,28 +103,39 @@ def _int8(converter: Any) -> Any:
         raise ValueError("the model computes nothing: its outputs are its inputs")
     rewrite_for_int8(calibrated)
     share_step_ranges(calibrated)
+    in_float = _pack(calibrated)
     quantised = _unpack(
         mlir_quantize(
-            _pack(calibrated),
+            with_affine_folded(in_float, sample),
             input_data_type=tf.int8,
             output_data_type=tf.int8,
             denylisted_ops=_KEPT_IN_FLOAT,
         )
     )
     requantise_outputs(quantised)
-    return quantised
+    return in_float, quantised
 
 
-def _int16(converter: Any) -> Any:
-    """Quantise in one stage: the converter's quantiser of int16 activations is another."""
+def _int16(converter: Any, sample: list[Array]) -> tuple[bytes, Any]:
+    """As `_int8`, in one stage: the converter's quantiser of int16 activations is another."""
     import tensorflow as tf
+
+    quantise = converter._quantize
+    files: list[bytes] = []
+
+    def folded(content: bytes, *arguments: Any) -> Any:
+        files.append(bytes(content))
+        return quantise(with_affine_folded(files[0], sample), *arguments)
+
+    converter._quantize = folded
 
     converter.target_spec.supported_ops = [
         tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
     ]
     converter.inference_input_type = tf.int16
     converter.inference_output_type = tf.int16
-    return _unpack(converter.convert())
+    quantised = _unpack(converter.convert())
+    return files[0], quantised
 
 
 @contextmanager

@@ -5,8 +5,8 @@ Imports Keras, hence TensorFlow: called in worker processes only.
 
 from __future__ import annotations
 
+import math
 import re
-import shutil
 import tempfile
 import warnings
 from pathlib import Path
@@ -14,13 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinyflow.convert.model_file import ModelKind, model_kind, read_config, static_shape
+from tinyflow.convert.dequantize import dequantized
+from tinyflow.convert.keras2 import is_quantised
+from tinyflow.convert.model_file import (
+    ModelKind,
+    model_kind,
+    read_config,
+    static_shape,
+    write_copy,
+)
 from tinyflow.datasets.dataset import InputSpec
 from tinyflow.errors import InputError
 from tinyflow.worker import require_keras
 
 if TYPE_CHECKING:
     import keras
+
+#: Values of one activation: 64 MiB as int8.
+_MOST_ELEMENTS = 1 << 26
 
 
 def load_keras(path: Path | str) -> keras.Model:
@@ -42,33 +53,32 @@ def load_keras(path: Path | str) -> keras.Model:
             hint="Save the model with model.save('model.keras'), or set prune to \"none\".",
         )
     require_keras()
-    read_config(path)
+    config = read_config(path)
     import keras
 
     keras.config.disable_traceback_filtering()
-    custom = {"DepthwiseConv2D": _legacy_depthwise(keras)} if kind is ModelKind.H5 else None
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # Keras goes by the suffix, and the user's may be another.
-        copy = Path(folder) / f"model.{kind.value}"
-        shutil.copyfile(path, copy)
+        copy = write_copy(path, config, Path(folder))
         try:
-            model = keras.saving.load_model(
-                copy, custom_objects=custom, compile=False, safe_mode=True
-            )
+            model = keras.saving.load_model(copy, compile=False, safe_mode=True)
         except Exception as error:
-            reason = str(error).strip().splitlines() or [type(error).__name__]
             raise InputError(
-                f"{path}: Keras cannot load it: {reason[0][:500]}",
-                hint="Models of Keras 3 and of TensorFlow 2's Keras with Keras's own layers load.",
+                f"{path}: Keras {keras.__version__} cannot load it: {_cause(error)}",
+                hint="Save the model before model.quantize(): tinyflow quantises it itself."
+                if is_quantised(config)
+                else "Models of Keras 3 and of TensorFlow 2's Keras with Keras's own layers load. "
+                "Others can be handed over as a SavedModel folder: model.export('folder').",
             ) from error
     if not model.built or not getattr(model, "inputs", None):
         raise InputError(
             f"{path}: the model has no input shape",
             hint="Build it with keras.Input(shape=...) as its first layer and save it again.",
         )
+    model = dequantized(path, model, config)
     _type_indices(model)
     keras_inputs(path, model)
+    _check_sizes(path, model)
     _check_finite(path, model)
     _rename(model)
     return model
@@ -90,6 +100,17 @@ def graph_name(name: str) -> str:
     """The name with all but letters, digits, `_`, `.` and `-` replaced by `_`."""
     safe = re.sub(r"[^A-Za-z0-9_.\-]", "_", name)
     return safe if re.match(r"[A-Za-z0-9.]", safe) else f"layer{safe}"
+
+
+def _cause(error: BaseException) -> str:
+    """What went wrong first: Keras wraps it in messages that quote whole configurations."""
+    while error.__cause__ is not None or error.__context__ is not None:
+        error = error.__cause__ or error.__context__ or error
+    text = str(error).strip()
+    for mark in ("Exception encountered: ", "Error encountered during deserialization:"):
+        text = text.rsplit(mark, 1)[-1].strip()
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(lines)[:500] or type(error).__name__
 
 
 def _rename(model: Any) -> None:
@@ -120,20 +141,20 @@ def _type_indices(model: Any) -> None:
             tensor._dtype = "int32"
 
 
+def _check_sizes(path: Path, model: keras.Model) -> None:
+    """Refuse activations that no microcontroller holds, before a converter spends hours on them."""
+    for operation in getattr(getattr(model, "_functional", None) or model, "operations", []):
+        for node in operation._inbound_nodes:
+            for tensor in node.output_tensors:
+                elements = math.prod(size or 1 for size in tensor.shape)
+                if elements > _MOST_ELEMENTS:
+                    raise InputError(
+                        f"{path}: the layer {operation.name!r} gives {elements:,} values, more "
+                        f"than the {_MOST_ELEMENTS:,} that any microcontroller could hold"
+                    )
+
+
 def _check_finite(path: Path, model: keras.Model) -> None:
     for weight in model.weights:
         if not np.isfinite(weight.numpy()).all():
             raise InputError(f"{path}: the weight {weight.path!r} holds NaN or infinite values")
-
-
-def _legacy_depthwise(keras: Any) -> type:
-    """DepthwiseConv2D as TensorFlow 2's Keras wrote it: with a `groups` that says nothing."""
-
-    class DepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc]
-        @classmethod
-        def from_config(cls, config: dict[str, Any]) -> Any:
-            kept = {key: value for key, value in config.items() if key != "groups"}
-            # The plain class, so that the model saves as one of Keras's own layers.
-            return keras.layers.DepthwiseConv2D.from_config(kept)
-
-    return DepthwiseConv2D

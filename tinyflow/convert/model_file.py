@@ -10,12 +10,14 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 import zipfile
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
+from tinyflow.convert.keras2 import modernise
 from tinyflow.datasets.dataset import InputSpec
 from tinyflow.distribution import install_hint
 from tinyflow.errors import InputError, ToolMissingError
@@ -45,7 +47,7 @@ _VALUES = {"__keras_tensor__", "__tensor__", "__numpy__", "__ellipsis__", "__sli
 _TOP_LEVEL = {"Sequential", "Model", "Functional", "DTypePolicy", "FloatDTypePolicy"}
 _MODULES = re.compile(
     r"keras\.(layers|models|initializers|regularizers|constraints|dtype_policies"
-    r"|optimizers|losses|metrics)"
+    r"|optimizers|losses|metrics|quantizers)"
     r"|keras\.src\.(layers|models|ops|initializers|regularizers|constraints|dtype_policies)(\.\w+)*"
 )
 _CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9_]*")
@@ -101,7 +103,8 @@ def read_config(path: Path) -> dict[str, Any]:
     """Read and vet the configuration of a `.keras` or `.h5` file; nothing is executed.
 
     Returns:
-        The model's configuration: `class_name`, `config` and so on.
+        The model's configuration as Keras 3 writes it (see `keras2`): `class_name`, `config`
+        and so on.
 
     Raises:
         InputError: the file is damaged or truncated, holds no model (weights alone), is too
@@ -117,8 +120,45 @@ def read_config(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: the model's configuration is not JSON: damaged file") from error
     if not isinstance(config, dict) or not isinstance(config.get("config"), dict | list):
         raise InputError(f"{path}: the model's configuration is not one of a Keras model")
+    try:
+        config = modernise(path, config)
+    except RecursionError as error:
+        raise InputError(f"{path}: the model's configuration is nested too deep") from error
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: the model's configuration is not one of a Keras model "
+            f"({type(error).__name__}: {error})"
+        ) from error
     _refuse_code(path, config)
     return config
+
+
+def write_copy(path: Path, config: dict[str, Any], folder: Path) -> Path:
+    """Write the model into a folder with the configuration that was vetted, and nothing to compile.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    kind = model_kind(path)
+    text = json.dumps({key: value for key, value in config.items() if key != "compile_config"})
+    copy = folder / f"model.{kind.value}"  # Keras goes by the suffix, and the user's may be another
+    try:
+        if kind is ModelKind.KERAS:
+            with zipfile.ZipFile(path) as old, zipfile.ZipFile(copy, "w") as new:
+                new.writestr("config.json", text)
+                new.writestr("metadata.json", json.dumps({"keras_version": "3"}))
+                if _WEIGHTS in old.namelist():
+                    new.writestr(_WEIGHTS, old.read(_WEIGHTS))
+            return copy
+        import h5py
+
+        shutil.copyfile(path, copy)
+        with h5py.File(copy, "r+") as file:
+            file.attrs["model_config"] = text
+            file.attrs.pop("training_config", None)
+    except (OSError, RuntimeError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: damaged or truncated: {error}") from error
+    return copy
 
 
 def input_specs(path: Path, config: dict[str, Any]) -> tuple[InputSpec, ...] | None:

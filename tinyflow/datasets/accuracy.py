@@ -1,6 +1,6 @@
-"""Accuracy of the float and of the int8 model on labelled samples, without TensorFlow.
+"""Outputs of the quantised model on the host, without TensorFlow.
 
-The int8 model runs in LiteRT with its reference kernels. They round FULLY_CONNECTED once where
+It runs in LiteRT with its reference kernels. They round FULLY_CONNECTED once where
 TFLM rounds twice, which can move an output by one step: good for accuracy, not as the oracle
 of exactness.
 """
@@ -76,35 +76,6 @@ def int8_predictions(tflite: bytes, samples: Sequence[Array]) -> tuple[Array, ..
         for collected, detail in zip(results, outputs, strict=True):
             collected.append(_from_output(interpreter.get_tensor(detail["index"]), detail))
     return tuple(np.concatenate(collected) for collected in results)
-
-
-def accuracy(outputs: Array, labels: Array) -> float:
-    """Top-1 accuracy in 0..1 of class scores against integer labels.
-
-    Args:
-        outputs: (samples, classes); with one class, a probability of the class 1, which is
-            predicted above 0.5. (samples,) is the predicted class itself, as ARG_MAX gives it.
-        labels: (samples,) integers, or one more axis wherever the outputs have more.
-
-    Raises:
-        InputError: labels are not class indices, or their number is another.
-    """
-    if labels.dtype.kind not in "iub":
-        raise InputError(
-            f"accuracy needs integer class labels, found {labels.dtype} of shape {labels.shape}"
-        )
-    if outputs.ndim == 1:
-        predicted = outputs.astype(np.int64)
-    elif outputs.shape[-1] == 1 and outputs.shape != labels.shape:
-        predicted = (outputs[..., 0] > 0.5).astype(np.int64)
-    else:
-        predicted = np.argmax(outputs, axis=-1)
-    if predicted.shape != labels.shape:
-        raise InputError(
-            f"labels of shape {labels.shape} for outputs of shape {outputs.shape}: "
-            "one class index per sample is needed"
-        )
-    return float(np.mean(predicted == labels))
 
 
 def _interpreter(tflite: bytes) -> Any:

@@ -46,7 +46,8 @@ class Dataset:
 
     Attributes:
         inputs: the samples, in the inputs' dtypes.
-        labels: None, integer class indices (samples,), or float targets (samples, ...).
+        labels: None, integers (samples, ...), class indices as a rule, or float targets
+            (samples, ...). `task.find_task` says what they mean to a model.
     """
 
     inputs: tuple[Array, ...]
@@ -101,8 +102,8 @@ def load_dataset(
     they are one sample. Float inputs take any real dtype and are converted to the model's;
     integer inputs take integers that fit.
 
-    Labels `y` may be integer class indices of shape (n,) or (n, 1), one-hot rows of shape
-    (n, classes), which become indices, or float targets of any shape (n, ...).
+    Labels `y` may be integers of shape (n, ...), one-hot rows of shape (n, classes), which become
+    indices, or float targets of any shape (n, ...).
 
     Args:
         source: as for `load_calibration`.
@@ -269,8 +270,6 @@ def _labels(where: str, key: str, array: Array, samples: int) -> Array:
         return np.ascontiguousarray(array, dtype=np.float32)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
-    if array.dtype.kind != "b" and array.size and array.min() < 0:
-        raise InputError(f"{where}: labels {key!r} hold negative class indices")
     return np.ascontiguousarray(array, dtype=np.int64)
 
 

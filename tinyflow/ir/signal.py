@@ -434,3 +434,6 @@ RULES: dict[type[Operator], Rule] = {
     SignalDelay: _delay,
     SignalStacker: _stacker,
 }
+
+#: All of them.
+SIGNAL_OPERATORS: frozenset[type[Operator]] = frozenset({*RULES, SignalRfft, SignalIrfft})

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tinyflow.errors import InputError
-from tinyflow.ir import elementwise, logic, movement, plain, signal, state, tables, windows
+from tinyflow.ir import (
+    detection,
+    elementwise,
+    logic,
+    movement,
+    plain,
+    signal,
+    state,
+    tables,
+    windows,
+)
 from tinyflow.ir.checks import Rule, expect, expect_window, fail, rank_of
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import (
@@ -22,8 +32,8 @@ from tinyflow.ir.operators import (
 )
 from tinyflow.ir.types import DType
 
-#: More elements than any microcontroller holds; keeps the arithmetic of sizes bounded.
-MAX_ELEMENTS = 1 << 28
+#: More elements than a tensor on a microcontroller has; bounds the time and memory of the passes.
+MAX_ELEMENTS = 1 << 24
 #: Scales below it are damage: no activation is so small, and its reciprocal is no float32.
 MIN_SCALE = 2.0**-120
 _ZERO_POINTS = {DType.INT8: (-128, 127), DType.UINT8: (0, 255), DType.INT16: (-(2**15), 2**15 - 1)}
@@ -190,4 +200,5 @@ _RULES: dict[type[Operator], Rule] = {
     **windows.RULES,
     **state.RULES,
     **signal.RULES,
+    **detection.RULES,
 }

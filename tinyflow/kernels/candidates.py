@@ -28,6 +28,7 @@ from tinyflow.kernels.base import Kernel, Maker
 from tinyflow.kernels.cmsis_nn import convolution, elementwise, fully_connected, pooling
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.generated.registry import native_kernels
+from tinyflow.kernels.portable import detection as portable_detection
 from tinyflow.kernels.portable import elementwise as portable_elementwise
 from tinyflow.kernels.portable import int4 as portable_int4
 from tinyflow.kernels.portable import int16 as portable_int16
@@ -69,6 +70,7 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     **portable_windows.KERNELS,
     **portable_state.KERNELS,
     **portable_signal.KERNELS,
+    **portable_detection.KERNELS,
 }
 
 #: The kernels of operators on int16, where they are others than those of `KERNELS`.

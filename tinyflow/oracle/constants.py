@@ -15,6 +15,7 @@ from pathlib import Path
 from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.oracle.foldable import Foldable
 from tinyflow.oracle.process import Oracle, fold_in_process
+from tinyflow.tflite.control_flow import has_control_flow, without_control_flow
 from tinyflow.tflite.file import parse_tflite
 
 
@@ -34,14 +35,20 @@ def fold_constants(content: bytes, path: Path) -> bytes:
     neither library computes stays, for the importer to refuse. A file with nothing to fold comes
     back as it is.
 
+    IF and WHILE are gone, too, as `without_control_flow` says: a condition may be what is folded,
+    and what they are replaced by may be constant.
+
     Args:
         content: the file's bytes.
         path: where they came from, for messages only.
 
     Raises:
         InputError: the file is truncated or damaged, or the kernels do not survive its constants.
+        UnsupportedError: a branch or a loop cannot be made operators.
     """
-    return _fold(content, path).content
+    folded = _fold(content, path).content
+    straight = without_control_flow(folded, path)
+    return folded if straight is folded else _fold(straight, path).content
 
 
 def reference(content: bytes, *, keep_tensors: bool = False) -> Oracle:
@@ -59,15 +66,18 @@ def reference(content: bytes, *, keep_tensors: bool = False) -> Oracle:
         InputError: the bytes are not a model that the libraries can load.
         UnsupportedError: there is no reference kernel for one of the model's operators.
     """
-    folded = _fold(content, Path("model.tflite"))
-    if folded.mended:
-        return Oracle(folded.content, keep_tensors=keep_tensors)
+    path = Path("model.tflite")
+    folded = _fold(content, path)
+    # Only the main subgraph's tensors can be read.
+    if folded.mended or (keep_tensors and has_control_flow(content, path)):
+        return Oracle(fold_constants(content, path), keep_tensors=keep_tensors)
     try:
         return Oracle(content, keep_tensors=keep_tensors)
     except (InputError, UnsupportedError):
-        if folded.content is content:
+        straight = fold_constants(content, path)
+        if straight is content:
             raise
-        return Oracle(folded.content, keep_tensors=keep_tensors)
+        return Oracle(straight, keep_tensors=keep_tensors)
 
 
 def _fold(content: bytes, path: Path) -> _Folded:

@@ -81,7 +81,7 @@ class DirectOracle:
         self._pieces = [
             (piece, _interpreter(piece, keep_tensors=keep_tensors)) for piece in pieces.pieces
         ]
-        #: What operators that may leave a tensor as it was have left, and how often they have run.
+        #: The outputs of operators that may leave them as they were; the number of runs.
         self._left: dict[int, Array] = {}
         self._runs = 0
         self._inputs, self._outputs = pieces.inputs, pieces.outputs
@@ -122,14 +122,14 @@ class DirectOracle:
         return [values[index] for index in self._outputs]
 
     def _settled(self, piece: Piece, results: Mapping[int, Array]) -> dict[int, Array]:
-        """The tensor of an operator that may have left it as it was; empty for all others."""
-        if piece.warming is None:
+        """The outputs of an operator that may have left some as they were; empty for all others."""
+        if piece.left is None:
             return {}
-        tensor, flag = piece.outputs
-        self._left[tensor] = piece.warming.settled(
-            results[tensor], bool(results[flag]), self._left.get(tensor), self._runs
-        )
-        return {tensor: self._left[tensor]}
+        before = [self._left[index] for index in piece.outputs if index in self._left]
+        found = [results[index] for index in piece.outputs]
+        settled = piece.left.settled(found, before or None, self._runs)
+        self._left |= zip(piece.outputs, settled, strict=True)
+        return dict(zip(piece.outputs, settled, strict=True))
 
     def tensor(self, index: int) -> Array:
         """A tensor of the last run, by its index in the file; needs `keep_tensors`."""

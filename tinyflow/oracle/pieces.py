@@ -21,7 +21,7 @@ from ai_edge_litert import schema_py_generated as schema
 from tinyflow.arrays import Array
 from tinyflow.datasets.litert_versions import lower_versions
 from tinyflow.errors import InputError, UnsupportedError
-from tinyflow.tflite.custom_options import DamagedOptionsError, read_options
+from tinyflow.oracle.left import Left, left_by
 from tinyflow.tflite.file import CUSTOM_OPERATORS, text, unpack_int4
 
 Library = Literal["tflm", "litert"]
@@ -52,38 +52,6 @@ _NAMES: dict[int, str] = {
 
 
 @dataclass(frozen=True)
-class Warming:
-    """An operator that at times leaves an output as it is in memory: garbage, or an older one.
-
-    Its outputs are a tensor, and a flag of bool: whether all of the tensor is new. What is not new
-    counts as what it was in the run before, and as zeros before the first run.
-
-    Attributes:
-        size, step: of SignalFramer, samples of a frame and from one to the next; 0 for others.
-    """
-
-    size: int = 0
-    step: int = 0
-
-    def settled(self, found: Array, is_new: bool, before: Array | None, runs: int) -> Array:
-        """The tensor as it counts, after that many runs.
-
-        Args:
-            found: what the kernel left, frames in the last dimension but one.
-            is_new: the flag.
-            before: what counted in the run before.
-            runs: since the state's reset.
-        """
-        if is_new:
-            return found
-        if not self.size:
-            return np.zeros_like(found) if before is None else before
-        count = found.shape[-2]
-        samples = (runs * count + np.arange(1, count + 1)) * self.step
-        return np.where((samples >= self.size)[:, np.newaxis], found, 0).astype(found.dtype)
-
-
-@dataclass(frozen=True)
 class Piece:
     """Neighbouring operators as a model of their own, with the tensor indices of the whole.
 
@@ -95,7 +63,7 @@ class Piece:
         written: every tensor that it computes, the states that it keeps among them.
         exponent_scale: of a SOFTMAX of so many elements that TFLM's kernel does not take every
             input, what one step of the input adds to the exponents; None for all else.
-        warming: of an operator that has no new output in some runs, in which runs.
+        left: of an operator that at times leaves outputs as they are in memory, what counts then.
     """
 
     library: Library
@@ -105,7 +73,7 @@ class Piece:
     outputs: tuple[int, ...]
     written: frozenset[int]
     exponent_scale: float | None = None
-    warming: Warming | None = None
+    left: Left | None = None
 
     def refuses(self, values: Array) -> bool:
         """Whether TFLM's kernel would end the process on that input.
@@ -145,8 +113,8 @@ def cut(content: bytes) -> Pieces:
     inputs, outputs = _indices(graph.inputs), _indices(graph.outputs)
     owners = [library_of(model, operator) for operator in operators]
     scales = [_exponent_scale(model, operator) for operator in operators]
-    warming = [_warming(model, operator) for operator in operators]
-    if "litert" not in owners and not any(scales) and not any(warming):
+    left = [_left(model, operator) for operator in operators]
+    if "litert" not in owners and not any(scales) and not any(left):
         written = frozenset(index for op in operators for index in _indices(op.outputs))
         kinds = tuple(_kind(model, operator) for operator in operators)
         whole = _pack(model) if changed else content
@@ -156,9 +124,7 @@ def cut(content: bytes) -> Pieces:
         apart = sorted(
             {
                 _kind(model, operator)
-                for operator, owner, *special in zip(
-                    operators, owners, scales, warming, strict=True
-                )
+                for operator, owner, *special in zip(operators, owners, scales, left, strict=True)
                 if owner == "litert" or any(special)
             }
         )
@@ -166,15 +132,16 @@ def cut(content: bytes) -> Pieces:
             f"the oracle cannot run this model: {', '.join(apart)} beside subgraphs or variables"
         )
     pieces, start = [], 0
-    # A long SOFTMAX is alone, so that its input can be looked at, and one that warms its output.
+    # A long SOFTMAX is alone, so that its input can be looked at; so is an operator that leaves
+    # outputs as they are.
     alone = [
-        index if scale or warms else None
-        for index, (scale, warms) in enumerate(zip(scales, warming, strict=True))
+        index if scale or leaves else None
+        for index, (scale, leaves) in enumerate(zip(scales, left, strict=True))
     ]
     for (library, _), group in groupby(zip(owners, alone, strict=True)):
         stop = start + len(list(group))
-        piece = _piece(model, library, start, stop, whole=warming[start] is not None)
-        pieces.append(replace(piece, exponent_scale=scales[start], warming=warming[start]))
+        piece = _piece(model, library, start, stop, whole=left[start] is not None)
+        pieces.append(replace(piece, exponent_scale=scales[start], left=left[start]))
         start = stop
     return Pieces(tuple(pieces), inputs, outputs, widened)
 
@@ -263,22 +230,9 @@ def _exponent_scale(model: Any, operator: Any) -> float | None:
     return float(operator.builtinOptions.beta * tensor.quantization.scale[0])
 
 
-def _warming(model: Any, operator: Any) -> Warming | None:
-    """For an operator of the signal library that has no new output in some runs, in which."""
-    kind = _kind(model, operator)
-    if kind not in ("SignalFramer", "SignalStacker"):
-        return None
-    try:
-        found = read_options(bytes(bytearray(operator.customOptions)))
-        options = {name: value.signed for name, value in found.items()}
-        if kind == "SignalStacker":
-            always = options["stacker_right_context"] == 0 and options["stacker_step"] == 1
-            return None if always else Warming()
-        size, step = options["frame_size"], options["frame_step"]
-        always = bool(options["prefill"]) or size <= step
-        return None if always else Warming(size, step)
-    except (DamagedOptionsError, KeyError, TypeError) as error:
-        raise InputError(f"the oracle cannot run this model: {kind} without its options") from error
+def _left(model: Any, operator: Any) -> Left | None:
+    """For an operator that at times leaves outputs as they are in memory, what counts then."""
+    return left_by(_kind(model, operator), operator.customOptions)
 
 
 def _kind(model: Any, operator: Any) -> str:

@@ -38,7 +38,7 @@ _LONGEST_HEADER = 1 << 20
 _LARGEST_ANSWER = 1 << 31
 #: Types that tensors have; none of them holds objects.
 _DTYPES = frozenset({
-    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "float32",
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32",
     "float64", "complex64",
 })  # fmt: skip
 _ERRORS: dict[str, type[TinyflowError]] = {

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,26 +20,25 @@ from tinyflow.codegen.model import ModelCode, generate_model
 from tinyflow.codegen.names import c_identifier, model_name
 from tinyflow.codegen.project import HarnessTensor, ModelHarness, project_files
 from tinyflow.codegen.render import write_folder
-from tinyflow.datasets.accuracy import accuracy, dequantize_array
 from tinyflow.emulate.verify import Verification, verify_firmware
 from tinyflow.errors import (
     BudgetError,
     DeviceError,
     ExactnessError,
     FitError,
-    UnsupportedError,
 )
 from tinyflow.files import is_full, unwritable, write_file
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.kernels.cmsis_nn.source import LIB_DEPS, CmsisNN, find_cmsis_nn
 from tinyflow.manifest import WORKSPACE as PIO
 from tinyflow.oracle.constants import fold_constants
-from tinyflow.oracle.process import litert_predictions
 from tinyflow.oracle.process import start as start_oracle
 from tinyflow.passes import optimise
 from tinyflow.pipeline.output import Output, replacing
-from tinyflow.pipeline.quantize import Quantised, device_inputs, quantise
+from tinyflow.pipeline.quality import describe_quality
+from tinyflow.pipeline.quantize import device_inputs, quantise
 from tinyflow.pipeline.request import BuildRequest
+from tinyflow.pipeline.score import check_limits, measure_score, task_of
 from tinyflow.pipeline.select import choose
 from tinyflow.pipeline.vectors import vector_kinds
 from tinyflow.placement.choose import choose_placement
@@ -48,7 +46,7 @@ from tinyflow.plan.in_ram import NOTHING_IN_RAM, InRam
 from tinyflow.plan.memory import MemoryPlan
 from tinyflow.progress import Progress
 from tinyflow.report.assemble import assemble_report
-from tinyflow.report.model import AccuracySection, Report
+from tinyflow.report.model import Report
 from tinyflow.report.plan import describe_plan
 from tinyflow.report.renode import renode_files
 from tinyflow.tflite.importer import import_model
@@ -88,6 +86,8 @@ def _run(request: BuildRequest, output: Output, cache: Cache, progress: Progress
     quantised = quantise(request, cache, progress)
     folded = fold_constants(quantised.tflite, request.model)
     graph = optimise(import_model(folded, request.model, name=name), folded, request.model)
+    task = task_of(graph, quantised)
+    check_limits(request.budget, task)
     planned = choose(request, graph, cmsis, calibration, cache, progress)
     plan = planned.plan
     code = generate_model(
@@ -126,7 +126,8 @@ def _run(request: BuildRequest, output: Output, cache: Cache, progress: Progress
             in_ram=in_ram,
             kinds=vector_kinds(request.vectors, quantised.real_samples),
             source=request.model.name.encode("utf-8", "replace").decode("utf-8"),
-            accuracy=measure_accuracy(graph, quantised, verification),
+            score=measure_score(graph, quantised, verification, task),
+            quality=describe_quality(graph, quantised),
             prune=quantised.prune,
             budget=request.budget,
             folder=workspace.folder,
@@ -334,32 +335,6 @@ def model_timings(
     return summarise(timings, verification.instructions)
 
 
-def measure_accuracy(
-    graph: Graph, quantised: Quantised, verification: Verification
-) -> AccuracySection | None:
-    """Accuracy of the float model, of the quantised model on the host, and of the device."""
-    test = quantised.test
-    if test is None or test.labels is None or verification.sample_outputs is None:
-        return None
-    labels = test.labels
-    stacked = verification.sample_outputs  # (samples, batch, ...)
-    device = stacked.reshape(-1, *stacked.shape[2:])
-    quantization = next(graph.output_tensors()).quantization
-    if quantization is not None and device.dtype.kind != "f":
-        device = dequantize_array(device, quantization.scale, quantization.zero_point)
-    host = None
-    with suppress(UnsupportedError):
-        host = litert_predictions(quantised.tflite, test.inputs)[0]
-    return AccuracySection(
-        float=None
-        if quantised.float_outputs is None
-        else 100 * accuracy(quantised.float_outputs, labels),
-        int8=None if host is None else 100 * accuracy(host, labels),
-        device=100 * accuracy(device, labels),
-        samples=len(test),
-    )
-
-
 # --------------------------------------------------------------------------------- report
 
 
@@ -406,9 +381,7 @@ def _judge(report: Report) -> None:
     if broken:
         raise BudgetError(
             "\n".join(
-                f"budget broken: {item.name} is "
-                + ("not measured" if item.value is None else f"{item.value:.2f}")
-                + f", the limit is {item.limit:g}"
+                f"budget broken: {item.name} is " + item.shown + f", the limit is {item.limit:g}"
                 for item in broken
             ),
             hint="The build is complete; its report.json has the figures.",

@@ -225,7 +225,8 @@ class _Place:
             raise InputError(
                 f"{self.path}: holds files that tinyflow did not make or that were changed, and "
                 f"would be replaced: {shown}{more}",
-                hint="Move them away, or choose another --output, or an empty folder.",
+                hint="Move them away, or choose another --output, or an empty folder. A build that "
+                "an earlier version of tinyflow made lists no files, and can be removed.",
             )
 
     def _sorted(self) -> Sorted:

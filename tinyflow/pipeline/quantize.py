@@ -14,6 +14,7 @@ import numpy as np
 from tinyflow import __version__
 from tinyflow.arrays import Array
 from tinyflow.cache import Cache, ContentHash
+from tinyflow.compress.channels import Granularity
 from tinyflow.datasets.accuracy import quantize_array
 from tinyflow.datasets.dataset import (
     Dataset,
@@ -22,10 +23,13 @@ from tinyflow.datasets.dataset import (
     load_dataset,
     sample_shape,
 )
+from tinyflow.datasets.task import Loss
 from tinyflow.errors import InputError
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.types import DType
 from tinyflow.oracle.constants import fold_constants
+from tinyflow.pipeline.fidelity import Fidelity, compare_models
+from tinyflow.pipeline.prune_choice import PruneChoice, choose_granularity
 from tinyflow.pipeline.request import BuildRequest
 from tinyflow.pipeline.vectors import synthetic_vectors, vector_kinds
 from tinyflow.progress import Progress
@@ -33,6 +37,9 @@ from tinyflow.project import PruneTable
 from tinyflow.report.model import PruneSection
 from tinyflow.tflite.file import is_tflite, read_tflite
 from tinyflow.tflite.importer import import_model
+
+#: Channels kept in multiples of more than any layer has: all of them.
+_ALL_CHANNELS = Granularity(1 << 30, 1 << 30)
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,10 @@ class Quantised:
         test: the held-out samples, None where there are none.
         calibration: the calibration samples, None for a model that came as a `.tflite`.
         float_outputs: the float model's first output for each test sample.
+        loss: what the Keras model was compiled with, where it says so.
+        fidelity: how near it comes to the float model on calibration samples.
+        foreign_scale: what is odd about the scale of the calibration samples, None where nothing
+            is.
         prune: what pruning did.
     """
 
@@ -52,6 +63,9 @@ class Quantised:
     calibration: Dataset | None = None
     float_outputs: Array | None = None
     prune: PruneSection | None = None
+    loss: Loss | None = None
+    fidelity: Fidelity | None = None
+    foreign_scale: str | None = None
 
     @property
     def real_samples(self) -> int:
@@ -109,15 +123,17 @@ def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quan
     training = (
         None
         if request.training is None
-        else load_dataset(
-            request.training, specs, labels=True, split="train", purpose="training data"
-        )
+        else load_dataset(request.training, specs, split="train", purpose="training data")
     )
     test = _test_data(request, specs)
     prune = request.prune
     key = ContentHash("quantised", __version__, _keras_versions(), request.model)
     key.add(prune.model_dump(), request.activations, *calibration.inputs)
-    if prune.method != "none" and training is not None and training.labels is not None:
+    choice = None
+    if prune.method == "structured":
+        choice = choose_granularity(request, calibration, cache, progress)
+        key.add(choice)
+    if prune.method != "none" and training is not None:
         key.add("training", *training.inputs, training.labels)
     if test is not None:
         key.add("test", *test.inputs)
@@ -127,7 +143,14 @@ def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quan
         if prune.method != "none":
             progress.stage(f"prune ({prune.method}, {prune.ratio:.0%})")
             pruned = folder / "pruned.keras"
-            summary = prune_model(model, prune, training, output_path=pruned, on_line=progress.line)
+            summary = prune_model(
+                model,
+                prune,
+                training,
+                output_path=pruned,
+                granularity=None if choice is None else choice.granularity or _ALL_CHANNELS,
+                on_line=progress.line,
+            )
             (folder / "prune.json").write_text(json.dumps(summary.to_json()))
             model = pruned
         progress.stage(f"quantise to {request.activations.upper()}")
@@ -144,18 +167,32 @@ def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quan
                 request.model, test.inputs, on_line=progress.line
             )
             np.save(folder / "float_outputs.npy", outputs[0])
+        progress.stage("compare with the float model")
+        content = (folder / "model.tflite").read_bytes()
+        fidelity = compare_models(conversion.in_float, content, calibration.inputs)
+        found = {
+            "fidelity": fidelity.to_json(),
+            "foreign_scale": conversion.foreign_scale,
+            "loss": None if conversion.loss is None else asdict(conversion.loss),
+        }
+        (folder / "found.json").write_text(json.dumps(found))
 
     entry = cache.fetch(key.key(), make)
     outputs_file, prune_file = entry / "float_outputs.npy", entry / "prune.json"
+    found = json.loads((entry / "found.json").read_text())
     section = None
     if prune_file.is_file():
-        section = _prune_section(prune, PruneSummary.from_json(json.loads(prune_file.read_text())))
+        summary = PruneSummary.from_json(json.loads(prune_file.read_text()))
+        section = _prune_section(prune, summary, choice)
     return Quantised(
         (entry / "model.tflite").read_bytes(),
         test,
         calibration,
         np.load(outputs_file, allow_pickle=False) if outputs_file.is_file() else None,
         section,
+        None if found["loss"] is None else Loss(**found["loss"]),
+        Fidelity.from_json(found["fidelity"]),
+        found["foreign_scale"],
     )
 
 
@@ -177,7 +214,7 @@ def _model_inputs(request: BuildRequest, cache: Cache) -> tuple[InputSpec, ...]:
     )
 
 
-def _prune_section(settings: PruneTable, summary: Any) -> PruneSection:
+def _prune_section(settings: PruneTable, summary: Any, choice: PruneChoice | None) -> PruneSection:
     return PruneSection(
         method=settings.method,
         ratio=settings.ratio,
@@ -185,13 +222,15 @@ def _prune_section(settings: PruneTable, summary: Any) -> PruneSection:
         parameters_after=summary.parameters_after,
         macs_before=summary.macs_before,
         macs_after=summary.macs_after,
+        predicted_cycles=None if choice is None else choice.cycles,
+        unpruned_cycles=None if choice is None else choice.unpruned_cycles,
     )
 
 
 def _test_data(request: BuildRequest, specs: Sequence[InputSpec]) -> Dataset | None:
     if request.test is None:
         return None
-    data = load_dataset(request.test, specs, labels=True, split="test", purpose="test data")
+    data = load_dataset(request.test, specs, split="test", purpose="test data")
     return data if request.test_samples is None else data.take(request.test_samples)
 
 

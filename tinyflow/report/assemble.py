@@ -10,14 +10,13 @@ from tinyflow.boards import Board
 from tinyflow.codegen.model import ModelCode
 from tinyflow.codegen.names import layer_title
 from tinyflow.emulate.verify import VectorKinds, Verification
+from tinyflow.ir.float32 import computes_in_float32
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Operator
-from tinyflow.ir.plain import is_float
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.plan.in_ram import InRam
 from tinyflow.project import BudgetTable, KernelSet, Objective
 from tinyflow.report.model import (
-    AccuracySection,
     AlternativeSection,
     BoardSection,
     BudgetItem,
@@ -40,6 +39,7 @@ from tinyflow.report.model import (
     WorstSection,
 )
 from tinyflow.report.placement import describe_placement
+from tinyflow.report.quality import QuantizationSection, Score, WarningSection
 from tinyflow.selection.search import Choice
 from tinyflow.timing.model import Split, Timing
 from tinyflow.timing.vectors import Timings
@@ -61,7 +61,8 @@ def assemble_report(
     in_ram: InRam,
     kinds: VectorKinds,
     source: str,
-    accuracy: AccuracySection | None,
+    score: Score,
+    quality: tuple[QuantizationSection | None, tuple[WarningSection, ...]],
     prune: PruneSection | None,
     budget: BudgetTable,
     folder: Path,
@@ -96,7 +97,10 @@ def assemble_report(
             bytes=verification.compared_bytes,
             mismatches=verification.mismatches,
         ),
-        accuracy=accuracy,
+        accuracy=score.accuracy,
+        error=score.error,
+        quantization=quality[0],
+        warnings=(*quality[1], *score.warnings),
         prune=prune,
         layers=tuple(
             LayerSection(
@@ -109,7 +113,7 @@ def assemble_report(
                 ms=timing.milliseconds(timed.cycles),
                 energy_uj=timing.microjoules(timed.cycles),
                 split=split_section(timed.split),
-                float32=is_float(graph, layer.kernel.operator),
+                float32=computes_in_float32(graph, layer.kernel.operator),
                 variant=layer.kernel.variant,
                 native=layer.kernel.is_native,
                 alternatives=_alternatives(choice, layer.kernel.operator),
@@ -126,7 +130,7 @@ def assemble_report(
             row_cycles=choice.by_rows.cycles,
             row_instructions=choice.by_rows.instructions,
         ),
-        budget=_budget(budget, inferences.worst.ms, memory, accuracy),
+        budget=_budget(budget, inferences.worst.ms, memory, score),
         artifacts={
             "project": ".",
             "elf": str(image.path.relative_to(folder)),
@@ -266,9 +270,9 @@ def _budget(
     budget: BudgetTable,
     worst_ms: float,
     memory: MemorySection,
-    accuracy: AccuracySection | None,
+    score: Score,
 ) -> tuple[BudgetItem, ...]:
-    drop = None
+    drop, accuracy = None, score.accuracy
     if accuracy is not None and accuracy.float_ is not None:
         drop = accuracy.float_ - accuracy.device
     values = {
@@ -276,6 +280,7 @@ def _budget(
         "ram_kib": memory.ram.total / 1024,
         "flash_kib": memory.flash.total / 1024,
         "accuracy_drop": drop,
+        "max_error": None if score.error is None else score.error.device.mean_absolute,
     }
     return tuple(
         BudgetItem(

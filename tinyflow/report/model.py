@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from tinyflow.report.quality import (
+    AccuracySection,
+    ErrorSection,
+    QuantizationSection,
+    WarningSection,
+)
+from tinyflow.report.section import Section
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
-
-
-class TensorSection(_Section):
+class TensorSection(Section):
     """An input or output of the model."""
 
     name: str
@@ -21,7 +23,7 @@ class TensorSection(_Section):
     zero_point: int | None
 
 
-class ModelSection(_Section):
+class ModelSection(Section):
     """The model that was compiled; `sha256` is that of the `.tflite`."""
 
     name: str
@@ -32,7 +34,7 @@ class ModelSection(_Section):
     outputs: tuple[TensorSection, ...]
 
 
-class BoardSection(_Section):
+class BoardSection(Section):
     """The board it was compiled for."""
 
     id: str
@@ -42,7 +44,7 @@ class BoardSection(_Section):
     clock_hz: int
 
 
-class SplitSection(_Section):
+class SplitSection(Section):
     """Cycles by cause: the pipeline, branches, waits for flash data, for code, and for RAM."""
 
     core: int
@@ -52,7 +54,7 @@ class SplitSection(_Section):
     ram: int
 
 
-class OverheadSection(_Section):
+class OverheadSection(Section):
     """What runs before the first layer."""
 
     instructions: int
@@ -60,7 +62,7 @@ class OverheadSection(_Section):
     split: SplitSection
 
 
-class EnergySection(_Section):
+class EnergySection(Section):
     """Energy of one inference at the data sheet's typical run current, given in `source`."""
 
     uj: float
@@ -68,7 +70,7 @@ class EnergySection(_Section):
     source: str
 
 
-class CalibrationSection(_Section):
+class CalibrationSection(Section):
     """By what all modelled cycles were multiplied, after measurements on a board of the user's.
 
     `spread_percent` is how far the measurements are from the factor at most.
@@ -79,7 +81,7 @@ class CalibrationSection(_Section):
     spread_percent: float
 
 
-class LatencySection(_Section):
+class LatencySection(Section):
     """One inference: instructions are counted; cycles are modelled, to `error_percent` either way.
 
     `cycles` is the sum of those of all layers and of the overhead. `calibration` is None where no
@@ -98,7 +100,7 @@ class LatencySection(_Section):
     calibration: CalibrationSection | None = None
 
 
-class WorstSection(_Section):
+class WorstSection(Section):
     """The slowest of the inferences that were traced."""
 
     vector: int
@@ -107,7 +109,7 @@ class WorstSection(_Section):
     ms: float
 
 
-class InferencesSection(_Section):
+class InferencesSection(Section):
     """How the inferences of the vectors differ.
 
     The instructions of all of them are counted. `traced` ones are modelled: that with the median
@@ -124,7 +126,7 @@ class InferencesSection(_Section):
     worst: WorstSection
 
 
-class RamSection(_Section):
+class RamSection(Section):
     """Bytes of RAM that the image reserves: `bss` is without the arena and the state.
 
     `total` is the sum of arena, state, data, bss, stack, code and weights. `stack` is what the
@@ -147,7 +149,7 @@ class RamSection(_Section):
     available: int
 
 
-class FlashSection(_Section):
+class FlashSection(Section):
     """Bytes of flash: all that the ELF loads, what is copied to RAM included."""
 
     code: int
@@ -156,14 +158,14 @@ class FlashSection(_Section):
     available: int
 
 
-class MemorySection(_Section):
+class MemorySection(Section):
     """RAM and flash of the whole image."""
 
     ram: RamSection
     flash: FlashSection
 
 
-class PlacedSection(_Section):
+class PlacedSection(Section):
     """What lies in which memories, its bytes, and why there.
 
     `functions` are those that run from RAM, `arrays` the constants that lie there; `gain_cycles` is
@@ -179,7 +181,7 @@ class PlacedSection(_Section):
     gain_cycles: int | None = None
 
 
-class ExactSection(_Section):
+class ExactSection(Section):
     """The comparison with the oracle; `mismatches` counts output bytes.
 
     The vectors are `real` samples of the user's data, `random` inputs and `extreme` ones.
@@ -194,19 +196,7 @@ class ExactSection(_Section):
     mismatches: int
 
 
-class AccuracySection(_Section):
-    """Top-1 accuracy in percent; `float` is None where the model came as a `.tflite`.
-
-    `int8` is that of the int8 model in LiteRT, None where LiteRT cannot run it.
-    """
-
-    float_: float | None = Field(alias="float")
-    int8: float | None
-    device: float
-    samples: int
-
-
-class AlternativeSection(_Section):
+class AlternativeSection(Section):
     """A kernel that can serve a layer, `native` where it is one of tinyflow's generated ones.
 
     `cycles` and `instructions` are predicted, None where the kernel was not measured; `row_cycles`
@@ -226,7 +216,7 @@ class AlternativeSection(_Section):
     row_instructions: int | None = None
 
 
-class LayerSection(_Section):
+class LayerSection(Section):
     """One layer that runs code.
 
     `variant` tells the form of a kernel that has several. `energy_uj` is None where the run
@@ -264,7 +254,7 @@ class LayerSection(_Section):
         return self.library_cycles / max(1, self.cycles)
 
 
-class KernelsSection(_Section):
+class KernelsSection(Section):
     """Where the kernels come from, and how they were chosen.
 
     `predicted_cycles` is what the choice was expected to take, None where that is not known;
@@ -281,8 +271,12 @@ class KernelsSection(_Section):
     row_instructions: int = 0
 
 
-class PruneSection(_Section):
-    """What pruning did."""
+class PruneSection(Section):
+    """What pruning did.
+
+    `predicted_cycles` and `unpruned_cycles` are those by which structured pruning chose its numbers
+    of channels: of the pruned model and of the model as it was, None where they are not known.
+    """
 
     method: str
     ratio: float
@@ -290,9 +284,11 @@ class PruneSection(_Section):
     parameters_after: int
     macs_before: int
     macs_after: int
+    predicted_cycles: int | None = None
+    unpruned_cycles: int | None = None
 
 
-class BudgetItem(_Section):
+class BudgetItem(Section):
     """One limit of the [budget] table; `value` is None where it could not be measured."""
 
     name: str
@@ -300,8 +296,15 @@ class BudgetItem(_Section):
     value: float | None
     kept: bool
 
+    @property
+    def shown(self) -> str:
+        """The value in words."""
+        if self.value is None:
+            return "not measured"
+        return f"{self.value:.4g}" if self.name == "max_error" else f"{self.value:.2f}"
 
-class Report(_Section):
+
+class Report(Section):
     """All of the above."""
 
     tinyflow: str
@@ -313,6 +316,9 @@ class Report(_Section):
     placement: tuple[PlacedSection, ...] = ()
     exact: ExactSection
     accuracy: AccuracySection | None
+    error: ErrorSection | None = None
+    quantization: QuantizationSection | None = None
+    warnings: tuple[WarningSection, ...] = ()
     prune: PruneSection | None
     layers: tuple[LayerSection, ...]
     kernels: KernelsSection

@@ -22,6 +22,11 @@ _TEST_TIMEOUT_S = 600
 _SUPPORT = ("tinyflow_harness.py", "tinyflow_measure.py")
 
 
+def timed_vector(report: Report) -> int:
+    """The vector whose instructions and time the suite compares with the report."""
+    return 0 if report.inferences is None else report.inferences.vector
+
+
 def write_renode(folder: Path, board: Board, report: Report) -> None:
     """Write the files of `renode_files` into `renode/` of a folder."""
     write_folder(folder / "renode", renode_files(board, report))
@@ -38,8 +43,7 @@ def renode_files(board: Board, report: Report) -> dict[str, bytes]:
         report: The build's report; `artifacts["elf"]` is relative to the build's folder.
     """
     name = report.model.name
-    latency = report.latency
-    vector = 0 if report.inferences is None else report.inferences.vector
+    latency, vector = report.latency, timed_vector(report)
     texts = {
         f"{name}.resc": render_script(
             board,

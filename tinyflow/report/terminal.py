@@ -14,6 +14,7 @@ from tinyflow.report.model import (
     PlacedSection,
     Report,
 )
+from tinyflow.report.quality_terminal import quality_rows
 from tinyflow.report.tables import Column, FittedTable
 
 #: Float layers that the warning names, at most.
@@ -190,14 +191,8 @@ def _summary(report: Report) -> Table:
         "exactness",
         f"{verdict}: {_vectors(exact)}, {exact.bytes:,} output bytes against {exact.oracle}",
     )
-    if report.accuracy is not None:
-        accuracy = report.accuracy
-        shown = "" if accuracy.float_ is None else f"float {accuracy.float_:.2f} %, "
-        shown += "" if accuracy.int8 is None else f"quantised {accuracy.int8:.2f} %, "
-        table.add_row(
-            "accuracy",
-            f"{shown}device {accuracy.device:.2f} % ({accuracy.samples:,} samples)",
-        )
+    for row in quality_rows(report):
+        table.add_row(*row)
     if report.prune is not None:
         prune = report.prune
         table.add_row(
@@ -221,6 +216,5 @@ def _summary(report: Report) -> Table:
     table.add_row("CMSIS-NN", f"{report.kernels.cmsis_nn} ({report.kernels.origin})")
     for item in report.budget:
         state = "[green]kept[/]" if item.kept else "[red]broken[/]"
-        value = "not measured" if item.value is None else f"{item.value:.2f}"
-        table.add_row(f"budget {item.name}", f"{value} of {item.limit:g}: {state}")
+        table.add_row(f"budget {item.name}", f"{item.shown} of {item.limit:g}: {state}")
     return table

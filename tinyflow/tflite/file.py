@@ -33,6 +33,7 @@ CUSTOM_OPERATORS = frozenset(
         "SignalRfft",
         "SignalStacker",
         "SignalWindow",
+        "TFLite_Detection_PostProcess",
     }
 )
 

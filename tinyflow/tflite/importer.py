@@ -15,13 +15,14 @@ from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Operator, Weighted
 from tinyflow.ir.plain import is_float
 from tinyflow.ir.quantization import Quantization
-from tinyflow.ir.signal import SignalEnergy, unwritten
+from tinyflow.ir.signal import SIGNAL_OPERATORS, SignalEnergy, unwritten
 from tinyflow.ir.state import AssignVariable, ReadVariable, SequenceLstm, Svdf
 from tinyflow.ir.types import DType
 from tinyflow.ir.verify import MAX_ELEMENTS, are_scales, verify
 from tinyflow.tflite.file import operator_name, parse_tflite, text, unpack_int4
 from tinyflow.tflite.operator_reader import QUANTISE_HINT, OperatorReader, indices
 from tinyflow.tflite.read_core import IMPORTERS
+from tinyflow.tflite.read_detection import SEVERAL_OUTPUTS as SEVERAL_DETECTIONS
 from tinyflow.tflite.read_float import PLAIN_KINDS, plain_reader
 from tinyflow.tflite.read_movement import SEVERAL_OUTPUTS
 from tinyflow.tflite.read_signal import SEVERAL_OUTPUTS as SEVERAL_SIGNALS
@@ -60,7 +61,7 @@ _DAMAGED_HINT = (
 )
 
 #: Operators that may write several tensors.
-_SEVERAL = SEVERAL_OUTPUTS | SEVERAL_SIGNALS
+_SEVERAL = SEVERAL_OUTPUTS | SEVERAL_SIGNALS | SEVERAL_DETECTIONS
 
 #: Every operator that is compiled, on quantised or plain numbers.
 SUPPORTED = frozenset({*IMPORTERS, *PLAIN_KINDS, *RESOURCE_OPERATORS})
@@ -367,10 +368,13 @@ class _Importer:
         """Refuse a model that nobody quantised; layers left in float32 in a quantised one are fine.
 
         A model counts as quantised where an input or output is, or where one of its operators
-        with weights is.
+        with weights is; a front end of signal operators where it takes integers.
         """
         edges = (*graph.input_tensors(), *graph.output_tensors())
         if any(tensor.quantization is not None for tensor in edges):
+            return
+        is_front_end = any(type(operator) in SIGNAL_OPERATORS for operator in graph.operators)
+        if is_front_end and all(edge.dtype is not DType.FLOAT32 for edge in graph.input_tensors()):
             return
         for operator in graph.operators:
             weighted = isinstance(operator, Weighted | Svdf | SequenceLstm)

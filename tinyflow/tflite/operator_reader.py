@@ -288,7 +288,12 @@ class OperatorReader:
         scales = (self.tensors[index].quantization for index in sources)
         product = math.prod(max(found.scales) for found in scales if found is not None)
         if product / self.tensors[self.output].q.scale >= LARGEST_MULTIPLIER:
-            raise self.refuse("the scales give a multiplier of 2^30 or more")
+            raise self.refuse(
+                "the scales give a multiplier of 2^30 or more",
+                f"The output's scale is {self.tensors[self.output].q.scale:g}, the inputs' and "
+                f"weights' have the product {product:g}: convert the model again, with "
+                "representative data.",
+            )
 
     def bias(self, position: int, *types: DType) -> int | None:
         """The bias, a constant of int32 or of the types given; None where it is absent."""

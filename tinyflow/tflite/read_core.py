@@ -29,6 +29,7 @@ from tinyflow.ir.operators import (
 )
 from tinyflow.ir.types import DType
 from tinyflow.tflite import (
+    read_detection,
     read_elementwise,
     read_logic,
     read_movement,
@@ -260,4 +261,5 @@ IMPORTERS: dict[str, Read] = {
     **read_windows.READERS,
     **read_state.READERS,
     **read_signal.READERS,
+    **read_detection.READERS,
 }

@@ -45,9 +45,10 @@ _ANY = (DType.INT8, DType.INT16, DType.INT32)
 _QUANTISED = (DType.INT8, DType.INT16)
 _BYTES = (DType.INT8,)
 _SHAPES = (DType.INT32, DType.INT64)
-_SLICED = (*_ANY, DType.BOOL)
-_JOINED = (*_ANY, DType.INT64)
 _EVERY = (DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.INT64, DType.BOOL)
+_WITH_BOOL = (*_ANY, DType.BOOL)
+_PACKED = (*_ANY, DType.INT64)
+_JOINED = (*_PACKED, DType.BOOL)
 _RESHAPED = (*_EVERY, DType.UINT32, DType.UINT64)
 #: The types that have no quantisation of their own.
 _PLAIN = (
@@ -139,7 +140,7 @@ def _concatenation(at: OperatorReader) -> Operator:
     options = at.options(schema.ConcatenationOptionsT)
     # TFLM copies int16 whatever its scale, as long as the zero points are 0.
     is_int16 = at.tensors[at.output].dtype is DType.INT16
-    sources = _sources(at, *_JOINED, DType.BOOL, rescaled=is_int16)
+    sources = _sources(at, _JOINED, rescaled=is_int16)
     quantizations = [at.tensors[index].quantization for index in (*sources, at.output)]
     if is_int16 and any(found is not None and found.zero_point for found in quantizations):
         raise at.refuse("int16 with a zero point other than 0")
@@ -153,14 +154,16 @@ def _concatenation(at: OperatorReader) -> Operator:
 
 def _pack(at: OperatorReader) -> Operator:
     options = at.options(schema.PackOptionsT)
-    sources = _sources(at, *_JOINED)
+    sources = _sources(at, _PACKED)
     if options.valuesCount != len(sources):
         raise at.refuse(f"{len(sources)} inputs where its options say {options.valuesCount}")
     rank = len(at.tensors[at.output].shape)
     return Pack(at.name, sources, at.output, _axis(int(options.axis), rank))
 
 
-def _sources(at: OperatorReader, *types: DType, rescaled: bool = False) -> tuple[int, ...]:
+def _sources(
+    at: OperatorReader, types: tuple[DType, ...], *, rescaled: bool = False
+) -> tuple[int, ...]:
     sources = [at.input(position) for position in range(len(indices(at.operator.inputs)))]
     if not sources:
         raise at.refuse("no inputs")
@@ -194,7 +197,7 @@ def _unpack(at: OperatorReader) -> Operator:
 
 
 def _slice(at: OperatorReader) -> Operator:
-    source = _unary(at, _SLICED)
+    source = _unary(at, _WITH_BOOL)
     _rank(at, source, 5)
     shape, starts = at.tensors[source].shape, at.integers(1)
     sizes = [
@@ -206,7 +209,7 @@ def _slice(at: OperatorReader) -> Operator:
 
 def _strided_slice(at: OperatorReader) -> Operator:
     options = at.options(schema.StridedSliceOptionsT)
-    source = _unary(at, _SLICED)
+    source = _unary(at, _WITH_BOOL)
     rank = _rank(at, source, 5)
     if options.ellipsisMask or options.newAxisMask or options.offset:
         raise at.refuse("an ellipsis, a new axis or an offset")
@@ -248,7 +251,7 @@ def _reshape(at: OperatorReader) -> Operator:
 
 def _squeeze(at: OperatorReader) -> Operator:
     options = at.options(schema.SqueezeOptionsT)
-    source = _unary(at, _EVERY)
+    source = _unary(at, _RESHAPED)
     shape = at.tensors[source].shape
     axes = [_axis(axis, len(shape)) for axis in indices(options.squeezeDims)]
     if not axes:

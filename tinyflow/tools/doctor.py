@@ -12,6 +12,8 @@ from tinyflow.distribution import install_hint
 from tinyflow.emulate.renode import TEST_REMEDY, find_renode_test, renode_test_problem
 from tinyflow.errors import InputError, RenodeMissingError
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
+from tinyflow.sandbox.landlock import landlock_version
+from tinyflow.sandbox.seccomp import has_seccomp
 from tinyflow.toolchain.compiler import COMPILER
 
 _TIMEOUT_S = 10
@@ -79,6 +81,7 @@ def examine() -> list[Finding]:
             install_hint("pyocd"),
         ),
         _renode(),
+        _confinement(),
     ]
 
 
@@ -124,6 +127,23 @@ def _cmsis_nn() -> str | None:
         return cmsis.description
 
     return _guarded(look)
+
+
+def _confinement() -> Finding:
+    """Whether the kernel keeps a process that reads a model from files and network."""
+    files, network = landlock_version(), has_seccomp()
+    missing = [
+        f"no {name}: {what}"
+        for name, there, what in (
+            ("Landlock", files, "a hostile model could write files"),
+            ("seccomp", network, "a hostile model could use the network"),
+        )
+        if not there
+    ]
+    purpose, remedy = "models from strangers", "a Linux kernel of 5.13 or later with both"
+    if missing:
+        return Finding("sandbox", purpose, False, False, "", remedy, "; ".join(missing))
+    return _finding("sandbox", purpose, f"Landlock {files}, seccomp", remedy)
 
 
 def _renode() -> Finding:

@@ -19,7 +19,7 @@ from tinyflow.emulate.hil import DEFAULT_TIMEOUT_S, HilResult, run_hil_tests
 from tinyflow.errors import InputError
 from tinyflow.files import write_file
 from tinyflow.report.model import TensorSection
-from tinyflow.report.renode import MAX_VECTORS, write_renode
+from tinyflow.report.renode import MAX_VECTORS, timed_vector, write_renode
 from tinyflow.toolchain.elf import read_image
 from tinyflow.tools.build_folder import Built
 
@@ -43,6 +43,7 @@ def run_suite(
 
     Raises:
         RenodeMissingError: renode-test is not installed.
+        ToolMissingError: it is, but the Python that it runs lacks what it needs.
         InputError: the image or a vector is missing or damaged.
         HilTestError: tests failed, named with their messages, or none ran.
     """
@@ -54,11 +55,13 @@ def run_suite(
         write_file(folder / _ELF, built.elf.read_bytes())
         (folder / "vectors").mkdir()
         for kind, tensors in (("input", report.model.inputs), ("output", report.model.outputs)):
-            _copy_vectors(built, folder, kind, tensors)
+            _copy_vectors(built, folder, kind, tensors, max(MAX_VECTORS, timed_vector(report) + 1))
         return run_hil_tests(folder, on_line=on_line, timeout_s=timeout_s)
 
 
-def _copy_vectors(built: Built, folder: Path, kind: str, tensors: Sequence[TensorSection]) -> None:
+def _copy_vectors(
+    built: Built, folder: Path, kind: str, tensors: Sequence[TensorSection], count: int
+) -> None:
     """Read the first vectors as arrays, and write them as Robot's library reads them."""
     for index, tensor in enumerate(tensors):
         name = f"vectors/{kind}_{index}.npy"
@@ -66,9 +69,7 @@ def _copy_vectors(built: Built, folder: Path, kind: str, tensors: Sequence[Tenso
         hint = "Build it again."
         try:
             # mapped: nothing is read before the file is known to be as large as it says
-            array = np.ascontiguousarray(
-                np.load(path, mmap_mode="r", allow_pickle=False)[:MAX_VECTORS]
-            )
+            array = np.ascontiguousarray(np.load(path, mmap_mode="r", allow_pickle=False)[:count])
         except (OSError, ValueError, TypeError, LookupError, EOFError, MemoryError) as error:
             raise InputError(f"{path}: not the vectors of a build", hint=hint) from error
         if array.dtype != np.dtype(tensor.dtype):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from tests.conformance.drawn import (
     convolutions,
+    detection,
     elementwise,
     floats,
     int4,
@@ -31,6 +32,7 @@ from tests.conformance.drawn.values import Cases
 #: Strategies by family, and within a family by operator. A new family is one more line.
 STRATEGIES: dict[str, dict[str, Cases]] = {
     "convolutions": convolutions.STRATEGIES,
+    "detection": detection.STRATEGIES,
     "elementwise": elementwise.STRATEGIES,
     "floats": floats.STRATEGIES,
     "int4": int4.STRATEGIES,

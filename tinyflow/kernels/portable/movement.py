@@ -140,11 +140,10 @@ def _rearranged(op: Unary, graph: Graph, source: View, view: View) -> Kernel:
 
 
 def join(op: Join, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """CONCATENATION, PACK: int8, int16, int32 or int64, CONCATENATION of bool, too, along any axis;
-    constants may be among the inputs.
+    """CONCATENATION, PACK: int8, int16, int32 or int64, along any axis.
 
-    All tensors have the same scale and zero point, of CONCATENATION of int16 any scale;
-    CONCATENATION takes 10 inputs at most.
+    Constants may be among the inputs. All tensors have the same scale and zero point, or none; of
+    CONCATENATION of int16 any scale. CONCATENATION takes bool, too, and 10 inputs at most.
     """
     target = _memory(output_of(graph, op))
     moves, constants, start = [], [], 0
@@ -232,8 +231,9 @@ def depth_to_space(op: DepthToSpace, graph: Graph, board: Board, cmsis: CmsisNN)
 
 
 def squeeze(op: Squeeze, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """SQUEEZE: int8, uint8, int16, int32, int64 or bool; no code, the output is the input's
-    memory.
+    """SQUEEZE: int8, uint8, int16, int32, uint32, int64, uint64 or bool.
+
+    No code, the output is the input's memory.
     """
     return Kernel(op, "none", "none", "", aliases_input=True)
 

@@ -1,0 +1,105 @@
+"""How many channels structured pruning keeps: what the board computes in the fewest cycles."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tinyflow import __version__
+from tinyflow.cache import Cache, ContentHash
+from tinyflow.compress.channels import Granularity
+from tinyflow.compress.prune import pruning_candidates
+from tinyflow.datasets.dataset import Dataset
+from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
+from tinyflow.oracle.constants import fold_constants
+from tinyflow.passes import optimise
+from tinyflow.pipeline.request import BuildRequest
+from tinyflow.pipeline.select import choose
+from tinyflow.progress import Progress
+from tinyflow.tflite.importer import import_model
+from tinyflow.timing.calibration import calibration_of
+
+#: Calibration samples by which forms are quantised: their costs depend on shapes.
+_SAMPLES = 2
+
+
+@dataclass(frozen=True)
+class PruneChoice:
+    """The form chosen.
+
+    Attributes:
+        granularity: of the numbers of channels that are kept; None: all are kept, since no form
+            with fewer is as fast.
+        cycles: predicted of the form, without fine-tuning; None where costs are not known.
+        unpruned_cycles: predicted of the model as it is.
+    """
+
+    granularity: Granularity | None
+    cycles: int | None
+    unpruned_cycles: int | None
+
+
+def choose_granularity(
+    request: BuildRequest, calibration: Dataset, cache: Cache, progress: Progress
+) -> PruneChoice:
+    """Choose among all forms the one with the fewest predicted cycles, and of equals the smallest.
+
+    No form with more cycles than the unpruned model is chosen.
+
+    Raises:
+        TinyflowError: a form cannot be converted or compiled.
+    """
+    taken = calibration.take(_SAMPLES)
+    key = ContentHash("prune candidates", __version__, request.model, request.prune.ratio)
+    key.add(request.prune.seed, *taken.inputs)
+
+    def make(folder: Path) -> None:
+        progress.stage("weigh numbers of channels")
+        found = pruning_candidates(
+            request.model, request.prune, taken, output=folder, on_line=progress.line
+        )
+        names = [
+            [None if granularity is None else asdict(granularity), path.name]
+            for granularity, path in found
+        ]
+        (folder / "candidates.json").write_text(json.dumps(names))
+
+    entry = cache.fetch(key.key(), make)
+    cmsis = find_cmsis_nn(request.cmsis_nn)
+    key.add("choice", request.board.model_dump_json(), request.kernels, request.optimize)
+    key.add(request.budget.model_dump_json(), cmsis.version, cmsis.origin)
+
+    def weigh(folder: Path) -> None:
+        forms = json.loads((entry / "candidates.json").read_text())
+        cycles = [_predicted(request, entry / name, cache, progress) for _, name in forms]
+        best = _best(cycles)
+        chosen = {"granularity": forms[best][0], "cycles": cycles[best], "unpruned": cycles[0]}
+        (folder / "choice.json").write_text(json.dumps(chosen))
+
+    chosen = json.loads((cache.fetch(key.key(), weigh) / "choice.json").read_text())
+    granularity = chosen["granularity"]
+    return PruneChoice(
+        None if granularity is None else Granularity(**granularity),
+        chosen["cycles"],
+        chosen["unpruned"],
+    )
+
+
+def _best(cycles: list[int | None]) -> int:
+    """The place of the form to take; the first is the model as it is."""
+    known = [(figure, place) for place, figure in enumerate(cycles) if figure is not None]
+    if len(known) < len(cycles):  # kernels like fours, as a rule
+        return min(2, len(cycles) - 1)
+    # Of equals the one with channels removed.
+    return min(known, key=lambda form: (form[0], form[1] == 0, form[1]))[1]
+
+
+def _predicted(request: BuildRequest, path: Path, cache: Cache, progress: Progress) -> int | None:
+    """Cycles that a build for the request is predicted to take; None where that is not known."""
+    content = fold_constants(path.read_bytes(), path)
+    graph = optimise(import_model(content, path, name="model"), content, path)
+    cmsis = find_cmsis_nn(request.cmsis_nn)
+    calibration = calibration_of(request.board)
+    totals = choose(request, graph, cmsis, calibration, cache, progress).choice.totals
+    return None if totals is None else totals.cycles

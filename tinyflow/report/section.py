@@ -1,0 +1,11 @@
+"""What all sections of a report are."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Section(BaseModel):
+    """A frozen part of a report."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
