@@ -151,7 +151,8 @@ def filled(shape: Shape, dtype: str = "int8", *, constant: bool = False) -> Case
             b.operator("MAXIMUM", [x, y], [z])
         else:
             b.operator("ZEROS_LIKE", [x], [z])
-        return [x] if constant else [value, x], [y, z]
+        # A tensor that no input changes is no output.
+        return ([x], [z]) if constant else ([value, x], [y, z])
 
     return case
 
