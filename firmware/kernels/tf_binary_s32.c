@@ -61,6 +61,18 @@ void tf_div_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *r
     apply(quotient, loops, left, right, output);
 }
 
+static int32_t squared_difference(int32_t left, int32_t right)
+{
+    const uint32_t difference = (uint32_t)left - (uint32_t)right;
+    return (int32_t)(difference * difference);
+}
+
+void tf_squared_difference_s32(const tf_broadcast *loops, const int32_t *left,
+                               const int32_t *right, int32_t *output)
+{
+    apply(squared_difference, loops, left, right, output);
+}
+
 static int32_t maximum(int32_t left, int32_t right)
 {
     return left > right ? left : right;

@@ -1,7 +1,7 @@
 /*
  * Elementary functions of float32 with the bits of glibc, which TFLM's reference kernels call
- * on the host; see "How exactness is proved" in tinyflow's docs/architecture.md. No double
- * precision is used, but by tf_exp. Each is in the file of its name.
+ * on the host; see "How exactness is proved" in tinyflow's docs/architecture.md. Double precision
+ * is used by tf_exp, tf_logf, tf_sinf and tf_cosf. Each is in the file of its name.
  */
 #ifndef TF_MATH_H
 #define TF_MATH_H
@@ -43,6 +43,13 @@ double tf_exp(double x, const int64_t *table);
 
 /* exp(x) - 1 */
 float tf_expm1f(float x);
+
+/* The natural logarithm. */
+float tf_logf(float x);
+
+/* The sine and the cosine. */
+float tf_sinf(float x);
+float tf_cosf(float x);
 
 /* The hyperbolic tangent. */
 float tf_tanhf(float x);

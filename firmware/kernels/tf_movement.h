@@ -63,4 +63,42 @@ typedef struct {
 int tf_gather(const tf_gather_params *params, const int32_t *indices, const void *input,
               void *output);
 
+typedef struct {
+    size_t slices;                    /* how many are taken */
+    int32_t depth;                    /* dimensions that an index has a place in */
+    int32_t step[TF_MOVEMENT_RANK];   /* elements from one place of each to the next */
+    int32_t run;                      /* elements of a slice */
+    int32_t total;                    /* elements of the input */
+    size_t size;                      /* bytes of an element */
+} tf_gather_nd_params;
+
+/* The slices of the input at indices [slices][depth]; their sum of steps is checked. */
+int tf_gather_nd(const tf_gather_nd_params *params, const int32_t *indices, const void *input,
+                 void *output);
+
+typedef struct {
+    int32_t rank;
+    int32_t shape[TF_MOVEMENT_RANK];  /* of the input; dimensions of 1 fill up the front */
+    int32_t update[TF_MOVEMENT_RANK];
+    size_t size; /* bytes of an element */
+} tf_update_slice_params;
+
+/*
+ * The input with the update written over it, from the starts on, which are moved so that it lies
+ * within. The output may be the input.
+ */
+void tf_update_slice(const tf_update_slice_params *params, const void *input, const void *update,
+                     const int32_t *starts, void *output);
+void tf_update_slice_s64(const tf_update_slice_params *params, const void *input,
+                         const void *update, const int64_t *starts, void *output);
+
+/* `count` times the one value of `size` bytes. */
+void tf_fill(const void *value, size_t size, void *output, size_t count);
+
+/* The shape that two shapes broadcast to, as long as the longer one; 1 where they do not. */
+int tf_broadcast_args_s32(const int32_t *left, size_t left_rank, const int32_t *right,
+                          size_t right_rank, int32_t *output);
+int tf_broadcast_args_s64(const int64_t *left, size_t left_rank, const int64_t *right,
+                          size_t right_rank, int64_t *output);
+
 #endif

@@ -29,16 +29,19 @@ static inline float tf_clamp_f32(float value, const tf_bounds_f32 *bounds)
 /* Functions of each element; the output may be the input. */
 void tf_abs_f32(const float *input, float *output, size_t elements);
 void tf_ceil_f32(const float *input, float *output, size_t elements);
+void tf_cos_f32(const float *input, float *output, size_t elements);
 void tf_elu_f32(const float *input, float *output, size_t elements);
 void tf_exp_f32(const float *input, float *output, size_t elements);
 void tf_floor_f32(const float *input, float *output, size_t elements);
 void tf_hard_swish_f32(const float *input, float *output, size_t elements);
+void tf_log_f32(const float *input, float *output, size_t elements);
 void tf_logistic_f32(const float *input, float *output, size_t elements);
 void tf_neg_f32(const float *input, float *output, size_t elements);
 void tf_relu_f32(const float *input, float *output, size_t elements);
 void tf_relu6_f32(const float *input, float *output, size_t elements);
 void tf_round_f32(const float *input, float *output, size_t elements);
 void tf_rsqrt_f32(const float *input, float *output, size_t elements);
+void tf_sin_f32(const float *input, float *output, size_t elements);
 void tf_sqrt_f32(const float *input, float *output, size_t elements);
 void tf_square_f32(const float *input, float *output, size_t elements);
 void tf_tanh_f32(const float *input, float *output, size_t elements);
@@ -75,16 +78,37 @@ void tf_mul_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *r
                 int32_t *output);
 void tf_div_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *right,
                 int32_t *output); /* by anything but 0 */
+void tf_squared_difference_s32(const tf_broadcast *loops, const int32_t *left,
+                               const int32_t *right, int32_t *output);
 void tf_maximum_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *right,
                     int32_t *output);
 void tf_minimum_s32(const tf_broadcast *loops, const int32_t *left, const int32_t *right,
                     int32_t *output);
+
+void tf_maximum_s64(const tf_broadcast *loops, const int64_t *left, const int64_t *right,
+                    int64_t *output);
+void tf_minimum_s64(const tf_broadcast *loops, const int64_t *left, const int64_t *right,
+                    int64_t *output);
+
+/* What tf_floor_div_f32, and the model, return for a divisor of 0. */
+#define TF_DIVISION_ERROR 1
+
+/* The greatest integer not above the quotient. */
+int tf_floor_div_f32(const tf_broadcast *loops, const float *left, const float *right,
+                     float *output);
+/* What such a division leaves; the sign is the divisor's. */
+void tf_floor_mod_f32(const tf_broadcast *loops, const float *left, const float *right,
+                      float *output);
 
 /* 1 where the relation holds, else 0. */
 void tf_compare_f32(const tf_broadcast *loops, tf_relation relation, const float *left,
                     const float *right, uint8_t *output);
 void tf_compare_s32(const tf_broadcast *loops, tf_relation relation, const int32_t *left,
                     const int32_t *right, uint8_t *output);
+void tf_compare_s64(const tf_broadcast *loops, tf_relation relation, const int64_t *left,
+                    const int64_t *right, uint8_t *output);
+void tf_compare_bool(const tf_broadcast *loops, tf_relation relation, const uint8_t *left,
+                     const uint8_t *right, uint8_t *output);
 
 /* left where the condition is not 0, else right: elements of 32 bits of any type. */
 void tf_select_32(const tf_select_params *params, const uint8_t *condition, const void *left,
@@ -93,6 +117,9 @@ void tf_select_32(const tf_select_params *params, const uint8_t *condition, cons
 /* Softmax of each row of beta * input. */
 void tf_softmax_f32(const float *input, float *output, size_t rows, size_t depth, float beta);
 
+/* The logarithm of softmax of each row. */
+void tf_log_softmax_f32(const float *input, float *output, size_t rows, size_t depth);
+
 /* Each row divided by its length. */
 void tf_l2_normalization_f32(const float *input, float *output, size_t rows, size_t depth);
 
@@ -100,6 +127,26 @@ void tf_sum_f32(const tf_reduction *loops, const float *input, float *output);
 void tf_mean_f32(const tf_reduction *loops, const float *input, float *output);
 void tf_reduce_max_f32(const tf_reduction *loops, const float *input, float *output);
 void tf_reduce_min_f32(const tf_reduction *loops, const float *input, float *output);
+
+/*
+ * Index of the first maximum or minimum of input [outer][count][inner], to [outer][inner]. Nothing
+ * is beyond NaN, nor NaN beyond anything.
+ */
+void tf_arg_extreme_f32(const float *input, int32_t *output, size_t outer, size_t count,
+                        size_t inner, tf_extreme extreme);
+
+typedef struct {
+    int32_t batches;
+    int32_t channels;
+    int32_t input[2]; /* height and width */
+    int32_t output[2];
+    bool align_corners;
+    bool half_pixel_centers;
+} tf_resize_f32_params;
+
+/* Bilinear interpolation of height and width. */
+void tf_resize_bilinear_f32(const tf_resize_f32_params *params, const float *input,
+                            float *output);
 
 typedef struct {
     int32_t input[4];
@@ -128,6 +175,8 @@ typedef struct {
 
 void tf_average_pool_f32(const tf_pool_f32_params *params, const float *input, float *output);
 void tf_max_pool_f32(const tf_pool_f32_params *params, const float *input, float *output);
+/* Square root of the mean of squares. */
+void tf_l2_pool_f32(const tf_pool_f32_params *params, const float *input, float *output);
 
 /* A stack of matrices: step leads from one to the next along each batch dimension, 0 repeats. */
 typedef struct {

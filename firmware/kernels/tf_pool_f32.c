@@ -2,6 +2,7 @@
 #include "tf_plain.h"
 
 typedef float (*function_f32)(float so_far, float value);
+typedef float (*result_f32)(float reduced, float count);
 
 /* The part of a window that lies within the input: [first, last). */
 typedef struct {
@@ -18,7 +19,7 @@ static range inside(int32_t position, int32_t kernel, int32_t extent)
     return found;
 }
 
-static inline void pool(function_f32 function, float initial, bool average,
+static inline void pool(function_f32 function, float initial, result_f32 finish,
                         const tf_pool_f32_params *params, const float *input, float *output)
 {
     const int32_t channels = params->input[3];
@@ -38,8 +39,7 @@ static inline void pool(function_f32 function, float initial, bool average,
                                               input[(i * params->input[2] + j) * channels + c]);
                         }
                     }
-                    const float value = average ? result / (float)count : result;
-                    *output++ = tf_clamp_f32(value, &params->bounds);
+                    *output++ = tf_clamp_f32(finish(result, (float)count), &params->bounds);
                 }
             }
         }
@@ -57,12 +57,38 @@ static float greater(float so_far, float value)
     return so_far < value ? value : so_far;
 }
 
+static float sum_of_squares(float so_far, float value)
+{
+    return so_far + value * value;
+}
+
+static float mean(float reduced, float count)
+{
+    return reduced / count;
+}
+
+static float same(float reduced, float count)
+{
+    (void)count;
+    return reduced;
+}
+
+static float root_of_mean(float reduced, float count)
+{
+    return sqrtf(reduced / count);
+}
+
 void tf_average_pool_f32(const tf_pool_f32_params *params, const float *input, float *output)
 {
-    pool(sum, 0.0f, true, params, input, output);
+    pool(sum, 0.0f, mean, params, input, output);
 }
 
 void tf_max_pool_f32(const tf_pool_f32_params *params, const float *input, float *output)
 {
-    pool(greater, -FLT_MAX, false, params, input, output);
+    pool(greater, -FLT_MAX, same, params, input, output);
+}
+
+void tf_l2_pool_f32(const tf_pool_f32_params *params, const float *input, float *output)
+{
+    pool(sum_of_squares, 0.0f, root_of_mean, params, input, output);
 }

@@ -128,6 +128,39 @@ def _without_activation(kind: str) -> dict[str, Case]:
     }
 
 
+def _division() -> dict[str, Case]:
+    """Divisors of 0 among them, and ratios of scales at the ends of what is compiled."""
+    ratios: tuple[tuple[str, Quantised], ...] = (
+        ("small", ((0.003, 5), (100.0, -3), (1000.0, 9))),
+        ("least", ((2.0**-26, -128), (1.0, 127), (1.0, 0))),
+        ("greatest", ((2.0**21, 7), (1.0, -128), (1.0, -5))),
+    )
+    every = np.arange(-128, 128)
+
+    def all_pairs(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+        del rng
+        x = b.tensor((5, 1), "int8", 0.05, 2)
+        z = b.tensor((256,), "int8", 0.02, -3, data=every)
+        y = b.tensor((5, 256), "int8", 0.1, 0)
+        b.operator("DIV", [x, z], [y])
+        return [x], [y]
+
+    edges = {name: quantised for name, quantised in _EDGES if name != "underflowing"}
+    return {
+        **{
+            f"div_{shape}": binary(
+                "DIV", left, right, constant=constant, fusedActivationFunction=activation
+            )
+            for shape, left, right, constant, activation in _SHAPES
+        },
+        **{
+            f"div_{edge}": binary("DIV", (4, 64), (4, 64), quantised=quantised)
+            for edge, quantised in (*edges.items(), *ratios)
+        },
+        "div_by_all": all_pairs,
+    }
+
+
 def _one_quantisation(kind: str) -> dict[str, Case]:
     """MAXIMUM and MINIMUM do not rescale."""
     return {
@@ -261,6 +294,7 @@ CASES: dict[str, Case] = {
     **_arithmetic("MUL"),
     **_arithmetic("SUB"),
     **_arithmetic("ADD"),
+    **_division(),
     **_one_quantisation("MAXIMUM"),
     **_one_quantisation("MINIMUM"),
     **_without_activation("SQUARED_DIFFERENCE"),

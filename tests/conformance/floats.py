@@ -169,6 +169,27 @@ def convolution(
     return case
 
 
+def floored(kind: str, left: Shape, right: Shape, *, constant: bool = False) -> Case:
+    """FLOOR_DIV or FLOOR_MOD by numbers of either sign, none of them 0."""
+
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        sources, operands = mixed(b, rng, left, 0.5)
+        signs = rng.choice([-1.0, 1.0], right)
+        if constant:
+            operands.append(b.tensor(right, "float32", data=signs * rng.uniform(0.1, 9, right)))
+        else:
+            more, other = real(b, right, 0.03)
+            positive, divisor = b.tensor(right, "float32"), b.tensor(right, "float32")
+            b.operator("EXP", other, [positive])
+            b.operator("MUL", [positive, b.tensor(right, "float32", data=signs)], [divisor])
+            sources, operands = sources + more, [*operands, divisor]
+        result = b.tensor(np.broadcast_shapes(tuple(left), tuple(right)), "float32")
+        b.operator(kind, operands, [result])
+        return sources, [result]
+
+    return case
+
+
 def pool(
     kind: str,
     *,
@@ -214,6 +235,64 @@ def fully_connected(
         inputs.append(b.tensor((units,), "float32", data=rng.normal(size=units)) if bias else -1)
         result = b.tensor((rows, units), "float32")
         b.operator("FULLY_CONNECTED", inputs, [result], fusedActivationFunction=activation)
+        return sources, [result]
+
+    return case
+
+
+def computed_product(
+    shape: tuple[int, int], units: int, *, bias: bool = False, activation: int = NONE
+) -> Case:
+    """FULLY_CONNECTED by weights that are computed."""
+
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        rows, depth = shape
+        sources, values = mixed(b, rng, shape, 0.05)
+        more, weights = mixed(b, rng, (units, depth), 0.03)
+        inputs = [*values, *weights]
+        inputs.append(b.tensor((units,), "float32", data=rng.normal(size=units)) if bias else -1)
+        result = b.tensor((rows, units), "float32")
+        b.operator("FULLY_CONNECTED", inputs, [result], fusedActivationFunction=activation)
+        return sources + more, [result]
+
+    return case
+
+
+def arg_extreme(kind: str, shape: Shape, axis: int) -> Case:
+    """Of few values, so that there are several extremes; of numbers and, by LOG, NaN."""
+
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        sources, (values,) = real(b, shape, 0.9)
+        whole, logarithm = (b.tensor(shape, "float32") for _ in range(2))
+        place = axis % len(shape)
+        due = [extent for at, extent in enumerate(shape) if at != place]
+        index = b.tensor((), "int32", data=axis)
+        results = [b.tensor(due, "int32") for _ in range(2)]
+        factor = b.tensor((), "float32", data=0.1)
+        small = b.tensor(shape, "float32")
+        b.operator("MUL", [values, factor], [small])
+        b.operator("FLOOR", [small], [whole])
+        b.operator("LOG", [values], [logarithm])
+        for source, result in zip((whole, logarithm), results, strict=True):
+            b.operator(kind, [source, index], [result])
+        return sources, results
+
+    return case
+
+
+def resize_bilinear(
+    shape: tuple[int, int, int, int],
+    size: tuple[int, int],
+    *,
+    corners: bool = False,
+    half: bool = False,
+) -> Case:
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
+        sources, values = mixed(b, rng, shape, 0.05)
+        due = b.tensor((2,), "int32", data=size)
+        result = b.tensor((shape[0], *size, shape[3]), "float32")
+        options = {"alignCorners": corners, "halfPixelCenters": half}
+        b.operator("RESIZE_BILINEAR", [*values, due], [result], **options)
         return sources, [result]
 
     return case
@@ -341,9 +420,12 @@ CASES: dict[str, Case] = {
         for kind in (
             "ABS",
             "CEIL",
+            "COS",
             "ELU",
             "EXP",
             "FLOOR",
+            "LOG",
+            "LOG_SOFTMAX",
             "HARD_SWISH",
             "LOGISTIC",
             "NEG",
@@ -351,6 +433,7 @@ CASES: dict[str, Case] = {
             "RELU6",
             "ROUND",
             "RSQRT",
+            "SIN",
             "SQRT",
             "SQUARE",
             "TANH",
@@ -366,6 +449,20 @@ CASES: dict[str, Case] = {
     "f32_leaky_relu": unary("LEAKY_RELU", (3, 40), alpha=0.2),
     "f32_l2_normalization": unary("L2_NORMALIZATION", (3, 40)),
     "f32_l2_normalization_of_one": unary("L2_NORMALIZATION", (30, 1)),
+    "f32_sin_wide": unary("SIN", (1, 200), 5e3),
+    "f32_cos_wide": unary("COS", (1, 200), 1e30),
+    "f32_log_fine": unary("LOG", (1, 200), 1e-30),
+    "f32_log_softmax_wide": unary("LOG_SOFTMAX", (4, 50), 0.9),
+    "f32_log_softmax_of_one": unary("LOG_SOFTMAX", (7, 1)),
+    **{
+        f"f32_{kind.lower()}_{name}": floored(kind, left, right, constant=constant)
+        for kind in ("FLOOR_DIV", "FLOOR_MOD")
+        for name, left, right, constant in (
+            ("same", (3, 4, 5), (3, 4, 5), False),
+            ("row", (2, 4, 5), (5,), False),
+            ("constant", (2, 3, 7), (3, 7), True),
+        )
+    },
     "f32_softmax": softmax((3, 11)),
     "f32_softmax_beta": softmax((2, 3, 40), 0.37),
     **{
@@ -413,9 +510,22 @@ CASES: dict[str, Case] = {
     ),
     "f32_average_pool": pool("AVERAGE_POOL_2D", padding=SAME, stride=2),
     "f32_average_pool_valid": pool("AVERAGE_POOL_2D", padding=VALID, stride=1, activation=RELU),
+    "f32_l2_pool": pool("L2_POOL_2D", padding=SAME, stride=2),
+    "f32_l2_pool_valid": pool("L2_POOL_2D", padding=VALID, stride=1, activation=RELU6),
     "f32_max_pool": pool("MAX_POOL_2D", padding=SAME, stride=1),
     "f32_fully_connected": fully_connected(bias=True, activation=RELU),
     "f32_fully_connected_no_bias": fully_connected(bias=False),
+    "f32_computed_product": computed_product((3, 19), 5),
+    "f32_computed_product_bias": computed_product((2, 7), 4, bias=True, activation=RELU),
+    "f32_arg_max": arg_extreme("ARG_MAX", (3, 40), -1),
+    "f32_arg_min": arg_extreme("ARG_MIN", (3, 40), 1),
+    "f32_arg_max_middle": arg_extreme("ARG_MAX", (2, 9, 3), 1),
+    "f32_arg_min_first": arg_extreme("ARG_MIN", (9, 4), 0),
+    "f32_resize_bilinear": resize_bilinear((1, 3, 4, 2), (6, 8)),
+    "f32_resize_bilinear_smaller": resize_bilinear((2, 7, 9, 2), (3, 4)),
+    "f32_resize_bilinear_half": resize_bilinear((1, 5, 3, 1), (8, 7), half=True),
+    "f32_resize_bilinear_corners": resize_bilinear((1, 4, 5, 2), (9, 6), corners=True),
+    "f32_resize_bilinear_one": resize_bilinear((1, 1, 1, 3), (3, 2), half=True),
     "f32_batch_matmul": batch_matmul((2, 3, 5), (2, 5, 4), (2, 3, 4)),
     "f32_batch_matmul_transposed": batch_matmul(
         (2, 5, 3), (1, 4, 5), (2, 3, 4), adjX=True, adjY=True

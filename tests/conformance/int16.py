@@ -151,6 +151,81 @@ def depthwise(
     return _sum_of_products("DEPTHWISE_CONV_2D", shapes, 3, **more)
 
 
+#: The output of SOFTMAX from int8.
+WIDE: tuple[str, float, int] = ("int16", 1 / 65536, -32768)
+
+
+def selection(shapes: tuple[Shape, Shape, Shape], constants: str = "...") -> Case:
+    """SELECT_V2 by a condition; `constants` has a letter an operand: c where it is constant."""
+
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+        operands = []
+        for place, shape in enumerate(shapes):
+            low, high = (-32768, 32768) if place else (0, 2)
+            data = rng.integers(low, high, shape) if constants[place] == "c" else None
+            quantised = ("int16", 0.01) if place else ("bool",)
+            operands.append(b.tensor(shape, *quantised, data=data))
+        y = b.tensor(np.broadcast_shapes(*shapes), "int16", 0.01)
+        b.operator("SELECT_V2", operands, [y])
+        return [x for place, x in enumerate(operands) if constants[place] != "c"], [y]
+
+    return case
+
+
+def batch_matmul(
+    left: Shape,
+    right: Shape,
+    output: Shape,
+    *,
+    constant: bool = False,
+    scales: tuple[float, float, float] = (1e-4, 2e-4, 1e-3),
+    **options: Any,
+) -> Case:
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+        x, y = b.tensor(left, "int16", scales[0]), b.tensor(output, "int16", scales[2])
+        data = rng.integers(-32768, 32768, right) if constant else None
+        z = b.tensor(right, "int16", scales[1], data=data)
+        b.operator("BATCH_MATMUL", [x, z], [y], **options)
+        return [x] if constant else [x, z], [y]
+
+    return case
+
+
+def wide_softmax(shape: Shape, scale: float, zero_point: int, beta: float = 1.0) -> Case:
+    """SOFTMAX from int8, and what follows it: float32, and int8 again."""
+
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+        del rng
+        x, y = b.tensor(shape, "int8", scale, zero_point), b.tensor(shape, *WIDE)
+        real, narrow = b.tensor(shape, "float32"), b.tensor(shape, "int8", 1 / 200, -100)
+        b.operator("SOFTMAX", [x], [y], beta=beta)
+        b.operator("DEQUANTIZE", [y], [real])
+        b.operator("QUANTIZE", [y], [narrow])
+        return [x], [y, real, narrow]
+
+    return case
+
+
+def computed_shape(
+    size: tuple[int, int], kernel: tuple[int, int], padding: int, dtype: str = "int16"
+) -> Case:
+    """TRANSPOSE_CONV whose output shape is an input of the model; the file states it as well."""
+    grown = [
+        extent * 2 if padding == SAME else (extent - 1) * 2 + k
+        for extent, k in zip(size, kernel, strict=True)
+    ]
+
+    def case(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+        shape = b.tensor((4,), "int32")
+        x = b.tensor((1, *size, 3), dtype, 0.01)
+        w = b.tensor((2, *kernel, 3), scale=0.01, data=rng.integers(-127, 128, (2, *kernel, 3)))
+        y = b.tensor((1, *grown, 2), dtype, 0.02)
+        b.operator("TRANSPOSE_CONV", [shape, w, x], [y], strideH=2, strideW=2, padding=padding)
+        return [shape, x], [y]
+
+    return case
+
+
 def transpose_conv(
     size: tuple[int, int],
     channels: int,
@@ -317,6 +392,9 @@ _SUMS: dict[str, Case] = {
     "transpose_conv_valid": transpose_conv((3, 4), 2, 3, (2, 3), stride=(3, 1), padding=VALID),
     "transpose_conv_no_bias": transpose_conv((3, 4), 2, 3, (3, 2), bias=None),
     "transpose_conv_per_tensor": transpose_conv((3, 4), 2, 3, (4, 4), per_channel=False),
+    "transpose_conv_computed_shape": computed_shape((3, 4), (3, 3), SAME),
+    "transpose_conv_computed_shape_valid": computed_shape((4, 2), (2, 3), VALID),
+    "transpose_conv_computed_shape_int8": computed_shape((3, 3), (3, 2), SAME, "int8"),
     "transpose_conv_one": transpose_conv((1, 1), 1, 1, (1, 1), stride=(1, 1)),
     "transpose_conv_saturating": transpose_conv((3, 3), 2, 2, (3, 3), scales=(1e-3, 1e-6)),
     "fully_connected": fully_connected((1,), 37, 11, fusedActivationFunction=RELU),
@@ -401,6 +479,38 @@ _ELEMENTWISE: dict[str, Case] = {
     },
 }
 
+_ELEMENTWISE |= {
+    **{
+        f"squared_difference_{name}": binary(
+            "SQUARED_DIFFERENCE", left, right, constant=constant, scales=(1e-3, 7e-4, 0.9)
+        )
+        for name, left, right, constant, _ in _SHAPES
+        if max(len(left), len(right)) <= 4
+    },
+    "squared_difference_saturating": binary(
+        "SQUARED_DIFFERENCE", (4, 64), (64,), scales=(0.9, 0.8, 0.001)
+    ),
+    "squared_difference_vanishing": binary(
+        "SQUARED_DIFFERENCE", (4, 64), (64,), scales=(3e-6, 2e-6, 0.9)
+    ),
+    "squared_difference_wrapping": binary(
+        "SQUARED_DIFFERENCE", (4, 64), (64,), scales=(30.0, 20.0, 0.01)
+    ),
+    "select": selection(((2, 9), (2, 9), (2, 9))),
+    "select_crossed": selection(((3, 1), (3, 5), (5,))),
+    "select_constants": selection(((2, 9), (2, 9), ()), ".cc"),
+    "select_mask": selection(((4, 1, 6), (3, 4, 5, 6), (5, 1)), "c.."),
+}
+
+_PRODUCTS: dict[str, Case] = {
+    "batch_matmul": batch_matmul((2, 3, 5), (2, 5, 4), (2, 3, 4)),
+    "batch_matmul_transposed": batch_matmul((2, 5, 3), (1, 4, 5), (2, 3, 4), adjX=True, adjY=True),
+    "batch_matmul_constant": batch_matmul((3, 40), (40, 2), (3, 2), constant=True),
+    "batch_matmul_saturating": batch_matmul((3, 4), (4, 2), (3, 2), scales=(0.1, 0.1, 1e-3)),
+    "batch_matmul_underflow": batch_matmul((3, 4), (4, 2), (3, 2), scales=(1e-6, 1e-6, 9.0)),
+    "batch_matmul_rank_5": batch_matmul((2, 1, 2, 3, 2), (1, 3, 2, 2, 4), (2, 3, 2, 3, 4)),
+}
+
 _FUNCTIONS: dict[str, Case] = {
     **{
         f"{kind.lower()}_{name}": unary(kind, shape, (scale, UNIT))
@@ -425,7 +535,17 @@ _FUNCTIONS: dict[str, Case] = {
     "softmax_coarse": unary("SOFTMAX", (4, 9), (0.4, UNIT), beta=1.0),
     "softmax_wrapping": unary("SOFTMAX", (4, 9), (50.0, UNIT), beta=1.0),
     "softmax_fine": unary("SOFTMAX", (4, 9), (1e-12, UNIT), beta=1.0),
+    "softmax_of_int8": wide_softmax((1, 10), 0.1, 2),
+    "softmax_of_int8_rows": wide_softmax((2, 3, 7), 0.05, -128, beta=0.7),
+    "softmax_of_int8_of_one": wide_softmax((5, 1), 0.1, 0),
+    "softmax_of_int8_coarse": wide_softmax((4, 9), 3.0, 127),
+    "softmax_of_int8_fine": wide_softmax((4, 9), 1e-4, 0),
+    "softmax_of_int8_long": wide_softmax((1, 1500), 1e-3, 0),
     "softmax_underflow": unary("SOFTMAX", (4, 9), (1e-15, UNIT), beta=1.0),
+    "abs": unary("ABS", (2, 3, 40), (5e-4, 3e-4)),
+    "abs_same": unary("ABS", (3, 200), (1e-3, 1e-3)),
+    "abs_saturating": unary("ABS", (1, 50), (1.0, 1e-3)),
+    "abs_underflow": unary("ABS", (1, 50), (1e-9, 10.0)),
     "relu": unary("RELU", (1, 4, 9, 2), (5e-4, 3e-4)),
     "relu_same": unary("RELU", (7,), (1e-3, 1e-3)),
     "relu_saturating": unary("RELU", (1, 50), (1.0, 1e-3)),
@@ -469,6 +589,27 @@ _EDGES: dict[str, Case] = {
     "quantize_to_int8": converted("QUANTIZE", ("int16", 3e-4, 0), ("int8", 0.05, -128)),
     "quantize_to_int8_fine": converted("QUANTIZE", ("int16", 1e-9, 0), ("int8", 0.5, 5)),
     "quantize_int16": converted("QUANTIZE", ("int16", 3e-4, 0), ("int16", 2e-4, 0)),
+    "quantize_int16_of_any_zero_point": converted(
+        "QUANTIZE", ("int16", 3e-4, -700), ("int16", 2e-4, 9000)
+    ),
+    **{
+        f"quantize_{source[0]}_{output[0]}_{index}": converted("QUANTIZE", source, output)
+        for index, (source, output) in enumerate(
+            (
+                (("int16", 1e-3, 0), ("int32", 1e-4, 0)),
+                (("int16", 1e-3, 5), ("int32", 1e-9, -3)),
+                (("int16", 1e-3, 0), ("int32", 1e-12, 1 << 30)),
+                (("int8", 0.05, -128), ("int32", 1e-4, 0)),
+                (("int8", 0.05, 7), ("int32", 3e-10, -(1 << 31))),
+                (("int32", 1e-4, 0), ("int16", 1e-3, 0)),
+                (("int32", 1e-9, 0), ("int16", 1e-4, 0)),
+                (("int32", 1e-9, -(1 << 31)), ("int16", 1e-4, 100)),
+                (("int32", 0.5, 77), ("int16", 1e-3, 0)),
+                (("int32", 1e-9, 0), ("int8", 0.02, -5)),
+                (("int32", 1e-12, 5), ("int8", 3.0, 127)),
+            )
+        )
+    },
     "dequantize": converted("DEQUANTIZE", ("int16", 3.1e-4, 0), ("float32", None, 0)),
     "dequantize_coarse": converted("DEQUANTIZE", ("int16", 71.3, 0), ("float32", None, 0)),
 }
@@ -484,6 +625,6 @@ _SHAPED: dict[str, Case] = {
 
 CASES: dict[str, Case] = {
     f"int16_{name}": case
-    for group in (_SUMS, _POOLS, _ELEMENTWISE, _FUNCTIONS, _REDUCTIONS, _EDGES, _SHAPED)
+    for group in (_SUMS, _PRODUCTS, _POOLS, _ELEMENTWISE, _FUNCTIONS, _REDUCTIONS, _EDGES, _SHAPED)
     for name, case in group.items()
 }

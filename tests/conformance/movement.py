@@ -25,12 +25,16 @@ class _Edge:
         self.zero_point = int(rng.choice([-128, 127, 0, int(rng.integers(-128, 128))]))
 
     def __call__(self, shape: Sequence[int], data: Any = None) -> int:
-        if self.dtype == "int32":
+        if self.dtype in ("int32", "int64", "bool", "float32"):
             return self.builder.tensor(shape, self.dtype, data=data)
         point = {"int8": self.zero_point, "uint8": self.zero_point + 128}.get(self.dtype, 0)
         return self.builder.tensor(shape, self.dtype, self.scale, point, data=data)
 
     def values(self, shape: Sequence[int]) -> int:
+        if self.dtype == "float32":
+            return self(shape, self.rng.normal(size=tuple(shape)))
+        if self.dtype == "bool":
+            return self(shape, self.rng.integers(0, 2, shape))
         limits = np.iinfo(self.dtype)
         return self(shape, self.rng.integers(limits.min, limits.max, shape, endpoint=True))
 
@@ -174,8 +178,8 @@ def _padded(shape: Sequence[int], pads: Sequence[tuple[int, int]]) -> list[int]:
     return [extent + sum(pair) for extent, pair in zip(shape, pads, strict=True)]
 
 
-def pad(shape: Sequence[int], pads: Sequence[tuple[int, int]]) -> Case:
-    return with_operands("PAD", shape, _padded(shape, pads), pads)
+def pad(shape: Sequence[int], pads: Sequence[tuple[int, int]], dtype: str = "int8") -> Case:
+    return with_operands("PAD", shape, _padded(shape, pads), pads, dtype=dtype)
 
 
 def mirror_pad(shape: Sequence[int], pads: Sequence[tuple[int, int]], mode: int) -> Case:
@@ -183,10 +187,14 @@ def mirror_pad(shape: Sequence[int], pads: Sequence[tuple[int, int]], mode: int)
 
 
 def pad_v2(
-    shape: Sequence[int], pads: Sequence[tuple[int, int]], *, computed: bool = False
+    shape: Sequence[int],
+    pads: Sequence[tuple[int, int]],
+    dtype: str = "int8",
+    *,
+    computed: bool = False,
 ) -> Case:
     def case(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
-        edge = _Edge(b, rng, "int8")
+        edge = _Edge(b, rng, dtype)
         source, result = edge(shape), edge(_padded(shape, pads))
         value = edge((1,)) if computed else edge.values(())
         b.operator("PADV2", [source, _constant(b, pads), value], [result])
@@ -230,6 +238,29 @@ def best_row(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], lis
 def tile(shape: Sequence[int], multiples: Sequence[int], dtype: str = "int8") -> Case:
     result = np.multiply(shape, multiples).tolist()
     return with_operands("TILE", shape, result, multiples, dtype=dtype)
+
+
+def rescaled_concatenation(
+    b: TfliteBuilder, rng: np.random.Generator
+) -> tuple[list[int], list[int]]:
+    """CONCATENATION of int16 copies, whatever the scales."""
+    del rng
+    sources = [b.tensor((2, n), "int16", scale) for n, scale in ((3, 0.01), (4, 0.02))]
+    result = b.tensor((2, 7), "int16", 0.05)
+    b.operator("CONCATENATION", sources, [result], axis=1)
+    return sources, [result]
+
+
+def off_centre(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+    """Int16 of a zero point other than 0, moved."""
+    del rng
+    quantised = ("int16", 0.01, -32768)
+    source, turned = b.tensor((2, 3, 4), *quantised), b.tensor((4, 2, 3), *quantised)
+    flat, real = b.tensor((24,), *quantised), b.tensor((24,), "float32")
+    b.operator("TRANSPOSE", [source, _constant(b, (2, 0, 1))], [turned])
+    b.operator("RESHAPE", [turned, _constant(b, (24,))], [flat])
+    b.operator("DEQUANTIZE", [flat], [real])
+    return [source], [turned, real]
 
 
 def tile_of_bool(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
@@ -483,6 +514,33 @@ CASES: dict[str, Case] = {
     "gather, computed, two batch dimensions": gather_computed((2, 3, 5), (2, 3, 2), -1, batch=-1),
     "gather, computed, rank 5": gather_computed((2, 1, 3, 2, 2), (2, 2), 2, batch=1),
     "gather, best row": best_row,
+    # Types that few operators have
+    **{
+        f"{name}, {dtype}": make(dtype)
+        for dtype in ("uint8", "int64", "bool")
+        for name, make in {
+            "squeeze": lambda dtype: with_operands(
+                "SQUEEZE", (2, 1, 5), (2, 5), dtype=dtype, squeezeDims=[1]
+            ),
+            "broadcast to": lambda dtype: broadcast_to((2, 1), (2, 3), dtype),
+            "reverse": lambda dtype: reverse((2, 5), (1,), dtype),
+        }.items()
+    },
+    "slice, bool": slice_((3, 5), (1, 2), (2, -1), "bool"),
+    "strided slice, bool": strided_slice((3, 5), (0, 4), (3, 0), (2, -2), dtype="bool"),
+    "concatenation, int64": concatenation((2, 3), (2, 2), axis=1, dtype="int64"),
+    "concatenation, bool": concatenation((2, 3), (2, 2), axis=1, dtype="bool", constants=(1,)),
+    "concatenation, int16 of several scales": rescaled_concatenation,
+    "pack, int64": pack((2, 3), (2, 3), axis=1, dtype="int64"),
+    "moved, int16 of a zero point": off_centre,
+    "pad, int32": pad((2, 3), ((1, 0), (2, 1)), "int32"),
+    **{
+        f"pad with a value, {dtype}{', computed' if computed else ''}": pad_v2(
+            (2, 1, 3), ((1, 0), (0, 2), (2, 1)), dtype, computed=computed
+        )
+        for dtype in ("float32", "int16", "int32")
+        for computed in (False, True)
+    },
     # TILE
     "tile, vector": tile((5,), (3,)),
     "tile, rows": tile((2, 3), (2, 1)),

@@ -161,6 +161,8 @@ def _options_name(kind: str) -> str | None:
         "L2_NORMALIZATION": "L2NormOptions",
         "MEAN": "ReducerOptions",
         "SUM": "ReducerOptions",
+        "REDUCE_ALL": "ReducerOptions",
+        "L2_POOL_2D": "Pool2DOptions",
         "REDUCE_MAX": "ReducerOptions",
         "REDUCE_MIN": "ReducerOptions",
         "BATCH_MATMUL": "BatchMatMulOptions",

@@ -39,7 +39,8 @@ int main(void)
         const float due = FUNCTION(x), found = tf_FUNCTION(x);
         if (x == x) {
             ++compared;
-            differing += tf_bits_of(due) != tf_bits_of(found);
+            const int is_undefined = due != due && found != found;
+            differing += !is_undefined && tf_bits_of(due) != tf_bits_of(found);
         } else {
             differing += found == found;
         }
@@ -50,12 +51,14 @@ int main(void)
 """
 
 
-@pytest.mark.parametrize("function", ["expf", "expm1f", "tanhf"])
+@pytest.mark.parametrize("function", ["cosf", "expf", "expm1f", "logf", "sinf", "tanhf"])
 def test_a_function_has_the_bits_of_glibc(function: str, tmp_path: Path) -> None:
     program = _PROGRAM.replace("FUNCTION", function)
     (tmp_path / "compare.c").write_text(program)
     kernels = FIRMWARE / "kernels"
-    sources = [str(kernels / f"tf_{name}.c") for name in ("expf", "expm1f", "tanhf")]
+    sources = [
+        str(kernels / f"tf_{name}.c") for name in ("expf", "expm1f", "logf", "sincosf", "tanhf")
+    ]
     assert _COMPILER is not None
     subprocess.run(
         [_COMPILER, "-O2", "-fno-builtin", f"-I{kernels}", "compare.c", *sources, "-lm"],

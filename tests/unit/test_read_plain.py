@@ -77,7 +77,7 @@ def test_a_constant_is_finite(value: float) -> None:
         ("ADD", ("int32", "int32", "float32"), "is int32, expected float32"),
         ("LESS", ("float32", "float32", "int8"), "is int8, expected bool"),
         ("MAXIMUM", ("float32", "float32", "int32"), "is int32, expected float32"),
-        ("DIV", ("int32", "int32", "int32"), "DIV layer"),
+        ("DIV", ("int64", "int64", "int64"), "DIV layer"),
     ],
 )
 def test_types_that_do_not_fit(kind: str, types: tuple[str, str, str], says: str) -> None:

@@ -27,6 +27,17 @@ class Binary(Operator):
 
 
 @dataclass(frozen=True)
+class AddN(Operator):
+    """Sum of two or more tensors of one shape."""
+
+    kind = "ADD_N"
+    input_fields = ("sources",)
+
+    sources: tuple[TensorId, ...]
+    output: TensorId
+
+
+@dataclass(frozen=True)
 class Mul(Binary):
     """Product."""
 
@@ -176,5 +187,15 @@ def _select(graph: Graph, op: Select) -> None:
         raise fail(op, f"a condition of the shape {list(condition)} for {list(shape)}")
 
 
+def _add_n(graph: Graph, op: AddN) -> None:
+    for index in op.sources:
+        expect(op, "a summand", graph.tensors[index].shape, graph.tensors[op.output].shape)
+
+
 #: What must hold of each, see `verify`.
-RULES: dict[type[Operator], Rule] = {Binary: broadcast, Prelu: broadcast, Select: _select}
+RULES: dict[type[Operator], Rule] = {
+    AddN: _add_n,
+    Binary: broadcast,
+    Prelu: broadcast,
+    Select: _select,
+}

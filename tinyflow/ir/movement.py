@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from tinyflow.ir.checks import Rule, expect, fail, rank_of
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator, Pad, Reshape, TensorId, Unary
@@ -150,6 +152,62 @@ class Gather(Unary):
     indices: TensorId
     axis: int
     batch_dims: int
+
+
+@dataclass(frozen=True)
+class GatherNd(Unary):
+    """The slices of the input at indices, which may be constant.
+
+    The last dimension of the indices holds the place in the input's leading dimensions.
+    """
+
+    kind = "GATHER_ND"
+    input_fields = ("input", "indices")
+
+    indices: TensorId
+
+
+@dataclass(frozen=True)
+class DynamicUpdateSlice(Operator):
+    """The input with `part` written over it from `starts` on, moved so that it lies within."""
+
+    kind = "DYNAMIC_UPDATE_SLICE"
+    input_fields = ("input", "part", "starts")
+
+    input: TensorId
+    part: TensorId
+    starts: TensorId
+    output: TensorId
+
+
+@dataclass(frozen=True)
+class Fill(Operator):
+    """A tensor of one value, which may be constant."""
+
+    kind = "FILL"
+    input_fields = ("value",)
+
+    value: TensorId
+    output: TensorId
+
+
+@dataclass(frozen=True)
+class ZerosLike(Unary):
+    """Zeros in the input's shape; of quantised types, bytes of 0."""
+
+    kind = "ZEROS_LIKE"
+
+
+@dataclass(frozen=True)
+class BroadcastArgs(Operator):
+    """The shape that two shapes, vectors of integers, broadcast to."""
+
+    kind = "BROADCAST_ARGS"
+    input_fields = ("left", "right")
+
+    left: TensorId
+    right: TensorId
+    output: TensorId
 
 
 @dataclass(frozen=True)
@@ -345,6 +403,46 @@ def _gather(graph: Graph, op: Gather) -> None:
     expect(op, "the output", graph.tensors[op.output].shape, due)
 
 
+def _gather_nd(graph: Graph, op: GatherNd) -> None:
+    shape, indices = graph.tensors[op.input].shape, graph.tensors[op.indices]
+    if not shape or not indices.shape or indices.shape[-1] > len(shape):
+        raise fail(op, f"indices of the shape {list(indices.shape)} into {list(shape)}")
+    count = indices.shape[-1]
+    if indices.is_constant:
+        found = indices.values.astype(np.int64).reshape(-1, count)
+        if (found < 0).any() or (found >= np.array(shape[:count])).any():
+            raise fail(op, f"an index outside of {list(shape[:count])}")
+    due = indices.shape[:-1] + shape[count:]
+    expect(op, "the output", graph.tensors[op.output].shape, due)
+
+
+def _update_slice(graph: Graph, op: DynamicUpdateSlice) -> None:
+    shape, update = graph.tensors[op.input].shape, graph.tensors[op.part].shape
+    if (
+        not shape
+        or len(update) != len(shape)
+        or any(part > whole for part, whole in zip(update, shape, strict=True))
+    ):
+        raise fail(op, f"an update of the shape {list(update)} for {list(shape)}")
+    expect(op, "the start", graph.tensors[op.starts].shape, (len(shape),))
+    expect(op, "the output", graph.tensors[op.output].shape, shape)
+
+
+def _fill(graph: Graph, op: Fill) -> None:
+    expect(op, "the value", graph.tensors[op.value].shape, ())
+
+
+def _zeros_like(graph: Graph, op: ZerosLike) -> None:
+    expect(op, "the output", graph.tensors[op.output].shape, graph.tensors[op.input].shape)
+
+
+def _broadcast_args(graph: Graph, op: BroadcastArgs) -> None:
+    shapes = [graph.tensors[index].shape for index in (op.left, op.right)]
+    if any(len(shape) != 1 for shape in shapes):
+        raise fail(op, "the shapes are no vectors")
+    expect(op, "the output", graph.tensors[op.output].shape, max(shapes))
+
+
 def _tile(graph: Graph, op: Tile) -> None:
     shape = graph.tensors[op.input].shape
     if len(op.multiples) != len(shape):
@@ -418,11 +516,15 @@ def _resize(graph: Graph, op: ResizeNearestNeighbor) -> None:
 #: What must hold of each, see `verify`.
 RULES: dict[type[Operator], Rule] = {
     BatchToSpace: _batch_to_space,
+    BroadcastArgs: _broadcast_args,
     BroadcastTo: _broadcast_to,
     Concatenation: _concatenation,
     DepthToSpace: _depth_to_space,
+    DynamicUpdateSlice: _update_slice,
     ExpandDims: _expand_dims,
+    Fill: _fill,
     Gather: _gather,
+    GatherNd: _gather_nd,
     MirrorPad: _mirror_pad,
     Pack: _pack,
     ResizeNearestNeighbor: _resize,
@@ -436,4 +538,5 @@ RULES: dict[type[Operator], Rule] = {
     Tile: _tile,
     Transpose: _transpose,
     Unpack: _unpack,
+    ZerosLike: _zeros_like,
 }

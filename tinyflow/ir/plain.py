@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tinyflow.ir.checks import Rule, expect
-from tinyflow.ir.elementwise import Binary, Prelu, Select
+from tinyflow.ir.elementwise import AddN, Binary, Comparison, Prelu, Select
 from tinyflow.ir.graph import Graph
-from tinyflow.ir.movement import Gather
+from tinyflow.ir.movement import BroadcastArgs, Gather, GatherNd
 from tinyflow.ir.operators import (
     Add,
     Mean,
@@ -21,9 +21,9 @@ from tinyflow.ir.operators import (
     TensorId,
     Weighted,
 )
-from tinyflow.ir.tables import Function, L2Normalization
+from tinyflow.ir.tables import Function, L2Normalization, LogSoftmax
 from tinyflow.ir.types import Activation, DType
-from tinyflow.ir.windows import BatchMatMul, Reduction
+from tinyflow.ir.windows import ArgExtreme, BatchMatMul, CumSum, Reduction, ResizeBilinear
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,27 @@ class Div(Binary):
     kind = "DIV"
 
     activation: Activation
+
+
+@dataclass(frozen=True)
+class FloorDiv(Binary):
+    """The greatest integer not above the quotient; a divisor of 0 ends the inference."""
+
+    kind = "FLOOR_DIV"
+
+
+@dataclass(frozen=True)
+class FloorMod(Binary):
+    """What is left of a division by FLOOR_DIV; it has the divisor's sign."""
+
+    kind = "FLOOR_MOD"
+
+
+@dataclass(frozen=True)
+class L2Pool2D(Pool2D):
+    """Square root of the mean of squares over a window; padding does not count."""
+
+    kind = "L2_POOL_2D"
 
 
 @dataclass(frozen=True)
@@ -156,18 +177,26 @@ class Tabulated(Function):
 #: Operators that compute, whose arithmetic depends on the type.
 _COMPUTING = (
     Add,
+    AddN,
+    ArgExtreme,
     BatchMatMul,
     Binary,
+    CumSum,
     Function,
     L2Normalization,
+    LogSoftmax,
     Mean,
     Pool2D,
     Prelu,
     Reduction,
+    ResizeBilinear,
     Select,
     Softmax,
     Weighted,
 )
+
+
+_PLAIN = (DType.FLOAT32, DType.INT32, DType.INT64)
 
 
 def is_float(graph: Graph, operator: Operator) -> bool:
@@ -184,8 +213,10 @@ def is_plain(graph: Graph, operator: Operator) -> bool:
     """Whether an operator computes on float32 or int32, or replaces such operators."""
     if isinstance(operator, Tabulated):
         return True
+    if isinstance(operator, Comparison) and graph.tensors[operator.left].dtype is DType.BOOL:
+        return True
     if isinstance(operator, Add | Binary | Select):
-        return graph.tensors[operator.left].dtype in (DType.FLOAT32, DType.INT32)
+        return graph.tensors[operator.left].dtype in _PLAIN
     return is_float(graph, operator)
 
 
@@ -195,6 +226,11 @@ def index_extent(graph: Graph, tensor: TensorId) -> int | None:
     for op in graph.operators:
         if isinstance(op, Gather) and op.indices in carried:
             extents.append(graph.tensors[op.input].shape[op.axis])
+        elif isinstance(op, GatherNd) and op.indices in carried:
+            count = graph.tensors[op.indices].shape[-1]
+            extents.append(min(graph.tensors[op.input].shape[:count]))
+        elif isinstance(op, BroadcastArgs) and carried & {*op.inputs()}:
+            extents.append(2)  # extents that agree: of 0 and 1, any two
         elif isinstance(op, Embedding) and op.indices in carried:
             extents.append(graph.tensors[op.table].shape[0])
         elif isinstance(op, Add | Select | Reshape) and carried & {*op.inputs()}:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tinyflow.errors import InputError
-from tinyflow.ir import detection, elementwise, movement, plain, signal, state, tables, windows
+from tinyflow.ir import (
+    detection,
+    elementwise,
+    logic,
+    movement,
+    plain,
+    signal,
+    state,
+    tables,
+    windows,
+)
 from tinyflow.ir.checks import Rule, expect, expect_window, fail, rank_of
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import (
@@ -183,6 +193,7 @@ _RULES: dict[type[Operator], Rule] = {
     Softmax: _same_shape,
     Pad: _pad,
     **elementwise.RULES,
+    **logic.RULES,
     **tables.RULES,
     **movement.RULES,
     **plain.RULES,

@@ -91,6 +91,20 @@ class ArgMin(ArgExtreme):
 
 
 @dataclass(frozen=True)
+class CumSum(Unary):
+    """Running sum along `axis`.
+
+    `exclusive` leaves the element itself out; `reverse` sums from the end.
+    """
+
+    kind = "CUMSUM"
+
+    axis: int
+    exclusive: bool
+    reverse: bool
+
+
+@dataclass(frozen=True)
 class ResizeBilinear(Unary):
     """Bilinear interpolation of height and width."""
 
@@ -159,6 +173,13 @@ def _arg_extreme(graph: Graph, op: ArgExtreme) -> None:
     expect(op, "the output", graph.tensors[op.output].shape, due)
 
 
+def _cumsum(graph: Graph, op: CumSum) -> None:
+    shape = graph.tensors[op.input].shape
+    if not 0 <= op.axis < len(shape):
+        raise fail(op, f"axis {op.axis} of a tensor of rank {len(shape)}")
+    expect(op, "the output", graph.tensors[op.output].shape, shape)
+
+
 def _resize(graph: Graph, op: ResizeBilinear) -> None:
     batch, _, _, channels = rank_of(graph, op, op.input, 4)
     batches, _, _, outputs = rank_of(graph, op, op.output, 4)
@@ -171,5 +192,6 @@ RULES: dict[type[Operator], Rule] = {
     BatchMatMul: _batch_matmul,
     Reduction: _reduction,
     ArgExtreme: _arg_extreme,
+    CumSum: _cumsum,
     ResizeBilinear: _resize,
 }

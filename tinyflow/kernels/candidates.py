@@ -33,10 +33,12 @@ from tinyflow.kernels.portable import elementwise as portable_elementwise
 from tinyflow.kernels.portable import int4 as portable_int4
 from tinyflow.kernels.portable import int16 as portable_int16
 from tinyflow.kernels.portable import kernels as portable
+from tinyflow.kernels.portable import logic as portable_logic
 from tinyflow.kernels.portable import movement as portable_movement
 from tinyflow.kernels.portable import plain as portable_plain
 from tinyflow.kernels.portable import signal as portable_signal
 from tinyflow.kernels.portable import state as portable_state
+from tinyflow.kernels.portable import sums as portable_sums
 from tinyflow.kernels.portable import tables as portable_tables
 from tinyflow.kernels.portable import windows as portable_windows
 from tinyflow.kernels.portable.rows import row_kernel
@@ -61,6 +63,8 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     Reshape: (portable.reshape,),
     Softmax: (elementwise.softmax_s8, portable.softmax_s8),
     **portable_elementwise.KERNELS,
+    **portable_logic.KERNELS,
+    **portable_sums.KERNELS,
     **portable_tables.KERNELS,
     **portable_movement.KERNELS,
     **portable_plain.KERNELS,
@@ -139,8 +143,7 @@ def _plain(operator: Operator, graph: Graph, board: Board, cmsis: CmsisNN) -> Ke
     kernel = None if make is None else make(operator, graph, board, cmsis)
     if kernel is None:
         raise UnsupportedError(
-            f"{operator.kind} layer {operator.name!r}: in float32 it is compiled only where it is "
-            "a function of one int8 tensor, and given back to int8",
+            f"{operator.kind} layer {operator.name!r}: no kernel supports it in float32",
             hint="Convert the model with full int8 post-training quantisation.",
         )
     return kernel

@@ -18,7 +18,7 @@ from tinyflow.ir.plain import Tabulated
 from tinyflow.kernels.base import Maker, VariantMaker
 from tinyflow.kernels.candidates import INT16_KERNELS, KERNELS
 from tinyflow.kernels.generated.registry import NATIVE
-from tinyflow.kernels.portable.plain import AS_TABLES, OF_INT32, PLAIN_KERNELS
+from tinyflow.kernels.portable.plain import PLAIN_KERNELS, TYPES
 
 _TYPE = r"(?:u?int(?:4|8|16|32|64)|float32|bool)"
 #: The element types that a constraint begins with, as in "int8 or int16 to float32".
@@ -69,13 +69,9 @@ def services() -> tuple[Service, ...]:
         others = (*makers, *INT16_KERNELS.get(kind, ()))
         found.setdefault(kind.kind, []).extend(_service(kind.kind, make) for make in others)
     for plain in PLAIN_KERNELS.keys() - {Tabulated}:
-        types = "float32 or int32" if issubclass(plain, OF_INT32) else "float32"
+        types = TYPES.get(plain, "float32")
         service = Service(plain.kind, "tinyflow", types, "where the converter left it so")
         found.setdefault(plain.kind, []).append(service)
-    for tabulated in AS_TABLES:
-        where = "where a table of one int8 tensor can replace it"
-        service = Service(tabulated.kind, "tinyflow", "float32", where)
-        found.setdefault(tabulated.kind, []).append(service)
     return tuple(service for name in sorted(found) for service in dict.fromkeys(found[name]))
 
 

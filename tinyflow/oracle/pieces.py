@@ -41,6 +41,8 @@ LACKING_OF = frozenset(
 _SLICED_RANK = 4
 #: Elements of a row up to which TFLM's SOFTMAX of int8 takes every input.
 LONGEST_SOFTMAX = 511
+#: The same of SOFTMAX from int8 to int16.
+LONGEST_WIDE_SOFTMAX = 4095
 #: Operators of state that is shared between operators, which no cut may part.
 _STATEFUL = frozenset({"ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE"})
 
@@ -221,7 +223,9 @@ def _exponent_scale(model: Any, operator: Any) -> float | None:
         return None
     tensor = model.subgraphs[0].tensors[operator.inputs[0]]
     shape = _indices(tensor.shape)
-    if tensor.type != schema.TensorType.INT8 or shape[-1:] <= (LONGEST_SOFTMAX,):
+    is_wide = model.subgraphs[0].tensors[operator.outputs[0]].type == schema.TensorType.INT16
+    longest = LONGEST_WIDE_SOFTMAX if is_wide else LONGEST_SOFTMAX
+    if tensor.type != schema.TensorType.INT8 or shape[-1:] <= (longest,):
         return None
     return float(operator.builtinOptions.beta * tensor.quantization.scale[0])
 

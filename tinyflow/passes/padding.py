@@ -34,15 +34,18 @@ def fold_padding(graph: Graph) -> Graph:
 def _pads_by_zero(graph: Graph, op: Pad) -> bool:
     """Whether an operator pads height and width of quantised images with the value of 0."""
     source, output = graph.tensors[op.input], graph.tensors[op.output]
+    if source.dtype not in (DType.INT8, DType.INT16) or not alike(source, output):
+        return False
+    if source.quantization is None:
+        return False
+    if source.dtype is DType.INT16 and source.q.zero_point:
+        return False  # TFLM pads int16 by 0
     if len(op.paddings) != 4 or any((*op.paddings[0], *op.paddings[3])):
         return False
     if isinstance(op, PadV2):
         value = graph.tensors[op.value]
-        if not value.is_constant or value.values.ravel()[0] != source.q.zero_point:
-            return False
-    elif type(op) is not Pad:
-        return False
-    return source.dtype in (DType.INT8, DType.INT16) and alike(source, output)
+        return value.is_constant and bool(value.values.ravel()[0] == source.q.zero_point)
+    return type(op) is Pad
 
 
 def _padding(graph: Graph, op: Pad, user: Operator) -> Operator | None:

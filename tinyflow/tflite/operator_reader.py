@@ -219,6 +219,17 @@ class OperatorReader:
         if tensor.is_state:
             raise self.refuse(f"the operand {tensor.name!r} is a variable (model state)")
 
+    def some_computed(self, *indices: int) -> None:
+        """Check that operands are not all constants."""
+        if all(self.tensors[index].is_constant for index in indices):
+            raise self.refuse("every operand is a constant")
+
+    def broadcast_rank(self, most: int) -> None:
+        """Check that operands of unlike shapes have at most that many dimensions."""
+        left, right = (self.tensors[self.input(position)].shape for position in (0, 1))
+        if left != right and max(len(left), len(right)) > most:
+            raise self.refuse(f"a broadcast of rank {max(len(left), len(right))}, at most {most}")
+
     def image(self, *indices: int) -> None:
         """Check that tensors have four dimensions."""
         for index in indices:

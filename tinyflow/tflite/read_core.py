@@ -5,7 +5,6 @@ One function per operator; `IMPORTERS` is the list of what tinyflow compiles.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -32,6 +31,7 @@ from tinyflow.ir.types import DType
 from tinyflow.tflite import (
     read_detection,
     read_elementwise,
+    read_logic,
     read_movement,
     read_signal,
     read_state,
@@ -183,12 +183,18 @@ def _mean(at: OperatorReader) -> Operator:
 
 def _softmax(at: OperatorReader) -> Operator:
     options = at.options(schema.SoftmaxOptionsT)
-    activations = at.int8_or_int16(at.input(0), at.output)
-    quantization = at.tensors[at.output].q
-    if activations is DType.INT16:
+    if at.tensors[at.input(0)].dtype is DType.INT16:
+        at.int8_or_int16(at.input(0), at.output)
         at.unit_range(at.output)
-    elif (quantization.scale, quantization.zero_point) != (1 / 256, -128):
-        raise at.refuse("the output's scale is not 1/256 or its zero point not -128")
+    else:
+        at.int8(at.input(0))
+        at.computed(at.output)
+        at.per_tensor(at.output)
+        bits = 8 * at.typed(at.output, DType.INT8, DType.INT16).itemsize
+        quantization = at.tensors[at.output].q
+        steps, lowest = 1 << bits, -(1 << bits - 1)
+        if (quantization.scale, quantization.zero_point) != (1 / steps, lowest):
+            raise at.refuse(f"the output's scale is not 1/{steps} or its zero point not {lowest}")
     beta = float(np.float32(options.beta))
     if not 0 < beta < float("inf"):
         raise at.refuse(f"beta is {beta}")
@@ -197,7 +203,7 @@ def _softmax(at: OperatorReader) -> Operator:
 
 def _pad(at: OperatorReader) -> Operator:
     source = at.input(0)
-    read_movement.moved(at, source, DType.INT8, DType.INT16)
+    read_movement.moved(at, source, DType.INT8, DType.INT16, DType.INT32)
     if len(at.tensors[source].shape) > 5:
         raise at.refuse("more than five dimensions")
     flat = at.integers(1)
@@ -205,29 +211,31 @@ def _pad(at: OperatorReader) -> Operator:
 
 
 _EIGHT_BITS = (DType.INT8, DType.UINT8)
-#: What TFLM's QUANTIZE turns to what.
+#: What TFLM's QUANTIZE takes, by the type that it gives.
 _QUANTIZED = {
-    *itertools.product((DType.FLOAT32, DType.UINT8, DType.INT8, DType.INT16), (DType.INT8,)),
-    *itertools.product((DType.FLOAT32, DType.INT8, DType.INT16), (DType.INT16,)),
-    (DType.INT8, DType.UINT8),
+    DType.INT8: (DType.FLOAT32, DType.UINT8, DType.INT8, DType.INT16, DType.INT32),
+    DType.INT16: (DType.FLOAT32, DType.INT8, DType.INT16, DType.INT32),
+    DType.INT32: (DType.INT8, DType.INT16),
+    DType.UINT8: (DType.INT8,),
 }
 
 
 def _quantize(at: OperatorReader) -> Operator:
     at.computed(at.input(0))
     source, output = at.tensors[at.input(0)], at.tensors[at.output]
-    if (source.dtype, output.dtype) not in _QUANTIZED:
+    if source.dtype not in _QUANTIZED.get(output.dtype, ()):
         raise at.refuse(f"from {source.dtype.value} to {output.dtype.value}")
-    at.quantised(at.output, output.dtype)
+    at.per_tensor(at.output)
     if source.dtype is not DType.FLOAT32:
-        at.quantised(at.input(0), source.dtype)
+        at.per_tensor(at.input(0))
         at.rescaled(at.input(0))
     return Quantize(at.name, at.input(0), at.output)
 
 
 def _dequantize(at: OperatorReader) -> Operator:
     at.computed(at.input(0))
-    at.quantised(at.input(0), at.typed(at.input(0), *_EIGHT_BITS, DType.INT16))
+    at.typed(at.input(0), *_EIGHT_BITS, DType.INT16)
+    at.per_tensor(at.input(0))
     if at.tensors[at.output].dtype is not DType.FLOAT32:
         raise at.refuse(f"to {at.tensors[at.output].dtype.value}")
     return Dequantize(at.name, at.input(0), at.output)
@@ -247,6 +255,7 @@ IMPORTERS: dict[str, Read] = {
     "QUANTIZE": _quantize,
     "SOFTMAX": _softmax,
     **read_elementwise.READERS,
+    **read_logic.READERS,
     **read_tables.READERS,
     **read_movement.READERS,
     **read_windows.READERS,

@@ -8,6 +8,7 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 
 from tinyflow.ir.elementwise import (
+    AddN,
     Comparison,
     Equal,
     Greater,
@@ -25,6 +26,7 @@ from tinyflow.ir.elementwise import (
     Sub,
 )
 from tinyflow.ir.operators import Add, Operator
+from tinyflow.ir.plain import Div
 from tinyflow.ir.types import DType
 from tinyflow.tflite.operator_reader import OperatorReader, Read, indices
 
@@ -80,6 +82,11 @@ def _plain(kind: Callable[[str, int, int, int], Operator]) -> Read:
     return read
 
 
+def _squared_difference(at: OperatorReader) -> Operator:
+    _operands(at, at.int8_or_int16(at.output), 0, 1)
+    return SquaredDifference(at.name, at.input(0), at.input(1), at.output)
+
+
 def _comparison(kind: type[Comparison]) -> Read:
     def read(at: OperatorReader) -> Operator:
         operands(at, 0, 1)
@@ -92,8 +99,11 @@ def _comparison(kind: type[Comparison]) -> Read:
 def _select(kind: type[Select]) -> Read:
     def read(at: OperatorReader) -> Operator:
         _boolean(at, at.input(0))
-        operands(at, 1, 2)
-        at.int8(at.output)
+        if kind is Select:
+            _operands(at, at.int8_or_int16(at.output), 1, 2)
+        else:
+            operands(at, 1, 2)
+            at.int8(at.output)
         _one_quantization(at, at.input(1), at.input(2))
         return kind(at.name, at.input(0), at.input(1), at.input(2), at.output)
 
@@ -106,7 +116,28 @@ def _boolean(at: OperatorReader, index: int) -> None:
         raise at.refuse(f"tensor {tensor.name!r} is {tensor.dtype.value}, expected bool")
 
 
+def _div(at: OperatorReader) -> Operator:
+    activation = at.options(schema.DivOptionsT).fusedActivationFunction
+    operands(at, 0, 1)
+    at.int8(at.output)
+    return Div(at.name, at.input(0), at.input(1), at.output, at.activation(activation))
+
+
+def _add_n(at: OperatorReader) -> Operator:
+    sources = [at.input(position) for position in range(len(indices(at.operator.inputs)))]
+    if len(sources) < 2:
+        raise at.refuse(f"{len(sources)} inputs, at least 2")
+    at.int8(at.output)
+    for index in sources:
+        at.quantised(index, DType.INT8)
+        at.same_quantization(sources[0], index)
+    at.some_computed(*sources)
+    return AddN(at.name, tuple(sources), at.output)
+
+
 READERS: dict[str, Read] = {
+    "ADD_N": _add_n,
+    "DIV": _div,
     "EQUAL": _comparison(Equal),
     "GREATER": _comparison(Greater),
     "GREATER_EQUAL": _comparison(GreaterEqual),
@@ -119,6 +150,6 @@ READERS: dict[str, Read] = {
     "PRELU": _plain(Prelu),
     "SELECT": _select(SelectV1),
     "SELECT_V2": _select(Select),
-    "SQUARED_DIFFERENCE": _plain(SquaredDifference),
+    "SQUARED_DIFFERENCE": _squared_difference,
     "SUB": arithmetic(Sub, schema.SubOptionsT),
 }

@@ -11,6 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tinyflow.errors import InputError
 from tinyflow.ir.elementwise import (
+    AddN,
     Binary,
     Equal,
     Greater,
@@ -47,6 +48,9 @@ from tinyflow.ir.plain import (
     Embedding,
     Exp,
     Floor,
+    FloorDiv,
+    FloorMod,
+    L2Pool2D,
     Log,
     Neg,
     Round,
@@ -62,14 +66,25 @@ from tinyflow.ir.tables import (
     L2Normalization,
     LeakyRelu,
     Logistic,
+    LogSoftmax,
     Relu,
     Relu6,
     Rsqrt,
     Tanh,
 )
 from tinyflow.ir.types import Activation, DType
-from tinyflow.ir.windows import BatchMatMul, ReduceMax, ReduceMin, Reduction, Sum
+from tinyflow.ir.windows import (
+    ArgExtreme,
+    ArgMax,
+    ArgMin,
+    BatchMatMul,
+    ReduceMax,
+    ReduceMin,
+    Reduction,
+    Sum,
+)
 from tinyflow.tflite.operator_reader import QUANTISE_HINT, OperatorReader, Read, indices
+from tinyflow.tflite.read_windows import arg_extreme, cumsum, resize_bilinear
 
 #: What TFLM's CAST takes and gives.
 _CASTS = (DType.BOOL, DType.INT8, DType.INT16, DType.INT32, DType.UINT32, DType.FLOAT32)
@@ -80,8 +95,9 @@ def plain_reader(at: OperatorReader) -> Read | None:
     types = {at.tensors[index].dtype for index in _touched(at)}
     if at.kind in _OF_FLOAT and DType.FLOAT32 in types:
         return _OF_FLOAT[at.kind]
-    if at.kind in _OF_INT32 and _first_value(at) is DType.INT32:
-        return _OF_INT32[at.kind]
+    of_integers = _OF_INTEGERS.get(_first_value(at), {})
+    if at.kind in of_integers:
+        return of_integers[at.kind]
     return _ALWAYS.get(at.kind)
 
 
@@ -193,6 +209,14 @@ def _binary(kind: Callable[[str, int, int, int], Operator], dtype: DType) -> Rea
     def read(at: OperatorReader) -> Operator:
         _values(at, dtype, at.input(0), at.input(1), at.output)
         return kind(at.name, at.input(0), at.input(1), at.output)
+
+    return read
+
+
+def _floor(kind: type[FloorDiv] | type[FloorMod]) -> Read:
+    def read(at: OperatorReader) -> Operator:
+        at.broadcast_rank(4)
+        return _binary(kind, DType.FLOAT32)(at)
 
     return read
 
@@ -319,7 +343,7 @@ def _depthwise_conv_2d(at: OperatorReader) -> Operator:
 def _fully_connected(at: OperatorReader) -> Operator:
     options = at.options(schema.FullyConnectedOptionsT)
     at.computed(at.input(0))
-    _float(at, at.input(0), _constant(at, at.input(1)), at.output)
+    _float(at, at.input(0), at.input(1), at.output)
     if options.weightsFormat:
         raise at.refuse("shuffled weights")
     return FullyConnected(
@@ -369,44 +393,104 @@ def _embedding(at: OperatorReader) -> Operator:
     return Embedding(at.name, chosen, table, at.output)
 
 
-def _of_both(dtype: DType) -> dict[str, Read]:
+def _log_softmax(at: OperatorReader) -> Operator:
+    at.computed(at.input(0))
+    _float(at, at.input(0), at.output)
+    if not at.tensors[at.input(0)].shape:
+        raise at.refuse("a scalar has no last dimension")
+    return LogSoftmax(at.name, at.input(0), at.output)
+
+
+def _add_n(at: OperatorReader) -> Operator:
+    sources = [at.input(position) for position in range(len(indices(at.operator.inputs)))]
+    if len(sources) < 2:
+        raise at.refuse(f"{len(sources)} inputs, at least 2")
+    _float(at, *sources, at.output)
+    return AddN(at.name, tuple(sources), at.output)
+
+
+def _cumsum(at: OperatorReader) -> Operator:
+    at.computed(at.input(0))
+    _float(at, at.input(0), at.output)
+    return cumsum(at)
+
+
+def _equality(dtype: DType) -> dict[str, Read]:
+    return {"EQUAL": _comparison(Equal, dtype), "NOT_EQUAL": _comparison(NotEqual, dtype)}
+
+
+def _order(dtype: DType) -> dict[str, Read]:
     return {
-        "ADD": _arithmetic(Add, schema.AddOptionsT, dtype),
-        "EQUAL": _comparison(Equal, dtype),
+        **_equality(dtype),
         "GREATER": _comparison(Greater, dtype),
         "GREATER_EQUAL": _comparison(GreaterEqual, dtype),
         "LESS": _comparison(Less, dtype),
         "LESS_EQUAL": _comparison(LessEqual, dtype),
         "MAXIMUM": _binary(Maximum, dtype),
         "MINIMUM": _binary(Minimum, dtype),
+    }
+
+
+def _arg_extreme(kind: type[ArgExtreme]) -> Read:
+    def read(at: OperatorReader) -> Operator:
+        at.computed(at.input(0))
+        _float(at, at.input(0))
+        return arg_extreme(kind)(at)
+
+    return read
+
+
+def _resize_bilinear(at: OperatorReader) -> Operator:
+    at.computed(at.input(0))
+    _float(at, at.input(0), at.output)
+    return resize_bilinear(at)
+
+
+def _of_both(dtype: DType) -> dict[str, Read]:
+    return {
+        **_order(dtype),
+        "ADD": _arithmetic(Add, schema.AddOptionsT, dtype),
+        "DIV": _arithmetic(Div, schema.DivOptionsT, dtype),
         "MUL": _arithmetic(Mul, schema.MulOptionsT, dtype),
-        "NOT_EQUAL": _comparison(NotEqual, dtype),
         "SELECT": _select(SelectV1, dtype),
         "SELECT_V2": _select(Select, dtype),
+        "SQUARED_DIFFERENCE": _binary(SquaredDifference, dtype),
         "SUB": _arithmetic(Sub, schema.SubOptionsT, dtype),
     }
 
 
-_OF_INT32: dict[str, Read] = {**_of_both(DType.INT32), "DIV": _div_int32}
+#: What is compiled of integers without a scale and of truth values.
+_OF_INTEGERS: dict[DType | None, dict[str, Read]] = {
+    DType.INT32: {**_of_both(DType.INT32), "DIV": _div_int32},
+    DType.INT64: _order(DType.INT64),
+    DType.BOOL: _equality(DType.BOOL),
+}
 _OF_FLOAT: dict[str, Read] = {
     **_of_both(DType.FLOAT32),
     "ABS": _function(Abs),
+    "ADD_N": _add_n,
+    "ARG_MAX": _arg_extreme(ArgMax),
+    "ARG_MIN": _arg_extreme(ArgMin),
     "AVERAGE_POOL_2D": _pool(AveragePool2D),
     "BATCH_MATMUL": _batch_matmul,
     "CEIL": _function(Ceil),
     "CONV_2D": _conv_2d,
     "COS": _function(Cos),
+    "CUMSUM": _cumsum,
     "DEPTHWISE_CONV_2D": _depthwise_conv_2d,
-    "DIV": _arithmetic(Div, schema.DivOptionsT, DType.FLOAT32),
     "ELU": _function(Elu),
     "EXP": _function(Exp),
     "FLOOR": _function(Floor),
+    "FLOOR_DIV": _floor(FloorDiv),
+    "FLOOR_MOD": _floor(FloorMod),
     "FULLY_CONNECTED": _fully_connected,
     "HARD_SWISH": _function(HardSwish),
     "L2_NORMALIZATION": _l2_normalization,
+    "L2_POOL_2D": _pool(L2Pool2D),
     "LEAKY_RELU": _leaky_relu,
     "LOG": _function(Log),
     "LOGISTIC": _function(Logistic),
+    "LOG_SOFTMAX": _log_softmax,
     "MAX_POOL_2D": _pool(MaxPool2D),
     "MEAN": _mean,
     "NEG": _function(Neg),
@@ -415,17 +499,17 @@ _OF_FLOAT: dict[str, Read] = {
     "REDUCE_MIN": _reduction(ReduceMin),
     "RELU": _function(Relu),
     "RELU6": _function(Relu6),
+    "RESIZE_BILINEAR": _resize_bilinear,
     "ROUND": _function(Round),
     "RSQRT": _function(Rsqrt),
     "SIN": _function(Sin),
     "SOFTMAX": _softmax,
     "SQRT": _function(Sqrt),
     "SQUARE": _function(Square),
-    "SQUARED_DIFFERENCE": _binary(SquaredDifference, DType.FLOAT32),
     "SUM": _reduction(Sum),
     "TANH": _function(Tanh),
 }
 _ALWAYS: dict[str, Read] = {"CAST": _cast, "EMBEDDING_LOOKUP": _embedding}
 
 #: The operators that are read here, on plain numbers.
-PLAIN_KINDS = frozenset({*_OF_FLOAT, *_OF_INT32, *_ALWAYS})
+PLAIN_KINDS = frozenset({*_OF_FLOAT, *_OF_INTEGERS[DType.INT32], *_ALWAYS})

@@ -10,11 +10,15 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tinyflow.ir.movement import (
     BatchToSpace,
+    BroadcastArgs,
     BroadcastTo,
     Concatenation,
     DepthToSpace,
+    DynamicUpdateSlice,
     ExpandDims,
+    Fill,
     Gather,
+    GatherNd,
     MirrorPad,
     Pack,
     PadV2,
@@ -30,6 +34,7 @@ from tinyflow.ir.movement import (
     Tile,
     Transpose,
     Unpack,
+    ZerosLike,
 )
 from tinyflow.ir.operators import Operator, Reshape
 from tinyflow.ir.types import DType
@@ -39,6 +44,7 @@ from tinyflow.tflite.operator_reader import OperatorReader, Read, indices
 _ANY = (DType.INT8, DType.INT16, DType.INT32)
 _QUANTISED = (DType.INT8, DType.INT16)
 _BYTES = (DType.INT8,)
+_SHAPES = (DType.INT32, DType.INT64)
 _EVERY = (DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.INT64, DType.BOOL)
 _WITH_BOOL = (*_ANY, DType.BOOL)
 _PACKED = (*_ANY, DType.INT64)
@@ -69,10 +75,12 @@ def _moved(
     *,
     constants: bool = False,
     padded: bool = False,
+    rescaled: bool = False,
 ) -> None:
     """Check that all tensors have one type, one quantisation or none, and are activations.
 
-    Where the operator pads, numbers must be quantised, for the zero point.
+    Where the operator pads, numbers must be quantised, for the zero point. With `constants` they
+    may be constants, with `rescaled` of several quantisations.
     """
     first = sources[0]
     for index in (*sources, *results):
@@ -85,16 +93,10 @@ def _moved(
         quantised = tensor.quantization is not None
         if tensor.dtype not in _PLAIN and (quantised or padded):
             at.per_tensor(index)
-        if tensor.dtype is DType.INT16 and quantised and tensor.q.zero_point:
-            raise at.refuse(f"tensor {tensor.name!r} is int16 with a zero point other than 0")
-        at.same_quantization(first, index)
+        if not rescaled:
+            at.same_quantization(first, index)
         if not constants:
             at.computed(index)
-
-
-def _some_computed(at: OperatorReader, *sources: int) -> None:
-    if all(at.tensors[index].is_constant for index in sources):
-        raise at.refuse("every operand is a constant")
 
 
 def moved(at: OperatorReader, source: int, *types: DType) -> None:
@@ -136,7 +138,12 @@ def _pairs(at: OperatorReader, position: int) -> tuple[tuple[int, int], ...]:
 
 def _concatenation(at: OperatorReader) -> Operator:
     options = at.options(schema.ConcatenationOptionsT)
-    sources = _sources(at, _JOINED)
+    # TFLM copies int16 whatever its scale, as long as the zero points are 0.
+    is_int16 = at.tensors[at.output].dtype is DType.INT16
+    sources = _sources(at, _JOINED, rescaled=is_int16)
+    quantizations = [at.tensors[index].quantization for index in (*sources, at.output)]
+    if is_int16 and any(found is not None and found.zero_point for found in quantizations):
+        raise at.refuse("int16 with a zero point other than 0")
     if options.fusedActivationFunction != schema.ActivationFunctionType.NONE:
         raise at.refuse("a fused activation")
     if len(sources) > _MAX_SOURCES:
@@ -154,12 +161,14 @@ def _pack(at: OperatorReader) -> Operator:
     return Pack(at.name, sources, at.output, _axis(int(options.axis), rank))
 
 
-def _sources(at: OperatorReader, types: tuple[DType, ...]) -> tuple[int, ...]:
+def _sources(
+    at: OperatorReader, types: tuple[DType, ...], *, rescaled: bool = False
+) -> tuple[int, ...]:
     sources = [at.input(position) for position in range(len(indices(at.operator.inputs)))]
     if not sources:
         raise at.refuse("no inputs")
-    _moved(at, sources, [at.output], types, constants=True)
-    _some_computed(at, *sources)
+    _moved(at, sources, [at.output], types, constants=True, rescaled=rescaled)
+    at.some_computed(*sources)
     return tuple(sources)
 
 
@@ -257,13 +266,11 @@ def _expand_dims(at: OperatorReader) -> Operator:
 
 
 def _pad_v2(at: OperatorReader) -> Operator:
-    source = _unary(at, _BYTES)
+    source = _unary(at, _ANY)
     _rank(at, source, 5)
-    if at.tensors[source].dtype is not DType.INT8:
-        raise at.refuse(f"{at.tensors[source].dtype.value}, expected int8")
-    value = at.tensors[at.input(2)]
-    if value.elements != 1 or value.dtype is not DType.INT8:
-        raise at.refuse(f"the value {value.name!r} is not one element of int8")
+    value, dtype = at.tensors[at.input(2)], at.tensors[source].dtype
+    if value.elements != 1 or value.dtype is not dtype:
+        raise at.refuse(f"the value {value.name!r} is not one element of {dtype.value}")
     at.same_quantization(at.input(2), source)
     return PadV2(at.name, source, at.output, _pairs(at, 1), at.input(2))
 
@@ -280,12 +287,63 @@ def _gather(at: OperatorReader) -> Operator:
     options = at.options(schema.GatherOptionsT)
     source, indices = at.input(0), at.tensors[at.input(1)]
     _moved(at, [source], [at.output], _BYTES, constants=True)
-    _some_computed(at, source, at.input(1))
+    at.some_computed(source, at.input(1))
     if indices.dtype is not DType.INT32:
         raise at.refuse(f"the indices {indices.name!r} are {indices.dtype.value}, expected int32")
     axis = _axis(int(options.axis), _rank(at, source, 5))
     batch_dims = _axis(int(options.batchDims), len(indices.shape))
     return Gather(at.name, source, at.output, at.input(1), axis, batch_dims)
+
+
+def _gather_nd(at: OperatorReader) -> Operator:
+    source, indices = at.input(0), at.tensors[at.input(1)]
+    _moved(at, [source], [at.output], _BYTES, constants=True)
+    at.computed(at.output)
+    at.some_computed(source, at.input(1))
+    if indices.dtype is not DType.INT32:
+        raise at.refuse(f"the indices {indices.name!r} are {indices.dtype.value}, expected int32")
+    _rank(at, source, 5)
+    return GatherNd(at.name, source, at.output, at.input(1))
+
+
+def _dynamic_update_slice(at: OperatorReader) -> Operator:
+    source, update, starts = (at.input(position) for position in range(3))
+    _moved(at, [source, update], [at.output], _ANY, constants=True)
+    at.computed(at.output)
+    at.some_computed(source, update, starts)
+    _rank(at, source, 5)
+    if at.tensors[starts].dtype not in (DType.INT32, DType.INT64):
+        found = at.tensors[starts]
+        raise at.refuse(f"the start {found.name!r} is {found.dtype.value}, expected int32 or int64")
+    return DynamicUpdateSlice(at.name, source, update, starts, at.output)
+
+
+def _fill(at: OperatorReader) -> Operator:
+    value = at.input(1)
+    _moved(at, [value], [at.output], (DType.INT8, DType.INT32), constants=True)
+    at.computed(at.output)
+    shape = at.tensors[at.input(0)]
+    if shape.data is None or [int(each) for each in shape.data.ravel()] != list(
+        at.tensors[at.output].shape
+    ):
+        raise at.refuse("the shape is no constant, or not that of the output")
+    return Fill(at.name, value, at.output)
+
+
+def _zeros_like(at: OperatorReader) -> Operator:
+    types = (DType.INT8, DType.INT32, DType.INT64)
+    _moved(at, [at.input(0)], [at.output], types, constants=True, rescaled=True)
+    at.computed(at.output)
+    return ZerosLike(at.name, at.input(0), at.output)
+
+
+def _broadcast_args(at: OperatorReader) -> Operator:
+    _moved(at, [at.input(0), at.input(1)], [at.output], _SHAPES, constants=True)
+    if at.tensors[at.output].dtype is DType.FLOAT32:
+        raise at.refuse("float32, expected int32 or int64")
+    at.computed(at.output)
+    at.some_computed(at.input(0), at.input(1))
+    return BroadcastArgs(at.name, at.input(0), at.input(1), at.output)
 
 
 def _tile(at: OperatorReader) -> Operator:
@@ -295,7 +353,7 @@ def _tile(at: OperatorReader) -> Operator:
 
 
 def _broadcast_to(at: OperatorReader) -> Operator:
-    source = _unary(at, _ANY)
+    source = _unary(at, _EVERY)
     _rank(at, at.output, 5)
     if tuple(at.integers(1)) != at.tensors[at.output].shape:
         raise at.refuse("the output has another shape than asked for")
@@ -335,7 +393,7 @@ def _batch(kind: type[SpaceToBatch] | type[BatchToSpace]) -> Read:
 
 
 def _reverse(at: OperatorReader) -> Operator:
-    source = _unary(at, _ANY)
+    source = _unary(at, _EVERY)
     rank = _rank(at, source, 6)
     axes = sorted(_axis(axis, rank) for axis in at.integers(1))
     if any(after - before != 1 for before, after in pairwise(axes)):
@@ -360,11 +418,15 @@ def _resize_nearest_neighbor(at: OperatorReader) -> Operator:
 
 READERS: dict[str, Read] = {
     "BATCH_TO_SPACE_ND": _batch(BatchToSpace),
+    "BROADCAST_ARGS": _broadcast_args,
     "BROADCAST_TO": _broadcast_to,
     "CONCATENATION": _concatenation,
     "DEPTH_TO_SPACE": _depth(DepthToSpace, schema.DepthToSpaceOptionsT),
+    "DYNAMIC_UPDATE_SLICE": _dynamic_update_slice,
     "EXPAND_DIMS": _expand_dims,
+    "FILL": _fill,
     "GATHER": _gather,
+    "GATHER_ND": _gather_nd,
     "MIRROR_PAD": _mirror_pad,
     "PACK": _pack,
     "PADV2": _pad_v2,
@@ -381,4 +443,5 @@ READERS: dict[str, Read] = {
     "TILE": _tile,
     "TRANSPOSE": _transpose,
     "UNPACK": _unpack,
+    "ZEROS_LIKE": _zeros_like,
 }

@@ -185,7 +185,7 @@ def _neg(at: OperatorReader) -> Operator:
 
 
 READERS: dict[str, Read] = {
-    "ABS": _scaled(Abs),
+    "ABS": _scaled(Abs, DType.INT16),
     "ELU": _scaled(Elu),
     "EXP": _scaled(Exp),
     "GELU": _gelu,

@@ -13,6 +13,7 @@ from tinyflow.ir.windows import (
     ArgMax,
     ArgMin,
     BatchMatMul,
+    CumSum,
     ReduceMax,
     ReduceMin,
     Reduction,
@@ -30,9 +31,10 @@ def _transpose_conv(at: OperatorReader) -> Operator:
     at.weights(at.input(1), axis=0)
     at.rescaled(at.input(2), at.input(1))
     at.image(at.input(1), at.input(2), at.output)
-    due = at.integers(0)
-    if due != list(at.tensors[at.output].shape):
-        raise at.refuse(f"the output's shape operand is {due}, which the output has not")
+    shape = at.tensors[at.input(0)]
+    if shape.is_constant and at.integers(0) != list(at.tensors[at.output].shape):
+        raise at.refuse(f"the output's shape operand is {at.integers(0)}, which the output has not")
+    # One that is computed is not read: the file states the output's shape, and TFLM goes by that.
     return TransposeConv(
         at.name,
         at.input(2),
@@ -47,15 +49,13 @@ def _transpose_conv(at: OperatorReader) -> Operator:
 
 def _batch_matmul(at: OperatorReader) -> Operator:
     options = at.options(schema.BatchMatMulOptionsT)
-    at.int8(at.output)
+    dtype = at.int8_or_int16(at.output)
     operands = (at.input(0), at.input(1))
     for index in operands:
         tensor = at.tensors[index]
         if not tensor.is_constant:
-            at.int8(index)
-        elif tensor.dtype is not DType.INT8:
-            raise at.refuse(f"the constant {tensor.name!r} is {tensor.dtype.value}, expected int8")
-        at.per_tensor(index)
+            at.computed(index)
+        at.quantised(index, dtype)
         if not 2 <= len(tensor.shape) <= 5:
             raise at.refuse(f"tensor {tensor.name!r} has rank {len(tensor.shape)}, expected 2 to 5")
     if all(at.tensors[index].is_constant for index in operands):
@@ -85,12 +85,18 @@ def _reduce_extreme(kind: type[Reduction]) -> Callable[[OperatorReader], Operato
     return read
 
 
-def _arg_extreme(kind: type[ArgExtreme]) -> Callable[[OperatorReader], Operator]:
+def arg_extreme(kind: type[ArgExtreme]) -> Callable[[OperatorReader], Operator]:
+    """ARG_MAX or ARG_MIN of int8, to int32 or int64, or of float32, to int32."""
+
     def read(at: OperatorReader) -> Operator:
-        at.int8(at.input(0))
+        types: tuple[DType, ...] = (DType.INT32,)
+        if at.tensors[at.input(0)].dtype is not DType.FLOAT32:
+            at.int8(at.input(0))
+            types = (DType.INT32, DType.INT64)
         output = at.tensors[at.output]
-        if output.dtype not in (DType.INT32, DType.INT64):
-            raise at.refuse(f"the output is {output.dtype.value}, expected int32 or int64")
+        if output.dtype not in types:
+            due = " or ".join(dtype.value for dtype in types)
+            raise at.refuse(f"the output is {output.dtype.value}, expected {due}")
         if len(_axes(at)) != 1:
             raise at.refuse(f"{len(_axes(at))} axes, expected 1")
         return kind(at.name, at.input(0), at.output, _axes(at)[0])
@@ -98,9 +104,28 @@ def _arg_extreme(kind: type[ArgExtreme]) -> Callable[[OperatorReader], Operator]
     return read
 
 
-def _resize_bilinear(at: OperatorReader) -> Operator:
+def cumsum(at: OperatorReader) -> Operator:
+    """CUMSUM of int8 or float32; the axis is a constant."""
+    options = at.options(schema.CumsumOptionsT)
+    if at.tensors[at.input(0)].dtype is not DType.FLOAT32:
+        at.int8(at.input(0), at.output)
+    if len(_axes(at)) != 1:
+        raise at.refuse(f"{len(_axes(at))} axes, expected 1")
+    return CumSum(
+        at.name,
+        at.input(0),
+        at.output,
+        _axes(at)[0],
+        bool(options.exclusive),
+        bool(options.reverse),
+    )
+
+
+def resize_bilinear(at: OperatorReader) -> Operator:
+    """RESIZE_BILINEAR of int8 or float32."""
     options = at.options(schema.ResizeBilinearOptionsT)
-    at.int8(at.input(0), at.output)
+    if at.tensors[at.input(0)].dtype is not DType.FLOAT32:
+        at.int8(at.input(0), at.output)
     at.image(at.input(0), at.output)
     at.same_quantization(at.input(0), at.output)
     due = at.integers(1)
@@ -118,12 +143,13 @@ def _resize_bilinear(at: OperatorReader) -> Operator:
 
 
 READERS: dict[str, Read] = {
-    "ARG_MAX": _arg_extreme(ArgMax),
-    "ARG_MIN": _arg_extreme(ArgMin),
+    "ARG_MAX": arg_extreme(ArgMax),
+    "ARG_MIN": arg_extreme(ArgMin),
     "BATCH_MATMUL": _batch_matmul,
+    "CUMSUM": cumsum,
     "REDUCE_MAX": _reduce_extreme(ReduceMax),
     "REDUCE_MIN": _reduce_extreme(ReduceMin),
-    "RESIZE_BILINEAR": _resize_bilinear,
+    "RESIZE_BILINEAR": resize_bilinear,
     "SUM": _sum,
     "TRANSPOSE_CONV": _transpose_conv,
 }

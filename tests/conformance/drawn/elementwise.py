@@ -65,6 +65,17 @@ def _arithmetic(kind: str) -> Cases:
 
 
 @st.composite
+def _div(draw: Draw) -> Drawn:
+    numbers = [draw(quantised) for _ in range(3)]
+    left, right, output = (scale for scale, _ in numbers)
+    # Beyond, the reference's shifts are not defined.
+    assume(2**-26 < left / (right * output) < 2**22)
+    attributes = {"constant": draw(_constants), "quantised": numbers}
+    activation = draw(activations(output))
+    return named(binary, "DIV", *_operands(draw), **attributes, fusedActivationFunction=activation)
+
+
+@st.composite
 def _squared_difference(draw: Draw) -> Drawn:
     numbers = [draw(quantised) for _ in range(3)]
     left, right, output = (scale for scale, _ in numbers)
@@ -129,6 +140,7 @@ STRATEGIES: dict[str, Cases] = {
     **{kind: _arithmetic(kind) for kind in ("ADD", "SUB", "MUL")},
     **{kind: _extremum(kind) for kind in ("MAXIMUM", "MINIMUM")},
     **{kind: _comparison(kind) for kind in _COMPARISONS},
+    "DIV": _div(),
     "PRELU": _prelu(),
     "SELECT": _mask_of_one_shape(),
     "SELECT_V2": _mask(),

@@ -13,6 +13,7 @@ from tests.conformance.drawn.values import (
     Draw,
     Drawn,
     Shape,
+    axis,
     channels,
     named,
     paddings,
@@ -28,17 +29,21 @@ from tests.conformance.floats import (
     RELU6,
     RELU_N1_TO_1,
     VALID,
+    arg_extreme,
     back,
     batch_matmul,
     binary,
     cast,
     compared,
+    computed_product,
     convolution,
     embedding,
+    floored,
     fully_connected,
     int32,
     pool,
     reduction,
+    resize_bilinear,
     softmax,
     tabulated,
     unary,
@@ -50,6 +55,7 @@ _MOST_MACS = 2_000
 _COMPARISONS = ("EQUAL", "NOT_EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL")
 _FUNCTIONS = (
     *("ABS", "CEIL", "ELU", "EXP", "FLOOR", "HARD_SWISH", "LOGISTIC", "NEG", "RELU", "RELU6"),
+    *("COS", "LOG", "LOG_SOFTMAX", "SIN"),
     *("ROUND", "RSQRT", "SQRT", "SQUARE", "TANH"),
 )
 _TABULATED = ("ABS", "COS", "EXP", "LOG", "NEG", "RSQRT", "SIN", "SQRT", "SQUARE", "TANH")
@@ -90,6 +96,14 @@ def _binary(kind: str) -> Cases:
         if kind in ("ADD", "SUB", "MUL", "DIV"):
             options["fusedActivationFunction"] = draw(_activations)
         return named(binary, kind, *_operands(draw), **options)
+
+    return drawn()
+
+
+def _floored(kind: str) -> Cases:
+    @st.composite
+    def drawn(draw: Draw) -> Drawn:
+        return named(floored, kind, *_operands(draw), constant=draw(st.booleans()))
 
     return drawn()
 
@@ -192,6 +206,28 @@ def _fully_connected(draw: Draw) -> Drawn:
 
 
 @st.composite
+def _computed_product(draw: Draw) -> Drawn:
+    shape, units = (draw(st.integers(1, 4)), draw(channels)), draw(st.integers(1, 9))
+    assume(math.prod(shape) * units <= _MOST_MACS)
+    weighted = {"bias": draw(st.booleans()), "activation": draw(_activations)}
+    return named(computed_product, shape, units, **weighted)
+
+
+@st.composite
+def _arg_extreme(draw: Draw) -> Drawn:
+    shape = draw(shapes(1, 4, extent=9, elements=200))
+    kind = draw(st.sampled_from(["ARG_MAX", "ARG_MIN"]))
+    return named(arg_extreme, kind, shape, axis(draw, len(shape)))
+
+
+@st.composite
+def _resize_bilinear(draw: Draw) -> Drawn:
+    shape = (draw(st.integers(1, 2)), *draw(pairs(1, 6)), draw(st.integers(1, 3)))
+    corners, half = draw(st.sampled_from([(False, False), (True, False), (False, True)]))
+    return named(resize_bilinear, shape, draw(pairs(1, 7)), corners=corners, half=half)
+
+
+@st.composite
 def _batch_matmul(draw: Draw) -> Drawn:
     rows, depth, columns = (draw(st.integers(1, 7)) for _ in range(3))
     batches = draw(shapes(0, 3, extent=3))
@@ -237,13 +273,17 @@ STRATEGIES: dict[str, Cases] = {
     **{f"{kind} of int32": _int32(kind) for kind in ("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM")},
     **{kind: _reduction(kind) for kind in ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN")},
     **{kind: _convolution(kind) for kind in ("CONV_2D", "DEPTHWISE_CONV_2D")},
-    **{kind: _pool(kind) for kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D")},
+    **{kind: _pool(kind) for kind in ("AVERAGE_POOL_2D", "L2_POOL_2D", "MAX_POOL_2D")},
+    **{kind: _floored(kind) for kind in ("FLOOR_DIV", "FLOOR_MOD")},
+    "ARG_MAX, ARG_MIN": _arg_extreme(),
     "BATCH_MATMUL": _batch_matmul(),
     "CAST": _cast(),
     "FULLY_CONNECTED": _fully_connected(),
+    "FULLY_CONNECTED by computed weights": _computed_product(),
     "GATHER, EMBEDDING_LOOKUP": _embedding(),
     "PRELU": _prelu(),
     "QUANTIZE": _back(),
+    "RESIZE_BILINEAR": _resize_bilinear(),
     "QUANTIZE of a table": _tabulated(),
     "SOFTMAX": _softmax(),
 }

@@ -32,15 +32,19 @@ from tests.conformance.int16 import (
     INT64,
     UNIT,
     VALID,
+    batch_matmul,
     binary,
+    computed_shape,
     conv,
     converted,
     depthwise,
     fully_connected,
     pad,
     pool,
+    selection,
     transpose_conv,
     unary,
+    wide_softmax,
 )
 
 #: Mostly scales as trained models have them, some far from that on either side.
@@ -193,6 +197,56 @@ def _sigmoid(kind: str) -> Cases:
 
 
 @st.composite
+def _squared_difference(draw: Draw) -> Drawn:
+    scales = tuple(draw(_scales) for _ in range(3))
+    assume((2 * max(scales[:2])) ** 2 / scales[2] < LARGEST_MULTIPLIER)
+    whole = draw(shapes(0, 4, extent=6, elements=400))
+    operands = repeated(draw, whole), repeated(draw, whole)
+    return named(binary, "SQUARED_DIFFERENCE", *operands, constant=draw(_constants), scales=scales)
+
+
+@st.composite
+def _selection(draw: Draw) -> Drawn:
+    whole = draw(shapes(0, 5, extent=6, elements=400))
+    three: Any = tuple(repeated(draw, whole) for _ in range(3))
+    return named(selection, three, draw(st.sampled_from(["...", "..c", ".c.", "c..", "c.c"])))
+
+
+@st.composite
+def _batch_matmul(draw: Draw) -> Drawn:
+    rows, depth, columns = (draw(st.integers(1, 7)) for _ in range(3))
+    batches = draw(shapes(0, 3, extent=3))
+    adj_x, adj_y = draw(st.booleans()), draw(st.booleans())
+    left = (*batches, *((depth, rows) if adj_x else (rows, depth)))
+    right = (*batches, *((columns, depth) if adj_y else (depth, columns)))
+    scales = draw(_scales), draw(_scales), draw(_scales)
+    assume(scales[0] * scales[1] / scales[2] < _LARGEST_OF_INT64)
+    return named(
+        batch_matmul,
+        left,
+        right,
+        (*batches, rows, columns),
+        constant=draw(st.booleans()),
+        scales=scales,
+        adjX=adj_x,
+        adjY=adj_y,
+    )
+
+
+@st.composite
+def _wide_softmax(draw: Draw) -> Drawn:
+    # Beta times the scale is to be above 2^-26.
+    scale, zero_point = draw(powers(-3.0, 0.0) | powers(-6.0, 3.0)), draw(st.integers(-128, 127))
+    return named(wide_softmax, draw(shapes(1, 4, extent=20)), scale, zero_point)
+
+
+@st.composite
+def _computed_shape(draw: Draw) -> Drawn:
+    sizes = draw(pairs(1, 4)), draw(pairs(1, 3)), draw(paddings)
+    return named(computed_shape, *sizes, draw(st.sampled_from(["int8", "int16"])))
+
+
+@st.composite
 def _softmax(draw: Draw) -> Drawn:
     shape = draw(shapes(1, 4, extent=20) | st.tuples(st.just(1), st.integers(200, 1100)))
     scale = draw(powers(-6.0, 0.0) | powers(-16.0, 3.0))
@@ -235,14 +289,24 @@ def _reduction(kind: str) -> Cases:
 
 
 _int8 = st.tuples(st.just("int8"), powers(-9.0, 3.0), st.integers(-128, 127))
-_int16 = st.tuples(st.just("int16"), _scales, st.just(0))
+_int16 = st.tuples(st.just("int16"), _scales, st.just(0) | st.integers(-(2**15), 2**15 - 1))
+_int32 = st.tuples(
+    st.just("int32"), powers(-12.0, 0.0), st.just(0) | st.integers(-(2**31), 2**31 - 1)
+)
 _float = st.just(("float32", None, 0))
+#: What TFLM's QUANTIZE gives, by what it takes.
+_AFTER = {
+    "float32": _int16,
+    "int8": _int16 | _int32,
+    "int16": _int8 | _int16 | _int32,
+    "int32": _int8 | _int16,
+}
 
 
 @st.composite
 def _quantize(draw: Draw) -> Drawn:
-    before = draw(st.one_of(_int8, _int16, _float))
-    after = draw(_int16 if before[0] != "int16" else st.one_of(_int8, _int16))
+    before = draw(st.one_of(_int8, _int16, _int32, _float))
+    after = draw(_AFTER[before[0]])
     assume(before[1] is None or before[1] / after[1] < LARGEST_MULTIPLIER)
     return named(converted, "QUANTIZE", before, after)
 
@@ -268,12 +332,18 @@ STRATEGIES: dict[str, Cases] = {
     **{kind: _relu(kind) for kind in ("LEAKY_RELU", "RELU", "RELU6")},
     **{kind: _sigmoid(kind) for kind in ("LOGISTIC", "TANH")},
     **{f"{kind}_POOL_2D": _pool(kind) for kind in ("AVERAGE", "MAX")},
+    "ABS": _relu("ABS"),
+    "BATCH_MATMUL": _batch_matmul(),
     "CONV_2D": _conv_2d(),
     "DEPTHWISE_CONV_2D": _depthwise_conv_2d(),
     "DEQUANTIZE": _dequantize(),
     "FULLY_CONNECTED": _fully_connected(),
     "PAD": _pad(),
     "QUANTIZE": _quantize(),
+    "SELECT_V2": _selection(),
+    "SQUARED_DIFFERENCE": _squared_difference(),
     "SOFTMAX": _softmax(),
+    "SOFTMAX of int8": _wide_softmax(),
     "TRANSPOSE_CONV": _transpose_conv(),
+    "TRANSPOSE_CONV of a computed shape": _computed_shape(),
 }

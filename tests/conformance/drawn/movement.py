@@ -24,6 +24,10 @@ from tests.conformance.drawn.values import (
 
 #: Types that TFLM moves, by operator: see `tflite/read_movement.py`.
 _any = st.sampled_from(["int8", "int8", "int16", "int32"])
+_sliced = _any | st.just("bool")
+_joined = _any | st.sampled_from(["int64", "bool"])
+_packed = _any | st.just("int64")
+_every = _any | st.sampled_from(["uint8", "int64", "bool"])
 _quantised = st.sampled_from(["int8", "int8", "int16"])
 _small = shapes(1, 5, extent=6, elements=400)
 
@@ -39,7 +43,7 @@ def _concatenation(draw: Draw) -> Drawn:
         part[along] = size
         parts.append(tuple(part))
     assume(sum(map(math.prod, parts)) <= MOST_ELEMENTS)
-    attributes = {"dtype": draw(_any), "constants": _constants(draw, len(parts))}
+    attributes = {"dtype": draw(_joined), "constants": _constants(draw, len(parts))}
     return named(movement.concatenation, *parts, axis=along, **attributes)
 
 
@@ -53,7 +57,7 @@ def _pack(draw: Draw) -> Drawn:
     shape = draw(shapes(1, 4, extent=6, elements=150))
     count = draw(st.integers(1, 6))
     along = axis(draw, len(shape) + 1)
-    attributes = {"dtype": draw(_any), "constants": _constants(draw, count)}
+    attributes = {"dtype": draw(_packed), "constants": _constants(draw, count)}
     return named(movement.pack, *[shape] * count, axis=along, **attributes)
 
 
@@ -89,7 +93,7 @@ def _slice(draw: Draw) -> Drawn:
         draw(st.just(-1) | st.integers(1, extent - start))
         for extent, start in zip(shape, begin, strict=True)
     )
-    return named(movement.slice_, shape, begin, size, draw(_any))
+    return named(movement.slice_, shape, begin, size, draw(_sliced))
 
 
 @st.composite
@@ -119,7 +123,7 @@ def _strided_slice(draw: Draw) -> Drawn:
         shrink -= 1 << len(shape) - 1
     masks = {"begin_mask": begin_mask, "end_mask": end_mask, "shrink": shrink}
     places = (tuple(begin), tuple(end), tuple(strides))
-    return named(movement.strided_slice, shape, *places, **masks, dtype=draw(_any))
+    return named(movement.strided_slice, shape, *places, **masks, dtype=draw(_sliced))
 
 
 @st.composite
@@ -146,7 +150,7 @@ def _squeeze(draw: Draw) -> Drawn:
     options: dict[str, Any] = {"squeezeDims": gone} if gone else {}
     result = tuple(e for place, e in enumerate(shape) if place not in (gone or ones))
     assume(result and math.prod(shape) <= MOST_ELEMENTS)
-    return named(movement.with_operands, "SQUEEZE", shape, result, dtype=draw(_any), **options)
+    return named(movement.with_operands, "SQUEEZE", shape, result, dtype=draw(_every), **options)
 
 
 @st.composite
@@ -171,7 +175,10 @@ def _pads(draw: Draw, shape: Shape, edge: int | None = None) -> tuple[tuple[int,
 @st.composite
 def _pad(draw: Draw) -> Drawn:
     shape = draw(shapes(1, 4, extent=6, elements=200))
-    return named(draw(st.sampled_from([movement.pad, movement.pad_v2])), shape, _pads(draw, shape))
+    if draw(st.booleans()):
+        return named(movement.pad, shape, _pads(draw, shape), draw(_any))
+    dtype = draw(_any | st.just("float32"))
+    return named(movement.pad_v2, shape, _pads(draw, shape), dtype, computed=draw(st.booleans()))
 
 
 @st.composite
@@ -201,7 +208,7 @@ def _tile(draw: Draw) -> Drawn:
 def _broadcast_to(draw: Draw) -> Drawn:
     result = draw(shapes(1, 5, extent=5))
     source = repeated(draw, result) or (1,)
-    return named(movement.broadcast_to, source, result, draw(_any))
+    return named(movement.broadcast_to, source, result, draw(_every))
 
 
 @st.composite
@@ -239,7 +246,7 @@ def _reverse(draw: Draw) -> Drawn:
     # TFLM reverses along neighbouring axes only.
     first, last = sorted(draw(st.integers(0, len(shape) - 1)) for _ in range(2))
     axes = draw(st.permutations(range(first, last + 1)))
-    return named(movement.reverse, shape, tuple(axes), draw(_any))
+    return named(movement.reverse, shape, tuple(axes), draw(_every))
 
 
 @st.composite

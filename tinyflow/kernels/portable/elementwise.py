@@ -28,7 +28,13 @@ from tinyflow.ir.elementwise import (
 )
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Add, Operator
-from tinyflow.ir.quantization import FixedPoint, activation_range, int16_range
+from tinyflow.ir.plain import Div
+from tinyflow.ir.quantization import (
+    FixedPoint,
+    activation_range,
+    int16_range,
+    quantize_multiplier,
+)
 from tinyflow.kernels.base import Constant, Kernel, Maker, Overlap, output_of
 from tinyflow.kernels.cmsis_nn.elementwise import elementwise_work
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
@@ -42,6 +48,7 @@ from tinyflow.numerics.multipliers import (
 #: Nested loops of the C; `tf_elementwise.h` has the same number.
 LOOPS = 5
 SQUARED_DIFFERENCE_LEFT_SHIFT = 7
+_HEADER = "tf_elementwise.h"
 
 
 def loops(
@@ -88,6 +95,8 @@ def _kernel(
     template: str,
     *,
     shapes: Sequence[tuple[int, ...]] = (),
+    header: str = _HEADER,
+    file: str | None = None,
     **context: object,
 ) -> Kernel:
     """A kernel on the operands' broadcast; constant operands go to flash.
@@ -122,7 +131,9 @@ def _kernel(
             for field, tensor in fields
             if tensor.is_constant
         ),
-        header="tf_elementwise.h",
+        header=header,
+        file=file,
+        needs=() if header == _HEADER else (_HEADER,),
         overlaps=tuple(
             Overlap(field, exact=True)
             for field, tensor in fields
@@ -146,6 +157,30 @@ def mul_s8(op: Mul, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None
         "tf_mul_s8",
         "mul_s8",
         multiplier=output_multiplier(op, left.q.scale * right.q.scale / output.q.scale),
+        range=activation_range(op.activation, output.q),
+    )
+
+
+#: Shifts of DIV's multiplier for which the reference's own shifts are defined on x86.
+_DIV_SHIFTS = range(-25, 23)
+
+
+def div_s8(op: Div, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """DIV: int8, broadcast in up to five loops, one operand may be constant."""
+    left, right, output = _operands(op, graph)
+    multiplier = quantize_multiplier(left.q.scale / (right.q.scale * output.q.scale))
+    if multiplier.shift not in _DIV_SHIFTS:
+        raise UnsupportedError(
+            f"{op.kind} layer {op.name!r}: the scales' ratio is about 2^{multiplier.shift}, "
+            f"not of 2^{_DIV_SHIFTS[0]} to 2^{_DIV_SHIFTS[-1]}"
+        )
+    return _kernel(
+        op,
+        graph,
+        "tf_div_s8",
+        "div_s8",
+        header="tf_div.h",
+        multiplier=multiplier,
         range=activation_range(op.activation, output.q),
     )
 
@@ -299,6 +334,37 @@ def extremum_s16(
     return _kernel(op, graph, f"tf_{op.kind.lower()}_s16", "extremum_s16")
 
 
+_HEADER_S16 = "tf_elementwise_s16.h"
+
+
+def squared_difference_s16(
+    op: SquaredDifference, graph: Graph, board: Board, cmsis: CmsisNN
+) -> Kernel | None:
+    """SQUARED_DIFFERENCE: int16, broadcast in up to five loops, one operand may be constant."""
+    left, right, output = (tensor.q.scale for tensor in _operands(op, graph))
+    twice_max = 2.0 * max(left, right)
+    return _kernel(
+        op,
+        graph,
+        "tf_squared_difference_s16",
+        "squared_difference_s8",
+        header=_HEADER_S16,
+        file="squared_difference_s16",
+        multipliers=(
+            fraction(op, left / twice_max),
+            fraction(op, right / twice_max),
+            output_multiplier(op, twice_max * twice_max / output),
+        ),
+    )
+
+
+def select_s16(op: Select, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """SELECT_V2: int16 values of one scale, condition bool, broadcast in up to five loops, any
+    operand may be constant.
+    """
+    return _kernel(op, graph, "tf_select_s16", "select_s8", header=_HEADER_S16, file="select_s16")
+
+
 _COMPARISONS: tuple[type[Comparison], ...] = (
     Equal,
     NotEqual,
@@ -309,6 +375,7 @@ _COMPARISONS: tuple[type[Comparison], ...] = (
 )
 
 KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
+    Div: (div_s8,),
     Mul: (mul_s8,),
     Sub: (sub_s8,),
     Maximum: (maximum_s8,),
@@ -324,5 +391,7 @@ INT16_KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     Maximum: (extremum_s16,),
     Minimum: (extremum_s16,),
     Mul: (mul_s16,),
+    Select: (select_s16,),
+    SquaredDifference: (squared_difference_s16,),
     Sub: (sum_s16,),
 }

@@ -23,11 +23,12 @@ from tinyflow.ir.operators import (
     Window,
 )
 from tinyflow.ir.quantization import FixedPoint, int16_range, quantize_multiplier, round_half_away
-from tinyflow.ir.tables import Function, LeakyRelu, Logistic, Relu, Relu6, Tanh
+from tinyflow.ir.tables import Abs, Function, LeakyRelu, Logistic, Relu, Relu6, Tanh
 from tinyflow.ir.types import DType, Padding
 from tinyflow.ir.windows import TransposeConv
 from tinyflow.kernels.base import Constant, Kernel, Maker, nhwc, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.portable.kernels import softmax_s8_s16
 from tinyflow.numerics import int16_tables as interpolation
 from tinyflow.numerics.multipliers import accumulator_multipliers, output_multiplier, rescale
 
@@ -216,6 +217,8 @@ def pool_s16(op: Pool2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel |
 def softmax_s16(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """SOFTMAX: int16, over the last dimension, at most 65536 elements, output scale 1/32768."""
     source = graph.tensors[op.input]
+    if source.dtype is not DType.INT16:
+        return None
     depth = source.shape[-1]
     if depth > _LONGEST_SOFTMAX:
         raise UnsupportedError(
@@ -269,6 +272,14 @@ def _sigmoid(
     )
 
 
+def abs_s16(op: Abs, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """ABS: int16."""
+    source, output = graph.tensors[op.input], output_of(graph, op)
+    context = {"elements": output.elements, "multiplier": rescale(source, output)}
+    kernel = _kernel(op, "abs_s16", context)
+    return replace(kernel, header="tf_elementwise_s16.h", needs=("tf_elementwise.h",))
+
+
 def relu_s16(op: Relu, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """RELU: int16."""
     point = rescale(graph.tensors[op.input], output_of(graph, op))
@@ -311,6 +322,7 @@ def _relu(
 
 
 KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
+    Abs: (abs_s16,),
     AveragePool2D: (pool_s16,),
     Conv2D: (conv_s16,),
     DepthwiseConv2D: (depthwise_conv_s16,),
@@ -320,7 +332,7 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     MaxPool2D: (pool_s16,),
     Relu: (relu_s16,),
     Relu6: (relu6_s16,),
-    Softmax: (softmax_s16,),
+    Softmax: (softmax_s16, softmax_s8_s16),
     Tanh: (tanh_s16,),
     TransposeConv: (transpose_conv_s16,),
 }

@@ -23,7 +23,7 @@ from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.numerics.multipliers import mean_multiplier, rescale
 
 #: Of the functions that convert between types.
-_SUFFIXES = {DType.INT8: "s8", DType.UINT8: "u8", DType.INT16: "s16"}
+_SUFFIXES = {DType.INT8: "s8", DType.UINT8: "u8", DType.INT16: "s16", DType.INT32: "s32"}
 
 
 def add_s8(op: Add, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
@@ -123,9 +123,24 @@ def softmax_s8(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kerne
     )
 
 
+def softmax_s8_s16(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel:
+    """SOFTMAX: int8 to int16, over the last dimension, output scale 1/65536; beyond 511 elements,
+    rows of like ones excepted.
+    """
+    return Kernel(
+        op,
+        "tf_softmax_s8_s16",
+        "tinyflow",
+        "portable/softmax_s8_s16.c.j2",
+        softmax_context(op, graph),
+        header="tf_wide.h",
+        needs=("tf_kernels.h",),
+    )
+
+
 def quantize(op: Quantize, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """QUANTIZE: float32, int8, uint8 or int16 to int8, float32, int8 or int16 to int16, int8 to
-    uint8.
+    """QUANTIZE: float32, int8, uint8, int16 or int32 to int8, float32, int8, int16 or int32 to
+    int16, int8 or int16 to int32, int8 to uint8.
     """
     source, output = graph.tensors[op.input], output_of(graph, op)
     suffix = _SUFFIXES[output.dtype]
@@ -140,6 +155,7 @@ def quantize(op: Quantize, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel
             overlaps=(Overlap("input"),),
         )
     function = f"tf_requantize_{_SUFFIXES[source.dtype]}_{suffix}"
+    is_wide = DType.INT32 in (source.dtype, output.dtype)
     return Kernel(
         op,
         function,
@@ -151,7 +167,10 @@ def quantize(op: Quantize, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel
             "output": output,
             "multiplier": rescale(source, output),
         },
-        work=elementwise_work(output),
+        header="tf_wide.h" if is_wide else "tf_kernels.h",
+        file="requantize_wide" if is_wide else None,
+        needs=("tf_kernels.h",) if is_wide else (),
+        work={} if is_wide else elementwise_work(output),
     )
 
 

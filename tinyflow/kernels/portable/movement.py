@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,16 @@ from tinyflow.errors import UnsupportedError
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.movement import (
     BatchToSpace,
+    BroadcastArgs,
     BroadcastTo,
     Concatenation,
     Cut,
     DepthToSpace,
+    DynamicUpdateSlice,
     ExpandDims,
+    Fill,
     Gather,
+    GatherNd,
     Join,
     MirrorPad,
     Pack,
@@ -42,12 +46,13 @@ from tinyflow.ir.movement import (
     Tile,
     Transpose,
     Unpack,
+    ZerosLike,
     height_by_width,
 )
 from tinyflow.ir.operators import Operator, Pad, Unary
 from tinyflow.ir.quantization import round_half_away
 from tinyflow.ir.types import DType
-from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
+from tinyflow.kernels.base import Constant, Kernel, Maker, Overlap, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.portable.kernels import four_dimensions
 
@@ -137,8 +142,8 @@ def _rearranged(op: Unary, graph: Graph, source: View, view: View) -> Kernel:
 def join(op: Join, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """CONCATENATION, PACK: int8, int16, int32 or int64, along any axis.
 
-    Constants may be among the inputs. All tensors have the same scale and zero point, or none.
-    CONCATENATION takes bool, too, and 10 inputs at most.
+    Constants may be among the inputs. All tensors have the same scale and zero point, or none; of
+    CONCATENATION of int16 any scale. CONCATENATION takes bool, too, and 10 inputs at most.
     """
     target = _memory(output_of(graph, op))
     moves, constants, start = [], [], 0
@@ -196,13 +201,15 @@ def transpose(op: Transpose, graph: Graph, board: Board, cmsis: CmsisNN) -> Kern
 
 
 def broadcast_to(op: BroadcastTo, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """BROADCAST_TO: int8, int16 or int32, up to 5 dimensions."""
+    """BROADCAST_TO: int8, uint8, int16, int32, int64 or bool, up to 5 dimensions."""
     source = _memory(graph.tensors[op.input])
     return _rearranged(op, graph, source, np.broadcast_to(source, output_of(graph, op).shape))
 
 
 def reverse(op: Reverse, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """REVERSE_V2: int8, int16 or int32, up to 6 dimensions, along neighbouring axes."""
+    """REVERSE_V2: int8, uint8, int16, int32, int64 or bool, up to 6 dimensions, along neighbouring
+    axes.
+    """
     source = _memory(graph.tensors[op.input])
     return _rearranged(op, graph, source, np.flip(source, op.axes))
 
@@ -237,23 +244,32 @@ def expand_dims(op: ExpandDims, graph: Graph, board: Board, cmsis: CmsisNN) -> K
 
 
 def pad_plain(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """PAD: Float32, too, with 0."""
+    """PAD: Float32 and int32, too, with 0."""
     source, output = graph.tensors[op.input], output_of(graph, op)
-    if source.dtype is not DType.FLOAT32:
+    if source.dtype not in (DType.FLOAT32, DType.INT32):
         return None
-    _bounded(op, graph)
-    memory = _memory(output)
-    tables = [
-        (np.arange(extent) + before) * step
-        for extent, (before, _), step in zip(source.shape, op.paddings, memory.strides, strict=True)
-    ]
+    tables = _padded_places(op, graph)
     return _by_table(op, "tf_put", tables, source.dtype.itemsize, value=0, size=output.size)
+
+
+def _padded_places(op: Pad, graph: Graph) -> list[NDArray[np.int64]]:
+    """For each dimension of the input, offsets in bytes into the output."""
+    _bounded(op, graph)
+    strides = _memory(output_of(graph, op)).strides
+    return [
+        (np.arange(extent) + before) * step
+        for extent, (before, _), step in zip(
+            graph.tensors[op.input].shape, op.paddings, strides, strict=True
+        )
+    ]
 
 
 def pad_v2(op: PadV2, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """PADV2: int8, up to 4 dimensions, or 5 where one after the first is not padded, with a value
     of the input's scale and zero point, constant or computed.
     """
+    if graph.tensors[op.input].dtype is not DType.INT8:
+        return None
     shape, pads = four_dimensions(op, graph.tensors[op.input].shape)
     value = graph.tensors[op.value]
     return Kernel(
@@ -266,6 +282,21 @@ def pad_v2(op: PadV2, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | No
             "shape": shape,
             "pads": pads,
         },
+    )
+
+
+def pad_v2_plain(op: PadV2, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """PADV2: int16 or int32, up to 5 dimensions, with a value that is constant or computed."""
+    output = output_of(graph, op)
+    tables = _padded_places(op, graph)
+    filled = {"elements": output.elements, "element_size": output.dtype.itemsize}
+    kernel = _by_table(op, "tf_put", tables, output.dtype.itemsize, value=0, size=0, **filled)
+    return replace(
+        kernel,
+        template="portable/fill_and_put.c.j2",
+        constants=(*kernel.constants, *_constants(graph, value=op.value)),
+        file="put",
+        needs=("tf_fill.c",),
     )
 
 
@@ -336,11 +367,7 @@ def gather_computed(op: Gather, graph: Graph, board: Board, cmsis: CmsisNN) -> K
     """
     source, indices = graph.tensors[op.input], graph.tensors[op.indices]
     shape = source.shape
-    constants = tuple(
-        Constant(field, tensor.dtype.c_type, tensor.values, f"{field} {list(tensor.shape)}")
-        for field, tensor in (("input", source), ("indices", indices))
-        if tensor.is_constant
-    )
+    constants = _constants(graph, input=op.input, indices=op.indices)
     return Kernel(
         op,
         "tf_gather",
@@ -354,6 +381,110 @@ def gather_computed(op: Gather, graph: Graph, board: Board, cmsis: CmsisNN) -> K
             "run": math.prod(shape[op.axis + 1 :]) * source.dtype.itemsize,
         },
         constants,
+        header="tf_movement.h",
+    )
+
+
+def gather_nd(op: GatherNd, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """GATHER_ND: int8, up to 5 dimensions; indices of int32, which may be computed. The model
+    returns an error where a place is not of the input.
+    """
+    source, indices = graph.tensors[op.input], graph.tensors[op.indices]
+    depth = indices.shape[-1]
+    steps = [math.prod(source.shape[axis + 1 :]) for axis in range(depth)]
+    return Kernel(
+        op,
+        "tf_gather_nd",
+        "tinyflow",
+        "portable/gather_nd.c.j2",
+        {
+            "slices": indices.elements // depth,
+            "depth": depth,
+            "steps": steps,
+            "run": math.prod(source.shape[depth:]),
+            "total": source.elements,
+            "size": source.dtype.itemsize,
+        },
+        _constants(graph, input=op.input, indices=op.indices),
+        header="tf_movement.h",
+    )
+
+
+def _constants(graph: Graph, **fields: int) -> tuple[Constant, ...]:
+    """The operands that are constant, for flash."""
+    return tuple(
+        Constant(field, tensor.dtype.c_type, tensor.values, f"{field} {list(tensor.shape)}")
+        for field, tensor in ((field, graph.tensors[index]) for field, index in fields.items())
+        if tensor.is_constant
+    )
+
+
+def update_slice(
+    op: DynamicUpdateSlice, graph: Graph, board: Board, cmsis: CmsisNN
+) -> Kernel | None:
+    """DYNAMIC_UPDATE_SLICE: int8, int16 or int32, up to 5 dimensions; starts of int32 or int64;
+    any operand may be constant.
+    """
+    source, update = graph.tensors[op.input], graph.tensors[op.part]
+    ones = (1,) * (RANK - len(source.shape))
+    wide = graph.tensors[op.starts].dtype is DType.INT64
+    function = "tf_update_slice_s64" if wide else "tf_update_slice"
+    return Kernel(
+        op,
+        function,
+        "tinyflow",
+        "portable/update_slice.c.j2",
+        {
+            "function": function,
+            "rank": len(source.shape),
+            "shape": ones + source.shape,
+            "update": ones + update.shape,
+            "size": source.dtype.itemsize,
+        },
+        _constants(graph, input=op.input, part=op.part, starts=op.starts),
+        header="tf_movement.h",
+        overlaps=() if source.is_constant else (Overlap("input", exact=True),),
+    )
+
+
+def fill(op: Fill, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """FILL: int8 or int32, a constant shape; the value may be computed."""
+    return _fill(op, graph, _constants(graph, value=op.value))
+
+
+def zeros_like(op: ZerosLike, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """ZEROS_LIKE: int8, int32 or int64; of int8 bytes of 0, as in the reference."""
+    output = output_of(graph, op)
+    zero = Constant("zero", output.dtype.c_type, np.zeros(1, output.dtype.numpy), "zero")
+    return _fill(op, graph, (zero,))
+
+
+def _fill(op: Fill | ZerosLike, graph: Graph, constants: tuple[Constant, ...]) -> Kernel:
+    output = output_of(graph, op)
+    return Kernel(
+        op,
+        "tf_fill",
+        "tinyflow",
+        "portable/fill.c.j2",
+        {"size": output.dtype.itemsize, "count": output.elements},
+        constants,
+        header="tf_movement.h",
+    )
+
+
+def broadcast_args(op: BroadcastArgs, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """BROADCAST_ARGS: int32 or int64, vectors. The model returns an error where they do not
+    broadcast.
+    """
+    left, right = graph.tensors[op.left], graph.tensors[op.right]
+    function = f"tf_broadcast_args_{'s64' if left.dtype is DType.INT64 else 's32'}"
+    return Kernel(
+        op,
+        function,
+        "tinyflow",
+        "portable/broadcast_args.c.j2",
+        {"function": function, "ranks": (left.elements, right.elements)},
+        _constants(graph, left=op.left, right=op.right),
         header="tf_movement.h",
     )
 
@@ -437,29 +568,27 @@ def batch_to_space(op: BatchToSpace, graph: Graph, board: Board, cmsis: CmsisNN)
 
 def pad_s16(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """PAD: int16, up to 5 dimensions."""
-    _bounded(op, graph)
     source, output = graph.tensors[op.input], output_of(graph, op)
     if len(source.shape) > RANK:
         raise UnsupportedError(f"PAD layer {op.name!r}: rank {len(source.shape)}, at most {RANK}")
-    tables = [
-        (np.arange(extent) + before) * step
-        for extent, (before, _), step in zip(
-            source.shape, op.paddings, _memory(output).strides, strict=True
-        )
-    ]
+    tables = _padded_places(op, graph)
     return _by_table(op, "tf_put", tables, source.dtype.itemsize, value=0, size=output.size)
 
 
 KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     BatchToSpace: (batch_to_space,),
+    BroadcastArgs: (broadcast_args,),
     BroadcastTo: (broadcast_to,),
     Concatenation: (join,),
     DepthToSpace: (depth_to_space,),
+    DynamicUpdateSlice: (update_slice,),
     ExpandDims: (expand_dims,),
+    Fill: (fill,),
     Gather: (gather, gather_computed),
+    GatherNd: (gather_nd,),
     MirrorPad: (mirror_pad,),
     Pack: (join,),
-    PadV2: (pad_v2,),
+    PadV2: (pad_v2, pad_v2_plain),
     ResizeNearestNeighbor: (resize_nearest_neighbor,),
     Reverse: (reverse,),
     Slice: (strided,),
@@ -472,5 +601,6 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     Tile: (tile,),
     Transpose: (transpose,),
     Unpack: (cut,),
+    ZerosLike: (zeros_like,),
 }
 INT16_KERNELS: dict[type[Operator], tuple[Maker, ...]] = {Pad: (pad_s16,)}

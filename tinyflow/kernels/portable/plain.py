@@ -8,6 +8,7 @@ import numpy as np
 
 from tinyflow.boards import Board
 from tinyflow.ir.elementwise import (
+    AddN,
     Comparison,
     Equal,
     Greater,
@@ -46,6 +47,9 @@ from tinyflow.ir.plain import (
     Embedding,
     Exp,
     Floor,
+    FloorDiv,
+    FloorMod,
+    L2Pool2D,
     Log,
     Neg,
     Round,
@@ -62,6 +66,7 @@ from tinyflow.ir.tables import (
     L2Normalization,
     LeakyRelu,
     Logistic,
+    LogSoftmax,
     Relu,
     Relu6,
     Rsqrt,
@@ -69,10 +74,15 @@ from tinyflow.ir.tables import (
 )
 from tinyflow.ir.types import Activation, DType
 from tinyflow.ir.windows import (
+    ArgExtreme,
+    ArgMax,
+    ArgMin,
     BatchMatMul,
+    CumSum,
     ReduceMax,
     ReduceMin,
     Reduction,
+    ResizeBilinear,
     Sum,
     extended,
     swapped,
@@ -80,12 +90,17 @@ from tinyflow.ir.windows import (
 from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.portable.elementwise import loops
-from tinyflow.kernels.portable.windows import batch_steps, reduction_loops
+from tinyflow.kernels.portable.sums import add_n, cumsum
+from tinyflow.kernels.portable.windows import arg_extreme_context, batch_steps, reduction_loops
 
 _HEADERS = ("tf_elementwise.h", "tf_math.h", "tf_windows.h")
 #: C files of tf_math.h that a function's C file needs.
 _EXPONENTIAL = ("tf_expf.c",)
+_LOGARITHM = ("tf_logf.c",)
+_SINE = ("tf_sincosf.c",)
 _TANH = ("tf_expm1f.c", "tf_tanhf.c")
+#: Of the functions on plain integers.
+_INTEGERS = {DType.INT32: "s32", DType.INT64: "s64"}
 _INFINITE = ("-HUGE_VALF", "HUGE_VALF")
 
 
@@ -115,7 +130,7 @@ def _bounds(activation: Activation) -> tuple[str, str]:
             return "-1.0f", "1.0f"
 
 
-def _flash(graph: Graph, **fields: TensorId | None) -> tuple[Constant, ...]:
+def constants_of(graph: Graph, **fields: TensorId | None) -> tuple[Constant, ...]:
     """The operands that are constant, for flash."""
     found = []
     for field, index in fields.items():
@@ -152,12 +167,16 @@ def _loops_of(op: Operator, graph: Graph) -> dict[str, list[Any]]:
 def _binary(name: str) -> Maker:
     def make(op: Operator, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
         fields = op.input_fields
-        constants = _flash(graph, **{field: getattr(op, field) for field in fields})
+        constants = constants_of(graph, **{field: getattr(op, field) for field in fields})
         shared = {"loops": _loops_of(op, graph), "operands": fields}
-        if output_of(graph, op).dtype is DType.INT32:
-            function = f"tf_{name}_s32"
+        suffix = _INTEGERS.get(output_of(graph, op).dtype)
+        if suffix is not None:
+            function = f"tf_{name}_{suffix}"
             context = {"function": function, **shared}
-            return _kernel(op, function, "binary_s32", context=context, constants=constants)
+            file = f"binary_{suffix}"
+            return _kernel(
+                op, function, "binary_s32", context=context, constants=constants, file=file
+            )
         function = f"tf_{name}_f32"
         bounds = _bounds(op.activation) if isinstance(op, Add | Sub | Mul | Div) else _INFINITE
         context = {"function": function, "bounds": bounds, **shared}
@@ -166,23 +185,40 @@ def _binary(name: str) -> Maker:
     return make
 
 
+def floor_div(op: FloorDiv, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """FLOOR_DIV; a divisor of 0 ends the inference with an error."""
+    return _floor(op, graph, "tf_floor_div_f32", "checked_binary")
+
+
+def floor_mod(op: FloorMod, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """FLOOR_MOD."""
+    return _floor(op, graph, "tf_floor_mod_f32", "binary_s32")
+
+
+def _floor(op: FloorDiv | FloorMod, graph: Graph, function: str, template: str) -> Kernel:
+    context = {"function": function, "loops": _loops_of(op, graph)}
+    constants = constants_of(graph, left=op.left, right=op.right)
+    return _kernel(op, function, template, context=context, constants=constants, file="floor_f32")
+
+
 def compare(op: Comparison, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
-    """Comparisons, of float32 or int32."""
-    suffix = "s32" if graph.tensors[op.left].dtype is DType.INT32 else "f32"
+    """Comparisons, of float32, int32, int64 or bool."""
+    dtype = graph.tensors[op.left].dtype
+    suffix = "bool" if dtype is DType.BOOL else _INTEGERS.get(dtype, "f32")
     function = f"tf_compare_{suffix}"
     context = {
         "function": function,
         "loops": _loops_of(op, graph),
         "relation": f"TF_{op.kind}",
     }
-    constants = _flash(graph, left=op.left, right=op.right)
+    constants = constants_of(graph, left=op.left, right=op.right)
     file = f"compare_{suffix}"
     return _kernel(op, function, "compare_plain", context=context, constants=constants, file=file)
 
 
 def select(op: Select, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """Choice between values of 32 bits."""
-    constants = _flash(graph, condition=op.condition, left=op.left, right=op.right)
+    constants = constants_of(graph, condition=op.condition, left=op.left, right=op.right)
     return _kernel(
         op,
         "tf_select_32",
@@ -243,6 +279,13 @@ def softmax(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel |
     return _kernel(op, "tf_softmax_f32", "softmax_f32", context=context, needs=_EXPONENTIAL)
 
 
+def log_softmax(op: LogSoftmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """The logarithm of softmax over the last dimension."""
+    context = _rows(graph.tensors[op.input])
+    needs = (*_EXPONENTIAL, *_LOGARITHM)
+    return _kernel(op, "tf_log_softmax_f32", "log_softmax_f32", context=context, needs=needs)
+
+
 def l2_normalization(
     op: L2Normalization, graph: Graph, board: Board, cmsis: CmsisNN
 ) -> Kernel | None:
@@ -287,10 +330,13 @@ def conv(op: Conv2D | DepthwiseConv2D, graph: Graph, board: Board, cmsis: CmsisN
     return _kernel(op, "tf_conv_f32", "conv_f32", context=context, constants=constants, macs=macs)
 
 
+_POOLS = {AveragePool2D: "average", L2Pool2D: "l2", MaxPool2D: "max"}
+
+
 def pool(op: Pool2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """Poolings."""
     source = graph.tensors[op.input]
-    function = f"tf_{'average' if isinstance(op, AveragePool2D) else 'max'}_pool_f32"
+    function = f"tf_{_POOLS[type(op)]}_pool_f32"
     context = {
         "function": function,
         "source": source,
@@ -303,10 +349,29 @@ def pool(op: Pool2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | Non
     return _kernel(op, function, "pool_f32", context=context)
 
 
+def arg_extreme(op: ArgExtreme, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """ARG_MAX and ARG_MIN, to int32."""
+    context = arg_extreme_context(op, graph)
+    return _kernel(op, "tf_arg_extreme_f32", "arg_extreme_f32", context=context)
+
+
+def resize_bilinear(
+    op: ResizeBilinear, graph: Graph, board: Board, cmsis: CmsisNN
+) -> Kernel | None:
+    """RESIZE_BILINEAR."""
+    context = {
+        "source": graph.tensors[op.input],
+        "output": output_of(graph, op),
+        "align_corners": op.align_corners,
+        "half_pixel_centers": op.half_pixel_centers,
+    }
+    return _kernel(op, "tf_resize_bilinear_f32", "resize_bilinear_f32", context=context)
+
+
 def fully_connected(
     op: FullyConnected, graph: Graph, board: Board, cmsis: CmsisNN
 ) -> Kernel | None:
-    """Products with constant weights."""
+    """Products with weights that are constant or computed."""
     output = output_of(graph, op)
     columns, depth = graph.tensors[op.weights].shape
     context = {
@@ -319,7 +384,7 @@ def fully_connected(
         "size": (output.elements // columns, depth, columns),
         "bounds": _bounds(op.activation),
     }
-    constants = _flash(graph, weights=op.weights, bias=op.bias)
+    constants = constants_of(graph, weights=op.weights, bias=op.bias)
     return _product(op, context, constants, output.elements * depth)
 
 
@@ -338,7 +403,7 @@ def batch_matmul(op: BatchMatMul, graph: Graph, board: Board, cmsis: CmsisNN) ->
         "size": (rows, depth, columns),
         "bounds": _INFINITE,
     }
-    constants = _flash(graph, left=op.left, right=op.right)
+    constants = constants_of(graph, left=op.left, right=op.right)
     return _product(op, context, constants, output.elements * depth)
 
 
@@ -364,36 +429,50 @@ def embedding(op: Embedding, graph: Graph, board: Board, cmsis: CmsisNN) -> Kern
         "count": graph.tensors[op.indices].elements,
     }
     function = "tf_embedding_s8_f32" if dequantises else "tf_embedding"
-    constants = _flash(graph, table=op.table)
+    constants = constants_of(graph, table=op.table)
     return _kernel(op, function, "embedding", context=context, constants=constants)
 
 
-#: Operators that are compiled from float32 only where `tinyflow.passes` makes tables of them.
-AS_TABLES = (Cos, Log, Sin)
-#: Operators of PLAIN_KERNELS that there are of int32, too.
-OF_INT32 = (Add, Comparison, Div, Maximum, Minimum, Mul, Select, Sub)
+#: Of operators of PLAIN_KERNELS that are compiled on other types than float32, too, all types.
+TYPES: dict[type[Operator], str] = {
+    **dict.fromkeys((Add, Div, Mul, Select, SelectV1, SquaredDifference, Sub), "float32 or int32"),
+    **dict.fromkeys(
+        (Greater, GreaterEqual, Less, LessEqual, Maximum, Minimum), "float32, int32 or int64"
+    ),
+    **dict.fromkeys((Equal, NotEqual), "float32, int32, int64 or bool"),
+}
 #: Operators that touch float32, or int32 where they have it.
 PLAIN_KERNELS: dict[type[Operator], Maker] = {
     Abs: _unary("abs"),
     Add: _binary("add"),
+    AddN: add_n,
+    ArgMax: arg_extreme,
+    ArgMin: arg_extreme,
     AveragePool2D: pool,
     BatchMatMul: batch_matmul,
     Ceil: _unary("ceil"),
     Conv2D: conv,
+    Cos: _unary("cos", "sincos_f32", _SINE),
+    CumSum: cumsum,
     DepthwiseConv2D: conv,
     Div: _binary("div"),
     Elu: _unary("elu", "elu_f32", ("tf_expm1f.c",)),
     Equal: compare,
     Exp: _unary("exp", "exp_f32", _EXPONENTIAL),
     Floor: _unary("floor"),
+    FloorDiv: floor_div,
+    FloorMod: floor_mod,
     FullyConnected: fully_connected,
     Greater: compare,
     GreaterEqual: compare,
     HardSwish: _unary("hard_swish"),
     L2Normalization: l2_normalization,
+    L2Pool2D: pool,
     LeakyRelu: _unary("leaky_relu"),
     Less: compare,
     LessEqual: compare,
+    Log: _unary("log", "log_f32", _LOGARITHM),
+    LogSoftmax: log_softmax,
     Logistic: _unary("logistic", "logistic_f32", _EXPONENTIAL),
     MaxPool2D: pool,
     Maximum: _binary("maximum"),
@@ -407,10 +486,12 @@ PLAIN_KERNELS: dict[type[Operator], Maker] = {
     ReduceMin: _reduce("reduce_min"),
     Relu: _unary("relu"),
     Relu6: _unary("relu6"),
+    ResizeBilinear: resize_bilinear,
     Round: _unary("round"),
     Rsqrt: _unary("rsqrt"),
     Select: select,
     SelectV1: select,
+    Sin: _unary("sin", "sincos_f32", _SINE),
     Softmax: softmax,
     Sqrt: _unary("sqrt"),
     Square: _unary("square"),

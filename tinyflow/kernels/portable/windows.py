@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tinyflow.boards import Board
 from tinyflow.errors import UnsupportedError
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Conv2D, FullyConnected, Mean, Operator, TensorId
-from tinyflow.ir.quantization import activation_range, quantize_multiplier
+from tinyflow.ir.quantization import activation_range, int16_range, quantize_multiplier
 from tinyflow.ir.types import Activation, DType
 from tinyflow.ir.windows import (
     ArgExtreme,
@@ -112,10 +112,39 @@ def _weighted(op: Conv2D | TransposeConv, graph: Graph) -> tuple[Constant, ...]:
 
 def batch_matmul_s8(op: BatchMatMul, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """BATCH_MATMUL: int8, rank 2 to 5, either operand transposed or constant."""
+    return _stacked(op, graph)
+
+
+def batch_matmul_s16(op: BatchMatMul, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    """BATCH_MATMUL: int16, rank 2 to 5, either operand transposed or constant."""
+    kernel = _stacked(op, graph)
+    shift, depth = kernel.context["multiplier"].shift, kernel.context["size"][1]
+    if shift > _LARGEST_WIDE_SHIFT or depth > _LONGEST_WIDE_SUM:
+        raise UnsupportedError(
+            f"{op.kind} layer {op.name!r}: sums of {depth} products are multiplied by 2^{shift}, "
+            f"at most {_LONGEST_WIDE_SUM} and 2^{_LARGEST_WIDE_SHIFT}"
+        )
+    return replace(
+        kernel,
+        function="tf_batch_matmul_s16",
+        context={**kernel.context, "function": "tf_batch_matmul_s16"},
+        header="tf_products_s16.h",
+        file="batch_matmul_s16",
+        needs=(_HEADER, "tf_s16.h"),
+    )
+
+
+#: The greatest shift of a sum of int64, and the products of int16 in one that can be rescaled.
+_LARGEST_WIDE_SHIFT = 7
+_LONGEST_WIDE_SUM = (1 << 17) - 1
+
+
+def _stacked(op: BatchMatMul, graph: Graph) -> Kernel:
     left, right, output = graph.tensors[op.left], graph.tensors[op.right], output_of(graph, op)
     rows, depth = swapped(left.shape[-2:], op.transpose_left)
     _, columns = swapped(right.shape[-2:], op.transpose_right)
     context = _product_context(left, right, output, Activation.NONE) | {
+        "function": "tf_batch_matmul_s8",
         "operands": op.input_fields,
         "batches": extended(output.shape, 5)[:3],
         "left_steps": batch_steps(left.shape),
@@ -145,6 +174,7 @@ def computed_fully_connected_s8(
     columns, depth = weights.shape
     rows = source.elements // depth
     context = _product_context(source, weights, output, op.activation) | {
+        "function": "tf_batch_matmul_s8",
         "operands": op.input_fields,
         "batches": (1, 1, 1),
         "left_steps": (0, 0, 0),
@@ -167,7 +197,9 @@ def _product_context(
         "right": right,
         "output": output,
         "multiplier": quantize_multiplier(left.q.scale * right.q.scale / output.q.scale),
-        "range": activation_range(activation, output.q),
+        "range": (int16_range if output.dtype is DType.INT16 else activation_range)(
+            activation, output.q
+        ),
         "has_bias": False,
     }
 
@@ -176,7 +208,11 @@ def _constant(graph: Graph, index: TensorId, field: str) -> tuple[Constant, ...]
     tensor = graph.tensors[index]
     if not tensor.is_constant:
         return ()
-    return (Constant(field, "int8_t", tensor.values, f"{field} operand {list(tensor.shape)}"),)
+    return (
+        Constant(
+            field, tensor.dtype.c_type, tensor.values, f"{field} operand {list(tensor.shape)}"
+        ),
+    )
 
 
 def batch_steps(shape: tuple[int, ...]) -> list[int]:
@@ -286,15 +322,20 @@ def reduce_extreme_s8(op: Reduction, graph: Graph, board: Board, cmsis: CmsisNN)
 
 def arg_extreme_s8(op: ArgExtreme, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """ARG_MAX and ARG_MIN: int8 to int32 or int64, along any one dimension."""
+    wide = output_of(graph, op).dtype is DType.INT64
+    name = "arg_extreme_s8_s64" if wide else "arg_extreme_s8"
+    return _kernel(op, name, arg_extreme_context(op, graph))
+
+
+def arg_extreme_context(op: ArgExtreme, graph: Graph) -> dict[str, Any]:
+    """What a search along one dimension is called with."""
     shape = graph.tensors[op.input].shape
-    context = {
+    return {
         "outer": math.prod(shape[: op.axis]),
         "count": shape[op.axis],
         "inner": math.prod(shape[op.axis + 1 :]),
         "minimum": isinstance(op, ArgMin),
     }
-    wide = output_of(graph, op).dtype is DType.INT64
-    return _kernel(op, "arg_extreme_s8_s64" if wide else "arg_extreme_s8", context)
 
 
 # ----------------------------------------------------------------------------- resizing
@@ -338,4 +379,8 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     Sum: (sum_s8,),
     TransposeConv: (transpose_conv_s8,),
 }
-INT16_KERNELS: dict[type[Operator], tuple[Maker, ...]] = {Mean: (mean_s16,), Sum: (sum_s16,)}
+INT16_KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
+    BatchMatMul: (batch_matmul_s16,),
+    Mean: (mean_s16,),
+    Sum: (sum_s16,),
+}
