@@ -95,14 +95,21 @@ def _networks(argument: str) -> set[str]:
     return found
 
 
+def _inode(descriptor: Path) -> str | None:
+    """A socket's number, as the kernel's tables have it."""
+    with contextlib.suppress(OSError):
+        link = str(descriptor.readlink())
+        return link[8:-1] if link.startswith("socket:[") else None
+    return None
+
+
 def _listening(group: int) -> list[str]:
     """The TCP sockets on which the processes of a group listen, as the kernel lists them."""
     inodes = set()
     for process in _processes():
         with contextlib.suppress(OSError):
             if os.getpgid(int(process.name)) == group:
-                links = [str(descriptor.readlink()) for descriptor in (process / "fd").iterdir()]
-                inodes |= {link[8:-1] for link in links if link.startswith("socket:[")}
+                inodes |= {_inode(descriptor) for descriptor in (process / "fd").iterdir()}
     rows = [
         line
         for table in ("tcp", "tcp6")
