@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -24,6 +25,7 @@ from tinyflow.emulate.renode import Renode, find_renode, find_renode_test
 from tinyflow.errors import DeviceError, HilTestError, RenodeMissingError
 from tinyflow.report.model import Report
 from tinyflow.report.renode import write_renode
+from tinyflow.sandbox.loopback import can_enter_loopback
 from tinyflow.toolchain.platformio import build_project
 
 
@@ -72,10 +74,48 @@ def test_the_harness_answers_on_every_board(board_id: str, tmp_path: Path) -> No
         assert stats.last_cycles <= 50 + 2e-6 * board.clock_hz
         assert isinstance(target, Renode)
         process = target._process
+        assert _listening(process.pid) == []
     assert process.poll() is not None
     target.close()
     with pytest.raises(DeviceError, match="closed"):
         target.write(b"x")
+
+
+def _processes() -> Iterator[Path]:
+    return (path for path in Path("/proc").iterdir() if path.name.isdecimal())
+
+
+def _networks(argument: str) -> set[str]:
+    """The network namespaces of the processes that have this argument."""
+    found = set()
+    for process in _processes():
+        with contextlib.suppress(OSError):
+            if argument.encode() in (process / "cmdline").read_bytes().split(b"\0"):
+                found.add(str((process / "ns/net").readlink()))
+    return found
+
+
+def _inode(descriptor: Path) -> str | None:
+    """A socket's number, as the kernel's tables have it."""
+    with contextlib.suppress(OSError):
+        link = str(descriptor.readlink())
+        return link[8:-1] if link.startswith("socket:[") else None
+    return None
+
+
+def _listening(group: int) -> list[str]:
+    """The TCP sockets on which the processes of a group listen, as the kernel lists them."""
+    inodes = set()
+    for process in _processes():
+        with contextlib.suppress(OSError):
+            if os.getpgid(int(process.name)) == group:
+                inodes |= {_inode(descriptor) for descriptor in (process / "fd").iterdir()}
+    rows = [
+        line
+        for table in ("tcp", "tcp6")
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]
+    ]
+    return [row for row in rows if row.split()[3] == "0A" and row.split()[9] in inodes]
 
 
 @pytest.mark.parametrize("board_id", ["stm32f746", "stm32l4r5"])
@@ -143,11 +183,21 @@ def test_the_suite_of_a_build_passes(board_id: str, tmp_path: Path) -> None:
     report = tinyflow.build(model, board=board_id, output=folder)
     write_renode(folder, load_board(board_id), report)
     lines: list[str] = []
-    result = run_hil_tests(folder, on_line=lines.append)
+    networks: set[str] = set()
+
+    def on_line(line: str) -> None:
+        lines.append(line)
+        networks.update(_networks("--robot-server-port"))
+
+    result = run_hil_tests(folder, on_line=on_line)
     assert [test.name for test in result.tests if test.status != "PASS"] == []
     assert len(result.tests) == 5
     what = f"{report.model.name} on {board_id}, {len(report.layers)} layers"
     assert any(line.startswith(what) for line in lines)
+    # Robot Framework's server listens on every address: of a network that only it is in.
+    assert networks
+    if can_enter_loopback():
+        assert str(Path("/proc/self/ns/net").readlink()) not in networks
     if board_id == "stm32f746":
         _fails_when_the_build_is_another(folder, report.latency.instructions)
 

@@ -52,6 +52,7 @@ from tinyflow.report.model import (
 )
 from tinyflow.report.renode import MAX_VECTORS, write_renode
 from tinyflow.resources import RENODE
+from tinyflow.sandbox.loopback import can_enter_loopback
 from tinyflow.toolchain.elf import Image
 from tinyflow.toolchain.platformio import build_project
 
@@ -468,7 +469,18 @@ def test_failed_tests_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(HilTestError) as caught:
         run_hil_tests(folder, on_line=lines.append)
     assert caught.value.message == "1 of 2 tests of kws.robot failed:\n  Counts: 7 != 8"
-    assert lines == ["running"]
+    assert lines[-1] == "running"
+
+
+@pytest.mark.skipif(not can_enter_loopback(), reason="the kernel makes no network namespaces here")
+def test_the_suite_reaches_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does a network reach the server that Renode opens for Robot Framework."""
+    a_python(tmp_path, monkeypatch, "exit 0")
+    folder = a_build(tmp_path, monkeypatch, "tail -n +3 /proc/net/dev; exit 1")
+    lines: list[str] = []
+    with pytest.raises(HilTestError):
+        run_hil_tests(folder, on_line=lines.append)
+    assert [line.split(":")[0].strip() for line in lines] == ["lo"]
 
 
 def test_passed_tests_are_returned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from collections import deque
@@ -22,6 +23,8 @@ from tinyflow.errors import HilTestError, InputError, ToolMissingError
 #: Seconds a whole suite may take; one of 20 vectors takes well under a minute.
 DEFAULT_TIMEOUT_S = 900.0
 _RESULTS = "robot_output.xml"
+#: Renode's server for Robot Framework listens on every address, and what it is told it does.
+_LOOPBACK = [sys.executable, "-P", "-m", "tinyflow.sandbox.loopback"]
 #: Robot Framework gives this message to every test of a suite that could not be set up.
 _SETUP_FAILED = "Parent suite setup failed:"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -69,7 +72,7 @@ def run_hil_tests(
     program = find_renode_test()
     suite = _suite(folder)
     with tempfile.TemporaryDirectory(prefix="tinyflow-hil-") as results:
-        command = [str(program), "-r", results, str(suite)]
+        command = [*_LOOPBACK, str(program), "-r", results, str(suite)]
         lines = _run(command, Path(results), on_line or (lambda line: None), timeout_s)
         tests = _read_results(Path(results) / _RESULTS, lines)
     failed = [test for test in tests if test.status == "FAIL"]
@@ -114,7 +117,7 @@ def _run(
             start_new_session=True,
         )
     except OSError as error:
-        raise HilTestError(f"{command[0]} cannot be run: {error}") from error
+        raise HilTestError(f"renode-test cannot be run: {error}") from error
     timer = threading.Timer(timeout_s, _end_group, (process,))
     timer.start()
     try:

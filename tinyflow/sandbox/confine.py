@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
 import signal
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from tinyflow.sandbox.landlock import restrict_files
 from tinyflow.sandbox.seccomp import restrict_calls
+from tinyflow.sandbox.system import CLONE_NEWNET, CLONE_NEWUSER, unshare
 
 _GIB = 1 << 30
 #: Bytes of one file: more than any model or data set of a microcontroller has.
@@ -27,7 +27,6 @@ _SYSTEM = (
     "/proc/stat", "/proc/filesystems", "/proc/sys", "/sys/devices/system", "/sys/fs/cgroup",
     "/etc/ld.so.cache", "/etc/localtime", "/etc/mime.types", "/dev/urandom", "/dev/random",
 )  # fmt: skip
-_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 
 
 @dataclass(frozen=True)
@@ -117,5 +116,8 @@ def _tasks() -> int:
 
 def _leave_network() -> bool:
     """Move to a network namespace with no interface; for processors without a filter."""
-    library = ctypes.CDLL(None, use_errno=True)
-    return bool(library.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0)
+    try:
+        unshare(CLONE_NEWUSER | CLONE_NEWNET)
+    except OSError:
+        return False
+    return True

@@ -7,6 +7,8 @@ import os
 from functools import cache
 
 PR_SET_NO_NEW_PRIVS = 38
+#: For `unshare`: new namespaces of users, and of networks.
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 
 
 def syscall(number: int, *arguments: object) -> int:
@@ -30,6 +32,17 @@ def prctl(option: int, *arguments: int) -> None:
     """
     words = [ctypes.c_ulong(value) for value in (*arguments, *[0] * (4 - len(arguments)))]
     if _library().prctl(ctypes.c_int(option), *words) == -1:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def unshare(flags: int) -> None:
+    """Call unshare(2): leave the namespaces that the flags name.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    if _library().unshare(ctypes.c_int(flags)) == -1:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
 
