@@ -157,7 +157,8 @@ class HarnessClient:
                 f"not {_describe(array.dtype, array.shape)}"
             )
         data = np.ascontiguousarray(array, dtype=tensor.dtype).tobytes()
-        step = self.info().max_payload - 5
+        room = self.info().max_payload - 5
+        step = max(room - room % tensor.dtype.itemsize, 1)  # whole elements
         for offset in range(0, len(data), step):
             head = struct.pack("<BI", index, offset)
             self._request(Command.WRITE_INPUT, head + data[offset : offset + step])
