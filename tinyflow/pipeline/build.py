@@ -35,6 +35,7 @@ from tinyflow.oracle.constants import fold_constants
 from tinyflow.oracle.process import start as start_oracle
 from tinyflow.passes import optimise
 from tinyflow.passes.float_ends import convert_at_ends
+from tinyflow.pipeline.conversions import describe_conversions
 from tinyflow.pipeline.output import Output, replacing
 from tinyflow.pipeline.quality import describe_quality
 from tinyflow.pipeline.quantize import device_inputs, quantise
@@ -134,6 +135,14 @@ def _run(request: BuildRequest, output: Output, cache: Cache, progress: Progress
             prune=quantised.prune,
             budget=request.budget,
             shortfall=shortfall,
+            conversions=describe_conversions(
+                graph,
+                request.board,
+                vectors[timings.typical.vector],
+                [output[timings.typical.vector] for output in verification.oracle_outputs],
+                calibration,
+                cache,
+            ),
             folder=workspace.folder,
         )
     output.files |= result_files(request.board, report, vectors, verification)
