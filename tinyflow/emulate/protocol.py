@@ -57,7 +57,7 @@ _ERROR_MEANINGS = {
     1: "wrong CRC",
     2: "payload too long, or of the wrong length for the command",
     3: "unknown command",
-    4: "no tensor of that index, or the range lies outside it",
+    4: "no tensor of that index, or the range lies outside it or cuts a float",
 }
 #: The device dropped the request unseen: sending it again is safe.
 _RETRY_CODES = (b"\x01", b"\x02")
