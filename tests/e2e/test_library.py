@@ -56,7 +56,7 @@ def generate(
     convert: bool = False,
     **options: bool,
 ) -> ModelCode:
-    """A model's library; `convert` takes float inputs and outputs out of the arena, as builds do."""
+    """A model's library; `convert` takes float ends out of the arena, as builds do."""
     cmsis = find_cmsis_nn(None if cmsis_nn is None else Path(cmsis_nn))
     graph = import_model(tflite, Path(f"{name}.tflite"), name=name)
     graph = convert_at_ends(graph) if convert else graph

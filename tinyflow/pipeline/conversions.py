@@ -80,7 +80,7 @@ def _timing(kind: str, tensor: Tensor, values: Array, board: Board, cache: Cache
     """The modelled timing of the conversion of some elements."""
     real, suffix = kind == "input", _SUFFIXES[tensor.dtype.value]
     kernel = "tf_quantize.c" if real else "tf_dequantize.c"
-    sources = {
+    sources: dict[str, str | bytes] = {
         name: (FIRMWARE / "kernels" / name).read_bytes() for name in ("tf_kernels.h", kernel)
     }
     sources["convert.c"] = render(
