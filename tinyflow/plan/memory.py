@@ -91,6 +91,11 @@ def plan_memory(
     return best
 
 
+#: Up to this many layers, arenas are exact while kernels are chosen: greedy placement can be some
+#: percent above what the final plan needs, and hide the better choice.
+FEW_LAYERS = 12
+
+
 class Planner:
     """Plans of one graph for many choices of kernels: what they have in common is found once."""
 
@@ -138,10 +143,13 @@ class Planner:
         return way
 
     def arena(self, kernels: Sequence[Kernel], way: Way) -> int:
-        """Estimated arena bytes (greedy placement)."""
+        """Arena bytes: of few layers as `plan` finds them, of more by greedy placement."""
         key = self._seen(kernels), way
         if key not in self._arenas:
-            self._arenas[key] = self.plan(kernels, way, thorough=False).arena_size
+            plan = self.plan(kernels, way, thorough=False)
+            if plan.arena_size > plan.lower_bound and len(kernels) <= FEW_LAYERS:
+                plan = self.plan(kernels, way)
+            self._arenas[key] = plan.arena_size
         return self._arenas[key]
 
     def plan(self, kernels: Sequence[Kernel], way: Way, *, thorough: bool = True) -> MemoryPlan:
