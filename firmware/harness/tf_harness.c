@@ -104,11 +104,13 @@ static void put_u32(uint32_t value) {
     put_u16(value >> 16);
 }
 
+typedef union {
+    float value;
+    uint32_t bits;
+} pun_t;
+
 static void put_f32(float value) {
-    union {
-        float value;
-        uint32_t bits;
-    } pun = {.value = value};
+    const pun_t pun = {.value = value};
     put_u32(pun.bits);
 }
 
@@ -204,6 +206,11 @@ static uint8_t info(void) {
     return ERROR_NONE;
 }
 
+/* Whether a range of bytes is of whole floats. */
+static int is_whole(uint32_t offset, uint32_t count) {
+    return ((offset | count) & 3u) == 0u;
+}
+
 static uint8_t write_input(void) {
     if (request.length < 5u) {
         return ERROR_LENGTH;
@@ -215,9 +222,19 @@ static uint8_t write_input(void) {
         count > model->inputs[index].bytes - offset) {
         return ERROR_RANGE;
     }
-    uint8_t *input = (uint8_t *)model->input(index) + offset;
-    for (uint32_t i = 0; i < count; ++i) {
-        input[i] = request.payload[5u + i];
+    if (model->inputs[index].write != NULL) {
+        if (!is_whole(offset, count)) {
+            return ERROR_RANGE;
+        }
+        for (uint32_t i = 0; i < count; i += 4u) {
+            const pun_t pun = {.bits = load_u32(&request.payload[5u + i])};
+            (void)model->inputs[index].write((offset + i) / 4u, &pun.value, 1);
+        }
+    } else {
+        uint8_t *input = (uint8_t *)model->input(index) + offset;
+        for (uint32_t i = 0; i < count; ++i) {
+            input[i] = request.payload[5u + i];
+        }
     }
     begin_answer(0);
     end_reply();
@@ -250,8 +267,20 @@ static uint8_t read_output(void) {
         count > model->outputs[index].bytes - offset) {
         return ERROR_RANGE;
     }
-    begin_answer(count);
-    put_bytes((const uint8_t *)model->output(index) + offset, count);
+    if (model->outputs[index].read != NULL) {
+        if (!is_whole(offset, count)) {
+            return ERROR_RANGE;
+        }
+        begin_answer(count);
+        for (uint32_t i = 0; i < count; i += 4u) {
+            float value = 0.0f;
+            (void)model->outputs[index].read((offset + i) / 4u, &value, 1);
+            put_f32(value);
+        }
+    } else {
+        begin_answer(count);
+        put_bytes((const uint8_t *)model->output(index) + offset, count);
+    }
     end_reply();
     return ERROR_NONE;
 }

@@ -5,8 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The longest request payload; the model's tensors are read and written in pieces. */
-#define TF_HARNESS_MAX_PAYLOAD 512u
+/*
+ * The longest request payload; the model's tensors are read and written in pieces. Behind the 5
+ * bytes that say where a piece belongs there is room for whole elements of any type.
+ */
+#define TF_HARNESS_MAX_PAYLOAD (5u + 504u)
 
 /* Element types, as the protocol numbers them. */
 enum {
@@ -28,6 +31,12 @@ typedef struct {
     uint32_t bytes;
     float scale;
     int32_t zero_point;
+    /*
+     * Of a float32 tensor that the model holds in another type: they convert `count` elements from
+     * element `first` on. NULL where the tensor lies in the model's memory as it is.
+     */
+    int (*write)(size_t first, const float *values, size_t count);
+    int (*read)(size_t first, float *values, size_t count);
 } tf_tensor_t;
 
 /* A model and the functions that run it. */

@@ -24,6 +24,8 @@ from tinyflow.codegen.model import ModelCode, generate_model
 from tinyflow.codegen.render import write_folder
 from tinyflow.datasets.accuracy import dequantize_array, quantize_array
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
+from tinyflow.oracle.oracle import Oracle
+from tinyflow.passes.float_ends import convert_at_ends
 from tinyflow.plan.memory import plan_memory
 from tinyflow.tflite.importer import import_model
 
@@ -51,10 +53,13 @@ def generate(
     cmsis_nn: str | None = None,
     *,
     core: str = "cortex-m4",
+    convert: bool = False,
     **options: bool,
 ) -> ModelCode:
+    """A model's library; `convert` takes float ends out of the arena, as builds do."""
     cmsis = find_cmsis_nn(None if cmsis_nn is None else Path(cmsis_nn))
     graph = import_model(tflite, Path(f"{name}.tflite"), name=name)
+    graph = convert_at_ends(graph) if convert else graph
     board = load_board("stm32l4r5").model_copy(update={"core": core})
     plan = plan_memory(graph, select_kernels(graph, board, cmsis))
     return generate_model(graph, plan, cmsis, tflite, **options)
@@ -120,18 +125,18 @@ def example() -> str:
 @needs_arm
 @pytest.mark.parametrize("core", CORES)
 @pytest.mark.parametrize("cmsis_nn", COPIES, ids=["found", "other"][: len(COPIES)])
-@pytest.mark.parametrize("model", ["small", "float", "uint8"])
+@pytest.mark.parametrize("model", ["small", "float", "converted", "uint8"])
 def test_it_compiles_alone(model: str, cmsis_nn: str | None, core: str, tmp_path: Path) -> None:
     models: dict[str, Callable[[], bytes]] = {
         "small": small_model,
         "float": edges_model,
+        "converted": edges_model,
         "uint8": lambda: edges_model("uint8", zero_point=128, output="uint8"),
     }
-    tflite = models[model]()
+    tflite, convert = models[model](), model == "converted"
     library = tmp_path / "lib" / "digits"
-    write_folder(
-        library, generate(tflite, "digits", cmsis_nn, core=core, emit_tflite_array=True).files
-    )
+    code = generate(tflite, "digits", cmsis_nn, core=core, convert=convert, emit_tflite_array=True)
+    write_folder(library, code.files)
     objects = compile_library(library, core, tmp_path / "objects")
 
     called = set(run(NM, "-u", "--format=just-symbols", *objects, cwd=tmp_path).split())
@@ -185,10 +190,13 @@ def test_the_documented_example_links(core: str, tmp_path: Path) -> None:
 @needs_arm
 @pytest.mark.skipif(shutil.which(GXX) is None, reason=f"{GXX} is not on PATH")
 @pytest.mark.parametrize("standard", ["c++11", "c++20"])
+@pytest.mark.parametrize("convert", [False, True], ids=["as it is", "converted"])
 @pytest.mark.parametrize("tflite", [small_model(), edges_model()], ids=["int8", "float"])
-def test_cpp_includes_the_header(tflite: bytes, standard: str, tmp_path: Path) -> None:
+def test_cpp_includes_the_header(
+    tflite: bytes, convert: bool, standard: str, tmp_path: Path
+) -> None:
     library = tmp_path / "lib" / "digits"
-    write_folder(library, generate(tflite, "digits").files)
+    write_folder(library, generate(tflite, "digits", convert=convert).files)
     (tmp_path / "user.cpp").write_text(
         '#include "digits.h"\n'
         "static const int shape[] = DIGITS_INPUT_0_SHAPE;\n"
@@ -312,6 +320,40 @@ def test_quantize_helper(dtype: str, scale: float, zero_point: int, tmp_path: Pa
     np.testing.assert_array_equal(_call(helpers.quantize, values, dtype), expected)
     nan = np.array([np.nan, -np.nan], np.float32)
     assert (_call(helpers.quantize, nan, dtype) == np.iinfo(dtype).min).all()
+
+
+@needs_host
+def test_a_library_converts_float_inputs_and_outputs_in_pieces(tmp_path: Path) -> None:
+    """On this machine, in plain C: as firmware would feed it from a driver."""
+    tflite = edges_model()
+    files = generate(tflite, "m", core="cortex-m0plus", convert=True).files
+    write_folder(tmp_path / "m", files)
+    sources = sorted((tmp_path / "m").rglob("*.c"))
+    run(
+        "gcc", "-shared", "-fPIC", "-O2", "-std=c11", "-ffp-contract=off", "-w",
+        *includes(tmp_path / "m"), *sources, "-o", "m.so", cwd=tmp_path,
+    )  # fmt: skip
+    library = ctypes.CDLL(str(tmp_path / "m.so"))
+    library.m_init()
+
+    def call(name: str, first: int, values: np.ndarray) -> int:
+        address = values.ctypes.data_as(ctypes.c_void_p)
+        size = ctypes.c_size_t
+        return int(getattr(library, name)(size(first), address, size(values.size)))
+
+    odd = np.array([np.nan, np.inf, -np.inf, 1e9, 5e7, -1e9, 0.03, -0.03], np.float32)
+    for values in (odd, np.linspace(-3, 3, 8, dtype=np.float32)):
+        for first, end in ((3, 8), (0, 1), (1, 3), (8, 8)):
+            assert call("m_write_input_0", first, values[first:end].copy()) == 0
+        for first, count in ((8, 1), (0, 9), (7, 2), (2**31, 1)):  # nothing is written
+            assert call("m_write_input_0", first, np.full(count, 9, np.float32)) == -1
+        assert library.m_invoke() == 0
+        found = np.zeros(3, np.float32)
+        for position in (2, 0, 1):
+            assert call("m_read_output_0", position, found[position : position + 1]) == 0
+        assert call("m_read_output_0", 2, np.zeros(2, np.float32)) == -1
+        (due,) = Oracle(tflite).run(values.reshape(1, 8))
+        assert found.tobytes() == due.tobytes()
 
 
 @needs_host

@@ -1,4 +1,4 @@
-"""Float inputs and outputs share their memory with the int8 tensors beside them."""
+"""Float inputs and outputs leave the arena; those that cannot share memory with int8 tensors."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ import pytest
 
 from tests.support.cores import board_with
 from tests.support.first_kernels import select_kernels
+from tests.support.float_ends import float_ends_model
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import Core, load_board
 from tinyflow.costs.trial import Trial
+from tinyflow.ir.graph import Graph
+from tinyflow.ir.operators import Dequantize, Quantize
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.oracle.oracle import Oracle
+from tinyflow.passes import optimise
+from tinyflow.passes.float_ends import convert_at_ends
+from tinyflow.pipeline.quantize import Quantised, device_inputs
 from tinyflow.plan.memory import plan_memory
 from tinyflow.tflite.importer import import_model
 
@@ -65,3 +71,100 @@ def test_results_are_exact(
         if kind == "DEQUANTIZE":
             sample = np.clip(sample * 50, -128, 127).astype(dtype)
         assert np.array_equal(trial.run(sample)[0], Oracle(content).run(sample)[0])
+
+
+# ---------------------------------------------------------------- without them in the arena
+
+
+def _graphs(content: bytes) -> tuple[Graph, Graph]:
+    """A model's graph after all passes, and with its float ends taken out."""
+    path = Path("ends.tflite")
+    graph = optimise(import_model(content, path, name="net"), content, path)
+    return graph, convert_at_ends(graph)
+
+
+def _arena(graph: Graph) -> int:
+    kernels = select_kernels(graph, load_board("stm32l4r5"), find_cmsis_nn())
+    return plan_memory(graph, kernels).arena_size
+
+
+def test_the_arena_of_an_image_has_one_byte_a_value() -> None:
+    before, after = _graphs(float_ends_model(IMAGE[1:]))
+    assert _arena(before) >= 4 * ELEMENTS
+    assert ELEMENTS <= _arena(after) < 2 * ELEMENTS
+    assert not any(isinstance(op, Quantize | Dequantize) for op in after.operators)
+    assert [tensor.dtype.value for tensor in after.input_tensors()] == ["float32"]
+    assert [after.tensors[index].dtype.value for index in after.inputs] == ["int8"]
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
+@pytest.mark.parametrize("reshaped", [False, True])
+def test_the_ends_are_known_by_what_the_caller_gives(dtype: str, reshaped: bool) -> None:
+    before, after = _graphs(float_ends_model((5, 7, 3), dtype, reshaped=reshaped))
+    assert len(after.float_inputs) == len(after.float_outputs) == 1
+    for seen, file in (
+        (after.input_tensors(), before.input_tensors()),
+        (after.output_tensors(), before.output_tensors()),
+    ):
+        assert list(seen) == list(file)
+    if reshaped:
+        return  # only now is the range of the input seen
+    for found, due in zip(
+        *(device_inputs(graph, Quantised(b""), 12)[0] for graph in (after, before)), strict=True
+    ):
+        np.testing.assert_array_equal(found[0], due[0])
+
+
+def _two_readers(kind: str) -> bytes:
+    """A float input with a second reader: of another quantisation, or in float."""
+    b = TfliteBuilder()
+    x = b.tensor((1, 4), "float32")
+    quantised = [b.tensor((1, 4), scale=scale) for scale in (0.1, 0.2)]
+    b.operator("QUANTIZE", [x], [quantised[0]])
+    ends = [b.tensor((1, 4), scale=0.1)]
+    b.operator("ADD", [quantised[0], quantised[0]], ends)
+    if kind == "quantisation":
+        b.operator("QUANTIZE", [x], [quantised[1]])
+        ends.append(b.tensor((1, 4), scale=0.2))
+        b.operator("ADD", [quantised[1], quantised[1]], [ends[1]])
+    elif kind == "float":
+        ends.append(b.tensor((1, 4), "float32"))
+        b.operator("ADD", [x, x], [ends[1]])
+    else:
+        ends.append(x)
+    return b.build([x], ends)
+
+
+@pytest.mark.parametrize("kind", ["quantisation", "float", "output"])
+def test_an_input_that_something_else_needs_stays(kind: str) -> None:
+    before, after = _graphs(_two_readers(kind))
+    assert after is before
+
+
+def test_an_output_that_a_layer_reads_stays() -> None:
+    b = TfliteBuilder()
+    x, y = b.tensor((1, 4), scale=0.1), b.tensor((1, 4), scale=0.1)
+    real, other = b.tensor((1, 4), "float32"), b.tensor((1, 4), "float32")
+    b.operator("ADD", [x, x], [y])
+    b.operator("DEQUANTIZE", [y], [real])
+    b.operator("EXP", [real], [other])
+    before, after = _graphs(b.build([x], [real, other]))
+    assert after is before
+
+
+@pytest.mark.parametrize("kind", ["QUANTIZE", "DEQUANTIZE"])
+def test_a_model_of_nothing_but_a_conversion_stays(kind: str) -> None:
+    before, after = _graphs(one_end(kind, (1, 4)))
+    assert after is before
+
+
+def test_one_quantised_tensor_may_be_given_out_in_two_ways() -> None:
+    b = TfliteBuilder()
+    x, y = b.tensor((1, 4), scale=0.1), b.tensor((1, 4), scale=0.1)
+    real = b.tensor((1, 4), "float32")
+    b.operator("ADD", [x, x], [y])
+    b.operator("DEQUANTIZE", [y], [real])
+    _, after = _graphs(b.build([x], [y, real]))
+    assert after.outputs == (y, y)
+    assert after.float_outputs == {1: real}
+    assert [tensor.dtype.value for tensor in after.output_tensors()] == ["int8", "float32"]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tinyflow.resources import FIRMWARE
 
-MAX_PAYLOAD = 512
+MAX_PAYLOAD = 509
 INPUT_BYTES = 1000
 OUTPUT_BYTES = 600
 FLUSH = bytes(MAX_PAYLOAD + 10)
@@ -115,7 +115,7 @@ def test_info(talk: Talk) -> None:
 
 def test_an_inference(talk: Talk) -> None:
     data = bytes(i * 7 % 256 for i in range(INPUT_BYTES))
-    requests = write_input(0, data[:507]) + write_input(507, data[507:]) + frame(3)
+    requests = write_input(0, data[:504]) + write_input(504, data[504:]) + frame(3)
     answer = talk(requests + read_output(0, OUTPUT_BYTES) + frame(5))
     outputs = bytes((data[i] + data[i + 400]) % 256 for i in range(OUTPUT_BYTES))
     assert answer == (

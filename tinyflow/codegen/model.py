@@ -26,6 +26,11 @@ from tinyflow.resources import FIRMWARE
 
 #: For layers that run row by row.
 _ROWS_HEADER = "tf_rows.h"
+#: Of QUANTIZE and DEQUANTIZE, which float inputs and outputs are converted with.
+_CONVERSIONS_HEADER = "tf_kernels.h"
+
+#: What functions that convert to float32 and back call a type.
+_SUFFIXES = {DType.INT8: "s8", DType.UINT8: "u8", DType.INT16: "s16"}
 
 _RANGES = {
     DType.INT8: (-128, 127),
@@ -96,6 +101,7 @@ def generate_model(
     sha256 = hashlib.sha256(tflite).hexdigest()
     constants = ConstantArrays((layer.function, layer.kernel) for layer in layers)
     code = layer_code(graph, plan, kernels, constants)
+    conversions = _conversions(graph)
     common = {"name": name, "NAME": name.upper(), "version": __version__}
     model = _model_context(graph, plan, layers, sha256)
     initial = list(_initial_states(graph, plan))
@@ -118,12 +124,13 @@ def generate_model(
             headers=sorted(
                 {kernel.header for kernel in kernels if kernel.library == "tinyflow"}
                 | ({_ROWS_HEADER} if plan.segments else set())
+                | ({_CONVERSIONS_HEADER} if conversions else set())
             ),
         ),
         f"{name}_weights.h": render("model/weights.h.j2", **common, arrays=arrays),
         f"{name}_weights.c": render("model/weights.c.j2", **common, arrays=arrays, total=total),
     }
-    files |= _portable_sources(kernels)
+    files |= _portable_sources(kernels) | _firmware_kernels(conversions)
     if plan.segments:
         files |= _firmware_kernels({_ROWS_HEADER})
     files |= _generated_sources(kernels)
@@ -208,8 +215,16 @@ def _model_context(
             }
             for index, ring in plan.rings.items()
         ],
-        "inputs": [_edge(graph, plan, i, index) for i, index in enumerate(graph.inputs)],
-        "outputs": [_edge(graph, plan, i, index) for i, index in enumerate(graph.outputs)],
+        "inputs": [
+            _edge(plan, i, graph.tensors[index], index, seen)
+            for i, (index, seen) in enumerate(zip(graph.inputs, graph.input_tensors(), strict=True))
+        ],
+        "outputs": [
+            _edge(plan, i, graph.tensors[index], index, seen)
+            for i, (index, seen) in enumerate(
+                zip(graph.outputs, graph.output_tensors(), strict=True)
+            )
+        ],
     }
 
 
@@ -219,18 +234,22 @@ def _activations(graph: Graph) -> str:
     return " and ".join(dtype.value for dtype in (DType.INT8, DType.INT16) if dtype in found)
 
 
-def _edge(graph: Graph, plan: MemoryPlan, position: int, index: TensorId) -> dict[str, Any]:
-    tensor = graph.tensors[index]
+def _edge(
+    plan: MemoryPlan, position: int, tensor: Tensor, index: TensorId, seen: Tensor
+) -> dict[str, Any]:
+    """An input or output in the arena, and what the caller sees of it."""
     low, high = _RANGES.get(tensor.dtype, (0, 0))
     quantized = tensor.quantization is not None and tensor.dtype in _RANGES
     return {
         "index": position,
-        "title": layer_title(tensor.name),
+        "title": layer_title(seen.name),
         "c_type": tensor.dtype.c_type,
         "size": tensor.size,
         "elements": tensor.elements,
-        "shape": tensor.shape,
+        "shape": seen.shape,
         "offset": plan.tensors[index],
+        "in_float": seen is not tensor,
+        "suffix": _SUFFIXES.get(tensor.dtype),
         "quantized": quantized,
         "scale": tensor.q.scale if quantized else 0.0,
         "zero_point": tensor.q.zero_point if quantized else 0,
@@ -315,6 +334,13 @@ def _portable_sources(kernels: list[Kernel]) -> dict[str, bytes]:
 
 def _firmware_kernels(names: Iterable[str]) -> dict[str, bytes]:
     return {f"kernels/{file}": (FIRMWARE / "kernels" / file).read_bytes() for file in sorted(names)}
+
+
+def _conversions(graph: Graph) -> set[str]:
+    """The files of `firmware/kernels` that convert float inputs and outputs."""
+    files = {"tf_quantize.c"} if graph.float_inputs else set()
+    files |= {"tf_dequantize.c"} if graph.float_outputs else set()
+    return files | {_CONVERSIONS_HEADER} if files else files
 
 
 def _generated_sources(kernels: list[Kernel]) -> dict[str, str]:

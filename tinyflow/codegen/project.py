@@ -30,13 +30,17 @@ _C_TYPES = {
 
 @dataclass(frozen=True)
 class HarnessTensor:
-    """One input or output as the harness describes it to the host; `bytes` is its size."""
+    """One input or output as the harness describes it to the host; `bytes` is its size there.
+
+    One that is `converted` is float32 to the host, and quantised in the model's memory.
+    """
 
     dtype: str
     shape: tuple[int, ...]
     bytes: int
     scale: float
     zero_point: int
+    converted: bool = False
 
     @property
     def type_constant(self) -> str:

@@ -66,7 +66,7 @@ class Trial:
         )
 
     def run(self, *inputs: Array) -> tuple[Array, ...]:
-        """One inference: an array for each input of the graph gives one for each output."""
+        """One inference: an array for each input in the arena gives one for each output there."""
         (outputs,) = self.run_each([inputs])
         return outputs
 
@@ -90,7 +90,9 @@ class Trial:
             .reshape(tensor.shape)
             .copy()
             for tensor, offset in zip(
-                self._graph.output_tensors(), self._offsets(self._graph.outputs), strict=True
+                (self._graph.tensors[index] for index in self._graph.outputs),
+                self._offsets(self._graph.outputs),
+                strict=True,
             )
         )
 

@@ -57,7 +57,7 @@ _ERROR_MEANINGS = {
     1: "wrong CRC",
     2: "payload too long, or of the wrong length for the command",
     3: "unknown command",
-    4: "no tensor of that index, or the range lies outside it",
+    4: "no tensor of that index, or the range lies outside it or cuts a float",
 }
 #: The device dropped the request unseen: sending it again is safe.
 _RETRY_CODES = (b"\x01", b"\x02")
@@ -157,7 +157,8 @@ class HarnessClient:
                 f"not {_describe(array.dtype, array.shape)}"
             )
         data = np.ascontiguousarray(array, dtype=tensor.dtype).tobytes()
-        step = self.info().max_payload - 5
+        room = self.info().max_payload - 5
+        step = max(room - room % tensor.dtype.itemsize, 1)  # whole elements
         for offset in range(0, len(data), step):
             head = struct.pack("<BI", index, offset)
             self._request(Command.WRITE_INPUT, head + data[offset : offset + step])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -73,6 +73,11 @@ class Graph:
     """Operators in execution order over an indexed set of tensors.
 
     With `resets_state` every invocation begins with the initial values of the states.
+
+    Attributes:
+        inputs, outputs: those that lie in memory.
+        float_inputs, float_outputs: by position, the float32 tensor that the caller gives or is
+            given in place of the quantised one in memory: it is converted on the way.
     """
 
     name: str
@@ -81,14 +86,22 @@ class Graph:
     inputs: tuple[TensorId, ...]
     outputs: tuple[TensorId, ...]
     resets_state: bool = False
+    float_inputs: Mapping[int, TensorId] = field(default_factory=dict)
+    float_outputs: Mapping[int, TensorId] = field(default_factory=dict)
 
     def input_tensors(self) -> Iterator[Tensor]:
-        """The model's inputs, in order."""
-        return (self.tensors[index] for index in self.inputs)
+        """The model's inputs as the caller gives them, in order."""
+        return (
+            self.tensors[self.float_inputs.get(position, index)]
+            for position, index in enumerate(self.inputs)
+        )
 
     def output_tensors(self) -> Iterator[Tensor]:
-        """The model's outputs, in order."""
-        return (self.tensors[index] for index in self.outputs)
+        """The model's outputs as the caller is given them, in order."""
+        return (
+            self.tensors[self.float_outputs.get(position, index)]
+            for position, index in enumerate(self.outputs)
+        )
 
     def used(self) -> frozenset[TensorId]:
         """The tensors that are an input or output of the model or of an operator."""

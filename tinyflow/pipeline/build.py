@@ -34,6 +34,8 @@ from tinyflow.manifest import WORKSPACE as PIO
 from tinyflow.oracle.constants import fold_constants
 from tinyflow.oracle.process import start as start_oracle
 from tinyflow.passes import optimise
+from tinyflow.passes.float_ends import convert_at_ends
+from tinyflow.pipeline.conversions import describe_conversions
 from tinyflow.pipeline.output import Output, replacing
 from tinyflow.pipeline.quality import describe_quality
 from tinyflow.pipeline.quantize import device_inputs, quantise
@@ -86,7 +88,8 @@ def _run(request: BuildRequest, output: Output, cache: Cache, progress: Progress
 
     quantised = quantise(request, cache, progress)
     folded = fold_constants(quantised.tflite, request.model)
-    graph = optimise(import_model(folded, request.model, name=name), folded, request.model)
+    imported = import_model(folded, request.model, name=name)
+    graph = convert_at_ends(optimise(imported, folded, request.model))
     task = task_of(graph, quantised)
     check_limits(request.budget, task)
     selected = choose(request, graph, cmsis, calibration, cache, progress)
@@ -132,6 +135,14 @@ def _run(request: BuildRequest, output: Output, cache: Cache, progress: Progress
             prune=quantised.prune,
             budget=request.budget,
             shortfall=shortfall,
+            conversions=describe_conversions(
+                graph,
+                request.board,
+                vectors[timings.typical.vector],
+                [output[timings.typical.vector] for output in verification.oracle_outputs],
+                calibration,
+                cache,
+            ),
             folder=workspace.folder,
         )
     output.files |= result_files(request.board, report, vectors, verification)
@@ -182,8 +193,14 @@ def generate(
         digest=bytes.fromhex(code.sha256)[:8],
         arena_bytes=plan.arena_size,
         layer_count=len(code.layers),
-        inputs=tuple(_harness_tensor(tensor) for tensor in graph.input_tensors()),
-        outputs=tuple(_harness_tensor(tensor) for tensor in graph.output_tensors()),
+        inputs=tuple(
+            _harness_tensor(tensor, position in graph.float_inputs)
+            for position, tensor in enumerate(graph.input_tensors())
+        ),
+        outputs=tuple(
+            _harness_tensor(tensor, position in graph.float_outputs)
+            for position, tensor in enumerate(graph.output_tensors())
+        ),
     )
     library = {
         f"lib/{code.name}/{name}": text.encode("utf-8") if isinstance(text, str) else text
@@ -197,7 +214,7 @@ def generate(
     return library | project_files(board, harness, cmsis_nn_lib_deps=lib_deps, in_ram=in_ram)
 
 
-def _harness_tensor(tensor: Tensor) -> HarnessTensor:
+def _harness_tensor(tensor: Tensor, converted: bool) -> HarnessTensor:
     q = tensor.quantization
     return HarnessTensor(
         tensor.dtype.value,
@@ -205,6 +222,7 @@ def _harness_tensor(tensor: Tensor) -> HarnessTensor:
         tensor.size,
         1.0 if q is None else q.scale,
         0 if q is None else q.zero_point,
+        converted,
     )
 
 

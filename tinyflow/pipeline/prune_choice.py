@@ -14,6 +14,7 @@ from tinyflow.datasets.dataset import Dataset
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.oracle.constants import fold_constants
 from tinyflow.passes import optimise
+from tinyflow.passes.float_ends import convert_at_ends
 from tinyflow.pipeline.request import BuildRequest
 from tinyflow.pipeline.select import choose
 from tinyflow.progress import Progress
@@ -98,7 +99,7 @@ def _best(cycles: list[int | None]) -> int:
 def _predicted(request: BuildRequest, path: Path, cache: Cache, progress: Progress) -> int | None:
     """Cycles that a build for the request is predicted to take; None where that is not known."""
     content = fold_constants(path.read_bytes(), path)
-    graph = optimise(import_model(content, path, name="model"), content, path)
+    graph = convert_at_ends(optimise(import_model(content, path, name="model"), content, path))
     cmsis = find_cmsis_nn(request.cmsis_nn)
     calibration = calibration_of(request.board)
     totals = choose(request, graph, cmsis, calibration, cache, progress).choice.totals

@@ -33,7 +33,7 @@ def vector_kinds(count: int, available: int) -> VectorKinds:
 
 def synthetic_vectors(graph: Graph, kinds: VectorKinds) -> list[tuple[Array, ...]]:
     """The random vectors, the same each time, then the extreme ones."""
-    ranges = [_range(graph, index) for index in graph.inputs]
+    ranges = [_range(graph, position) for position in range(len(graph.inputs))]
     random = np.random.default_rng(0)
     vectors = [tuple(each.draw(random) for each in ranges) for _ in range(kinds.random)]
     vectors += [tuple(map(make, ranges)) for make in _EXTREMES[: kinds.extreme]]
@@ -81,9 +81,10 @@ _EXTREMES: tuple[Callable[[_Range], Array], ...] = (
 )
 
 
-def _range(graph: Graph, index: TensorId) -> _Range:
+def _range(graph: Graph, position: int) -> _Range:
     """Any value of the type; indices are in range, for others are errors, not results."""
-    tensor = graph.tensors[index]
+    index = graph.inputs[position]
+    tensor = graph.tensors[graph.float_inputs.get(position, index)]
     if tensor.dtype is DType.FLOAT32:
         lowest, highest = _float_range(graph, index)
         return _Range(tensor.dtype, tensor.shape, lowest, highest, 0.0)
@@ -98,10 +99,14 @@ def _range(graph: Graph, index: TensorId) -> _Range:
 
 
 def _float_range(graph: Graph, index: TensorId) -> tuple[float, float]:
-    """Where QUANTIZE reads the input, somewhat more than its type holds; else -1 to 1."""
-    for operator in graph.operators:
-        if isinstance(operator, Quantize) and operator.input == index:
-            result = graph.tensors[operator.output]
+    """Where the input is quantised, somewhat more than its type holds; else -1 to 1."""
+    results = [
+        operator.output
+        for operator in graph.operators
+        if isinstance(operator, Quantize) and operator.input == index
+    ]
+    for result in (graph.tensors[each] for each in (index, *results)):
+        if result.dtype is not DType.FLOAT32:
             limits = np.iinfo(result.dtype.value)
             scale, zero = result.q.scale * _BEYOND, result.q.zero_point
             return (limits.min - zero) * scale, (limits.max - zero) * scale

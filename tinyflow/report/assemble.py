@@ -21,6 +21,7 @@ from tinyflow.report.model import (
     BoardSection,
     BudgetItem,
     CalibrationSection,
+    ConversionSection,
     EnergySection,
     ExactSection,
     FlashSection,
@@ -68,6 +69,7 @@ def assemble_report(
     prune: PruneSection | None,
     budget: BudgetTable,
     shortfall: ShortfallSection | None,
+    conversions: tuple[ConversionSection, ...],
     folder: Path,
 ) -> Report:
     """The report of a finished build in `folder`."""
@@ -91,6 +93,7 @@ def assemble_report(
         ),
         latency=latency,
         inferences=inferences,
+        conversions=conversions,
         memory=memory,
         placement=placement,
         exact=ExactSection(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from tinyflow.report.quality import (
     AccuracySection,
@@ -32,6 +33,22 @@ class ModelSection(Section):
     macs: int
     inputs: tuple[TensorSection, ...]
     outputs: tuple[TensorSection, ...]
+
+
+class ConversionSection(Section):
+    """A float32 input or output that the arena holds in `dtype`.
+
+    `<model>_write_input_N` and `<model>_read_output_N` convert all `elements` of it, before and
+    after the inference: `latency` does not have what that takes.
+    """
+
+    kind: Literal["input", "output"]
+    index: int
+    dtype: str
+    elements: int
+    instructions: int
+    cycles: int
+    ms: float
 
 
 class BoardSection(Section):
@@ -363,6 +380,7 @@ class Report(Section):
     board: BoardSection
     latency: LatencySection
     inferences: InferencesSection | None = None
+    conversions: tuple[ConversionSection, ...] = ()
     memory: MemorySection
     placement: tuple[PlacedSection, ...] = ()
     exact: ExactSection

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tinyflow.report.model import (
+    ConversionSection,
     ExactSection,
     InferencesSection,
     LatencySection,
@@ -133,6 +134,14 @@ def _inferences(found: InferencesSection) -> str:
     )
 
 
+def _conversion(found: ConversionSection) -> str:
+    verb, way = ("write", "to") if found.kind == "input" else ("read", "from")
+    return (
+        f"{found.elements:,} floats {way} {found.dtype} by {verb}_{found.kind}_{found.index}, "
+        f"besides the latency: {found.ms:.3f} ms, {found.cycles:,} cycles"
+    )
+
+
 def _vectors(exact: ExactSection) -> str:
     """How many inputs were compared, and of which kinds."""
     kinds = {"real": exact.real, "random": exact.random, "extreme": exact.extreme}
@@ -160,6 +169,8 @@ def _summary(report: Report) -> Table:
     table.add_row("latency", _latency(report))
     if report.inferences is not None:
         table.add_row("inferences", _inferences(report.inferences))
+    for conversion in report.conversions:
+        table.add_row(f"{conversion.kind} {conversion.index}", _conversion(conversion))
     table.add_row("cycles", _shares(latency))
     if latency.energy is not None:
         energy = latency.energy
