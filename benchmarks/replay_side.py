@@ -7,7 +7,6 @@ TARGET/MODEL/BOARD/KERNELS-OBJECTIVE/ holds the PlatformIO project of each build
 
 from __future__ import annotations
 
-import shutil
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -19,7 +18,9 @@ from tinyflow.boards import board_ids, load_board
 from tinyflow.cache import Cache
 from tinyflow.codegen.model import generate_model
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
+from tinyflow.oracle.constants import fold_constants
 from tinyflow.passes import optimise
+from tinyflow.passes.float_ends import convert_at_ends
 from tinyflow.pipeline.build import generate
 from tinyflow.pipeline.request import BuildRequest
 from tinyflow.pipeline.select import choose
@@ -51,17 +52,19 @@ def main(
 def _generate(path: Path, board_id: str, target: Path) -> None:
     """Generate a model for a board: every objective and kernel set."""
     board, cmsis, content = load_board(board_id), find_cmsis_nn(None), path.read_bytes()
-    graph = optimise(import_model(content, path, name=path.stem), content, path)
+    folded = fold_constants(content, path)
+    graph = convert_at_ends(optimise(import_model(folded, path, name=path.stem), folded, path))
     for kernels in get_args(KernelSet):
         for objective in get_args(Objective):
             request = BuildRequest(path, board, target, kernels=kernels, optimize=objective)
             planned = choose(request, graph, cmsis, None, Cache(), Progress())
             code = generate_model(graph, planned.plan, cmsis, content)
             folder = target / f"{kernels}-{objective}"
-            (folder / "lib").mkdir(parents=True, exist_ok=True)
-            generate(folder, board, graph, planned.plan, code, cmsis, content, NOTHING_IN_RAM)
-            for other in ("platform", "lib/tinyflow_harness"):
-                shutil.rmtree(folder / other, ignore_errors=True)
+            files = generate(board, graph, planned.plan, code, cmsis, NOTHING_IN_RAM)
+            for name, text in files.items():
+                if not name.startswith(("platform/", "lib/tinyflow_harness/")):
+                    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                    (folder / name).write_bytes(text)
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def test_layers_that_run_row_by_row_are_compared_where_they_are_whole(
         board="stm32f407",
         output=tmp_path / "build",
         kernels="cmsis-nn",
-        ram_kib=8,
+        ram_kib=11,  # of which the stack reserves 4
     )
     assert report.memory.ram.arena < 5000
     assert report.exact.mismatches == 0

@@ -32,14 +32,15 @@ def normalization(shape: tuple[int, ...]) -> Any:
 
 def samples(shape: tuple[int, ...]) -> np.ndarray:
     channels = np.arange(shape[-1])
-    x = RANDOM.normal(size=(24, *shape)) * (2.0 + channels) + 3.0 * channels - 1.0
+    x = np.random.default_rng(5).normal(size=(24, *shape)) * (2.0 + channels / 2) + 3.0 * channels - 1.0
     return x.astype(np.float32)
 
 
 def trained_batch_norm(*shape: int) -> Any:
     layer = layers.BatchNormalization()
     layer.build((None, *shape))
-    layer.set_weights([RANDOM.uniform(1, 2, shape[-1]) for _ in range(4)])
+    random = np.random.default_rng(6)
+    layer.set_weights([random.uniform(1, 2, shape[-1]) for _ in range(4)])
     return layer
 
 

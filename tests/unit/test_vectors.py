@@ -20,12 +20,13 @@ from tinyflow.timing.validation import ErrorBar
 from tinyflow.timing.vectors import summarise, to_trace
 
 PATH = Path("net.tflite")
+GRAPH = import_model(small_model(), PATH, name="net")
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8, 20, 101])
 @pytest.mark.parametrize("available", [0, 1, 3, 1000])
 def test_vectors_are_of_every_kind(count: int, available: int) -> None:
-    kinds = vector_kinds(count, available)
+    kinds = vector_kinds(GRAPH, count, available)
     assert kinds.real + kinds.random + kinds.extreme == count
     assert min(kinds.real, kinds.random, kinds.extreme) >= 0
     assert kinds.real <= available
@@ -40,8 +41,19 @@ def test_vectors_are_of_every_kind(count: int, available: int) -> None:
 
 
 def test_twenty_vectors() -> None:
-    assert vector_kinds(20, 450) == VectorKinds(real=8, random=8, extreme=4)
-    assert vector_kinds(20, 0) == VectorKinds(real=0, random=16, extreme=4)
+    assert vector_kinds(GRAPH, 20, 450) == VectorKinds(real=8, random=8, extreme=4)
+    assert vector_kinds(GRAPH, 20, 0) == VectorKinds(real=0, random=16, extreme=4)
+
+
+@pytest.mark.parametrize(("elements", "extremes"), [(511, 4), (512, 0)])
+def test_a_softmax_too_long_for_equal_values_gets_no_extremes(elements: int, extremes: int) -> None:
+    b = TfliteBuilder()
+    x = b.tensor((1, elements), scale=0.1)
+    y = b.tensor((1, elements), scale=1 / 256, zero_point=-128)
+    b.operator("SOFTMAX", [x], [y], beta=1.0)
+    graph = import_model(b.build([x], [y]), PATH, name="net")
+    assert vector_kinds(graph, 20, 0).extreme == extremes
+    assert len(synthetic_vectors(graph, vector_kinds(graph, 20, 0))) == 20
 
 
 def test_real_samples_come_first_then_random_ones_then_extremes() -> None:

@@ -128,7 +128,7 @@ def _run(request: BuildRequest, output: Output, cache: Cache, progress: Progress
             kernels=request.kernels,
             optimize=request.optimize,
             in_ram=in_ram,
-            kinds=vector_kinds(request.vectors, quantised.real_samples),
+            kinds=vector_kinds(graph, request.vectors, quantised.real_samples),
             source=request.model.name.encode("utf-8", "replace").decode("utf-8"),
             score=measure_score(graph, quantised, verification, task),
             quality=describe_quality(graph, quantised),

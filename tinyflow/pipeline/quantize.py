@@ -253,7 +253,7 @@ def device_inputs(
     The first are real samples, then random ones, then extremes: `vector_kinds` says how many.
     """
     tensors = list(graph.input_tensors())
-    kinds = vector_kinds(count, quantised.real_samples)
+    kinds = vector_kinds(graph, count, quantised.real_samples)
     test = [] if quantised.test is None else _quantised_samples(tensors, quantised.test)
     real = test[: kinds.real]
     if not test and quantised.calibration is not None:

@@ -10,25 +10,36 @@ import numpy as np
 from tinyflow.arrays import Array
 from tinyflow.emulate.verify import VectorKinds
 from tinyflow.ir.graph import Graph
-from tinyflow.ir.operators import Quantize, TensorId
+from tinyflow.ir.operators import Operator, Quantize, Softmax, TensorId
 from tinyflow.ir.plain import index_extent
 from tinyflow.ir.types import DType
+from tinyflow.oracle.pieces import LONGEST_SOFTMAX
 
 #: Float inputs that are quantised on the device go this far beyond what their type holds.
 _BEYOND = 1.5
-#: Extremes are one vector in so many, at most.
+#: At most one vector in this many is an extreme.
 _EXTREME_SHARE = 4
 
 
-def vector_kinds(count: int, available: int) -> VectorKinds:
+def vector_kinds(graph: Graph, count: int, available: int) -> VectorKinds:
     """Share out `count` vectors, of which at most `available` can be real samples.
 
-    Of two or more, some are real, where there is data, and some random; of four or more, up to a
-    quarter are extremes. Real samples take half of the rest.
+    Of two or more, some are real, if there is data, and some random; of four or more, up to a
+    quarter are extremes. Real samples take half of the rest. There are no extremes for a SOFTMAX
+    of more elements than TFLM's kernel computes when all are equal.
     """
     extreme = min(len(_EXTREMES), count // _EXTREME_SHARE)
+    if any(_is_long_softmax(graph, operator) for operator in graph.operators):
+        extreme = 0
     real = min(available, (count - extreme + 1) // 2)
     return VectorKinds(real, count - extreme - real, extreme)
+
+
+def _is_long_softmax(graph: Graph, operator: Operator) -> bool:
+    if not isinstance(operator, Softmax):
+        return False
+    tensor = graph.tensors[operator.input]
+    return tensor.dtype is DType.INT8 and tensor.shape[-1] > LONGEST_SOFTMAX
 
 
 def synthetic_vectors(graph: Graph, kinds: VectorKinds) -> list[tuple[Array, ...]]:
@@ -44,8 +55,8 @@ def synthetic_vectors(graph: Graph, kinds: VectorKinds) -> list[tuple[Array, ...
 class _Range:
     """What one input accepts.
 
-    `resting` is the value that stands for 0; where integers are not quantised it is 1, since a
-    model may divide by them.
+    `resting` is the value of 0; for integers that are not quantised it is 1, since a model may
+    divide by them.
     """
 
     dtype: DType
@@ -94,8 +105,12 @@ def _range(graph: Graph, position: int) -> _Range:
     if extent is not None:
         return _Range(tensor.dtype, tensor.shape, 0, extent - 1, 0)
     limits = np.iinfo(tensor.dtype.value)
-    resting = 1 if tensor.quantization is None else tensor.quantization.zero_point
-    return _Range(tensor.dtype, tensor.shape, int(limits.min), int(limits.max), resting)
+    lowest, resting = int(limits.min), 1
+    if tensor.quantization is not None:
+        resting = tensor.quantization.zero_point
+    elif lowest < 0:
+        lowest += 1  # the least value divided by -1 ends the reference kernels' process
+    return _Range(tensor.dtype, tensor.shape, lowest, int(limits.max), resting)
 
 
 def _float_range(graph: Graph, index: TensorId) -> tuple[float, float]:
