@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from tinyflow import distribution
+
+__version__ = distribution.VERSION
 
 if TYPE_CHECKING:
     from tinyflow.api import build as build

@@ -1,9 +1,11 @@
-"""Names the distribution on PyPI, where `tinyflow` is the name of another project."""
+"""The distribution's name on PyPI, where `tinyflow` is another project, and its version."""
 
 from __future__ import annotations
 
 #: What `pip install` takes; the import name and the command are `tinyflow`.
 DISTRIBUTION = "tinyflow-mcu"
+#: The version of the package; the build of the wheel reads it here.
+VERSION = "0.1.0"
 
 
 def install_hint(*extras: str) -> str:

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from tinyflow.distribution import DISTRIBUTION, install_hint
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKED_EXTRAS = ("keras", "cmsis-nn", "examples", "dev")
+LOCKED_EXTRAS = ("keras", "cmsis-nn", "examples", "dev", "docs")
 #: The Pythons that the lock is for, as markers see them.
 PYTHONS = ("3.11", "3.12", "3.13")
 

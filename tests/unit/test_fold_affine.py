@@ -32,7 +32,11 @@ def normalization(shape: tuple[int, ...]) -> Any:
 
 def samples(shape: tuple[int, ...]) -> np.ndarray:
     channels = np.arange(shape[-1])
-    x = np.random.default_rng(5).normal(size=(24, *shape)) * (2.0 + channels / 2) + 3.0 * channels - 1.0
+    x = (
+        np.random.default_rng(5).normal(size=(24, *shape)) * (2.0 + channels / 2)
+        + 3.0 * channels
+        - 1.0
+    )
     return x.astype(np.float32)
 
 

@@ -15,7 +15,6 @@ import typer
 from rich.text import Text
 from typer.exceptions import TyperException
 
-from tinyflow import __version__
 from tinyflow.cli import (
     bisect,
     boards,
@@ -31,6 +30,7 @@ from tinyflow.cli import (
     test,
 )
 from tinyflow.cli.console import err, print_error, print_json_error
+from tinyflow.distribution import VERSION
 from tinyflow.errors import InputError, TinyflowError, exit_codes
 from tinyflow.files import is_full, unwritable
 
@@ -81,7 +81,7 @@ for module in (
 
 def _version(value: bool) -> None:
     if value:
-        typer.echo(f"tinyflow {__version__}")
+        typer.echo(f"tinyflow {VERSION}")
         raise typer.Exit
 
 

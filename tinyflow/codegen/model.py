@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from tinyflow import __version__
 from tinyflow.codegen.layer_code import ConstantArrays, layer_code, literals
 from tinyflow.codegen.names import layer_title
 from tinyflow.codegen.render import render
+from tinyflow.distribution import VERSION
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import TensorId
 from tinyflow.ir.types import DType
@@ -102,7 +102,7 @@ def generate_model(
     constants = ConstantArrays((layer.function, layer.kernel) for layer in layers)
     code = layer_code(graph, plan, kernels, constants)
     conversions = _conversions(graph)
-    common = {"name": name, "NAME": name.upper(), "version": __version__}
+    common = {"name": name, "NAME": name.upper(), "version": VERSION}
     model = _model_context(graph, plan, layers, sha256)
     initial = list(_initial_states(graph, plan))
     arrays = constants.arrays + initial

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from tinyflow import __version__
 from tinyflow.boards import Board
 from tinyflow.cache import Cache, ContentHash
 from tinyflow.costs.digest import model_digest
 from tinyflow.costs.measure import kernel_shapes, measure_costs, shapes_digest
 from tinyflow.costs.table import CostTable, board_key, read_costs, shipped_costs
+from tinyflow.distribution import VERSION
 from tinyflow.ir.operators import Operator
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.progress import Progress
@@ -54,7 +54,7 @@ def board_costs(
 def _measured(
     board: Board, kind: type[Operator], cmsis: CmsisNN, cache: Cache, progress: Progress
 ) -> CostTable:
-    key = ContentHash("costs", __version__, board_key(board), model_digest(), compiler_identity())
+    key = ContentHash("costs", VERSION, board_key(board), model_digest(), compiler_identity())
     for family in kernel_shapes([kind], board, cmsis).values():
         for name, shapes in family.items():
             key.add(name, shapes_digest(shapes, cmsis))

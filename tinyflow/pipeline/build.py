@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tinyflow import __version__
 from tinyflow.arrays import Array
 from tinyflow.boards import Board
 from tinyflow.cache import Cache, ContentHash, Workspace
@@ -20,6 +19,7 @@ from tinyflow.codegen.model import ModelCode, generate_model
 from tinyflow.codegen.names import c_identifier, model_name
 from tinyflow.codegen.project import HarnessTensor, ModelHarness, project_files
 from tinyflow.codegen.render import write_folder
+from tinyflow.distribution import VERSION
 from tinyflow.emulate.verify import Verification, verify_firmware
 from tinyflow.errors import (
     BudgetError,
@@ -101,7 +101,7 @@ def _run(request: BuildRequest, output: Output, cache: Cache, progress: Progress
     vectors, test = device_inputs(graph, quantised, request.vectors)
     description = describe_plan(graph, plan, code).model_dump_json(indent=1) + "\n"
     fixed = {"model.tflite": quantised.tflite, "plan.json": description.encode("utf-8")}
-    with cache.workspace(__version__, str(request.output)) as workspace:
+    with cache.workspace(VERSION, str(request.output)) as workspace:
 
         def compiled(in_ram: InRam) -> Image:
             project = generate(request.board, graph, plan, code, cmsis, in_ram)
@@ -290,7 +290,7 @@ def emulate(
     progress: Progress,
 ) -> Verification:
     """Run the image in the simulator: exactness, instructions, stack, and all test samples."""
-    key = ContentHash("verified", __version__, request.board.model_dump_json(), image.path, tflite)
+    key = ContentHash("verified", VERSION, request.board.model_dump_json(), image.path, tflite)
     for sample in [*vectors, *test]:
         key.add(*sample)
     key.add(len(vectors), len(test))
@@ -329,7 +329,7 @@ def model_timings(
     """
     board, traced = request.board, to_trace(verification.instructions)
     ahead = vectors if code.stateful else ()
-    key = ContentHash("timings", __version__, board.model_dump_json(), image.path, *traced)
+    key = ContentHash("timings", VERSION, board.model_dump_json(), image.path, *traced)
     for sample in (*ahead, *(vectors[index] for index in traced)):
         key.add(*sample)
 

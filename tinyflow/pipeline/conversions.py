@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tinyflow import __version__
 from tinyflow.arrays import Array
 from tinyflow.boards import Board
 from tinyflow.cache import Cache, ContentHash
 from tinyflow.codegen.render import render
+from tinyflow.distribution import VERSION
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.report.model import ConversionSection
 from tinyflow.resources import FIRMWARE
@@ -93,7 +93,7 @@ def _timing(kind: str, tensor: Tensor, values: Array, board: Board, cache: Cache
         scale=tensor.q.scale,
         zero_point=tensor.q.zero_point,
     )
-    key = ContentHash("conversion", __version__, compiler_identity(), board.model_dump_json())
+    key = ContentHash("conversion", VERSION, compiler_identity(), board.model_dump_json())
     for name, content in sources.items():
         key.add(name, content)
     key.add(values)

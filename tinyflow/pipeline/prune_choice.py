@@ -6,11 +6,11 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tinyflow import __version__
 from tinyflow.cache import Cache, ContentHash
 from tinyflow.compress.channels import Granularity
 from tinyflow.compress.prune import pruning_candidates
 from tinyflow.datasets.dataset import Dataset
+from tinyflow.distribution import VERSION
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.oracle.constants import fold_constants
 from tinyflow.passes import optimise
@@ -52,7 +52,7 @@ def choose_granularity(
         TinyflowError: a form cannot be converted or compiled.
     """
     taken = calibration.take(_SAMPLES)
-    key = ContentHash("prune candidates", __version__, request.model, request.prune.ratio)
+    key = ContentHash("prune candidates", VERSION, request.model, request.prune.ratio)
     key.add(request.prune.seed, *taken.inputs)
 
     def make(folder: Path) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from tinyflow import __version__
 from tinyflow.arrays import Array
 from tinyflow.cache import Cache, ContentHash
 from tinyflow.compress.channels import Granularity
@@ -24,6 +23,7 @@ from tinyflow.datasets.dataset import (
     sample_shape,
 )
 from tinyflow.datasets.task import Loss
+from tinyflow.distribution import VERSION
 from tinyflow.errors import InputError
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.types import DType
@@ -127,7 +127,7 @@ def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quan
     )
     test = _test_data(request, specs)
     prune = request.prune
-    key = ContentHash("quantised", __version__, _keras_versions(), request.model)
+    key = ContentHash("quantised", VERSION, _keras_versions(), request.model)
     key.add(prune.model_dump(), request.activations, *calibration.inputs)
     choice = None
     if prune.method == "structured":
@@ -201,7 +201,7 @@ def _model_inputs(request: BuildRequest, cache: Cache) -> tuple[InputSpec, ...]:
     from tinyflow.convert.model_file import model_kind
 
     model_kind(request.model)  # a file that is no model is not worth a key
-    key = ContentHash("inputs", __version__, _keras_versions(), request.model).key()
+    key = ContentHash("inputs", VERSION, _keras_versions(), request.model).key()
 
     def make(folder: Path) -> None:
         found = [asdict(spec) for spec in model_inputs(request.model)]

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter
 
-from tinyflow import __version__
 from tinyflow.arrays import Array
 from tinyflow.boards import Board, DataRam
 from tinyflow.cache import Cache, ContentHash
 from tinyflow.codegen.model import ModelCode
+from tinyflow.distribution import VERSION
 from tinyflow.placement.fetches import TracedFetches
 from tinyflow.placement.reads import TracedReads
 from tinyflow.plan.code_in_ram import LEAST_GAIN, CodePlacement, place_code
@@ -69,7 +69,7 @@ def choose_placement(
     if not places_code and not places_weights:
         return NOTHING_IN_RAM
     key = ContentHash(
-        "placed", __version__, optimize, placement, board.model_dump_json(), compiler_identity()
+        "placed", VERSION, optimize, placement, board.model_dump_json(), compiler_identity()
     )
     key.add(FIRMWARE, TEMPLATES / "project")
     for name, content in sorted(code.files.items()):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from tinyflow import __version__
 from tinyflow.boards import Board
 from tinyflow.codegen.model import ModelCode
 from tinyflow.codegen.names import layer_title
+from tinyflow.distribution import VERSION
 from tinyflow.emulate.verify import VectorKinds, Verification
 from tinyflow.ir.float32 import computes_in_float32
 from tinyflow.ir.graph import Graph, Tensor
@@ -79,7 +79,7 @@ def assemble_report(
     placement = describe_placement(board, image, code.name, in_ram)
     layers = _layers(graph, code, timing, choice)
     return Report(
-        tinyflow=__version__,
+        tinyflow=VERSION,
         model=ModelSection(
             name=code.name,
             source=source,

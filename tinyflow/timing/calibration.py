@@ -18,8 +18,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
-from tinyflow import __version__
 from tinyflow.boards import Board
+from tinyflow.distribution import VERSION
 from tinyflow.errors import InputError
 from tinyflow.files import write_file
 from tinyflow.timing.validation import ErrorBar
@@ -95,7 +95,7 @@ class Calibration:
 
 def basis_of(board: Board) -> str:
     """Names what a measurement compares with; another basis makes it worthless."""
-    text = f"{__version__}\n{board.model_dump_json()}"
+    text = f"{VERSION}\n{board.model_dump_json()}"
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
 

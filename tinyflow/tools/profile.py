@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from tinyflow import __version__
 from tinyflow.boards import Board
+from tinyflow.distribution import VERSION
 from tinyflow.errors import InputError
 from tinyflow.report.assemble import latency_section, split_section
 from tinyflow.report.model import LayerSection, Report
@@ -82,7 +82,7 @@ def profile_build(
     timing = inference.timing
     total = max(1, timing.cycles)
     return Profile(
-        tinyflow=__version__,
+        tinyflow=VERSION,
         model=ProfiledModel(
             name=report.model.name,
             source=report.model.source,
