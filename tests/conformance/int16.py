@@ -151,8 +151,8 @@ def depthwise(
     return _sum_of_products("DEPTHWISE_CONV_2D", shapes, 3, **more)
 
 
-#: The output of SOFTMAX from int8.
-WIDE: tuple[str, float, int] = ("int16", 1 / 65536, -32768)
+#: The output of SOFTMAX from int8; TFLM takes every scale within a thousandth of 1/65536.
+WIDE: tuple[str, float, int] = ("int16", 1 / 65535, -32768)
 
 
 def selection(shapes: tuple[Shape, Shape, Shape], constants: str = "...") -> Case:

@@ -141,6 +141,7 @@ def test_scales_of_the_largest_sums_are_taken_up_to_the_limit() -> None:
             "the scales give a multiplier of 2^30 or more",
         ),
         (lambda: unary("SOFTMAX", output=1 / 256, beta=1.0), "output's scale is not 1/32768"),
+        (lambda: unary("SOFTMAX", output=1 / 32700, beta=1.0), "output's scale is not 1/32768"),
         (lambda: unary("SOFTMAX", shape=(1, 65537), beta=1.0), "65537 elements in a row"),
         (lambda: unary("LOGISTIC", output=1 / 256), "output's scale is not 1/32768"),
         (lambda: unary("TANH", source=2.7), "the input's scale is 8/3 or more"),
@@ -171,3 +172,8 @@ def test_a_bias_of_another_size_is_damage() -> None:
     b.operator("FULLY_CONNECTED", [x, w, bias], [y])
     with pytest.raises(InputError, match="the bias has the shape"):
         compiled(b.build([x], [y]))
+
+
+def test_a_softmax_may_have_a_scale_that_tflm_takes_for_1_32768() -> None:
+    graph, _ = compiled(unary("SOFTMAX", output=1 / 32767, beta=1.0))
+    assert next(graph.output_tensors()).q.scale == np.float32(1 / 32767)
