@@ -90,7 +90,8 @@ def _run(request: BuildRequest, output: Output, cache: Cache, progress: Progress
     folded = fold_constants(quantised.tflite, request.model)
     imported = import_model(folded, request.model, name=name)
     graph = convert_at_ends(optimise(imported, folded, request.model))
-    task = task_of(graph, quantised)
+    source = str(request.test) if isinstance(request.test, str | Path) else "test data"
+    task = task_of(graph, quantised, source)
     check_limits(request.budget, task)
     selected = choose(request, graph, cmsis, calibration, cache, progress)
     plan, shortfall = selected.plan, shortfall_of(selected, request, graph, calibration)

@@ -37,7 +37,7 @@ _DROP = 5.0
 _ERROR_RISE, _ERROR_SHARE = 2.0, 0.05
 
 
-def task_of(graph: Graph, quantised: Quantised) -> Task | None:
+def task_of(graph: Graph, quantised: Quantised, source: str = "test data") -> Task | None:
     """What the model is for, by its test data; None where there is none.
 
     Raises:
@@ -54,6 +54,7 @@ def task_of(graph: Graph, quantised: Quantised) -> Task | None:
         activation=last_activation(quantised.tflite),
         loss=quantised.loss,
         gives_classes=output.dtype in (DType.INT32, DType.INT64),
+        purpose=source,
     )
 
 
