@@ -30,6 +30,7 @@ from tests.support.small_model import CLASSES, INPUT_SHAPE, small_model
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow import boards
 from tinyflow.boards import load_board
+from tinyflow.cli import console
 from tinyflow.emulate.frames import ERROR, Frame, FrameDecoder, encode
 from tinyflow.emulate.protocol import Command, HarnessClient
 from tinyflow.emulate.simulator import Simulator
@@ -619,7 +620,7 @@ def test_hostile_names_harm_nothing(hostile: Path) -> None:
 def test_hostile_names_are_shown_as_they_are(
     hostile: Path, tinyflow: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "200")  # narrower tables shorten names
+    monkeypatch.setattr(console.out, "width", 200)  # narrower tables shorten names
     (model,) = hostile.glob("*.tflite")
     arguments = ("build", model, "--board", BOARD, "--output", hostile / "out")
     named = (*arguments, "--name", "{{ 7*7 }}")
