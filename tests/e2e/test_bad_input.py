@@ -177,6 +177,14 @@ def float_model(b: TfliteBuilder) -> tuple[int, int]:
     return conv(b, dtype="float32")
 
 
+def dynamic_shape(b: TfliteBuilder) -> tuple[int, int]:
+    """Height and width are open, and the file has the 1 that the converter writes for that."""
+    x, y = conv(b)
+    b.subgraph.tensors[x].shape = np.array([1, 1, 1, 4], np.int32)
+    b.subgraph.tensors[x].shapeSignature = np.array([1, -1, -1, 4], np.int32)
+    return x, y
+
+
 def no_shape(b: TfliteBuilder) -> tuple[int, int]:
     x, y = conv(b)
     b.subgraph.tensors[x].shape = np.array([1, 0, 4, 4], np.int32)
@@ -260,6 +268,7 @@ def huge(b: TfliteBuilder) -> tuple[int, int]:
 
 MODELS: dict[str, tuple[int, Callable[[TfliteBuilder], tuple[int, int]], tuple[str, ...]]] = {
     "float": (3, float_model, ("CONV_2D layer 'conv_1' computes in float32", "calibration data")),
+    "dynamic shape": (3, dynamic_shape, ("'tensor_0' has the dynamic shape [1, -1, -1, 4]",)),
     "shape of 0": (3, no_shape, ("'tensor_0' has the dynamic shape [1, 0, 4, 4]",)),
     "unknown operator": (
         4,
