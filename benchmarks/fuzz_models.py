@@ -81,7 +81,7 @@ def _load_libraries() -> None:
 
 
 def _try(path: Path, work: Path, *, convert: bool) -> str:
-    """How the reading of a file ended, in a process of its own."""
+    """How reading a file in a new process ended."""
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
     process = os.fork()

@@ -461,7 +461,7 @@ Where a converter has no int8 form of an operator, it leaves it in float32 betwe
 QUANTIZE. If what lies between them is a function of each element of one int8 tensor (any constants
 are the same for all elements), the build replaces it by a table of its 256 values, which the oracle
 computes: no float arithmetic is left on the device, and the report names the layer by the
-operators that the table stands for.
+operators that the table replaces.
 
 Else the operators run in float32, or int32 where that is said, on every core, with or without an
 FPU, and give the bits of TensorFlow Lite Micro's reference kernels ([how that is

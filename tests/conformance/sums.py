@@ -26,7 +26,7 @@ def _tensor(
 
 
 def _computed(b: TfliteBuilder, shape: Shape, dtype: str, quantised: Quantised) -> tuple[int, int]:
-    """An input, and the values that it stands for: floats come from int8."""
+    """An input, and its values: floats come from int8."""
     if dtype != "float32":
         x = _tensor(b, shape, dtype, quantised)
         return x, x

@@ -1027,7 +1027,7 @@ def test_a_killed_build_leaves_the_former_one(
     (tmp_path / "other.tflite").write_bytes(small_model(seed=1))
     assert start_and_interrupt(out, tmp_path / "other.tflite", signal.SIGKILL) == -9
     assert snapshot(out) == before
-    assert (tmp_path / ".out.tinyflow-lock").exists()  # which holds nobody up
+    assert (tmp_path / ".out.tinyflow-lock").exists()  # which blocks no build
     arguments = ("build", tmp_path / "other.tflite", "--board", BOARD, "--output", out)
     assert tinyflow(*arguments).code == 0
     assert {path.name for path in tmp_path.iterdir()} == {"cache", "out", "other.tflite"}

@@ -245,7 +245,7 @@ def test_a_build_after_plain_pio_run(tinyflow: CommandLine, out: Path, small: Pa
 
 
 def poisoned(out: Path, mark: Path) -> None:
-    """Everything at once, where no build stands in the way."""
+    """Everything at once, in a folder without a build."""
     for function in (poison_pyc, poison_site, poison_ini, poison_platform, poison_modules):
         function(out, mark)
     name = read_build(out).report.model.name

@@ -104,7 +104,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _offline() -> list[str]:
-    """What runs a command in a network of its own, where that is allowed."""
+    """The prefix that runs a command in a separate network namespace, if that is allowed."""
     unshare = shutil.which("unshare")
     if unshare is None:
         return []
@@ -122,7 +122,7 @@ def test_the_wheel_builds_offline(python: Path, tmp_path: Path) -> None:
         "TINYFLOW_CACHE": str(tmp_path / "cache"),
         "PLATFORMIO_CORE_DIR": str(tmp_path / "platformio"),
         "CMSIS_PACK_ROOT": str(tmp_path / "packs"),
-        # Where no network of its own can be had, nothing is reached through a proxy.
+        # Without a separate network namespace, nothing is reached through a proxy.
         "HTTPS_PROXY": "http://127.0.0.1:9",
         "HTTP_PROXY": "http://127.0.0.1:9",
     }
