@@ -21,6 +21,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 
 #: Every block starts at a multiple of this many bytes, enough for any word access.
@@ -91,6 +92,13 @@ def allocate(
     blocks: Sequence[Block], sharings: Sequence[Sharing] = (), *, thorough: bool = True
 ) -> Allocation:
     """Place all blocks; deterministic. Only a `thorough` search does more than the greedy one."""
+    return _allocated(tuple(blocks), tuple(sharings), thorough)
+
+
+@lru_cache(maxsize=256)  # choices of kernels often differ in nothing that is placed
+def _allocated(
+    blocks: tuple[Block, ...], sharings: tuple[Sharing, ...], thorough: bool
+) -> Allocation:
     problem = _Problem(blocks, sharings)
     bound = problem.bound()
     best = min(map(problem.place, problem.orders()), key=problem.height)

@@ -57,7 +57,7 @@ class MemoryPlan:
 
 
 #: How many choices of kernels a planner has prepared the search for at a time.
-_PREPARED = 32
+_PREPARED = 256
 
 
 def plan_memory(

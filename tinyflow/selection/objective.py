@@ -106,13 +106,16 @@ def excess(totals: Totals, limits: Limits) -> int:
     A figure that is less never makes it more. So a choice of least excess is not beaten by another
     one in all respects.
     """
-    figures = (
-        (limits.cycles, totals.cycles),
-        (limits.flash, totals.flash),
-        (limits.arena, totals.arena),
-    )
-    return sum(
-        max(0, 1_000_000 * (figure - limit) // max(limit, 1))
-        for limit, figure in figures
-        if limit is not None
-    )
+    beyond = 0
+    if limits.cycles is not None and totals.cycles > limits.cycles:
+        beyond += _millionths(totals.cycles, limits.cycles)
+    if limits.flash is not None and totals.flash > limits.flash:
+        beyond += _millionths(totals.flash, limits.flash)
+    if limits.arena is not None and totals.arena > limits.arena:
+        beyond += _millionths(totals.arena, limits.arena)
+    return beyond
+
+
+def _millionths(figure: int, limit: int) -> int:
+    """How far a figure is beyond its limit, in millionths of the limit."""
+    return 1_000_000 * (figure - limit) // max(limit, 1)

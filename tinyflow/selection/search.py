@@ -11,7 +11,7 @@ states the objectives.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import cycle
 from typing import Any, get_args
@@ -119,7 +119,7 @@ def choose_kernels(
             beyond is chosen.
     """
     priced = price_all(found, costs, planner, board)
-    return choose(found, priced, planner, kernels=kernels, optimize=optimize, limits=limits)
+    return Chooser(found, priced, planner, kernels).choose(optimize, limits)
 
 
 #: For each operator all options.
@@ -136,46 +136,80 @@ def price_all(
     )
 
 
-def choose(
-    found: Sequence[Candidates],
-    options: Priced,
-    planner: MemoryPlanner,
-    *,
-    kernels: KernelSet = "auto",
-    optimize: Objective = "balanced",
-    limits: Limits | None = None,
-) -> Choice:
-    """Choose among priced candidates; see `choose_kernels`."""
-    layers = [
-        comparable([option for option in some if option.kernel in allowed(each, kernels)])
-        for some, each in zip(options, found, strict=True)
-    ]
-    limits = limits or Limits()
-    few = [undominated(each) for each in layers] if optimize == "ram" else layers
-    chooser = _Chooser(few, planner, optimize, limits)
-    best = chooser.freely()
-    if chooser.excess(best):
-        # Where a limit is broken, options of less flash count too.
-        start = best[0] if few is layers else None
-        chooser = _Chooser(layers, planner, optimize, limits)
-        best = chooser.limited(start)
-    search, (picked, way) = chooser.all, best
-    chosen = search.options(picked)
-    totals = search.totals(picked, way)
-    known = all(option.cost is not None for option in chosen)
-    return Choice(
-        running([option.kernel for option in chosen], way),
-        options,
-        tuple(chosen),
-        way,
-        totals if known else None,
-        totals,
-        cost_of_rows(chosen, way),
-    )
+class Chooser:
+    """Choices among priced candidates; what one choice computed is kept for the next.
+
+    Args of the constructor:
+        found: the candidates of each operator, in order.
+        options: the same with their costs.
+        planner: of their graph.
+        kernels: which kernels are allowed.
+    """
+
+    def __init__(
+        self,
+        found: Sequence[Candidates],
+        options: Priced,
+        planner: MemoryPlanner,
+        kernels: KernelSet = "auto",
+    ) -> None:
+        self._options = options
+        layers = [
+            comparable([option for option in some if option.kernel in allowed(each, kernels)])
+            for some, each in zip(options, found, strict=True)
+        ]
+        self._layers = _Searches(layers, planner)
+        self._few = _Searches([undominated(each) for each in layers], planner)
+
+    def choose(self, optimize: Objective = "balanced", limits: Limits | None = None) -> Choice:
+        """Choose among all candidates; see `choose_kernels`."""
+        limits = limits or Limits()
+        few = self._few if optimize == "ram" else self._layers
+        request = _Request(few, optimize, limits)
+        best = request.freely()
+        if request.excess(best):
+            # Where a limit is broken, options of less flash count too.
+            start = best[0] if few is self._layers else None
+            request = _Request(self._layers, optimize, limits)
+            best = request.limited(start)
+        return self._choice(request.all, *best)
+
+    def _choice(self, search: _Search, picked: _Picked, way: Way) -> Choice:
+        chosen = search.options(picked)
+        totals = search.totals(picked, way)
+        known = all(option.cost is not None for option in chosen)
+        return Choice(
+            running([option.kernel for option in chosen], way),
+            self._options,
+            tuple(chosen),
+            way,
+            totals if known else None,
+            totals,
+            cost_of_rows(chosen, way),
+        )
 
 
-class _Chooser:
-    """One request: searches with and without kernels that are slow and only save memory.
+class _Searches:
+    """Searches over some options, with the kernels that are slow and only save memory or not."""
+
+    def __init__(self, layers: Sequence[tuple[Option, ...]], planner: MemoryPlanner) -> None:
+        self._all, self._planner = layers, planner
+        self.has_slow = any(option.row_pieces is not None for each in layers for option in each)
+
+    @cached_property
+    def all(self) -> _Search:
+        """Over all options."""
+        return _Search(self._all, self._planner)
+
+    @cached_property
+    def fast(self) -> _Search:
+        """Without the slow kernels; with the same picks."""
+        fast = [tuple(map(without_row_kernel, each)) for each in self._all]
+        return _Search(fast, self._planner) if self.has_slow else self.all
+
+
+class _Request:
+    """One objective and its limits, searched with and without kernels that only save memory.
 
     Such a kernel runs row by row in another one's stead (`Kernel.row_kernel`) and takes many times
     its cycles. So they count only where they keep a limit that cannot be kept without them, at most
@@ -183,16 +217,8 @@ class _Chooser:
     something better without making the inference slower.
     """
 
-    def __init__(
-        self,
-        layers: Sequence[tuple[Option, ...]],
-        planner: MemoryPlanner,
-        optimize: Objective,
-        limits: Limits,
-    ) -> None:
-        self.all = _Search(layers, planner)
-        self._fast = _Search([tuple(map(without_row_kernel, each)) for each in layers], planner)
-        self._has_slow = any(option.row_pieces is not None for each in layers for option in each)
+    def __init__(self, searches: _Searches, optimize: Objective, limits: Limits) -> None:
+        self.all, self._fast, self._has_slow = searches.all, searches.fast, searches.has_slow
         self._optimize, self._limits = optimize, limits
 
     def limited(self, start: _Picked | None) -> tuple[_Picked, Way]:
@@ -250,6 +276,7 @@ class _Group:
 
     layers: tuple[int, ...]
     options: tuple[tuple[Option, ...], ...]
+    _moves: dict[tuple[str, bool], dict[int, int]] = field(default_factory=dict)
 
     @cached_property
     def cycles(self) -> tuple[int, ...]:
@@ -270,6 +297,94 @@ class _Group:
     def names(self) -> tuple[str, ...]:
         return tuple(kernel_name(option[0].kernel) for option in self.options)
 
+    def fastest(self, name: str, *, towards: bool) -> dict[int, int]:
+        """Where each position leads in a move of all groups to a kernel, or away from it."""
+        key = name, towards
+        if key not in self._moves:
+            others = [p for p, other in enumerate(self.names) if (other == name) is towards]
+            to = min(others, key=lambda p: self.cycles[p], default=None)
+            self._moves[key] = {
+                position: to
+                for position, other in enumerate(self.names)
+                if to is not None and (towards or other == name)
+            }
+        return self._moves[key]
+
+
+class _Schedule:
+    """A way to run a choice of kernels, with its figures."""
+
+    def __init__(self, options: Sequence[Option], way: Way, cycles: int, flash: int) -> None:
+        self.way = way
+        self.cycles = cycles + cost_of_rows(options, way).cycles
+        self.flash = flash + flash_of_rows(options, way)
+        self.arena: int | None = None
+
+
+class _Figures:
+    """The figures of one choice of kernels; what was computed is kept.
+
+    Searches with other starts, objectives and limits come to the same choices again and again.
+
+    Attributes:
+        options: of each layer.
+        cycles: if all layers run whole.
+        flash: the same; bytes.
+        floor: bytes of flash that no schedule goes below.
+    """
+
+    def __init__(
+        self, options: Sequence[Option], cycles: int, flash: int, planner: MemoryPlanner
+    ) -> None:
+        self.options, self.cycles, self.flash = options, cycles, flash
+        self.floor = least_flash(options, flash)
+        self._planner = planner
+        #: Each with the most room that it was the cheapest in.
+        self._schedules: list[tuple[int, _Schedule]] = []
+        #: Bytes of room that no schedule has.
+        self._too_little = -1
+
+    @cached_property
+    def _kernels(self) -> list[Kernel]:
+        return [option.kernel for option in self.options]
+
+    @cached_property
+    def _costs(self) -> list[int]:
+        return [1 if one.by_rows is None else one.by_rows.cycles for one in self.options]
+
+    @cached_property
+    def whole(self) -> _Schedule:
+        """All layers run whole."""
+        return self._scheduled(self._planner.whole(self._kernels))
+
+    def least(self) -> int:
+        """Bytes that no arena is below; more once more is known."""
+        return self._planner.least(self._kernels)
+
+    def within(self, room: int) -> _Schedule | None:
+        """The cheapest schedule with a peak of at most `room` bytes, or None."""
+        if room <= self._too_little:
+            return None
+        for most, schedule in self._schedules:
+            if schedule.way.peak <= room <= most:
+                return schedule
+        way = self._planner.way(self._kernels, self._costs, room)
+        if way is None:
+            self._too_little = room
+            return None
+        schedule = self._scheduled(way)
+        self._schedules.append((room, schedule))
+        return schedule
+
+    def arena(self, schedule: _Schedule) -> int:
+        """Bytes."""
+        if schedule.arena is None:
+            schedule.arena = self._planner.arena(self._kernels, schedule.way)
+        return schedule.arena
+
+    def _scheduled(self, way: Way) -> _Schedule:
+        return _Schedule(self.options, way, self.cycles, self.flash)
+
 
 class _Search:
     """The choices there are, and their scores."""
@@ -280,6 +395,7 @@ class _Search:
         self._names = sorted({name for group in self._groups for name in group.names})
         self._planner = planner
         self._has_slow = any(option.row_pieces is not None for each in layers for option in each)
+        self._known: dict[_Picked, _Figures] = {}
 
     # ---- figures of a choice ----
 
@@ -292,10 +408,18 @@ class _Search:
 
     def totals(self, picked: _Picked, way: Way) -> Totals:
         """All figures."""
-        options = self.options(picked)
+        figures = self._figures(picked)
+        options = figures.options
         arena = self._planner.arena([option.kernel for option in options], way)
-        cycles = self._cycles(picked) + cost_of_rows(options, way).cycles
-        return Totals(cycles, self._flash(picked) + flash_of_rows(options, way), arena)
+        cycles = figures.cycles + cost_of_rows(options, way).cycles
+        return Totals(cycles, figures.flash + flash_of_rows(options, way), arena)
+
+    def _figures(self, picked: _Picked) -> _Figures:
+        if picked not in self._known:
+            self._known[picked] = _Figures(
+                self.options(picked), self._cycles(picked), self._flash(picked), self._planner
+            )
+        return self._known[picked]
 
     def _cycles(self, picked: _Picked) -> int:
         return sum(group.cycles[p] for group, p in zip(self._groups, picked, strict=True))
@@ -389,26 +513,22 @@ class _Search:
 
     def _scored(self, objective: Scoring, picked: _Picked, best: Score | None) -> _Scored | None:
         """The best way of a choice; None where there is none better than the best score."""
-        cycles, flash = self._cycles(picked), self._flash(picked)
-        options = self.options(picked)
-        floor = least_flash(options, flash)
-        if best is not None and objective(cycles, floor, 0) >= best:
+        known = self._figures(picked)
+        if best is not None and objective(known.cycles, known.floor, 0) >= best:
             return None
-        kernels = [option.kernel for option in options]
-        costs = [1 if one.by_rows is None else one.by_rows.cycles for one in options]
-        least = self._planner.least(kernels)
-        way: Way | None = self._planner.whole(kernels)
+        least = known.least()
+        schedule: _Schedule | None = known.whole
         found: _Scored | None = None
-        while way is not None:
-            more = cost_of_rows(options, way).cycles, flash_of_rows(options, way)
-            figures = cycles + more[0], flash + more[1]
-            if best is None or objective(*figures, way.peak) < best:
-                score = objective(*figures, self._planner.arena(kernels, way))
+        while schedule is not None:
+            figures = schedule.cycles, schedule.flash
+            if best is None or objective(*figures, schedule.way.peak) < best:
+                score = objective(*figures, known.arena(schedule))
                 if best is None or score < best:
-                    best, found = score, (score, way)
+                    best, found = score, (score, schedule.way)
             # What takes less memory takes more cycles.
-            room = room_below(best, partial(objective, figures[0], floor), least, way.peak - 1)
-            way = None if room is None else self._planner.way(kernels, costs, room)
+            ceiling = partial(objective, schedule.cycles, known.floor)
+            room = room_below(best, ceiling, least, schedule.way.peak - 1)
+            schedule = None if room is None else known.within(room)
         return found
 
     # ---- the search ----
@@ -460,14 +580,10 @@ class _Search:
 
     def _moved(self, picked: _Picked, name: str, *, towards: bool) -> _Picked:
         """The choice with every group that can on a kernel, or with none that need not be."""
-        moved = []
-        for group, position in zip(self._groups, picked, strict=True):
-            if towards or group.names[position] == name:
-                others = [p for p, other in enumerate(group.names) if (other == name) is towards]
-                moved.append(min(others, key=lambda p: group.cycles[p], default=position))
-            else:
-                moved.append(position)
-        return tuple(moved)
+        return tuple(
+            group.fastest(name, towards=towards).get(position, position)
+            for group, position in zip(self._groups, picked, strict=True)
+        )
 
 
 def _room(kernel: Kernel) -> tuple[bool, bool, int]:

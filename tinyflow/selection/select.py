@@ -15,7 +15,7 @@ from tinyflow.plan.memory import MemoryPlan, Planner
 from tinyflow.project import KernelSet, Objective
 from tinyflow.selection.allowed import allowed
 from tinyflow.selection.objective import Limits, Totals, broken
-from tinyflow.selection.search import Choice, Priced, choose, price_all
+from tinyflow.selection.search import Choice, Chooser, price_all
 
 #: The costs on a board of the kernels of some kinds of operators; None if they are not known. No
 #: kinds are given if no operator has a choice.
@@ -103,26 +103,17 @@ class Found:
 
     Attributes:
         candidates: for each operator its kernels.
-        priced: the same with their costs.
         planner: of the graph.
-        kernels: which of them are allowed.
+        chooser: of the kernels that are allowed, with their costs.
     """
 
     candidates: tuple[Candidates, ...]
-    priced: Priced
     planner: Planner
-    kernels: KernelSet
+    chooser: Chooser
 
     def best(self, optimize: Objective, limits: Limits) -> Selection:
         """The best choice and its plan."""
-        choice = choose(
-            self.candidates,
-            self.priced,
-            self.planner,
-            kernels=self.kernels,
-            optimize=optimize,
-            limits=limits,
-        )
+        choice = self.chooser.choose(optimize, limits)
         plan, totals = self.planner.plan(choice.kernels, choice.way), choice.totals
         if totals is not None:
             totals = replace(totals, arena=plan.arena_size)
@@ -138,7 +129,8 @@ def find(
         frozenset(type(each.operator) for each in found if len(allowed(each, kernels)) > 1)
     )
     planner = Planner(graph)
-    return Found(found, price_all(found, table, planner, board), planner, kernels)
+    priced = price_all(found, table, planner, board)
+    return Found(found, planner, Chooser(found, priced, planner, kernels))
 
 
 def _alone(limits: Limits) -> Iterator[tuple[str, Limits]]:
