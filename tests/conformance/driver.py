@@ -31,6 +31,7 @@ from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.oracle.constants import fold_constants, reference
 from tinyflow.passes import optimise
 from tinyflow.pipeline.quantize import Quantised, device_inputs
+from tinyflow.plan.memory import Planner
 from tinyflow.project import KernelSet
 from tinyflow.selection.search import choose_kernels
 from tinyflow.tflite.importer import import_model
@@ -78,12 +79,14 @@ def check(
     _check(cases, lambda content: _build(content, folder, board, cmsis_nn, kernels))
 
 
-def check_library(cases: Mapping[str, Case], board: Board, kernels: KernelSet) -> None:
+def check_library(
+    cases: Mapping[str, Case], board: Board, kernels: KernelSet, *, vectors: int = VECTORS
+) -> None:
     """Compile and run the cases as one library; where that fails, name those that fail alone.
 
     Of kernels whose cost on the board is known the fastest are taken. No case may keep a state.
     """
-    _check(cases, lambda content: _run_library(content, board, kernels))
+    _check(cases, lambda content: _run_library(content, board, kernels, vectors))
 
 
 def _check(cases: Mapping[str, Case], run: Run) -> None:
@@ -144,7 +147,11 @@ def _build(
 
 
 def library_of(content: bytes, board: Board, kernels: KernelSet) -> tuple[Graph, Trial]:
-    """A model's graph after all passes, and its library with the fastest kernels."""
+    """A model's graph after all passes, and its library with the fastest kernels.
+
+    The plan of memory is the first that is found: of many operators side by side, the least takes
+    long.
+    """
     path = Path("cases.tflite")
     folded = fold_constants(content, path)
     graph = optimise(import_model(folded, path, name="cases"), folded, path)
@@ -152,15 +159,17 @@ def library_of(content: bytes, board: Board, kernels: KernelSet) -> tuple[Graph,
     found = [candidates(operator, graph, board, cmsis) for operator in graph.operators]
     costs = shipped_costs(board)
     choice = choose_kernels(found, costs, NoMemory(), board, kernels=kernels, optimize="speed")
-    return graph, Trial(graph, choice.kernels, board, cmsis)
+    plan = Planner(graph).plan(choice.kernels, choice.way, thorough=False)
+    return graph, Trial(graph, choice.kernels, board, cmsis, plan=plan)
 
 
-def _run_library(content: bytes, board: Board, kernels: KernelSet) -> None:
+def _run_library(content: bytes, board: Board, kernels: KernelSet, vectors: int) -> None:
     graph, trial = library_of(content, board, kernels)
-    samples, _ = device_inputs(graph, Quantised(content), VECTORS)
+    samples, _ = device_inputs(graph, Quantised(content), vectors)
     oracle = reference(content)
-    canaries = CanaryCalls(assembly_functions(trial.code.files), board)
-    found_outputs = trial.run_each(samples, watch=canaries.watch)
+    assembly = assembly_functions(trial.code.files)
+    canaries = CanaryCalls(assembly, board)
+    found_outputs = trial.run_each(samples, watch=canaries.watch if assembly else None)
     if canaries.problems:
         raise ExactnessError("; ".join(sorted(set(canaries.problems))))
     compared = wrong = 0
