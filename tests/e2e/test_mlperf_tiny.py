@@ -116,7 +116,7 @@ def test_an_objective_gives_the_least_of_it(model: str, tmp_path: Path) -> None:
             output=tmp_path / objective,
             optimize=objective,
             placement="code",  # weights in RAM are for speed alone
-            vectors=3,
+            vectors=1,
         )
         for objective in get_args(Objective)
     }
