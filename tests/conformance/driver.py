@@ -31,6 +31,7 @@ from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.oracle.constants import fold_constants, reference
 from tinyflow.passes import optimise
 from tinyflow.pipeline.quantize import Quantised, device_inputs
+from tinyflow.plan.allocator import GREEDY, THOROUGH, Effort
 from tinyflow.plan.memory import Planner
 from tinyflow.project import KernelSet
 from tinyflow.selection.search import choose_kernels
@@ -147,12 +148,10 @@ def _build(
     assert all(layer.instructions > 0 for layer in report.layers)
 
 
-def library_of(content: bytes, board: Board, kernels: KernelSet) -> tuple[Graph, Trial]:
-    """A model's graph after all passes, and its library with the fastest kernels.
-
-    The plan of memory is the first that is found: of many operators side by side, the least takes
-    long.
-    """
+def library_of(
+    content: bytes, board: Board, kernels: KernelSet, effort: Effort = THOROUGH
+) -> tuple[Graph, Trial]:
+    """A model's graph after all passes, and its library with the fastest kernels."""
     path = Path("cases.tflite")
     folded = fold_constants(content, path)
     graph = optimise(import_model(folded, path, name="cases"), folded, path)
@@ -160,12 +159,13 @@ def library_of(content: bytes, board: Board, kernels: KernelSet) -> tuple[Graph,
     found = [candidates(operator, graph, board, cmsis) for operator in graph.operators]
     costs = shipped_costs(board)
     choice = choose_kernels(found, costs, NoMemory(), board, kernels=kernels, optimize="speed")
-    plan = Planner(graph).plan(choice.kernels, choice.way, thorough=False)
+    plan = Planner(graph).plan(choice.kernels, choice.way, effort=effort)
     return graph, Trial(graph, choice.kernels, board, cmsis, plan=plan)
 
 
 def _run_library(content: bytes, board: Board, kernels: KernelSet, vectors: int) -> None:
-    graph, trial = library_of(content, board, kernels)
+    # The least arena of many operators side by side takes long.
+    graph, trial = library_of(content, board, kernels, GREEDY)
     samples, _ = device_inputs(graph, Quantised(content), vectors)
     oracle = reference(content)
     assembly = assembly_functions(trial.code.files)
