@@ -58,7 +58,7 @@ class Choice:
         options: for each operator all that support it, the chosen one included.
         chosen: for each operator the option that was chosen of them.
         way: which layers run row by row, and the order of all.
-        totals: predicted; None where a layer's cost is not known.
+        totals: predicted; None if a layer's cost is not known.
         known_totals: the same, of the layers whose cost is known.
         by_rows: how much of it is for running row by row.
     """
@@ -86,7 +86,7 @@ class Choice:
         return option.cost.cycles + (0 if more is None else more.cycles)
 
     def options_of(self, operator: Operator) -> tuple[Option, ...]:
-        """All kernels that can serve an operator; those of tinyflow's native ones first."""
+        """All kernels that support an operator; those of tinyflow's native ones first."""
         outputs = list(operator.outputs())
         return next(
             options
@@ -109,11 +109,11 @@ def choose_kernels(
 
     Args:
         found: the candidates of each operator, in order.
-        costs: the costs on the board, None where they are not known: then the first candidate of
+        costs: the costs on the board, None if they are not known: then the first candidate of
             each operator is taken.
         planner: of their graph.
         board: the board.
-        kernels: which kernels may serve.
+        kernels: which kernels are allowed.
         optimize: what is to be best.
         limits: what the choice should stay within. Where none does, the one that goes least
             beyond is chosen.
@@ -194,6 +194,7 @@ class _Searches:
 
     def __init__(self, layers: Sequence[tuple[Option, ...]], planner: MemoryPlanner) -> None:
         self._all, self._planner = layers, planner
+        self._best: dict[Objective, _Picked] = {}
         self.has_slow = any(option.row_pieces is not None for each in layers for option in each)
 
     @cached_property
@@ -207,6 +208,15 @@ class _Searches:
         fast = [tuple(map(without_row_kernel, each)) for each in self._all]
         return _Search(fast, self._planner) if self.has_slow else self.all
 
+    def free(self) -> list[_Picked]:
+        """The best choice of each objective without limits and slow kernels."""
+        return [self._free(each) for each in get_args(Objective)]
+
+    def _free(self, optimize: Objective) -> _Picked:
+        if optimize not in self._best:
+            self._best[optimize] = self.fast.best(optimize, Limits())[0]
+        return self._best[optimize]
+
 
 class _Request:
     """One objective and its limits, searched with and without kernels that only save memory.
@@ -218,32 +228,29 @@ class _Request:
     """
 
     def __init__(self, searches: _Searches, optimize: Objective, limits: Limits) -> None:
-        self.all, self._fast, self._has_slow = searches.all, searches.fast, searches.has_slow
+        self._searches, self._has_slow = searches, searches.has_slow
+        self.all, self._fast = searches.all, searches.fast
         self._optimize, self._limits = optimize, limits
 
     def limited(self, start: _Picked | None) -> tuple[_Picked, Way]:
         """The best choice where the limits count, and how to run it."""
         optimize, limits = self._optimize, self._limits
-        free = [] if start is None else [start]
-        fast = self._fast.best(optimize, limits, also=free)
-        if self.excess(fast):  # before a limit is given up: what other objectives lead to
-            others = [
-                picked
-                for other in get_args(Objective)
-                if other != optimize
-                for picked in self._fast.towards(limits, other)
-            ]
-            fast = self._fast.best(optimize, limits, [fast[0], *others])
+        starts = [] if start is None else [start]
+        starts += self._searches.free()
+        starts += [p for each in get_args(Objective) for p in self._fast.towards(limits, each)]
+        fast = self._fast.best(optimize, limits, also=starts)
         if not self._has_slow:
             return fast
         ceiling = self.all.totals(*fast).cycles
+        starts = [fast[0], self.all.smallest_by_rows(), *starts]
         if self.excess(fast) == 0:
-            return self.all.best(optimize, limits, [fast[0], *free], ceiling)
-        fastest = self.all.best("speed", limits, also=[fast[0], self.all.smallest_by_rows()])
+            return self.all.best(optimize, limits, starts, ceiling)
+        starts += [p for each in get_args(Objective) for p in self.all.towards(limits, each)]
+        fastest = self.all.best("speed", limits, also=starts)
         if self.excess(fastest) == 0:
             most = SLOW_FACTOR * self.all.totals(*fastest).cycles
-            return self.all.best(optimize, limits, [fastest[0], fast[0]], most)
-        return self.all.best(optimize, limits, [fast[0], *free], ceiling, strict=True)
+            return self.all.best(optimize, limits, [fastest[0], *starts], most)
+        return self.all.best(optimize, limits, starts, ceiling, strict=True)
 
     def freely(self) -> tuple[_Picked, Way]:
         """The best choice without limits."""
@@ -251,7 +258,8 @@ class _Request:
             return self.all.best(self._optimize, Limits())
         fast = self._fast.best(self._optimize, Limits())
         ceiling = self.all.totals(*fast).cycles
-        return self.all.best(self._optimize, Limits(), [fast[0]], ceiling)
+        starts = [fast[0], self.all.smallest_by_rows(), *self._searches.free()]
+        return self.all.best(self._optimize, Limits(), starts, ceiling)
 
     def excess(self, found: tuple[_Picked, Way]) -> int:
         """How far a choice is beyond the limits."""
@@ -260,9 +268,9 @@ class _Request:
 
 #: For each group of layers the position of its option.
 _Picked = tuple[int, ...]
-#: What a choice's best way scores, and that way; None where the arena is left out.
+#: What a choice's best way scores, and that way; None if the arena is left out.
 _Scored = tuple[Score, Way | None]
-#: Gives that, or None where it is no better than a score.
+#: Gives that, or None if it is no better than a score.
 _Scorer = Callable[[_Picked, Score | None], _Scored | None]
 
 
@@ -512,12 +520,12 @@ class _Search:
     def _scored_alone(
         self, objective: Scoring, picked: _Picked, best: Score | None
     ) -> _Scored | None:
-        """The score of a choice without its arena; None where it is no better than the best."""
+        """The score of a choice without its arena; None if it is no better than the best."""
         score = objective(self._cycles(picked), self._flash(picked), 0)
         return (score, None) if best is None or score < best else None
 
     def _scored(self, objective: Scoring, picked: _Picked, best: Score | None) -> _Scored | None:
-        """The best way of a choice; None where there is none better than the best score."""
+        """The best way of a choice; or None if none is better than the best score."""
         known = self._figures(picked)
         if best is not None and objective(known.cycles, known.floor, 0) >= best:
             return None
