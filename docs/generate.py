@@ -420,8 +420,8 @@ Activations that may be fused into an operator: {activations}.
 [Native kernels](#native-kernels), generated for the layer, support most convolutions, products,
 sums, pools and tables of int8 where that is best. The others depend on the copy of CMSIS-NN at
 hand, and are named below: `arm_` functions are CMSIS-NN's; `tf_` functions are tinyflow's own
-portable C, used for what the copy lacks. The report names each layer's kernel. The copy of CMSIS-NN {bundled}
-is the part of it that PyPI's `bakenn` carries.
+portable C, used for what the copy lacks. The report names each layer's kernel. The copy of
+CMSIS-NN {bundled} is the part of it that PyPI's `bakenn` carries.
 
 VAR_HANDLE and CALL_ONCE are accepted, too, and become no code: variables are known by their
 container and shared name, and a subgraph that CALL_ONCE runs may assign constants to them. See
