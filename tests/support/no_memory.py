@@ -30,3 +30,7 @@ class NoMemory(MemoryPlanner):
     def arena(self, kernels: Sequence[Kernel], way: Way) -> int:
         """None."""
         return 0
+
+    def planned_arena(self, kernels: Sequence[Kernel], way: Way) -> int:
+        """None."""
+        return 0

@@ -57,7 +57,7 @@ class MemoryPlan:
 
 
 #: How many choices of kernels a planner has prepared the search for at a time.
-_PREPARED = 256
+_PREPARED = 8192
 
 
 def plan_memory(
@@ -93,7 +93,7 @@ def plan_memory(
 
 #: Up to this many layers, arenas are searched for while kernels are chosen: greedy placement can be
 #: some percent above what the final plan needs, and hide the better choice.
-FEW_LAYERS = 12
+FEW_LAYERS = 16
 
 
 class Planner:
@@ -108,6 +108,7 @@ class Planner:
         self._orders: dict[Hashable, tuple[tuple[int, ...], ...]] = {}
         self._prepared: dict[Hashable, list[tuple[tuple[int, ...], Cuttings]]] = {}
         self._arenas: dict[Hashable, int] = {}
+        self._planned: dict[Hashable, int] = {}
 
     def rows(self, kernel: Kernel) -> int:
         """Number of output rows (>= 1)."""
@@ -150,6 +151,16 @@ class Planner:
             plan = self.plan(kernels, way, effort=effort)
             self._arenas[key] = plan.arena_size
         return self._arenas[key]
+
+    def planned_arena(self, kernels: Sequence[Kernel], way: Way) -> int:
+        """Arena bytes of the plan that is built."""
+        estimate = self.arena(kernels, way)
+        if estimate <= way.peak:
+            return estimate
+        key = self._seen(kernels), way
+        if key not in self._planned:
+            self._planned[key] = self.plan(kernels, way).arena_size
+        return self._planned[key]
 
     def plan(self, kernels: Sequence[Kernel], way: Way, *, effort: Effort = THOROUGH) -> MemoryPlan:
         """The plan of a way."""

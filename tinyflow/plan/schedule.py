@@ -67,4 +67,8 @@ class MemoryPlanner(Protocol):
 
     @abstractmethod
     def arena(self, kernels: Sequence[Kernel], way: Way) -> int:
-        """Estimated arena bytes (greedy placement)."""
+        """Arena bytes as a short search finds them: no fewer than `planned_arena`."""
+
+    @abstractmethod
+    def planned_arena(self, kernels: Sequence[Kernel], way: Way) -> int:
+        """Arena bytes of the plan that is built."""

@@ -208,9 +208,9 @@ class _Searches:
         fast = [tuple(map(without_row_kernel, each)) for each in self._all]
         return _Search(fast, self._planner) if self.has_slow else self.all
 
-    def free_of_all(self) -> list[_Picked]:
+    def free_of_all(self) -> list[tuple[_Picked, Way]]:
         """The best choice of each objective without limits and slow kernels."""
-        return [self.free(each)[0] for each in get_args(Objective)]
+        return [self.free(each) for each in get_args(Objective)]
 
     def free(self, optimize: Objective) -> tuple[_Picked, Way]:
         """The best choice without limits and slow kernels, and how to run it."""
@@ -236,35 +236,47 @@ class _Request:
     def limited(self, start: _Picked | None) -> tuple[_Picked, Way]:
         """The best choice where the limits count, and how to run it."""
         optimize, limits = self._optimize, self._limits
+        known = self._searches.free_of_all()
         starts = [] if start is None else [start]
-        starts += self._searches.free_of_all()
-        starts += [p for each in get_args(Objective) for p in self._fast.towards(limits, each)]
-        fast = self._fast.best(optimize, limits, also=starts)
+        starts += [picked for picked, _ in known]
+        starts += _towards(self._fast, limits)
+        fast = self._fast.best(optimize, limits, also=starts, known=known)
         if not self._has_slow:
             return fast
+        known = [fast, *known]
         ceiling = self.all.totals(*fast).cycles
         starts = [fast[0], self.all.smallest_by_rows(), *starts]
         if self.excess(fast) == 0:
-            return self.all.best(optimize, limits, starts, ceiling)
-        starts += [p for each in get_args(Objective) for p in self.all.towards(limits, each)]
-        fastest = self.all.best("speed", limits, also=starts)
+            return self.all.best(optimize, limits, starts, ceiling, known=known)
+        starts += _towards(self.all, limits)
+        fastest = self.all.best("speed", limits, also=starts, known=known)
         if self.excess(fastest) == 0:
             most = SLOW_FACTOR * self.all.totals(*fastest).cycles
-            return self.all.best(optimize, limits, [fastest[0], *starts], most)
-        return self.all.best(optimize, limits, starts, ceiling, strict=True)
+            return self.all.best(optimize, limits, [fastest[0], *starts], most, known=[fastest])
+        return self.all.best(optimize, limits, starts, ceiling, known=known, strict=True)
 
     def freely(self) -> tuple[_Picked, Way]:
         """The best choice without limits."""
-        if self._optimize in ("speed", "balanced") or not self._has_slow:
+        if self._optimize in ("speed", "balanced"):
             return self.all.best(self._optimize, Limits())
+        known = self._searches.free_of_all()
         fast = self._searches.free(self._optimize)
-        ceiling = self.all.totals(*fast).cycles
-        starts = [fast[0], self.all.smallest_by_rows(), *self._searches.free_of_all()]
-        return self.all.best(self._optimize, Limits(), starts, ceiling)
+        totals = self.all.totals(*fast)
+        ceiling = totals.cycles if self._has_slow else None
+        is_ram = self._optimize == "ram"
+        below = Limits(arena=totals.arena - 1) if is_ram else Limits(flash=totals.flash - 1)
+        starts = [fast[0], self.all.smallest_by_rows(), *(picked for picked, _ in known)]
+        starts += _towards(self.all, below)
+        return self.all.best(self._optimize, Limits(), starts, ceiling, known=known)
 
     def excess(self, found: tuple[_Picked, Way]) -> int:
         """How far a choice is beyond the limits."""
         return excess(self.all.totals(*found), self._limits)
+
+
+def _towards(search: _Search, limits: Limits) -> list[_Picked]:
+    """Choices that approach the limits, by each objective."""
+    return [picked for each in get_args(Objective) for picked in search.towards(limits, each)]
 
 
 #: For each group of layers the position of its option.
@@ -420,7 +432,7 @@ class _Search:
         """All figures."""
         figures = self._figures(picked)
         options = figures.options
-        arena = self._planner.arena([option.kernel for option in options], way)
+        arena = self._planner.planned_arena([option.kernel for option in options], way)
         cycles = figures.cycles + cost_of_rows(options, way).cycles
         return Totals(cycles, figures.flash + flash_of_rows(options, way), arena)
 
@@ -452,6 +464,7 @@ class _Search:
         ceiling: int | None = None,
         *,
         also: Sequence[_Picked] = (),
+        known: Sequence[tuple[_Picked, Way]] = (),
         strict: bool = False,
     ) -> tuple[_Picked, Way]:
         """The best choice within the limits, as far as the search finds it, and how to run it.
@@ -463,6 +476,7 @@ class _Search:
             ceiling: the most cycles, which come after the limits and before the objective; None
                 for no ceiling.
             also: further starts.
+            known: choices that the result is not worse than.
             strict: the ceiling comes before the limits.
         """
         fastest = self._fastest()
@@ -477,19 +491,27 @@ class _Search:
         starts = [*(starts or self._simple(fastest)), *also]
         if ceiling is None and optimize in ("speed", "size"):
             # The arena counts beyond its limit only.
-            picked, _ = self._improved(starts, partial(self._scored_alone, limited))
+            alone = partial(self._scored_alone, limited)
+            ends = [self._descend(start, alone) for start in dict.fromkeys(starts)]
+            picked = min(ends, key=lambda end: end[0][0])[1]
             kernels = [option.kernel for option in self.options(picked)]
             whole = self._planner.whole(kernels)
-            fits = limits.arena is None or self._planner.arena(kernels, whole) <= limits.arena
+            fits = (
+                limits.arena is None or self._planner.planned_arena(kernels, whole) <= limits.arena
+            )
             # Kernels that run row by row in another one's stead may save flash.
             if fits and (not self._has_slow or not excess(self.totals(picked, whole), limits)):
                 return picked, whole
             starts = [picked, *starts]
         if limits != Limits() and ceiling is None:
             starts = [*starts, *self.towards(limits, optimize)]
-        picked, way = self._improved(starts, partial(self._scored, limited))
-        assert way is not None
-        return picked, way
+        found = [*self._ends(starts, partial(self._scored, limited)), *known]
+
+        def planned(picked: _Picked, way: Way) -> Score:
+            totals = self.totals(picked, way)
+            return limited(totals.cycles, totals.flash, totals.arena)
+
+        return min(found, key=lambda end: planned(*end))
 
     def _fastest(self) -> _Picked:
         """For each layer alone the fastest option."""
@@ -561,11 +583,10 @@ class _Search:
             picked = self._descend(picked, score)[1]
             yield picked
 
-    def _improved(self, starts: Sequence[_Picked], scored: _Scorer) -> tuple[_Picked, Way | None]:
-        """The best that any start leads to."""
-        found = [self._descend(start, scored) for start in dict.fromkeys(starts)]
-        (_, way), picked = min(found, key=lambda ended: ended[0][0])
-        return picked, way
+    def _ends(self, starts: Sequence[_Picked], scored: _Scorer) -> list[tuple[_Picked, Way]]:
+        """Where the starts lead to, without repetition."""
+        ends = [self._descend(start, scored) for start in dict.fromkeys(starts)]
+        return list(dict.fromkeys((picked, way) for (_, way), picked in ends if way is not None))
 
     def _descend(self, picked: _Picked, scored: _Scorer) -> tuple[_Scored, _Picked]:
         """Change a choice until no change makes it better."""
