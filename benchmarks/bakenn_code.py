@@ -25,7 +25,7 @@ from tinyflow.toolchain.elf import Image
 PORTABLE = CBackendOptions()
 #: BakeNN's own kernels for the DSP extension.
 DSP = CBackendOptions(kernel_policy=KernelPolicy.STATIC_PRIORITY, target=bakenn.CORTEX_M4)
-#: The same and CMSIS-NN, which come first where both can serve.
+#: The same and CMSIS-NN, which come first where both support a layer.
 CMSIS_NN = replace(DSP, enable_cmsis_nn=True)
 
 _FLAGS = (

@@ -1,6 +1,6 @@
 """Writes figures into a page of the documentation.
 
-A page holds pairs of markers, `<!-- measured: NAME -->` and `<!-- end measured -->`; what stands
+A page holds pairs of markers, `<!-- measured: NAME -->` and `<!-- end measured -->`; what is
 between them is replaced.
 """
 

@@ -3,7 +3,7 @@
     python docs/generate.py            # rewrites what is stale
     python docs/generate.py --check    # only says what is stale; exit code 1
 
-A page holds pairs of markers, `<!-- generated: NAME -->` and `<!-- end -->`; what stands between
+A page holds pairs of markers, `<!-- generated: NAME -->` and `<!-- end -->`; what is between
 them is replaced. `docs/operators.md` is generated whole.
 """
 
@@ -250,7 +250,7 @@ def _validation_points(*, networks: bool) -> str:
     return _table(("", "part", "program", "measured", "modelled", "error, %", ""), rows())
 
 
-#: Sets of so many programs have a table of their own.
+#: Sets with at least this many programs get their own table.
 _MANY_PROGRAMS = 15
 
 
@@ -417,9 +417,9 @@ A converter leaves some operators in float32 inside an int8 model; see
 
 Activations that may be fused into an operator: {activations}.
 
-[Native kernels](#native-kernels), generated for the layer, serve most convolutions, products, sums,
-pools and tables of int8 where that is best. The others depend on the copy of CMSIS-NN at hand, and
-are named below: `arm_` functions are CMSIS-NN's; `tf_` functions are tinyflow's own portable C,
+[Native kernels](#native-kernels), generated for the layer, support most convolutions, products,
+sums, pools and tables of int8 where that is best. The others depend on the copy of CMSIS-NN at
+hand, and are named below: `arm_` functions are CMSIS-NN's; `tf_` functions are tinyflow's own portable C,
 used for what the copy lacks. The report names each layer's kernel. The copy of CMSIS-NN {bundled}
 is the part of it that PyPI's `bakenn` carries.
 
@@ -444,11 +444,11 @@ _NATIVE_HEAD = """
 ## Native kernels
 
 These are generated for the layers at hand, in variants of which a build [chooses](kernels.md).
-Where a layer is outside of all of them, or where that is better, one of the kernels above serves
+Where a layer is outside of all of them, or where that is better, one of the kernels above is taken
 it.
 
 *Scales* are those of the input times the weights, by the output's. *In place*: the output may lie
-in the memory of an input that nobody reads any more. *Row by row*: in [less
+in the memory of an input that is not read again. *Row by row*: in [less
 memory](generated-c.md#layers-that-run-row-by-row), images of a batch of 1.
 
 """
@@ -501,12 +501,12 @@ def _operators_page() -> str:
         f"with CMSIS-NN {newest.version}",
     )
     common = _table(heading, _operator_rows(bundled, newest))
-    columns = ("operator", "what is served, of int8", "cores", "in place", "row by row")
+    columns = ("operator", "supported, of int8", "cores", "in place", "row by row")
     return head + common + _NATIVE_HEAD + _table(columns, _native_rows()) + _FLOAT_TAIL
 
 
 def _native_rows() -> Iterator[tuple[str, ...]]:
-    """What native kernels serve; operators of which the same is said, together."""
+    """What native kernels support; operators with the same text together."""
     rows: dict[tuple[str, ...], list[str]] = {}
     for service in services():
         if service.library == "native":
@@ -543,7 +543,7 @@ def _operator_rows(*copies: CmsisNN) -> Iterator[tuple[str, ...]]:
 
 
 def _sentences(stated: list[Service]) -> Iterator[str]:
-    """What kernels state, each once; what int16 has of its own is said to be so."""
+    """What kernels state, each once; rules for int16 alone are marked."""
     common = {service.attributes for service in stated if service.types != "int16"}
     for attributes in dict.fromkeys(service.attributes for service in stated):
         if attributes in common:
@@ -574,7 +574,7 @@ def _examples() -> tuple[Graph, ...]:
     )
 
 
-#: What may stand between markers.
+#: What may be between markers.
 BLOCKS: dict[str, Callable[[], str]] = {
     "boards": _boards,
     "commands": _commands,

@@ -137,7 +137,7 @@ class tinyflow_harness:  # noqa: N801 - Robot Framework wants the module's name
         return float(microseconds) * float(clock_hz) / 1e6
 
     def should_be_near(self, value, expected, percent, slack=0, what="The value"):
-        """Fail unless the value is within so many percent, or within the slack, of the other."""
+        """Fail unless the value is within that many percent, or within the slack, of the other."""
         value, expected = float(value), float(expected)
         error = abs(value - expected)
         logger.info(f"{what}: {value:.0f}, reported {expected:.0f}", also_console=True)

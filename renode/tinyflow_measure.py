@@ -3,7 +3,7 @@
 
 Renode runs this in its own IronPython, which gives `monitor` and makes commands of functions whose
 names begin with `mc_`. Include it, then `tf_measure "SYMBOL"`; after the function has returned,
-`tf_measured "instructions"` and `tf_measured "microseconds"` tell of its last call.
+`tf_measured "instructions"` and `tf_measured "microseconds"` give those of its last call.
 """
 
 tf_last_call = {}

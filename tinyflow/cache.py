@@ -37,7 +37,7 @@ _MOST_WORKSPACES = 100
 
 
 class ContentHash:
-    """SHA-256 over values of different kinds, told apart so that none runs into the next."""
+    """SHA-256 over values of different kinds, separated so that none runs into the next."""
 
     def __init__(self, *values: object) -> None:
         self._hash = hashlib.sha256()
@@ -76,7 +76,7 @@ class Cache:
 
     Args:
         root: the cache's folder; by default TINYFLOW_CACHE or the user's cache folder.
-        warn: told of an entry that was damaged.
+        warn: called for each damaged entry.
     """
 
     def __init__(
@@ -266,7 +266,7 @@ def _sync(path: Path) -> None:
 
 
 def _is_own(folder: Path) -> bool:
-    """Whether a folder is the user's, and nobody else may write to it."""
+    """Whether a folder is the user's, and no other user may write to it."""
     status = folder.lstat()
     writable = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not writable

@@ -49,7 +49,7 @@ def open_folder(path: Path | str, *, inside: int | None = None) -> Iterator[int]
     """The descriptor of a folder.
 
     Args:
-        path: where it is; by a path of its own, links are followed.
+        path: where it is; in its own path, links are followed.
         inside: the descriptor of the folder that `path` is a name in; then a link is an error.
 
     Raises:

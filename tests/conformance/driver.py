@@ -1,4 +1,4 @@
-"""Puts many single-operator cases into one model, so that one image serves them all.
+"""Puts many single-operator cases into one model, so that one image holds them all.
 
 A case adds its tensors and its operator to a builder and gives its inputs and outputs; all cases
 of a group become one graph with the inputs and outputs of all. Every output byte is compared with

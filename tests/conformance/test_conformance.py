@@ -120,7 +120,7 @@ def test_some_operators_are_exact_in_firmware_for_a_cortex_m0plus(
     check(SAMPLES[family], tmp_path, board=cortex_m0plus(tmp_path), kernels="cmsis-nn")
 
 
-#: Families with operators that native kernels serve.
+#: Families with operators that native kernels support.
 NATIVE = ("convolutions", "elementwise", "litert", "quantize", "tables", "windows")
 
 

@@ -141,7 +141,7 @@ def refused(tinyflow: CommandLine, tmp_path: Path) -> Refusal:
 
 
 def shell(*arguments: object, **environment: str) -> subprocess.Popen[str]:
-    """The command as a process of its own."""
+    """The command as its own process."""
     return subprocess.Popen(
         [sys.executable, "-m", "tinyflow", *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -524,7 +524,7 @@ def test_an_arena_that_does_not_fit(refused: Refusal, small: Path, shrink: Any) 
 def test_an_image_that_does_not_fit(
     tinyflow: CommandLine, out: Path, small: Path, shrink: Any, kind: str, size: int
 ) -> None:
-    """What only the linker can tell; a former build survives it."""
+    """What only the linker finds; a former build survives it."""
     shrink(**{kind: size})
     before = snapshot(out)
     error = tinyflow.refused(
@@ -660,7 +660,7 @@ def test_markup_in_names_is_not_interpreted(tinyflow: CommandLine, out: Path, sm
 
 
 class Board(threading.Thread):
-    """A board at a pseudo terminal; it vanishes after so many bytes."""
+    """A board at a pseudo terminal; it vanishes after a number of bytes."""
 
     def __init__(self, elf: Path, limit: int) -> None:
         super().__init__(daemon=True)
@@ -752,7 +752,7 @@ def test_the_firmware_answers_a_wrong_crc(built: Path) -> None:
 
 
 class NoisyLine(Simulator):
-    """Damages a bit of the first so many frames that carry an input."""
+    """Damages a bit of each of the first frames that carry an input."""
 
     frames_to_damage = 0
 

@@ -112,7 +112,7 @@ def test_layers_that_run_row_by_row_are_compared_where_they_are_whole(
 ) -> None:
     model = tmp_path / "net.tflite"
     model.write_bytes(residual_block())
-    # Less RAM than whole layers take: portable kernels that run row by row serve.
+    # Less RAM than whole layers take: portable kernels that run row by row are taken.
     report = tf.build(
         model,
         board="stm32f407",

@@ -297,7 +297,7 @@ def test_flash_writes_to_flash_only(tinyflow: CommandLine, out: Path) -> None:
 
 @pytest.fixture
 def python_for_robot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stand-in for the Python that renode-test runs, which lacks no module."""
+    """A replacement for the Python that renode-test runs, which lacks no module."""
     folder = tmp_path / "python"
     folder.mkdir()
     (folder / "python3").write_text("#!/bin/sh\nexit 0\n")

@@ -20,10 +20,10 @@ def select_kernels(
         graph: the graph.
         board: where it will run.
         cmsis: the copy of CMSIS-NN at hand.
-        kernels: which kernels may serve.
+        kernels: which kernels are allowed.
 
     Raises:
-        UnsupportedError: no kernel serves an operator; names the operator and the layer.
+        UnsupportedError: no kernel supports an operator; names the operator and the layer.
     """
     return tuple(
         allowed(candidates(operator, graph, board, cmsis), kernels)[0]

@@ -1,4 +1,4 @@
-"""Several .tflite models side by side as one, so that one image serves them all."""
+"""Several .tflite models side by side as one, so that one image holds them all."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def test_speed_takes_the_smaller_of_equals() -> None:
 
 
 def test_size_pays_shared_code_once() -> None:
-    """Alone, every layer is smaller with other code; together one code serves all."""
+    """Alone, every layer is smaller with other code; together they share one code."""
     layers = [
         {"small": Made(10, constants=500), "native/fast": Made(9, constants=200 + index)}
         for index in range(5)
@@ -232,7 +232,7 @@ def test_speed_moves_to_what_fits_an_arena() -> None:
     ],
 )
 def test_what_may_serve(kernels: KernelSet, due: list[str]) -> None:
-    """Where nothing of what is asked for serves a layer, the rest does."""
+    """Where nothing of what is asked for supports a layer, the rest does."""
     layers = [
         {"native/fast": Made(20), "small": Made(10)},
         {"small": Made(10)},

@@ -19,7 +19,9 @@ from tinyflow.resources import FIRMWARE
 _COMPILER = shutil.which("cc") or shutil.which("gcc")
 pytestmark = [
     pytest.mark.skipif(_COMPILER is None, reason="no C compiler on PATH"),
-    pytest.mark.skipif(platform.machine() != "x86_64", reason="no long double of 64 bits to tell"),
+    pytest.mark.skipif(
+        platform.machine() != "x86_64", reason="no long double of 64 bits to compare with"
+    ),
 ]
 
 _PROGRAM = """

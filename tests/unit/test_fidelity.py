@@ -1,4 +1,4 @@
-"""A quantised model beside its float model: ruined ones are told, healthy ones are not."""
+"""A quantised model beside its float model: ruined ones are reported, healthy ones are not."""
 
 from __future__ import annotations
 

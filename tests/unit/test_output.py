@@ -485,7 +485,7 @@ def test_a_link_swapped_in_by_a_racing_thread_leads_nowhere(
 
 @pytest.mark.parametrize("suffix", [".previous", ".copying", ".tinyflow-0123456789abcdef"])
 @pytest.mark.parametrize("marked", [False, True])
-def test_a_folder_beside_the_output_is_nobodys_build(
+def test_a_folder_beside_the_output_is_no_build_of_ours(
     place: Path, builds: Builds, suffix: str, marked: bool
 ) -> None:
     for name in ("thesis", f".thesis{suffix}", f".thesis{suffix}-former"):

@@ -274,7 +274,7 @@ def test_the_script_sets_speed_terminal_and_image() -> None:
 
 @pytest.fixture
 def library(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The module, imported with a stand-in for Robot Framework."""
+    """The module, imported with a replacement for Robot Framework."""
     logger = SimpleNamespace(info=lambda *_, **__: None)
     monkeypatch.setitem(sys.modules, "robot", ModuleType("robot"))
     monkeypatch.setitem(sys.modules, "robot.api", SimpleNamespace(logger=logger))

@@ -100,7 +100,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # a name may not fit the terminal's encoding
             stream.reconfigure(errors="replace")
     _let_the_shell_be_named()
-    # So that a build that is told to end puts the former one back.
+    # So that a build that is asked to end puts the former one back.
     signal.signal(signal.SIGTERM, _terminated)
     try:
         _run_as_json() if "--json" in sys.argv else app()

@@ -110,7 +110,7 @@ def _say(line: str) -> None:
 
 
 def _inputs(model: Path) -> tuple[Sequence[InputSpec], str | None]:
-    """The model's inputs, or why they cannot be told."""
+    """The model's inputs, or why they are not known."""
     from tinyflow.convert.convert import model_inputs
 
     try:

@@ -33,8 +33,8 @@ def command(names: Names = None, as_json: Json = False) -> None:
 
     An operator has a line for each kernel: the native ones, which are generated for the layer, with
     the cores they run on and whether they work in place and row by row; then CMSIS-NN's and
-    tinyflow's portable C, of which the first one serves that is legal for the layer and in the copy
-    of CMSIS-NN at hand.
+    tinyflow's portable C, of which the first one is taken that is legal for the layer and in the
+    copy of CMSIS-NN at hand.
 
     \b
     tinyflow operators
@@ -61,7 +61,7 @@ def command(names: Names = None, as_json: Json = False) -> None:
 
 
 def _attributes(kernel: Service) -> str:
-    """What the kernel serves and, where that is stated, what it can."""
+    """What the kernel supports and, where that is stated, what it can."""
     if kernel.library != "native":
         return kernel.attributes
     abilities = {"in place": kernel.in_place, "row by row": kernel.by_rows}

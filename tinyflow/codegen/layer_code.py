@@ -269,5 +269,5 @@ def literals(values: NDArray[np.generic]) -> str:
 def _literal(value: float) -> str:
     if isinstance(value, float):
         return float_literal(value)
-    # INT32_MIN has no literal of its own type in C.
+    # INT32_MIN has no literal of its type in C.
     return "INT32_MIN" if value == -(2**31) else str(int(value))

@@ -41,12 +41,12 @@ _RANGES = {
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer as it stands in the C file.
+    """One layer in the C file.
 
     Attributes:
         function: the C function, a symbol of the ELF.
         kernel: what it calls.
-        segment: which of the segments that run row by row it is part of, None where it runs whole.
+        segment: which of the segments that run row by row it is part of, None if it runs whole.
     """
 
     function: str
@@ -284,7 +284,7 @@ def _state_context(graph: Graph, plan: MemoryPlan, index: TensorId) -> dict[str,
 
 
 def _fill(tensor: Tensor) -> int | None:
-    """The value of every byte of a state's initial value, None where they differ."""
+    """The value of every byte of a state's initial value, None if they differ."""
     assert tensor.initial is not None
     content = tensor.initial.tobytes()
     return content[0] if content == content[:1] * len(content) else None
@@ -355,7 +355,7 @@ def _generated_sources(kernels: list[Kernel]) -> dict[str, str]:
 
 
 def _cmsis_sources(cmsis: CmsisNN, kernels: list[Kernel]) -> dict[str, bytes]:
-    """The headers and the sources the kernels reach; none where PlatformIO fetches them."""
+    """The headers and the sources the kernels reach; none if PlatformIO fetches them."""
     if cmsis.root is None:
         return {}
     functions = {kernel.function for kernel in kernels if kernel.library == "CMSIS-NN"}

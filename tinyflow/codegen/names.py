@@ -10,7 +10,7 @@ _RESERVED = frozenset(
     inline int long register restrict return short signed sizeof static struct switch typedef
     union unsigned void volatile while main""".split()
 )
-#: `<name>.h` would stand before the C library's header of that name.
+#: `<name>.h` would shadow the C library's header of that name.
 _C_HEADERS = frozenset(
     """assert complex ctype errno features fenv float inttypes iso646 limits locale malloc math
     newlib reent setjmp signal stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib

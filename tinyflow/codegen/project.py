@@ -50,7 +50,7 @@ class HarnessTensor:
 
 @dataclass(frozen=True)
 class ModelHarness:
-    """What the harness tells the host about a model.
+    """What the harness reports to the host about a model.
 
     `c_name` is the model's C identifier and the name of its library and header; `digest` is the
     first 8 bytes of the SHA-256 of the .tflite file.
@@ -84,7 +84,7 @@ def project_files(
     Args:
         board: The board to build for.
         model: The model's description; its code is expected in `lib/<c_name>/`.
-        cmsis_nn_lib_deps: A `lib_deps` entry that gives CMSIS-NN; None where the model's
+        cmsis_nn_lib_deps: A `lib_deps` entry that gives CMSIS-NN; None if the model's
             library holds the kernels it uses.
         in_ram: the functions and constants that start-up copies to RAM.
 

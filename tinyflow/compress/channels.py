@@ -1,4 +1,4 @@
-"""Which channels of a network stand or fall together.
+"""Which channels of a network can only be removed together.
 
 Every channel of every producer (a convolution's filter, a Dense unit) gets a number. A tensor
 is described by the numbers along its last axis: a depthwise layer repeats them, Flatten tiles
@@ -62,7 +62,7 @@ class ChannelSets:
         self.producers: list[Producer] = []
 
     def fresh(self, count: int) -> Ids:
-        """Numbers for `count` new channels, each a set of its own."""
+        """Numbers for `count` new channels, each its own set."""
         start = len(self._parent)
         self._parent.extend(range(start, start + count))
         return np.arange(start, start + count, dtype=np.int64)
@@ -74,7 +74,7 @@ class ChannelSets:
         return ids
 
     def tie(self, left: Ids, right: Ids) -> None:
-        """Make the channels of two tensors stand or fall together, pairwise."""
+        """Tie the channels of two tensors together, pairwise."""
         for a, b in zip(left.tolist(), right.tolist(), strict=True):
             first, second = self.find(a), self.find(b)
             if first != second:

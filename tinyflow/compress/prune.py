@@ -1,4 +1,4 @@
-"""Pruning a model file, in a process of its own."""
+"""Pruning a model file, in its own process."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def graph_of(model: Any) -> Any:
     if type(model) is keras.Model or type(model).__name__ == "Functional":
         return model
     raise InputError(
-        f"the model {model.name!r} is of the class {type(model).__name__} with a `call` of its own",
+        f"the model {model.name!r} is of the class {type(model).__name__} with its own `call`",
         hint="Structured pruning takes Functional and Sequential models.",
     )
 

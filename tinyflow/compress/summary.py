@@ -28,7 +28,7 @@ class PruneSummary:
         method: "none", "structured" or "magnitude".
         parameters_before, parameters_after: all weights of the model, zeros included.
         macs_before, macs_after: multiply-accumulates of one inference, zeros included.
-        layers: the channels of every layer that has some of its own.
+        layers: the channels of every layer that decides over its channels.
         unprunable: why a layer kept all of its channels, by layer name.
         sparsity: the share of zeros in the weights that magnitude pruning works on.
         epochs: epochs of fine-tuning.

@@ -1,4 +1,4 @@
-"""Keras model to quantised .tflite: the real TFLite converter, in a process of its own."""
+"""Keras model to quantised .tflite: the real TFLite converter, in its own process."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Conversion:
         float_outputs: the float model's outputs for the evaluation samples, one array
             (samples, *shape) of float32 per output; None when no samples were given.
         in_float: the float model that was quantised, as a `.tflite`; tensors have the same names.
-        loss: what the model was compiled with, None where it does not say.
-        foreign_scale: what is odd about the scale of the calibration samples, None where nothing
+        loss: what the model was compiled with, None if it does not say.
+        foreign_scale: what is odd about the scale of the calibration samples, None if nothing
             is.
     """
 

@@ -15,7 +15,7 @@ _SHORT = {"bce": "binary_crossentropy", "kld": "kl_divergence", "logcosh": "log_
 
 
 def declared_loss(path: Path) -> Loss | None:
-    """The loss of the first output; None where the file says none, or none that Keras names."""
+    """The loss of the first output; None if the file says none, or none that Keras names."""
     try:
         config = _compile_config(path)
     except (OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile):

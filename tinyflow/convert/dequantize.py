@@ -1,7 +1,7 @@
 """Models that Keras quantised itself (`model.quantize("int8")`), as the float models they mean.
 
 Keras keeps small integers with scales and multiplies by them as it computes. TFLite has a
-quantisation of its own, so the weights are read out as real numbers: a layer is a linear
+its own quantisation, so the weights are read out as real numbers: a layer is a linear
 function of its input up to bias and activation, and inputs with a single 1 are quantised without
 loss. What the layer answers to them is its kernel, whatever the width and the scheme.
 

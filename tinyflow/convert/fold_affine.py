@@ -1,8 +1,8 @@
 """Products and sums with constants, folded into the convolution or product behind them.
 
-`Normalization`, `Rescaling`, a BatchNormalization that stands alone, `x / 255` and the like come as
+`Normalization`, `Rescaling`, a lone BatchNormalization, `x / 255` and the like come as
 MUL, ADD, SUB and DIV with a constant: y = a * x + b for each channel. In int8 they would be
-elementwise operators, slower than many a convolution and each with a rounding of its own. In the
+elementwise operators, slower than many a convolution and each with its own rounding. In the
 calibrated float model, before its ranges are made into scales,
 
 - y goes into the weights and biases of the CONV_2D, DEPTHWISE_CONV_2D, TRANSPOSE_CONV and
@@ -214,7 +214,7 @@ class _Folder:
         return None
 
     def _plain_end(self, affine: _Affine) -> bool:
-        """Whether nothing but the affine function is computed, and nobody else needs it."""
+        """Whether nothing but the affine function is computed, and nothing else needs it."""
         return (
             self._activation(affine.operators[-1]) == 0
             and affine.result not in list(self._graph.outputs)

@@ -163,7 +163,7 @@ class _Rewriter:
             operator.builtinOptions = schema.SelectV2OptionsT()
 
     def separate_ranges(self) -> None:
-        """Give shared operands of operators with one scale a tensor of their own."""
+        """Give shared operands of operators with one scale their own tensor."""
         operators = []
         for operator in self._subgraph.operators:
             if _kind(self._model, operator) in _ONE_SCALE:

@@ -53,7 +53,7 @@ _RENAMED = {"BatchNormalizationV1": "BatchNormalization", "LSTMV1": "LSTM", "GRU
 
 @dataclass(frozen=True)
 class _Operation:
-    """What stands for a function of TensorFlow in Keras 3.
+    """Keras 3's replacement for a function of TensorFlow.
 
     Attributes:
         module: of `keras.src.ops`.

@@ -162,7 +162,7 @@ def write_copy(path: Path, config: dict[str, Any], folder: Path) -> Path:
 
 
 def input_specs(path: Path, config: dict[str, Any]) -> tuple[InputSpec, ...] | None:
-    """The model's inputs as its configuration states them; None where only Keras can tell.
+    """The model's inputs as its configuration states them; None if only Keras knows.
 
     Raises:
         InputError: a dimension other than the batch is not fixed.

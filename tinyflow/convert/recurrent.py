@@ -5,7 +5,7 @@ replaced here, on the loaded model, by one of two forms that it can:
 
 - fused: a function that the converter takes for UNIDIRECTIONAL_SEQUENCE_LSTM (an LSTM with
   Keras's own activations). Weights once, one operator, int16 cell state. The operator keeps its
-  state from one inference to the next; `state.py` tells the model where it should not.
+  state from one inference to the next; `state.py` marks the model where it should not.
 - unrolled: the operators of a step, once for every step (GRU, SimpleRNN, any other LSTM, any
   other cell); see `unrolled.py`.
 
@@ -85,7 +85,7 @@ def _replace_loop(path: Path, layer: Any, *, fused: bool) -> None:
     import tensorflow as tf
 
     stateful, layer.stateful = layer.stateful, False
-    # Else Bidirectional runs both directions in a call of its own.
+    # Else Bidirectional runs both directions in its own call.
     layer.use_cudnn = False
     graphs: list[Any] = []
 
@@ -123,7 +123,7 @@ def _fused_lstm(cell: Any, sequences: Any) -> tuple[Any, Any, list[Any]]:
     """An LSTM from zeros as the function that the converter replaces by its operator.
 
     It goes by the name and the arguments (TensorFlow's `prepare-composite-functions` pass); the
-    body is what the function computes wherever it is run as it stands.
+    body is what the function computes wherever it is run unchanged.
     """
     import tensorflow as tf
 

@@ -115,7 +115,7 @@ def _copy_variables(path: Path, folder: Path) -> None:
 
 def _keep_one_signature(path: Path, saved: Any) -> str:
     """Take everything out of a SavedModel but one signature and the variables; its name."""
-    # The condition by which TensorFlow's loader tells the two forms apart.
+    # The condition by which TensorFlow's loader distinguishes the two forms.
     first = saved.meta_graphs[0]
     is_object_graph = len(saved.meta_graphs) == 1 and first.HasField("object_graph_def")
     if not is_object_graph:

@@ -20,7 +20,7 @@ _SAMPLES = 64
 
 
 def foreign_scale(model: Any, samples: Sequence[Array]) -> str | None:
-    """What is odd about the samples' scale, in words; None where nothing shows.
+    """What is odd about the samples' scale, in words; None if nothing shows.
 
     Args:
         model: a Keras model.
@@ -56,7 +56,7 @@ def _rescaled(layer: Any, values: Array) -> str | None:
 
 
 def _kept_variance(keras: Any, layer: Any) -> Array | None:
-    """The variance per channel that the layer saw in training; None where it saw nothing."""
+    """The variance per channel that the layer saw in training; None if it saw nothing."""
     if type(layer) is keras.layers.BatchNormalization:
         variance = np.asarray(layer.moving_variance)
     elif type(layer) is keras.layers.Normalization and layer.axis == (-1,) and layer.built:

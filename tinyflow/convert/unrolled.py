@@ -1,6 +1,6 @@
 """Recurrent layers as the operators of their steps, once for every step.
 
-Each step's operators lie in a name scope of their own. `share_step_ranges` goes by it to give the
+Each step's operators lie in their own name scope. `share_step_ranges` goes by it to give the
 steps the same quantisation, so that in the generated C they share their constants.
 
 Imports Keras, hence TensorFlow: called in worker processes only.
@@ -203,7 +203,7 @@ def _gru_steps(cell: Any) -> _Steps:
 
 
 def _lstm_steps(cell: Any) -> _Steps:
-    """LSTM in twelve operators a step; one activation serves the three gates."""
+    """LSTM in twelve operators a step; one activation is shared by the three gates."""
     import tensorflow as tf
 
     units = cell.units

@@ -26,7 +26,7 @@ def board_costs(
     cache: Cache,
     progress: Progress,
 ) -> CostTable:
-    """The costs on a board of the kernels that serve some kinds of operators.
+    """The costs on a board of the kernels of some kinds of operators.
 
     A board without a shipped table is measured, a minute or so, kind by kind; what was measured
     is kept in the cache until a kernel changes.

@@ -53,7 +53,7 @@ _PART_BYTES = 65536
 
 #: Probes that a portable row kernel is measured on, at least.
 _ROW_SHAPES = 12
-#: By `kernel_family` and `kernel_name`, the probes that each kernel serves.
+#: By `kernel_family` and `kernel_name`, the probes that each kernel supports.
 Families = dict[str, dict[str, list[Shape]]]
 
 
@@ -75,13 +75,13 @@ def measure_costs(
     progress: Progress,
     former: CostTable | None = None,
 ) -> CostTable:
-    """The costs of all kernels that serve some kinds of operators.
+    """The costs of all kernels of some kinds of operators.
 
     Args:
         kinds: of operators; those that are not measured are passed over.
         board: the board.
         cmsis: the copy of CMSIS-NN that is measured.
-        progress: told about every kernel.
+        progress: shows every kernel.
         former: a table, of which what is not stale is kept.
 
     Raises:
@@ -233,7 +233,7 @@ _SIMILAR, _FALL, _LEAST = 0.1, 4.0, 1e-4
 def _fit_family(
     digests: Mapping[str, str], measured: Mapping[str, list[_Measured]]
 ) -> dict[str, KernelCosts]:
-    """Fit each variant; where its own measurements tell little, those of similar ones count."""
+    """Fit each variant; where its own measurements are few, those of similar ones count."""
     everything = [(name, one) for name, variant in measured.items() for one in variant]
     points = [one for _, one in everything]
     terms = sorted({term for one in points for term in one.work})

@@ -2,7 +2,7 @@
 
 The shapes are those of common networks in small: widths and depths from a few to over a hundred
 channels, odd remainders, and few or many pixels. A kernel's cost is a sum over its loops, so
-that small layers tell it as well as large ones, in less time.
+that small layers show it as well as large ones, in less time.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Probe:
 
 
 def probes(kind: type[Operator]) -> tuple[Probe, ...]:
-    """The layers that a kind of operator is measured on; none where it is not measured.
+    """The layers that a kind of operator is measured on; none if it is not measured.
 
     Functions of one int8 tensor are tables all, and cost the same.
     """
@@ -57,7 +57,7 @@ def probes(kind: type[Operator]) -> tuple[Probe, ...]:
 
 
 def side_by_side(several: Sequence[Probe]) -> Probe:
-    """Probes as one graph, each a layer of its own."""
+    """Probes as one graph, each its own layer."""
     tensors: list[Tensor] = []
     operators: list[Operator] = []
     inputs: list[int] = []
@@ -73,7 +73,7 @@ def side_by_side(several: Sequence[Probe]) -> Probe:
 
 
 def _moved(operator: Operator, start: int) -> Operator:
-    """The operator of one input or more with its tensors so many places on."""
+    """The operator with its tensors' indices moved by an offset."""
     fields = (*operator.input_fields, operator.output_field)
     moved = {field: start + index for field in fields for index in operator.tensors(field)}
     return replace(operator, **moved)  # type: ignore[arg-type]

@@ -24,7 +24,7 @@ from tinyflow.kernels.base import Kernel, RowForm, Source
 
 COSTS = Path(__file__).resolve().parent / "boards"
 
-#: Parameters of generated code that a unit of work's cost depends on, and no variant tells.
+#: Parameters of generated code that a unit of work's cost depends on, and that no variant names.
 _SHAPING = ("stride",)
 #: Parameters that a generated file's size does not depend on.
 _OF_NO_SIZE = frozenset(
@@ -111,7 +111,7 @@ class CostTable(BaseModel):
     sources: tuple[SourceSize, ...]
 
     def cost(self, kernel: Kernel) -> Cost | None:
-        """The predicted cost; None where the kernel was not measured."""
+        """The predicted cost; None if the kernel was not measured."""
         costs = self.of(kernel)
         if costs is None or not kernel.work:
             return None
@@ -280,7 +280,7 @@ def _shipped() -> tuple[CostTable, ...]:
 
 
 def read_costs(path: Path) -> CostTable | None:
-    """The table in a file; None where it is missing, or of another version."""
+    """The table in a file; None if it is missing, or of another version."""
     try:
         return CostTable.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValidationError):

@@ -1,4 +1,4 @@
-"""A graph with kernels of one's own choice, tried in the simulator without a firmware around it.
+"""A graph with chosen kernels, run in the simulator without a firmware around it.
 
 A trial compiles the model's library alone and calls it. It is how kernels are tested one by one,
 and how their cost is measured.

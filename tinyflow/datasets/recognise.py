@@ -39,7 +39,7 @@ class Samples:
 
     Attributes:
         path: the file.
-        count: its samples, those without a purpose of their own, as in `x_test`, if there are any.
+        count: its samples, without those that have their own purpose, as in `x_test`.
         labelled: whether it has labels for them.
         splits: samples that are named for a purpose, with labels, as `x_train` and `y_train`.
         arrays: what it holds.
@@ -97,7 +97,7 @@ def _files(folders: Sequence[Path]) -> Iterator[Path]:
 
 
 def read_headers(path: Path) -> dict[str, Header]:
-    """The arrays of an `.npy` or `.npz`, whatever the file is called; none where it is neither.
+    """The arrays of an `.npy` or `.npz`, whatever the file is called; none if it is neither.
 
     The array of an `.npy` has the name ''.
     """
@@ -139,7 +139,7 @@ def _header(file: IO[bytes]) -> Header:
 
 
 def _fit(path: Path, arrays: Mapping[str, Header], specs: Sequence[InputSpec]) -> Samples | None:
-    """The samples of a file, None where it has none for every input."""
+    """The samples of a file, None if it has none for every input."""
     if set(arrays) == {""}:
         count = _samples(arrays[""], specs[0]) if len(specs) == 1 else None
         return None if count is None else Samples(path, count, False, {}, arrays)
@@ -158,7 +158,7 @@ def _fit(path: Path, arrays: Mapping[str, Header], specs: Sequence[InputSpec]) -
 
 
 def _count(arrays: Mapping[str, Header], specs: Sequence[InputSpec], suffix: str) -> int | None:
-    """How many samples there are for every input, None where they are not for all the same."""
+    """How many samples there are for every input, None if they are not for all the same."""
     counts = set()
     for index, spec in enumerate(specs):
         keys = input_keys(spec, index, len(specs), suffix)
@@ -168,7 +168,7 @@ def _count(arrays: Mapping[str, Header], specs: Sequence[InputSpec], suffix: str
 
 
 def _samples(header: Header, spec: InputSpec) -> int | None:
-    """How many samples of an input an array holds, None where it does not fit."""
+    """How many samples of an input an array holds, None if it does not fit."""
     real = header.dtype.kind == "f"
     if header.dtype.kind not in "fiub":
         return None

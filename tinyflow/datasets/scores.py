@@ -9,7 +9,7 @@ import numpy as np
 from tinyflow.arrays import Array
 from tinyflow.datasets.task import Task, TaskKind
 
-#: Below this share of what can be gained over chance, and within so many standard deviations of
+#: Below this share of what can be gained over chance, and within this many standard deviations of
 #: it, answers are no better than chance. Fewer samples say nothing.
 _CHANCE_KAPPA, _CHANCE_DEVIATIONS, _CHANCE_SAMPLES = 0.3, 3.0, 30
 
@@ -21,9 +21,9 @@ class Errors:
     Attributes:
         mean_absolute, mean_squared: of output minus target.
         explained: 1 - mean square / variance of the targets (R squared, all elements together);
-            None where the targets are constant.
+            None if the targets are constant.
         auc: area under the ROC curve of the mean squared error of a sample as a sign of an
-            anomaly; None where anomalies are not labelled.
+            anomaly; None if anomalies are not labelled.
     """
 
     mean_absolute: float

@@ -56,7 +56,7 @@ class Task:
         targets: int64 class indices (n, ...) for CLASSES, without the axis of the classes;
             otherwise of the outputs' shape (n, ...): 0 or 1 as int64, or float32.
         threshold: above which an output means 1, for BINARY and LABELS.
-        anomalies: whether a sample is to be reconstructed badly, bool (n,); None where unknown.
+        anomalies: whether a sample is to be reconstructed badly, bool (n,); None if unknown.
     """
 
     kind: TaskKind
@@ -79,11 +79,11 @@ def find_task(
 
     Args:
         inputs: the samples, one array (n, ...) for each of the model's inputs.
-        labels: `y` as `load_dataset` gives it, None where there is none.
+        labels: `y` as `load_dataset` gives it, or None.
         output_shape: of one sample.
         activation: the last one's name; "softmax" and the sigmoids give probabilities, any other
             one is taken for an open range.
-        loss: what the model was compiled with, None where that is not known.
+        loss: what the model was compiled with, None if that is not known.
         gives_classes: the output is an integer, the class itself.
         purpose: what the data is for, in messages.
 

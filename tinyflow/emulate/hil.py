@@ -23,7 +23,7 @@ from tinyflow.errors import HilTestError, InputError, ToolMissingError
 #: Seconds a whole suite may take; one of 20 vectors takes well under a minute.
 DEFAULT_TIMEOUT_S = 900.0
 _RESULTS = "robot_output.xml"
-#: Renode's server for Robot Framework listens on every address, and what it is told it does.
+#: Renode's server for Robot Framework listens on every address, and runs what it receives.
 _LOOPBACK = [sys.executable, "-P", "-m", "tinyflow.sandbox.loopback"]
 #: Robot Framework gives this message to every test of a suite that could not be set up.
 _SETUP_FAILED = "Parent suite setup failed:"

@@ -30,7 +30,7 @@ ATTEMPTS = 3
 #: How long a reply may take, seconds; an inference has its own limit.
 REPLY_TIMEOUT_S = 3.0
 INVOKE_TIMEOUT_S = 120.0
-#: Zero bytes sent to end a half-received frame before INFO has told `max_payload`.
+#: Zero bytes sent to end a half-received frame before INFO has given `max_payload`.
 _FLUSH_UNTOLD = 4096
 #: After those, the line must be quiet for this long, seconds.
 _QUIET_S = 0.1

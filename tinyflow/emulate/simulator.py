@@ -48,7 +48,7 @@ class Simulator(Target):
 
     The firmware runs inside `read`, until it waits for input. Cycles are modelled: executed
     instructions times `cycles_per_instruction`, and they are counted only inside `measure`;
-    elsewhere CYCCNT and SysTick stand still.
+    elsewhere CYCCNT and SysTick do not advance.
 
     Args:
         elf: The firmware image.

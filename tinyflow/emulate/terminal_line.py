@@ -40,7 +40,7 @@ class TerminalLine:
             left = left[os.write(self._fd, left) :]
 
     def read(self, count: int, timeout_s: float) -> bytes | None:
-        """Receive up to `count` bytes, none where the other side is gone; None in time for none."""
+        """Receive up to `count` bytes, none if the other side is gone; None in time for none."""
         if not select.select([self._fd], [], [], max(0.0, timeout_s))[0]:
             return None
         return os.read(self._fd, count)

@@ -107,7 +107,7 @@ def verify_firmware(
         vectors: inputs to be compared with the oracle, each one array per model input.
         samples: further inputs whose first output is kept.
         stateful: whether the model has a state.
-        on_progress: told how many inferences are done, of how many.
+        on_progress: called with the inferences done and their total.
 
     Raises:
         DeviceError: the firmware faulted or went silent.

@@ -21,7 +21,7 @@ class DetectionPostProcess(Operator):
     Attributes:
         most: detections at most.
         classes: without the background.
-        per_class: boxes of a class at most; None where a box counts for its best class alone.
+        per_class: boxes of a class at most; None if a box counts for its best class alone.
         least_score: scores below it do not count.
         most_overlap: boxes that overlap more, by intersection over union, count once.
         scales: that y, x, height and width of the offsets are divided by.

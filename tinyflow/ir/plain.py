@@ -1,6 +1,7 @@
 """Operators on plain numbers, float32 and int32, and conversions to and from them.
 
-What other families have, such as ADD, is one dataclass for all types: the tensors tell them apart.
+What other families have, such as ADD, is one dataclass for all types: the tensors' types
+distinguish them.
 """
 
 from __future__ import annotations

@@ -230,7 +230,7 @@ class SignalStacker(Operator):
     `results`: the frames, and whether they are new; else they are those of the inference before,
     zeros at first. The first frame counts `left` times more. `frames` holds the frames to come,
     `count` how many numbers they are and whether there has been a frame; `last` the last result,
-    which is None where each one after the first is new.
+    which is None if each one after the first is new.
     """
 
     kind = "SignalStacker"
@@ -250,7 +250,7 @@ class SignalStacker(Operator):
 def smooth_factors(points: int) -> tuple[int, ...] | None:
     """The radices of a transform of that many complex points, the outermost first.
 
-    Fours, then at most one two, then threes and fives; None where another prime is left
+    Fours, then at most one two, then threes and fives; None if another prime is left
     (`kf_factor` of kissfft).
     """
     factors = []

@@ -130,7 +130,7 @@ class Kernel:
         needs: further files of `firmware/kernels` that its C needs.
         sources: files that are generated for this variant.
         overlaps: where the output may lie in an input's memory.
-        row_form: how it computes one row, None where it cannot.
+        row_form: how it computes one row, None if it cannot.
         row_kernel: the kernel to run instead if the layer runs row by row; None if this one can,
             or no kernel of the operator can.
         variant: what distinguishes it from other kernels of the same function, as reports show it:
@@ -203,7 +203,7 @@ def row_elements(tensor: Tensor) -> int:
 
 
 def images(source: Tensor, output: Tensor) -> dict[str, int]:
-    """For functions that serve one image: how many there are, and their elements."""
+    """For functions that handle one image: how many there are, and their elements."""
     count = nhwc(source)[0]
     return {
         "count": count,

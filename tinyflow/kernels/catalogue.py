@@ -1,4 +1,4 @@
-"""What is compiled: for each operator the kernels that serve it, in their docstrings' words.
+"""What is compiled: for each operator the kernels that support it, in their docstrings' words.
 
 The docstring of a maker is `OPERATOR: types, attributes`; it is the one place where a kernel's
 constraints are stated for people. `tinyflow operators` and `docs/operators.md` are made of it.
@@ -35,12 +35,12 @@ ALWAYS = "always"
 
 @dataclass(frozen=True)
 class Service:
-    """What one kernel serves of an operator.
+    """What one kernel supports of an operator.
 
     Attributes:
         operator: TFLite's name.
         library: whose kernel it is: a native one, CMSIS-NN's, or tinyflow's portable C.
-        types: element types of the activations; empty where the attributes tell.
+        types: element types of the activations; empty where the attributes decide.
         attributes: shapes, attributes and operands.
         cores: where it runs; the others run everywhere.
         in_place: of a native kernel, when the output may lie in the memory of an input that nothing

@@ -60,7 +60,7 @@ def reference(content: bytes, *, keep_tensors: bool = False) -> Oracle:
 
     Args:
         content: the file's bytes.
-        keep_tensors: give every tensor memory of its own, so that `tensor` can read it.
+        keep_tensors: give every tensor its own memory, so that `tensor` can read it.
 
     Raises:
         InputError: the bytes are not a model that the libraries can load.

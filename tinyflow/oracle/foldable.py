@@ -114,7 +114,7 @@ class Foldable:
         return bool(np.all(values == parameters.zeroPoint[0]))
 
     def is_foldable(self, operator: Any) -> bool:
-        """Whether an operator reads only what is known as it stands, and is small enough."""
+        """Whether an operator reads only what is known already, and is small enough."""
         kind = self.kind(operator)
         inputs, outputs = indices(operator.inputs), indices(operator.outputs)
         if not inputs or not outputs or not self._results.issuperset(outputs):

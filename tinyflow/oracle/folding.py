@@ -29,7 +29,7 @@ _MAX_OPERATORS = 4096
 def fold(content: bytes) -> tuple[bytes | None, bool]:
     """Fold a .tflite file's constants, as `constants.fold_constants` says.
 
-    Gives the new file's bytes, None where there is nothing to fold or to mend; and whether it was
+    Gives the new file's bytes, None if there is nothing to fold or to mend; and whether it was
     mended: whether open sizes were other than the file has them, or zeros had no scale.
     """
     path = Path("model.tflite")
@@ -133,7 +133,7 @@ class _Folding:
         return True
 
     def _foldable(self) -> list[Any]:
-        """The operators that read only constants as it stands, and have not been tried."""
+        """The operators that read only constants now, and have not been tried."""
         tried = self.folded | self.failed
         room = max(0, _MAX_OPERATORS - len(tried))
         waiting = [each for each in self.known.operators if id(each) not in tried]
@@ -167,7 +167,7 @@ class _Folding:
             self._keep(each, [next(values) for _ in indices(each.outputs)])
 
     def _model_of(self, group: Sequence[Any]) -> bytes:
-        """The operators as a model of their own, without inputs; their outputs are its outputs."""
+        """The operators as their own model, without inputs; their outputs are its outputs."""
         model = copy.copy(self.model)
         model.metadata = model.metadataBuffer = model.signatureDefs = None
         operators = [copy.copy(each) for each in group]

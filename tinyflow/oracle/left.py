@@ -86,7 +86,7 @@ class DetectionsLeft:
 
 
 def left_by(kind: str, options: Any) -> Left | None:
-    """What counts of an operator's outputs; None where its kernel always writes all of them.
+    """What counts of an operator's outputs; None if its kernel always writes all of them.
 
     Args:
         kind: the operator's name.

@@ -16,7 +16,7 @@ class LitertReference:
 
     Args:
         content: the `.tflite` file's bytes.
-        keep_tensors: give every tensor memory of its own, so that `tensor` can read it.
+        keep_tensors: give every tensor its own memory, so that `tensor` can read it.
 
     Raises:
         InputError: LiteRT cannot load it.

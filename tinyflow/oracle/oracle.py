@@ -1,6 +1,6 @@
 """The reference: TensorFlow Lite Micro's own kernels, through the `tflite-micro` wheel.
 
-LiteRT's reference kernels stand in for the operators that the wheel lacks, see `oracle_pieces`.
+LiteRT's reference kernels replace those of the operators that the wheel lacks, see `oracle_pieces`.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class DirectOracle:
 
     Args:
         model_bytes: the file's bytes.
-        keep_tensors: give every tensor memory of its own, so that `tensor` can read it.
+        keep_tensors: give every tensor its own memory, so that `tensor` can read it.
 
     Attributes:
         name: whose kernels compute the model, for a reader of the report.
@@ -113,7 +113,7 @@ class DirectOracle:
             if given and piece.refuses(given[0]):
                 raise InputError(
                     f"the oracle refuses an input: a SOFTMAX of {given[0].shape[-1]} elements "
-                    "meets so many near the largest that TFLM's kernel is not defined for it",
+                    "meets more elements near the largest than TFLM's kernel is not defined for it",
                     hint="Give samples like the model's real inputs, by --calibration or --test.",
                 )
             results = dict(zip(piece.outputs, reference.run(given), strict=True))

@@ -53,7 +53,7 @@ _NAMES: dict[int, str] = {
 
 @dataclass(frozen=True)
 class Piece:
-    """Neighbouring operators as a model of their own, with the tensor indices of the whole.
+    """Neighbouring operators as their own model, with the tensor indices of the whole.
 
     Attributes:
         library: whose kernels compute it.
@@ -61,7 +61,7 @@ class Piece:
         content: the `.tflite` file's bytes.
         inputs, outputs: the tensors of the whole model that its inputs and outputs are.
         written: every tensor that it computes, the states that it keeps among them.
-        exponent_scale: of a SOFTMAX of so many elements that TFLM's kernel does not take every
+        exponent_scale: of a SOFTMAX of more elements than TFLM's kernel takes for every
             input, what one step of the input adds to the exponents; None for all else.
         left: of an operator that at times leaves outputs as they are in memory, what counts then.
     """
@@ -248,7 +248,7 @@ def _is_constant(model: Any, tensor: int) -> bool:
 
 
 def _piece(model: Any, library: Library, start: int, stop: int, *, whole: bool) -> Piece:
-    """The operators from `start` to `stop` as a model of their own.
+    """The operators from `start` to `stop` as their own model.
 
     Its outputs are the tensors that are read later, or as a `whole` all that it writes.
     """

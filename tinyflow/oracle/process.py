@@ -1,4 +1,4 @@
-"""The oracle in a process of its own, which lives as long as the command that uses it.
+"""The oracle in its own process, which lives as long as the command that uses it.
 
 The reference kernels are C++ that was not written for damaged models: some of these end the
 process. They run confined (`tinyflow.sandbox`), and what kills them becomes one error here.
@@ -51,7 +51,7 @@ class Oracle:
 
     Args:
         model_bytes: the file's bytes.
-        keep_tensors: give every tensor memory of its own, so that `tensor` can read it.
+        keep_tensors: give every tensor its own memory, so that `tensor` can read it.
 
     Attributes:
         name: whose kernels compute the model, for a reader of the report.

@@ -60,7 +60,7 @@ def _replaced(before: tuple[TensorId, ...], after: list[TensorId]) -> dict[int, 
 def _from_input(
     graph: Graph, reading: Mapping[TensorId, list[Operator]], index: TensorId
 ) -> list[Operator]:
-    """The RESHAPEs and the QUANTIZE behind a float input; none where there is no such way."""
+    """The RESHAPEs and the QUANTIZE behind a float input; none if there is no such way."""
     if graph.tensors[index].dtype is not DType.FLOAT32 or graph.inputs.count(index) > 1:
         return []
     chain: list[Operator] = []

@@ -42,7 +42,7 @@ def describe_conversions(
         board: the board.
         inputs: those of an inference, as the caller gives them.
         outputs: those of the same inference.
-        calibration: of the board, None where none is known.
+        calibration: of the board, None if none is known.
         cache: of builds.
     """
     found = []

@@ -1,7 +1,7 @@
 """How near a quantised model comes to the float model it was made from, layer by layer.
 
 Both run on some calibration samples in LiteRT, which keeps every tensor; tensors of the same name
-are the same values. The process is one of its own (`_fidelity_worker.py`): what fails there costs
+are the same values. It is a separate process (`_fidelity_worker.py`): what fails there costs
 the comparison, not the build.
 """
 
@@ -44,7 +44,7 @@ class TensorFidelity:
 
     Attributes:
         name: the tensor's name.
-        sqnr_db: variance of the float values over the mean square of the error, in dB; None where
+        sqnr_db: variance of the float values over the mean square of the error, in dB; None if
             the float values are constant, infinite where there is no error.
         cosine: of the two, each as one vector.
         saturated: share of float values that lie outside of the integers' range.
@@ -70,10 +70,10 @@ class Fidelity:
         samples: how many were run.
         tensors: in the order in which the quantised model computes them.
         agreement: share of samples for which the largest value of the first output is at the same
-            place; None where the output has one value.
+            place; None if the output has one value.
         one_answer: the place of the largest value in the float model's first output, where it is
             the same for all samples, which differ; None otherwise.
-        failure: why there is no comparison; None where there is one.
+        failure: why there is no comparison; None if there is one.
     """
 
     samples: int = 0
@@ -94,7 +94,7 @@ class Fidelity:
 
 
 def compare_models(float_model: bytes, quantised: bytes, samples: Sequence[Array]) -> Fidelity:
-    """Compare in a process of its own; what fails there is the result's `failure`.
+    """Compare in its own process; what fails there is the result's `failure`.
 
     Args:
         float_model: a float `.tflite`, from which `quantised` was made.

@@ -32,7 +32,7 @@ class PruneChoice:
     Attributes:
         granularity: of the numbers of channels that are kept; None: all are kept, since no form
             with fewer is as fast.
-        cycles: predicted of the form, without fine-tuning; None where costs are not known.
+        cycles: predicted of the form, without fine-tuning; None if costs are not known.
         unpruned_cycles: predicted of the model as it is.
     """
 
@@ -97,7 +97,7 @@ def _best(cycles: list[int | None]) -> int:
 
 
 def _predicted(request: BuildRequest, path: Path, cache: Cache, progress: Progress) -> int | None:
-    """Cycles that a build for the request is predicted to take; None where that is not known."""
+    """Cycles that a build for the request is predicted to take; None if that is not known."""
     content = fold_constants(path.read_bytes(), path)
     graph = convert_at_ends(optimise(import_model(content, path, name="model"), content, path))
     cmsis = find_cmsis_nn(request.cmsis_nn)

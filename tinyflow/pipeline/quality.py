@@ -32,7 +32,7 @@ _WORST = 3
 def describe_quality(
     graph: Graph, quantised: Quantised
 ) -> tuple[QuantizationSection | None, tuple[WarningSection, ...]]:
-    """The section, None where nothing was compared, and what is wrong, if anything."""
+    """The section, None if nothing was compared, and what is wrong, if anything."""
     found = quantised.fidelity
     warnings = []
     if quantised.foreign_scale is not None:
@@ -100,7 +100,7 @@ def _section(found: Fidelity, clipped: float | None) -> QuantizationSection:
 
 
 def _ruin(found: Fidelity) -> str | None:
-    """What is wrong with the quantised model; None where it is near the float model."""
+    """What is wrong with the quantised model; None if it is near the float model."""
     outputs = [tensor for tensor in found.tensors if tensor.is_output]
     ruined = [tensor for tensor in found.tensors if _is_ruined(tensor, _RUINED_DB)]
     if any(tensor.is_output for tensor in ruined) or any(

@@ -48,12 +48,12 @@ class Quantised:
 
     Attributes:
         tflite: the file's bytes.
-        test: the held-out samples, None where there are none.
+        test: the held-out samples, or None.
         calibration: the calibration samples, None for a model that came as a `.tflite`.
         float_outputs: the float model's first output for each test sample.
         loss: what the Keras model was compiled with, where it says so.
         fidelity: how near it comes to the float model on calibration samples.
-        foreign_scale: what is odd about the scale of the calibration samples, None where nothing
+        foreign_scale: what is odd about the scale of the calibration samples, None if nothing
             is.
         prune: what pruning did.
     """

@@ -38,7 +38,7 @@ _ERROR_RISE, _ERROR_SHARE = 2.0, 0.05
 
 
 def task_of(graph: Graph, quantised: Quantised, source: str = "test data") -> Task | None:
-    """What the model is for, by its test data; None where there is none.
+    """What the model is for, by its test data; None without any.
 
     Raises:
         InputError: the test data has no targets, or such as do not fit the output.

@@ -53,7 +53,7 @@ def choose_placement(
         placement: what may be moved at all.
         code: the model's library.
         vector: the input of the inference that is traced.
-        ram: bytes that data, code and constants may take together; None where the board alone is
+        ram: bytes that data, code and constants may take together; None if the board alone is
             the limit.
         compiled: builds the firmware with everything in flash; called where nothing is cached.
         cache: keeps what was decided.

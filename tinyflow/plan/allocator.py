@@ -1,7 +1,7 @@
 """Offsets for blocks of known size and lifetime, so that none that live together overlap.
 
 Two blocks that meet in one step may share memory under a `Sharing`: an operator that works in
-place writes its output over an input that nobody reads again.
+place writes its output over an input that is not read again.
 
 Three searches follow one another until one reaches the lower bound:
 
@@ -61,7 +61,7 @@ class Sharing:
     Attributes:
         before: the block whose last step it is.
         after: the block whose first step it is.
-        lead: so many bytes or more `after` must begin before `before`, if they overlap.
+        lead: the fewest bytes that `after` must begin before `before`, if they overlap.
         exact: only the very same offset is right, and `lead` is 0.
     """
 

@@ -19,7 +19,7 @@ LEAST_GAIN: Mapping[Objective, float] = {"speed": 0.02, "balanced": 0.05}
 #: The least that one function must wait to be moved, likewise.
 LEAST_WAIT = 0.001
 #: What a call from flash to RAM or back costs beyond one that a BL reaches: the linker's detour
-#: takes a load into the PC and, from flash, the line that the address stands in.
+#: takes a load into the PC and, from flash, the line that holds the address.
 DETOUR_CYCLES = 10
 #: Bytes of such a detour, and of alignment, for each function moved.
 _DETOUR_BYTES = 24
@@ -88,7 +88,7 @@ def place_code(
         optimize: what the build makes best.
 
     Returns:
-        None where that would not save the share that `LEAST_GAIN` asks for.
+        None if that would not save the share that `LEAST_GAIN` asks for.
     """
     before = profile.waits_without(())
     least = LEAST_GAIN.get(optimize, 1.0) * profile.cycles

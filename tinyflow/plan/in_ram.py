@@ -10,7 +10,7 @@ from tinyflow.plan.constants_in_ram import PlacedWeights
 
 @dataclass(frozen=True)
 class InRam:
-    """The functions that run from RAM, None where there are none, and the constants in each RAM."""
+    """The functions that run from RAM, or None, and the constants in each RAM."""
 
     code: CodePlacement | None = None
     weights: tuple[PlacedWeights, ...] = ()

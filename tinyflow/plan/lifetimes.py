@@ -62,7 +62,7 @@ def overlap(
     storage: Mapping[TensorId, TensorId],
     memory: TensorId,
 ) -> Overlap | None:
-    """How a kernel's output may lie in a memory that it reads and nobody reads after it.
+    """How a kernel's output may lie in a memory that it reads last.
 
     Args:
         kernel: reads the memory, through one field or several.
@@ -71,7 +71,7 @@ def overlap(
         memory: which one.
 
     Returns:
-        What all rules for these fields allow; None where a field has none.
+        What all rules for these fields allow; None if a field has none.
     """
     by_field = {rule.field: rule for rule in rules}
     fields = [

@@ -31,7 +31,7 @@ class MemoryPlan:
     Attributes:
         kernels: in execution order.
         tensors: offset of each tensor that is neither constant nor a state, and lies there whole.
-        scratch: offset of each kernel's scratch, None where it needs none.
+        scratch: offset of each kernel's scratch, None if it needs none.
         arena_size: bytes.
         lower_bound: bytes that no arena for this order of layers can go below.
         states: offset of each state in the memory that is kept between inferences.
@@ -66,7 +66,7 @@ def plan_memory(
     """Place every activation and scratch buffer of the graph in one arena, and its states.
 
     An output lies in the memory of an input where the kernel allows it (`Kernel.overlaps`) and
-    nobody reads that input afterwards; so an inference may write over the model's inputs. Where
+    that input is not read afterwards; so an inference may write over the model's inputs. Where
     branches leave a choice, the layers run in the order that gives the smaller arena.
 
     Args:

@@ -138,7 +138,7 @@ class _Search:
         return _Partial(max(partial.peak, peak), live, done, (*partial.order, index))
 
     def _dies(self, memory: TensorId, done: int) -> bool:
-        """Whether nobody reads it after these layers."""
+        """Whether it is not read after these layers."""
         return memory not in self._kept and self._readers[memory] & ~done == 0
 
     def _shared(self, index: int, dying: Sequence[TensorId]) -> int:

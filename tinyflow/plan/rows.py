@@ -72,7 +72,7 @@ class RowLayer:
         return max(0, row * self.form.stride - self.form.pad)
 
     def rows_needed(self, rows: int, available: int) -> int:
-        """How many rows of an input so many rows of the output need, of those available."""
+        """Rows of an input that a number of rows of the output need, of those available."""
         form = self.form
         last = (rows - 1) * form.stride - form.pad + (form.height - 1) * form.dilation
         return min(max(last + 1, 0), available) if rows else 0
@@ -126,7 +126,7 @@ class Rehearsal:
             storage: of all tensors.
             layers: by their index in execution order.
             whole: of the tensors that the layers write those that must lie in memory as a whole.
-            dying: memories that nobody reads after the segment.
+            dying: memories that are not read after the segment.
         """
         self.turns: list[int] = []
         self.rings: dict[TensorId, int] = {}

@@ -79,7 +79,7 @@ class Layers:
         self._wholes: dict[_Run, frozenset[TensorId]] = {}
 
     def row_layer(self, index: int, kernel: Kernel) -> RowLayer | None:
-        """The kernel of a layer as a layer of rows, None where it is none."""
+        """The kernel of a layer as a layer of rows, None if it is none."""
         if kernel not in self._row_layers:
             self._row_layers[kernel] = row_layer(self.graph, kernel)
         found = self._row_layers[kernel]
@@ -114,7 +114,7 @@ class Layers:
     def bounds(self) -> _Ints:
         """The least bytes of tensors in use in segments.
 
-        Element (last, length - 1) is that of the segment of so many layers that ends with layer
+        Element (last, length - 1) is that of the segment of `length` layers that ends with layer
         `last`; layers that never had a row form are in none.
         """
         if self._bounds is None or self._bounds[0] != len(self._windows):
@@ -155,7 +155,7 @@ class Layers:
             yield index + 1, held + rings + written
 
     def whole(self, run: _Run) -> frozenset[TensorId]:
-        """Of the tensors that a segment writes those that are needed after it, or by nobody."""
+        """Of the tensors that a segment writes those that are needed after it, or never."""
         if run not in self._wholes:
             last = self.lives.last
             outputs = ((index, self._windows[index].output) for index in range(*run))
@@ -275,7 +275,7 @@ class Cuttings:
         return peaks[-1]
 
     def within(self, limit: int, costs: Sequence[int]) -> Cutting | None:
-        """The cheapest cutting with a peak within a limit; None where there is none.
+        """The cheapest cutting with a peak within a limit, or None.
 
         Args:
             limit: bytes.

@@ -23,7 +23,7 @@ class BuildFigures(_Section):
 
     `title` is what tells the build from the others. `worst_ms` is that of the slowest inference
     that was traced. `ram` is what the image reserves, `stack_peak` what it was seen to use of the
-    stack. `energy_uj` is None where the board's run current is not known, `calibration` where no
+    stack. `energy_uj` is None if the board's run current is not known, `calibration` where no
     board of the user's was measured; else it is the factor in `cycles`.
     """
 

@@ -101,7 +101,7 @@ class CalibrationSection(Section):
 class LatencySection(Section):
     """One inference: instructions are counted; cycles are modelled, to `error_percent` either way.
 
-    `cycles` is the sum of those of all layers and of the overhead. `calibration` is None where no
+    `cycles` is the sum of those of all layers and of the overhead. `calibration` is None if no
     board was measured.
     """
 
@@ -214,10 +214,10 @@ class ExactSection(Section):
 
 
 class AlternativeSection(Section):
-    """A kernel that can serve a layer, `native` where it is one of tinyflow's generated ones.
+    """A kernel that supports a layer, `native` where it is one of tinyflow's generated ones.
 
-    `cycles` and `instructions` are predicted, None where the kernel was not measured; `row_cycles`
-    and `row_instructions` are what comes to that if the layer runs row by row, None where it
+    `cycles` and `instructions` are predicted, None if the kernel was not measured; `row_cycles`
+    and `row_instructions` are what comes to that if the layer runs row by row, None if it
     cannot. `flash` is in bytes, constants and code, were it the only layer; `scratch` in bytes of
     arena.
     """
@@ -236,10 +236,10 @@ class AlternativeSection(Section):
 class LayerSection(Section):
     """One layer that runs code.
 
-    `variant` tells the form of a kernel that has several. `energy_uj` is None where the run
+    `variant` tells the form of a kernel that has several. `energy_uj` is None if the run
     current is not known; `float32` is true where the layer was left unquantised. `alternatives`
     are all kernels that can serve, the chosen one included. Layers of one `segment` run row by row,
-    in turns. `predicted_cycles` is None where the chosen kernel was not measured; no prediction
+    in turns. `predicted_cycles` is None if the chosen kernel was not measured; no prediction
     knows of code and constants in RAM.
     """
 
@@ -323,7 +323,7 @@ class ShortfallSection(Section):
 class KernelsSection(Section):
     """Where the kernels come from, and how they were chosen.
 
-    `predicted_cycles` is what the choice was expected to take, None where that is not known;
+    `predicted_cycles` is what the choice was expected to take, None if that is not known;
     `row_cycles` and `row_instructions` are what layers that run row by row were expected to take
     more for it.
     """
@@ -343,7 +343,7 @@ class PruneSection(Section):
     """What pruning did.
 
     `predicted_cycles` and `unpruned_cycles` are those by which structured pruning chose its numbers
-    of channels: of the pruned model and of the model as it was, None where they are not known.
+    of channels: of the pruned model and of the model as it was, None if they are not known.
     """
 
     method: str
@@ -357,7 +357,7 @@ class PruneSection(Section):
 
 
 class BudgetItem(Section):
-    """One limit of the [budget] table; `value` is None where it could not be measured."""
+    """One limit of the [budget] table; `value` is None if it could not be measured."""
 
     name: str
     limit: float

@@ -70,7 +70,7 @@ def _placed(board: Board, image: Image, model: str, in_ram: InRam) -> Iterator[P
 
 
 def _place(board: Board, image: Image, name: str) -> tuple[tuple[str, ...], int] | None:
-    """The memories and the size of an object; None where there is none of that name."""
+    """The memories and the size of an object; None if there is none of that name."""
     try:
         symbol = image.symbol(name)
     except KeyError:

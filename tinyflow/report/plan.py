@@ -39,7 +39,7 @@ class PlannedTensor(_Section):
 class PlannedLayer(_Section):
     """A layer that runs code, and what it writes: its outputs, and the states that it keeps.
 
-    Layers of one `segment` run row by row, in turns. Their outputs stand here only where they are
+    Layers of one `segment` run row by row, in turns. Their outputs are listed only where they are
     whole in memory at the end of the segment.
     """
 

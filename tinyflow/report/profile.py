@@ -108,8 +108,8 @@ class Profile(_Section):
 
     Layers and what runs before the first one add up to the whole; so do the functions' own cycles,
     and the frames'. `blocks` are the hottest ones. A branch's refill is charged to the code that it
-    leads to, but for `blocks`, where it stands with the branch. `in_ram` is what start-up copies
-    to RAM.
+    leads to, but for `blocks`, where it is counted with the branch. `in_ram` is what start-up
+    copies to RAM.
     """
 
     tinyflow: str

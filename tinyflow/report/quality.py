@@ -14,7 +14,7 @@ class AccuracySection(Section):
 
     `task` is "classification" (the largest output counts), "binary classification" or "multi-label
     classification" (an output above `threshold` means 1; percent of samples, or of labels). `int8`
-    is that of the quantised model in LiteRT, None where LiteRT cannot run it.
+    is that of the quantised model in LiteRT, None if LiteRT cannot run it.
     """
 
     float_: float | None = Field(alias="float")
@@ -29,7 +29,7 @@ class ErrorsSection(Section):
     """Errors over all samples and elements, in units of the output.
 
     `explained` is 1 - mean square / variance of the targets (R squared), None for constant
-    targets. `auc` is how well a sample's error tells anomalies, None where they are not labelled.
+    targets. `auc` is how well a sample's error tells anomalies, None if they are not labelled.
     """
 
     mean_absolute: float
@@ -73,8 +73,8 @@ class QuantizationSection(Section):
     """The quantised model beside the float model on `samples` of the calibration data.
 
     `agreement` is the percentage of samples whose largest output is the same, None for one output.
-    `clipped` is the percentage of test input values outside of the calibrated range, None where
-    there are no real test inputs. `failure` is why there was no comparison, None where there was.
+    `clipped` is the percentage of test input values outside of the calibrated range, None if
+    there are no real test inputs. `failure` is why there was no comparison, None if there was.
     """
 
     samples: int

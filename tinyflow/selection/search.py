@@ -58,7 +58,7 @@ class Choice:
         options: for each operator all that support it, the chosen one included.
         chosen: for each operator the option that was chosen of them.
         way: which layers run row by row, and the order of all.
-        totals: predicted; None where a layer's cost is not known.
+        totals: predicted; None if a layer's cost is not known.
         known_totals: the same, of the layers whose cost is known.
         by_rows: how much of it is for running row by row.
     """
@@ -86,7 +86,7 @@ class Choice:
         return option.cost.cycles + (0 if more is None else more.cycles)
 
     def options_of(self, operator: Operator) -> tuple[Option, ...]:
-        """All kernels that can serve an operator; those of tinyflow's native ones first."""
+        """All kernels that support an operator; those of tinyflow's native ones first."""
         outputs = list(operator.outputs())
         return next(
             options
@@ -109,11 +109,11 @@ def choose_kernels(
 
     Args:
         found: the candidates of each operator, in order.
-        costs: the costs on the board, None where they are not known: then the first candidate of
+        costs: the costs on the board, None if they are not known: then the first candidate of
             each operator is taken.
         planner: of their graph.
         board: the board.
-        kernels: which kernels may serve.
+        kernels: which kernels are allowed.
         optimize: what is to be best.
         limits: what the choice should stay within. Where none does, the one that goes least
             beyond is chosen.
@@ -260,9 +260,9 @@ class _Request:
 
 #: For each group of layers the position of its option.
 _Picked = tuple[int, ...]
-#: What a choice's best way scores, and that way; None where the arena is left out.
+#: What a choice's best way scores, and that way; None if the arena is left out.
 _Scored = tuple[Score, Way | None]
-#: Gives that, or None where it is no better than a score.
+#: Gives that, or None if it is no better than a score.
 _Scorer = Callable[[_Picked, Score | None], _Scored | None]
 
 
@@ -512,12 +512,12 @@ class _Search:
     def _scored_alone(
         self, objective: Scoring, picked: _Picked, best: Score | None
     ) -> _Scored | None:
-        """The score of a choice without its arena; None where it is no better than the best."""
+        """The score of a choice without its arena; None if it is no better than the best."""
         score = objective(self._cycles(picked), self._flash(picked), 0)
         return (score, None) if best is None or score < best else None
 
     def _scored(self, objective: Scoring, picked: _Picked, best: Score | None) -> _Scored | None:
-        """The best way of a choice; None where there is none better than the best score."""
+        """The best way of a choice; or None if none is better than the best score."""
         known = self._figures(picked)
         if best is not None and objective(known.cycles, known.floor, 0) >= best:
             return None

@@ -365,7 +365,7 @@ class _Importer:
                 )
 
     def _refuse_float(self, graph: Graph) -> None:
-        """Refuse a model that nobody quantised; layers left in float32 in a quantised one are fine.
+        """Refuse a model that is not quantised; layers left in float32 in a quantised one are fine.
 
         A model counts as quantised where an input or output is, or where one of its operators
         with weights is; a front end of signal operators where it takes integers.

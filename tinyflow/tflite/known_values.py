@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tinyflow.tflite.file import operator_name
 from tinyflow.tflite.operator_reader import indices
 
-#: None where a value is not known.
+#: None if a value is not known.
 KnownValue = NDArray[Any] | None
 
 #: Elements of a value that is looked at.

@@ -73,7 +73,7 @@ class OperatorReader:
         self.subgraph = subgraph
         self.tensors = tensors
         self.path = path
-        #: The variables that handles of the file stand for.
+        #: The variables behind the file's handles.
         self.handles = handles or {}
 
     @property
@@ -95,7 +95,7 @@ class OperatorReader:
         return index
 
     def optional_input(self, position: int) -> int | None:
-        """The tensor read at that position, None where it is absent."""
+        """The tensor read at that position, None if it is absent."""
         inputs = indices(self.operator.inputs)
         if position >= len(inputs) or inputs[position] == -1:
             return None
@@ -297,7 +297,7 @@ class OperatorReader:
             )
 
     def bias(self, position: int, *types: DType) -> int | None:
-        """The bias, a constant of int32 or of the types given; None where it is absent."""
+        """The bias, a constant of int32 or of the types given; None if it is absent."""
         index = self.optional_input(position)
         if index is not None:
             tensor, expected = self.tensors[index], types or (DType.INT32,)

@@ -91,7 +91,7 @@ _CASTS = (DType.BOOL, DType.INT8, DType.INT16, DType.INT32, DType.UINT32, DType.
 
 
 def plain_reader(at: OperatorReader) -> Read | None:
-    """The function that reads an operator on plain numbers; None where it is on quantised ones."""
+    """The function that reads an operator on plain numbers; None if it is on quantised ones."""
     types = {at.tensors[index].dtype for index in _touched(at)}
     if at.kind in _OF_FLOAT and DType.FLOAT32 in types:
         return _OF_FLOAT[at.kind]

@@ -50,7 +50,7 @@ _WITH_BOOL = (*_ANY, DType.BOOL)
 _PACKED = (*_ANY, DType.INT64)
 _JOINED = (*_PACKED, DType.BOOL)
 _RESHAPED = (*_EVERY, DType.UINT32, DType.UINT64)
-#: The types that have no quantisation of their own.
+#: The types that are not quantised.
 _PLAIN = (
     DType.INT32,
     DType.INT64,

@@ -1,8 +1,9 @@
 """What a .tflite says of the state that its variable tensors hold between inferences.
 
-A `.tflite` cannot tell a layer that begins each inference from zeros (Keras's `stateful=False`)
-from one that goes on where it stopped: its variable tensors always go on. A model converted from
-layers of the first kind is therefore marked, by an entry of its metadata.
+A `.tflite` cannot distinguish a layer that begins each inference from zeros (Keras's
+`stateful=False`) from one that goes on where it stopped: its variable tensors always
+go on. A model converted from layers of the first kind is therefore marked, by an entry of its
+metadata.
 """
 
 from __future__ import annotations

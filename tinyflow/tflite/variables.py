@@ -38,7 +38,7 @@ class Resources:
     """The variables of the main subgraph.
 
     Attributes:
-        handles: for each tensor that is a handle, the tensor that stands for its variable: the
+        handles: for each tensor that is a handle, the tensor that replaces its variable: the
             first handle of it.
         variables: those tensors, as states.
     """

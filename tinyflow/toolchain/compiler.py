@@ -13,7 +13,7 @@ COMPILER = "arm-none-eabi-gcc"
 
 
 def compiler_identity() -> str:
-    """What tells one compiler from another: its path, size and date; no process is started."""
+    """The compiler's identity: its path, size and date; no process is started."""
     found = shutil.which(COMPILER)
     if found is None:
         return "PlatformIO's package"

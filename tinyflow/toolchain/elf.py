@@ -111,7 +111,7 @@ class Image:
         raise KeyError(name)
 
     def symbol_at(self, address: int) -> Symbol | None:
-        """The function or object that holds the address; None where there is none."""
+        """The function or object that holds the address, or None."""
         index = bisect_right(self._spans, address, key=lambda span: span.address) - 1
         if index < 0:
             return None

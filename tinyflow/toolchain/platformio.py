@@ -164,7 +164,7 @@ def _environment() -> dict[str, str]:
 
 
 def _build_failure(lines: list[str], directory: Path) -> BuildError | FitError | ToolMissingError:
-    """The error that PlatformIO's output tells of.
+    """The error in PlatformIO's output.
 
     Raises:
         InputError: the disk is full.

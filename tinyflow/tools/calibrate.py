@@ -48,7 +48,7 @@ def measure_on_board(
         sample: one array for each input, of the model's exact shape and type.
         target: `serial:PORT`.
         runs: inferences; the median counts.
-        on_line: told of each run.
+        on_line: called after each run.
 
     Raises:
         InputError: the target is no serial port, or the board has no cycle counter.
@@ -94,7 +94,7 @@ def _check_target(board: Board, target: str) -> None:
     if board.core == "cortex-m0plus":
         raise InputError(
             f"board {board.id}: the Cortex-M0+ has no cycle counter, so nothing can be measured",
-            hint="The modelled latency stands, with its error bar.",
+            hint="The modelled latency remains, with its error bar.",
         )
     if not target.startswith("serial:"):
         raise InputError(

@@ -26,7 +26,7 @@ def program(built: Built, board: Board, on_line: Callable[[str], None] = lambda 
     Args:
         built: the build.
         board: the board it was built for, as tinyflow knows it.
-        on_line: told each line that PlatformIO prints.
+        on_line: called with each line that PlatformIO prints.
 
     Raises:
         InputError: the image is not one, or would write outside the board's flash.

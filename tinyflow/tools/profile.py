@@ -167,7 +167,7 @@ class _Function:
 
 
 def _functions(stacks: Sequence[_TimedStack], total: int) -> Iterator[ProfiledFunction]:
-    """Every function that ran, the one with the most cycles of its own first."""
+    """Every function that ran, the one with the most cycles in itself first."""
     found: dict[str, _Function] = {}
     for timed in stacks:
         for name in dict.fromkeys(timed.stack.frames):
@@ -269,7 +269,7 @@ def _frames(
         frames[position].own += timed.timing.cycles
         if inner:
             frames[position].calls += timed.calls
-    for frame in reversed(frames):  # a parent stands before its children
+    for frame in reversed(frames):  # a parent comes before its children
         frame.cycles += frame.own
         if frame.parent >= 0:
             frames[frame.parent].cycles += frame.cycles

@@ -112,11 +112,11 @@ def top_classes(values: Array, labels: Sequence[str], count: int) -> list[list[R
 
     Args:
         values: (samples, *shape).
-        labels: a name for each class; none where they are not known.
+        labels: a name for each class; none if they are not known.
         count: how many elements a sample, at most.
 
     Returns:
-        For each sample its largest elements, None where the output is no vector of at least two.
+        For each sample its largest elements, None if the output is no vector of at least two.
 
     Raises:
         InputError: there are another number of labels than of classes.

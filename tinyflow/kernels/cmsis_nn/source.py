@@ -107,7 +107,7 @@ def find_cmsis_nn(folder: Path | None = None) -> CmsisNN:
     """The copy of CMSIS-NN to build with.
 
     Args:
-        folder: a copy the user names; TINYFLOW_CMSIS_NN serves where it is None.
+        folder: a copy the user names; that of TINYFLOW_CMSIS_NN if None.
 
     Raises:
         InputError: the named folder holds no CMSIS-NN.

@@ -1,7 +1,7 @@
 """CONV_2D of int8 on cores with the DSP extension: how windows come to the matrix product.
 
-`matrix` has the product. A maker each serves layers of 1x1, windows that are read where they lie,
-windows over copied rows, and windows over woven rows; every one has each form of the product.
+`matrix` has the product. One maker each supports layers of 1x1, windows that are read where they
+lie, windows over copied rows, and windows over woven rows; every one has each form of the product.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The matrix product of a convolution: tiles of two output channels by four pixels, in assembly.
 
 The windows of four pixels are expanded to int16 once; then, for a pair of output channels at a
-time, every weight that is loaded serves four pixels and every element two channels. `packing` has
-the arithmetic, `templates/kernels/conv` the assembly, `firmware/kernels/tf_native_conv.c` the loops
-around it.
+time, every weight that is loaded is used for four pixels and every element for two channels.
+`packing` has the arithmetic, `templates/kernels/conv` the assembly,
+`firmware/kernels/tf_native_conv.c` the loops around it.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ def _unrolls(steps: int, board: Board) -> Iterator[int]:
     """How many of `steps` steps may be unrolled.
 
     As many as fit the instruction cache, which makes the loop shorter, and few, which makes one
-    tile for many layers. Where none divides the steps, what wastes least serves.
+    tile for many layers. Where none divides the steps, what wastes least is taken.
     """
     # The Cortex-M7's order needs an even number, and a loop of two turns is predicted worst.
     dual = board.core == "cortex-m7"

@@ -3,8 +3,8 @@
 The rows of a window are woven into a line of int16, which SMLAD multiplies directly: no window
 is copied out of it, so that what neighbouring windows share is expanded once. Two lines lie in one
 another, word by word in turn, for two pixels are computed at once: of two rows of the output, or of
-the halves of one. With four channels each weight that is loaded serves two pixels, and each element
-four channels. The weights are int16 too, which takes nothing for their expansion.
+the halves of one. With four channels each weight that is loaded is used for two pixels, and each
+element for four channels. The weights are int16 too, which takes nothing for their expansion.
 
 `templates/kernels/conv/pair_weave.S.j2` and `pair.S.j2` are the assembly,
 `firmware/kernels/tf_native_conv_pairs.c` the loops around it.

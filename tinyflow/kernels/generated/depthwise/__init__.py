@@ -9,7 +9,7 @@ a window moves, one channel after the other; a driver in C does so strip by stri
 - A strip's last lines are the next strip's first: they are moved, not gathered again. So what was
   gathered may be written over, and the output may lie in the input's place.
 
-The functions that gather and multiply are generated. `moving` has those that serve all layers of
+The functions that gather and multiply are generated. `moving` has those for all layers of
 their kind, shapes being arguments: little code. `fixed` has those of one shape: few instructions.
 """
 

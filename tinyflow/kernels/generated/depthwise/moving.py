@@ -1,4 +1,4 @@
-"""The window that serves any shape: sizes and pitches are arguments of its functions."""
+"""The window for any shape: sizes and pitches are arguments of its functions."""
 
 from __future__ import annotations
 
