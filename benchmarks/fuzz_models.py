@@ -81,7 +81,7 @@ def _load_libraries() -> None:
 
 
 def _try(path: Path, work: Path, *, convert: bool) -> str:
-    """How reading a file in a new process ended."""
+    """Read a file in a new process and return how that ended."""
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
     process = os.fork()

@@ -1,4 +1,4 @@
-"""What others reach with the MLPerf Tiny models, and the bars that the benchmark holds us to."""
+"""Published results on the MLPerf Tiny models, and the limits the benchmark holds us to."""
 
 from __future__ import annotations
 

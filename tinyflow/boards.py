@@ -117,7 +117,7 @@ class CacheGeometry(_Strict):
 
 
 class AccessTiming(_Strict):
-    """What one way of reaching the flash costs: each miss of its cache, or each access.
+    """Cost of one path to the flash: of each miss of its cache, or of each access.
 
     `cycles` is beyond the cycle of the access itself; the flash's wait states unless given.
     """
@@ -175,7 +175,7 @@ class RunCurrent(_Strict):
 
 
 class MemoryTiming(_Strict):
-    """How long the memories make the core wait, at the board's clock."""
+    """Wait states of the memories at the board's clock."""
 
     wait_states: int = Field(ge=0)
     source: str
@@ -186,7 +186,7 @@ class MemoryTiming(_Strict):
     multiply_cycles: Literal[1, 32] = 1
 
     def cycles(self, access: AccessTiming) -> Decimal:
-        """What a miss, or an uncached access, costs."""
+        """Return the cost in cycles of a miss, or of an uncached access."""
         return Decimal(self.wait_states) if access.cycles is None else access.cycles
 
     @model_validator(mode="after")
@@ -199,14 +199,14 @@ class MemoryTiming(_Strict):
 
 
 class Renode(_Strict):
-    """What Renode needs: the platform description under `renode/` and its UART's name."""
+    """Settings for Renode: the platform description under `renode/` and its UART's name."""
 
     platform: str
     uart: str
 
 
 class Upload(_Strict):
-    """How `tinyflow flash` programs the board: OpenOCD through a probe, or pyOCD."""
+    """Settings for `tinyflow flash`: OpenOCD through a probe, or pyOCD."""
 
     protocol: Literal["stlink", "cmsis-dap", "jlink", "pyocd"]
     openocd_target: str | None = None

@@ -119,7 +119,7 @@ LOOPS = (
     # ---- Cortex-M7: pairs ----
     Loop("8 independent ADDs: 2 a cycle", _F746,
          ".rept 4\n add.w r2, r0, r1\n add.w r12, r0, r1\n .endr", 8, _same(4), _M7),
-    Loop("4 MACs beside 4 ADDs: a pair a cycle", _F746,
+    Loop("4 MACs paired with 4 ADDs: a pair a cycle", _F746,
          ".rept 4\n smlad r2, r0, r1, r2\n add.w r12, r0, r1\n .endr", 8, _same(4), _M7),
     Loop("8 MACs: 1 a cycle", _F746,
          ".rept 8\n smlad r2, r0, r1, r2\n .endr", 8, _same(8), _M7),

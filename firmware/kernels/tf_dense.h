@@ -1,6 +1,6 @@
 /*
  * Native kernels of layers that run through their inputs once: fully connected ones.
- * Their loops are generated for a model; see the assembly files beside this one.
+ * Their loops are generated for a model; see the assembly files next to this one.
  */
 #ifndef TF_DENSE_H
 #define TF_DENSE_H

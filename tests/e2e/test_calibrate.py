@@ -95,8 +95,8 @@ def test_later_reports_and_profiles_follow_the_board(
     folder = tmp_path / "again"
     shown = tinyflow("build", model, "--board", BOARD.id, "--output", folder, "--vectors", "2")
     assert shown.code == 0
-    told = " ".join(shown.out.split())
-    assert f"calibrated: x{factor:.3g} from 1 measurement on a board of yours" in told
+    output = " ".join(shown.out.split())
+    assert f"calibrated: x{factor:.3g} from 1 measurement on a board of yours" in output
     report = Report.read(folder / "report.json")
     latency = report.latency
     assert latency.calibration is not None

@@ -119,7 +119,7 @@ def test_weights_that_are_read_once_stay_unless_asked(
 def test_speed_moves_weights_that_are_read_over_and_over(
     optimize: Objective, tmp_path: Path
 ) -> None:
-    """Of a convolution whose kernel reads all of them for every two pixels."""
+    """The weights belong to a convolution whose kernel reads all of them for every two pixels."""
     b = TfliteBuilder()
     x = b.tensor((1, 8, 8, 32), scale=0.05)
     y = b.tensor((1, 8, 8, 32), scale=0.4)

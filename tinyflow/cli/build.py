@@ -75,7 +75,7 @@ def _parameter(option: Option) -> inspect.Parameter:
 
 
 def _metavar(annotation: Any) -> str | None:
-    """What the help calls a value: short, since the description names the choices."""
+    """Return the help's name for a value: short, since the description names the choices."""
     kinds = (annotation, *get_args(annotation))
     if bool in kinds:
         return None

@@ -164,7 +164,7 @@ def _layers(graph: Graph, plan: MemoryPlan) -> Iterator[Layer]:
 
 
 def _calls(graph: Graph, plan: MemoryPlan, layers: tuple[Layer, ...]) -> Iterator[dict[str, Any]]:
-    """What an inference calls, in order: whole layers, and segments with their turns."""
+    """Yield an inference's calls, in order: whole layers, and fused blocks with their steps."""
     numbered = enumerate(layers)
     for segment, group in groupby(numbered, key=lambda pair: pair[1].segment):
         members = list(group)
@@ -272,7 +272,7 @@ def _layer_context(graph: Graph, index: int, layer: Layer, body: str) -> dict[st
 
 
 def _state_context(graph: Graph, plan: MemoryPlan, index: TensorId) -> dict[str, Any]:
-    """How a state is placed and reset: all bytes to one value, or to an array's."""
+    """Return the placement and reset of a state: all bytes to one value, or to an array's."""
     tensor = graph.tensors[index]
     return {
         "offset": plan.states[index],

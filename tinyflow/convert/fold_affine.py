@@ -133,7 +133,7 @@ class _Folder:
         self._reading: dict[int, list[Any]] = {}
 
     def step(self) -> bool:
-        """One change; False where there is none left."""
+        """Make one change; return False if there is none left."""
         self._reading = {}
         for operator in self._graph.operators:
             for index in dict.fromkeys(operator.inputs):
@@ -337,7 +337,7 @@ class _Folder:
                 factor, offset = np.repeat(factor, times), np.repeat(offset, times)
                 added = weights.sum(axis=(0, 1, 2)) * offset
                 changed = weights * factor
-            else:  # OHWI, each group of outputs with inputs of its own
+            else:  # OHWI, each group of outputs with its own inputs
                 count, inner = weights.shape[0], weights.shape[-1]
                 groups = len(factor) // inner
                 each = np.repeat(np.arange(groups), count // groups)

@@ -95,7 +95,7 @@ def _read(path: Path) -> Any:
 
 
 def _copy_variables(path: Path, folder: Path) -> None:
-    """Copy the weights, which TensorFlow looks for beside the graph."""
+    """Copy the weights, which TensorFlow expects next to the graph."""
     (folder / "variables").mkdir()
     try:
         files = sorted((path / "variables").iterdir())

@@ -225,7 +225,7 @@ def _source_sizes(
 # ---- the fit ----
 
 
-#: What a measurement of a very similar variant counts beside one of the variant itself, how fast
+#: Weight of a measurement of a very similar variant relative to one of the variant itself, how fast
 #: that falls with `dissimilarity`, and what one of any variant counts at least.
 _SIMILAR, _FALL, _LEAST = 0.1, 4.0, 1e-4
 
@@ -278,6 +278,6 @@ def _figures(points: Iterable[_Measured], name: str) -> Floats:
 
 
 def _coefficients(names: Iterable[str], values: Iterable[float]) -> dict[str, float]:
-    """By name, without those that are 0, in few enough digits that a machine's last do not show."""
+    """Return non-zero coefficients by name, rounded for reproducibility."""
     found = ((name, float(f"{value:.6g}")) for name, value in zip(names, values, strict=True))
     return {name: value for name, value in found if value}

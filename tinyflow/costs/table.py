@@ -1,4 +1,4 @@
-"""What a kernel is predicted to cost on a board, from a table of measurements.
+"""Prediction of a kernel's cost on a board, from a table of measurements.
 
 A table holds, for each kernel, how many modelled cycles each unit of its `work` takes, and the
 bytes of the functions it runs. `tinyflow.costs` makes the tables; `docs/kernels.md` says how far
@@ -41,7 +41,7 @@ _UNLIKE = 1.0
 
 @dataclass(frozen=True)
 class Cost:
-    """What one inference of a layer takes."""
+    """Cost of one inference of a layer."""
 
     cycles: int
     instructions: int
@@ -68,7 +68,7 @@ class KernelCosts(BaseModel):
 
 
 class FamilyCode(BaseModel):
-    """Bytes in flash of what all variants of a kernel need beside their generated files.
+    """Flash bytes that all variants of a kernel need in addition to their generated files.
 
     Attributes:
         functions: of every function, by symbol.
@@ -118,7 +118,8 @@ class CostTable(BaseModel):
         return Cost(_dot(costs.cycles, kernel.work), _dot(costs.instructions, kernel.work))
 
     def by_rows(self, kernel: Kernel, rows: int, board: Board) -> Cost | None:
-        """What the kernel costs more if it computes its rows one by one, in turns with others.
+        """Return the extra cost if the kernel computes its rows one by one, interleaved with other
+        layers.
 
         Args:
             kernel: the kernel.
@@ -202,14 +203,16 @@ def source_parameters(source: Source) -> tuple[tuple[str, int | str | bool], ...
 
 
 def _unlike(value: int | str | bool | None, other: int | str | bool) -> float:
-    """How different two values of a parameter are; numbers by the logarithm of their ratio."""
+    """Return the difference of two parameter values; for numbers the logarithm of the ratio."""
     if type(value) is int and type(other) is int:
         return abs(math.log((abs(value) + 1) / (abs(other) + 1)))
     return 0.0 if value == other else _UNLIKE
 
 
 def kernel_name(kernel: Kernel) -> str:
-    """What a table knows a kernel by: its family, its variant, and how its code was generated."""
+    """Return the key of a kernel in cost tables: its family, its variant, and how its code was
+    generated.
+    """
     generated = {
         f"{name} {value}"
         for source in kernel.sources
@@ -220,14 +223,14 @@ def kernel_name(kernel: Kernel) -> str:
 
 
 def kernel_family(kernel: Kernel) -> str:
-    """What the variants of a kernel have in common: its function, or, where that is generated
-    with them, the template of its call.
+    """Return the part of a kernel's name that its variants share: its function, or, where that is
+    generated with them, the template of its call.
     """
     return kernel.template.removesuffix(".c.j2") if kernel.is_native else kernel.function
 
 
 def dissimilarity(one: str, other: str) -> float:
-    """How different the words and numbers of two kernels' names are; 0 for the same."""
+    """Return how different the words and numbers of two kernels' names are; 0 for the same."""
     words, others = _WORD.findall(one), _WORD.findall(other)
     if len(words) != len(others):
         return _UNLIKE * max(len(words), len(others))
@@ -257,7 +260,7 @@ def _without_sources(value: Any) -> Any:
 
 
 def turn_cost(form: RowForm, board: Board) -> Cost:
-    """What one row of a layer takes beside its kernel, where layers run row by row.
+    """Return the cost of one row of a layer besides its kernel, where layers run row by row.
 
     Other layers run between two turns, so that no code of one is in a small cache any more.
     """

@@ -79,7 +79,7 @@ class Trial:
     def arenas(
         self, samples: Sequence[Sequence[Array]], *, watch: Watch | None = None
     ) -> list[bytes]:
-        """What the arena holds after each inference: `ARENA_FILL` where nothing wrote."""
+        """Return the arena's content after each inference: `ARENA_FILL` where nothing wrote."""
         calls = [self._call(inputs) for inputs in samples]
         found = results_of(self._image, self._board, calls, [self._arena], watch=watch)
         return [memory[self._arena] for memory in found]

@@ -324,7 +324,8 @@ class Engine:
         return self._hook(unicorn.UC_HOOK_BLOCK, callback)
 
     def hook_instructions(self, callback: RawCallback) -> Callable[[], None]:
-        """As `hook_blocks`, before every single instruction: slow, a check on the counts.
+        """Call back before every single instruction, as `hook_blocks` does before blocks: slow, a
+        check on the counts.
 
         Unicorn leaves out the instructions of an IT block whose condition is false.
         """
@@ -341,7 +342,7 @@ class Engine:
         return self._add_hook(kind, _ACCESS_TYPE(callback), first, last)
 
     def clear_it_state(self) -> None:
-        """In a callback of `hook_accesses`: drop the IT state that Unicorn left behind."""
+        """Drop the IT state that Unicorn left behind; for callbacks of `hook_accesses`."""
         handle, value = self._uc._uch, ctypes.c_uint32()
         uclib.uc_reg_read(handle, arm.UC_ARM_REG_XPSR, ctypes.byref(value))
         if value.value & _IT_BITS:

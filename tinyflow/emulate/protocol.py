@@ -84,7 +84,7 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """What the firmware says of itself. `digest` begins the SHA-256 of the `.tflite`."""
+    """Firmware's description of itself. `digest` begins the SHA-256 of the `.tflite`."""
 
     protocol_version: int
     max_payload: int
@@ -130,7 +130,7 @@ class HarnessClient:
         self._inferences: int | None = None
 
     def info(self) -> DeviceInfo:
-        """What the device says of its model; asked once, then remembered.
+        """Return the device's description of its model; asked once, then remembered.
 
         Raises:
             DeviceError: no answer, or one that is not understood.

@@ -332,7 +332,7 @@ class Simulator(Target):
         return f"PC {pc:#010x}{where}"
 
     def _explain(self, address: int) -> str | None:
-        """What a bad address most likely means."""
+        """Explain what a bad address most likely means."""
         bottom = self._address_of("_stack_start") or self.board.ram.origin
         if bottom - _OVERFLOW_RANGE <= address < bottom:
             return (

@@ -1,4 +1,4 @@
-"""Where firmware runs: the one interface of the simulator, Renode and a real board."""
+"""Interface to the targets that run firmware: the simulator, Renode and a real board."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What turns the boxes of an object detector into detections: dataclass and rule."""
+"""Post-processing of an object detector's boxes: dataclass and rule."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from tinyflow.ir.types import Activation
 
 @dataclass(frozen=True)
 class Binary(Operator):
-    """What operators with two operands share; either may be constant."""
+    """Base of operators with two operands; either may be constant."""
 
     input_fields = ("left", "right")
 
@@ -90,7 +90,7 @@ class Prelu(Operator):
 
 @dataclass(frozen=True)
 class Comparison(Binary):
-    """What the comparisons share; the output is bool."""
+    """Base of the comparisons; the output is bool."""
 
 
 @dataclass(frozen=True)

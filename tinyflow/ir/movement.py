@@ -313,7 +313,9 @@ def _along(graph: Graph, op: Join | Cut, whole: int, parts: tuple[int, ...]) -> 
 
 
 def _stacked(graph: Graph, op: Join | Cut, whole: int, parts: tuple[int, ...]) -> None:
-    """As many parts as the whole has along the axis, each without that dimension."""
+    """Check that there are as many parts as the whole has along the axis, each without that
+    dimension.
+    """
     shape = graph.tensors[whole].shape
     _axis(op, op.axis, len(shape))
     if len(parts) != shape[op.axis]:

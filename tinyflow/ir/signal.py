@@ -48,7 +48,7 @@ class SignalFftAutoScale(Operator):
 
 @dataclass(frozen=True)
 class Fft(Unary):
-    """What both transforms share.
+    """Base of both transforms.
 
     Attributes:
         length: real samples; half of it has no prime factors but 2, 3 and 5.

@@ -14,7 +14,7 @@ from tinyflow.ir.operators import Operator, Unary
 
 @dataclass(frozen=True)
 class Function(Unary):
-    """What functions of each element on its own share."""
+    """Base of elementwise functions of one tensor."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a chosen kernel is: the C to call, its constants laid out for it, its scratch bytes."""
+"""Chosen kernel: the C to call, its constants in their layout, its scratch bytes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Overlap:
-    """How the output may lie in the memory of an input that dies with this operator.
+    """Rule for in-place overlap of an output with an input that dies with this operator.
 
     Attributes:
         field: the operator's field that names the input.
@@ -72,7 +72,7 @@ class Overlap:
 
 @dataclass(frozen=True)
 class RowForm:
-    """How a kernel computes one row of its output from rows of its inputs.
+    """Row form of a kernel: how it computes one row of its output from rows of its inputs.
 
     Output row `y` needs of each input the rows `y * stride - pad + k * dilation` for k from 0 to
     `height - 1`. They need not lie behind each other in memory, and those outside of the input
@@ -82,7 +82,7 @@ class RowForm:
     scratch is lost to the next.
 
     Attributes:
-        template: under `templates/model/layers`; renders C statements, without a `return`. Beside
+        template: under `templates/model/layers`; renders C statements, without a `return`. Besides
             the kernel's context, constants and scratch it finds in `rows`, by the operator's
             field, the name of an array of pointers to the rows, and in `output` the pointer to
             the output's row. The context has no `output`.
@@ -106,7 +106,7 @@ class RowForm:
 
     @cached_property
     def window(self) -> tuple[int, int, int, int]:
-        """Which rows it needs: height, stride, dilation and pad."""
+        """Rows that it needs: height, stride, dilation and pad."""
         return self.height, self.stride, self.dilation, self.pad
 
 
@@ -119,7 +119,7 @@ class Kernel:
         function: the C function called, as the report names it.
         library: where the function comes from; "none" where no code runs.
         template: the Jinja template of the layer's body under `templates/model/layers`.
-        context: what the template needs beside the tensors: numbers only, never a model's text.
+        context: what the template needs besides the tensors: numbers only, never a model's text.
         constants: arrays in flash.
         scratch: bytes of arena needed while it runs, aligned to 4.
         macs: multiply-accumulates of one inference.
@@ -134,7 +134,7 @@ class Kernel:
         row_kernel: the kernel to run instead if the layer runs row by row; None if this one can,
             or no kernel of the operator can.
         variant: what distinguishes it from other kernels of the same function, as reports show it:
-            "2x4, unrolled by 8"; empty where there is but one.
+            "2x4, unrolled by 8"; empty if there is only one.
         work: what its cycles are linear in, by name: iterations of its loops, with "calls" for
             what is paid once; empty where its cost is not predicted.
     """
@@ -203,7 +203,7 @@ def row_elements(tensor: Tensor) -> int:
 
 
 def images(source: Tensor, output: Tensor) -> dict[str, int]:
-    """For functions that handle one image: how many there are, and their elements."""
+    """Return the number of images and their elements, for functions that handle one image."""
     count = nhwc(source)[0]
     return {
         "count": count,
@@ -221,7 +221,7 @@ def output_of(graph: Graph, operator: Operator) -> Tensor:
 def window_work(
     window: Window, source: Tensor, output: Tensor, kernel: tuple[int, int], depth: int
 ) -> dict[str, int]:
-    """What the cycles of a plain loop over windows are linear in.
+    """Return the terms that the cycles of a simple loop over windows are linear in.
 
     Args:
         window: the window; positions in its padding are passed over.

@@ -1,4 +1,4 @@
-"""What is compiled: for each operator the kernels that support it, in their docstrings' words.
+"""Catalogue of the kernels that support each operator, in their docstrings' words.
 
 The docstring of a maker is `OPERATOR: types, attributes`; it is the one place where a kernel's
 constraints are stated for people. `tinyflow operators` and `docs/operators.md` are made of it.
@@ -35,7 +35,7 @@ ALWAYS = "always"
 
 @dataclass(frozen=True)
 class Service:
-    """What one kernel supports of an operator.
+    """Layers of an operator that one kernel supports.
 
     Attributes:
         operator: TFLite's name.
@@ -83,7 +83,7 @@ def _service(operator: str, maker: Maker) -> Service:
 
 
 def native_service(operator: str, maker: VariantMaker) -> Service:
-    """What a native kernel's maker states."""
+    """Return what a native kernel's maker states."""
     found = _NATIVE.match(_stated(maker))
     assert found is not None, f"{maker.__module__}.{maker.__name__} states no cores"
     numbers = _CORE.findall(found["cores"])

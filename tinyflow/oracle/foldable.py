@@ -1,4 +1,4 @@
-"""Which operators of a .tflite read only constants, and may be computed before an inference."""
+"""Operators of a .tflite that read only constants, and may be computed before an inference."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class DirectOracle:
             if given and piece.refuses(given[0]):
                 raise InputError(
                     f"the oracle refuses an input: a SOFTMAX of {given[0].shape[-1]} elements "
-                    "meets more elements near the largest than TFLM's kernel is not defined for it",
+                    "has too many near the largest, for which TFLM's kernel is not defined",
                     hint="Give samples like the model's real inputs, by --calibration or --test.",
                 )
             results = dict(zip(piece.outputs, reference.run(given), strict=True))

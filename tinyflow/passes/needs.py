@@ -1,4 +1,4 @@
-"""Which channels of which tensors must be there for the model's outputs to be right.
+"""Live channels: those that the model's outputs depend on.
 
 A channel, an index of the last dimension, can go where each reader does without it:
 
@@ -124,7 +124,7 @@ class Needs:
 
 
 def columns(op: FullyConnected, graph: Graph) -> NDArray[np.intp] | None:
-    """For each column of the weights the input's channel that it weighs.
+    """Return the input channel that each column of the weights multiplies.
 
     None if rows of the weights do not begin with the input's first channel.
     """

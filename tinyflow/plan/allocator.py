@@ -30,7 +30,7 @@ ALIGNMENT = 8
 
 @dataclass(frozen=True)
 class Effort:
-    """How many pairs of blocks the local search and branch and bound may look at."""
+    """Limits on the pairs of blocks that local search and branch and bound look at."""
 
     climbing: int
     branching: int
@@ -137,7 +137,7 @@ def most_in_common(before: int, after: int, lead: int) -> int:
 
 
 class _Problem:
-    """What is to be placed.
+    """Blocks to place.
 
     Attributes:
         sizes: of the blocks, aligned.
@@ -162,7 +162,7 @@ class _Problem:
     def _gaps(
         self, one: int, other: int, rules: dict[tuple[int, int], Sharing]
     ) -> tuple[_Gap, ...]:
-        """Which offsets of `other` less that of `one` are not possible."""
+        """Return the offsets of `other` less that of `one` that are not possible."""
         below, above = -self.sizes[other], self.sizes[one]
         if sharing := rules.get((one, other)):
             start = max(below, -aligned(sharing.lead))

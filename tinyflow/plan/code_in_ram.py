@@ -1,4 +1,4 @@
-"""Which functions run from RAM instead of flash, on a board that has RAM for code.
+"""Choice of functions that run from RAM instead of flash, on a board that has RAM for code.
 
 What counts is how long an inference waits for a function's lines from flash, traced in the image
 that has all code there. Small loops stay in the instruction cache and wait for nothing; where the
@@ -34,7 +34,7 @@ class CodeUse:
 
 
 class FetchProfile(ABC):
-    """How one inference fetches its code, all of it in flash.
+    """Profile of an inference's code fetches, all of them from flash.
 
     Attributes:
         cycles: of the inference.

@@ -1,4 +1,5 @@
-"""Which constants of the model are copied to RAM, on a board whose flash is slower to read.
+"""Choice of constants of the model that are copied to RAM, on a board whose flash is slower to
+read.
 
 What counts is how long an inference waits for an array in flash, traced in the image that has all
 of them there: an array that is read once waits for each of its lines, one that is read over and
@@ -45,11 +46,11 @@ class ArrayUse:
 
 
 class ReadProfile(ABC):
-    """How one inference reads its constants, all of them in flash.
+    """Profile of an inference's reads of constants, all of them in flash.
 
     Attributes:
         cycles: of the inference.
-        miss_cycles: what a read waits that no cache serves.
+        miss_cycles: wait of a read that misses the caches.
         arrays: by symbol; those that were read.
     """
 

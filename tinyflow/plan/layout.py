@@ -84,7 +84,7 @@ class Layout:
                 self.scratch[index] = block if self._kernels[index].scratch else None
 
     def _in_place(self, index: int) -> Iterator[Sharing]:
-        """Where the output of a layer may overlap its inputs."""
+        """Yield the ways in which the output of a layer may overlap its inputs."""
         kernel, lives = self._kernels[index], self.lives
         if kernel.aliases_input or len(lives.writes[index]) != 1:
             return

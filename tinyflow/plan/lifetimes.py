@@ -1,4 +1,4 @@
-"""Which memory tensors lie in, from when to when, and when an output may lie in an input's."""
+"""Memories that tensors lie in, their lifetimes, and when an output may lie in an input's."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def overlap(
     storage: Mapping[TensorId, TensorId],
     memory: TensorId,
 ) -> Overlap | None:
-    """How a kernel's output may lie in a memory that it reads last.
+    """Return how a kernel's output may lie in a memory that it reads last.
 
     Args:
         kernel: reads the memory, through one field or several.

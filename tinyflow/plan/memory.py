@@ -193,7 +193,7 @@ class Planner:
         return tuple(map(self._kind_of.__getitem__, kernels))
 
     def _cuttings(self, kernels: Sequence[Kernel]) -> list[tuple[tuple[int, ...], Cuttings]]:
-        """By order of the layers."""
+        """Return the partitions by the order of the layers."""
         key = self._seen(kernels)
         if key not in self._prepared:
             if len(self._prepared) >= _PREPARED:

@@ -99,7 +99,7 @@ class _Search:
         )
 
     def _predecessors(self) -> Iterator[int]:
-        """For each kernel the bits of those that must run before it."""
+        """Yield, for each kernel, the bits of those that must run before it."""
         writer: dict[TensorId, int] = {}
         last_of_state = 0
         for index, kernel in enumerate(self._kernels):
@@ -127,7 +127,7 @@ class _Search:
         )
 
     def _after(self, partial: _Partial, index: int) -> _Partial:
-        """What it is like once one more layer has run."""
+        """Return the state after one more layer has run."""
         done = partial.done | 1 << index
         reads, writes = self._reads[index], self._writes[index]
         dying = [memory for memory in reads if self._dies(memory, done)]

@@ -64,7 +64,7 @@ class RowLayer:
 
     @property
     def window(self) -> tuple[int, int, int, int]:
-        """Which rows of inputs it needs, whatever the kernel."""
+        """Rows of inputs that it needs, whatever the kernel."""
         return self.form.window
 
     def first_row(self, row: int) -> int:
@@ -143,7 +143,7 @@ class Rehearsal:
         self._run()
 
     def _rows_to_compute(self) -> dict[int, int]:
-        """How many rows each layer computes: no more than the others need."""
+        """Return the number of rows that each layer computes: no more than the others need."""
         ends: dict[int, int] = {}
         for index, layer in reversed(list(self._layers.items())):
             needed = [
@@ -175,7 +175,7 @@ class Rehearsal:
             self._done[index] = due
 
     def _note(self, index: int, layer: RowLayer) -> None:
-        """What memory the next row of a layer takes, and what must not be in its way."""
+        """Record the memory that the next row of a layer takes, and what must not overlap it."""
         row = self._done[index]
         if layer.output not in self._whole:
             needed = min(self._first_rows_needed(layer.output), default=row)
@@ -191,13 +191,15 @@ class Rehearsal:
                     self.leads[memory, written] = lead if known is None else max(known, lead)
 
     def _first_rows_needed(self, tensor: TensorId, *, but: int | None = None) -> Iterator[int]:
-        """For each layer that reads a tensor the first row of it that it still needs."""
+        """Yield, for each layer that reads a tensor, the first row of it that it still needs."""
         for reader in self._readers.get(tensor, []):
             if reader != but and self._done[reader] < self._ends[reader]:
                 yield self._layers[reader].first_row(self._done[reader])
 
     def _leads(self, index: int, tensor: TensorId) -> Iterator[int]:
-        """How far the output must begin before an input, for a layer's next row to be safe."""
+        """Yield the fewest bytes that the output must begin before an input, so that a layer's next
+        row is safe.
+        """
         layer = self._layers[index]
         written = row_bytes(self._graph, layer.output)
         read = row_bytes(self._graph, tensor)

@@ -1,4 +1,4 @@
-"""Which layers run row by row, so that the arena becomes as small as is asked for.
+"""Choice of layers that run row by row, to make the arena as small as is asked for.
 
 The layers are cut into runs, in execution order: a run is one layer as a whole, or a segment whose
 rows take turns (`rows.py`). The most bytes in use in any run are the peak. Of all cuttings with a
@@ -136,7 +136,7 @@ class Layers:
         return least
 
     def _bounds_from(self, first: int, least: dict[TensorId, int]) -> Iterator[tuple[int, int]]:
-        """For the end of each segment from a layer on the bytes it takes at least."""
+        """Yield the end of each segment that begins with `first`, and its fewest bytes."""
         last, sizes = self.lives.last, self._sizes
         held = sum(sizes[memory] for memory in self._held[first])
         rings = 0
@@ -155,7 +155,7 @@ class Layers:
             yield index + 1, held + rings + written
 
     def whole(self, run: _Run) -> frozenset[TensorId]:
-        """Of the tensors that a segment writes those that are needed after it, or never."""
+        """Return the tensors that a segment writes and that are needed after it, or never."""
         if run not in self._wholes:
             last = self.lives.last
             outputs = ((index, self._windows[index].output) for index in range(*run))
@@ -186,7 +186,7 @@ class Layers:
         return variants[key]
 
     def _key(self, run: _Run, members: Sequence[RowLayer | None]) -> tuple[object, ...]:
-        """What a segment depends on: windows, and in-place rules where an output is whole."""
+        """Return a segment's cache key: windows, and in-place rules where an output is whole."""
         whole = self.whole(run)
         return tuple(
             layer and (layer.window, layer.output in whole and layer.form.overlaps)

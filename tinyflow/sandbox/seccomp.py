@@ -49,7 +49,7 @@ class _Architecture:
 #: init_module, finit_module, kexec_load; add_key, request_key, keyctl; shmget, shmat, msgget,
 #: semget, mq_open; fchmod, fchmodat, fchmodat2, fchown, fchownat; (l|f)setxattr,
 #: (l|f)removexattr; utimensat. x86-64 has fork, vfork, chmod, chown, lchown, utime, utimes and
-#: futimesat beside them.
+#: futimesat as well.
 _ARCHITECTURES = {
     "x86_64": _Architecture(
         audit=0xC000003E,

@@ -20,7 +20,7 @@ Scoring = Callable[[int, int, int], Score]
 
 @dataclass(frozen=True)
 class Limits:
-    """What a choice should stay within; None is no limit.
+    """Limits that a choice should keep; None is no limit.
 
     Attributes:
         flash: bytes of constants and of the code of layers and kernels.
@@ -35,7 +35,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Totals:
-    """What a choice is predicted to take; each in the sense of `Limits`."""
+    """Predicted figures of a choice; each in the sense of `Limits`."""
 
     cycles: int
     flash: int
@@ -43,7 +43,7 @@ class Totals:
 
 
 def scoring(optimize: Objective, least_cycles: int) -> Scoring:
-    """What is made least, given the cycles of the fastest choice."""
+    """Return the score to minimise, given the cycles of the fastest choice."""
 
     def balanced(cycles: int, flash: int, arena: int) -> Score:
         lost = max(0, 100 * (cycles - least_cycles) - BALANCED_LOSS_PERCENT * least_cycles)
@@ -101,7 +101,7 @@ def broken(totals: Totals, limits: Limits) -> tuple[str, ...]:
 
 
 def excess(totals: Totals, limits: Limits) -> int:
-    """How far figures are beyond their limits: in millionths of each limit, added up.
+    """Add up how far figures exceed their limits, in millionths of each limit.
 
     A figure that is less never makes it more. So a choice of least excess is not beaten by another
     one in all respects.
@@ -117,5 +117,5 @@ def excess(totals: Totals, limits: Limits) -> int:
 
 
 def _millionths(figure: int, limit: int) -> int:
-    """How far a figure is beyond its limit, in millionths of the limit."""
+    """Return how far a figure exceeds its limit, in millionths of the limit."""
     return 1_000_000 * (figure - limit) // max(limit, 1)

@@ -111,13 +111,13 @@ def undominated(options: Sequence[Option]) -> tuple[Option, ...]:
 
 
 def _cycles(option: Option) -> tuple[int, int]:
-    """As a whole, and row by row."""
+    """Return the cycles as a whole, and row by row."""
     whole = 0 if option.cost is None else option.cost.cycles
     return whole, whole + (0 if option.by_rows is None else option.by_rows.cycles)
 
 
 def cost_of_rows(options: Sequence[Option], way: Way) -> Cost:
-    """What a way takes more than running all layers whole."""
+    """Return the extra cost of a schedule over running all layers whole."""
     more = [cost for index in way.by_rows if (cost := options[index].by_rows) is not None]
     return Cost(sum(one.cycles for one in more), sum(one.instructions for one in more))
 

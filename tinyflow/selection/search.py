@@ -3,7 +3,7 @@
 Where costs are known, the choice is a search: from a few simple choices, changes that improve the
 score are made until none does. A change gives one layer, and those like it, another kernel; or it
 moves every layer to a kernel, or away from one, since code that several layers share is paid once.
-For each choice the memory planner tells the ways to run it: all layers whole, or some of them row
+For each choice the memory planner lists the schedules: all layers whole, or some of them row
 by row in less memory. Nothing is random: the same model gives the same choice. `docs/kernels.md`
 states the objectives.
 """
@@ -72,7 +72,7 @@ class Choice:
     by_rows: Cost
 
     def predicted_cycles(self, operator: Operator) -> int | None:
-        """What an operator is predicted to take as it runs; None if its cost is not known."""
+        """Return the predicted cycles of an operator as it runs; None if its cost is not known."""
         outputs = list(operator.outputs())
         index = next(
             index
@@ -254,7 +254,7 @@ class _Request:
         return self.all.best(self._optimize, Limits(), [fast[0]], ceiling)
 
     def excess(self, found: tuple[_Picked, Way]) -> int:
-        """How far a choice is beyond the limits."""
+        """Return how far a choice exceeds the limits."""
         return excess(self.all.totals(*found), self._limits)
 
 
@@ -299,7 +299,7 @@ class _Group:
         return tuple(kernel_name(option[0].kernel) for option in self.options)
 
     def fastest(self, name: str, *, towards: bool) -> dict[int, int]:
-        """Where each position leads in a move of all groups to a kernel, or away from it."""
+        """Return each position's target if all groups move to a kernel, or away from it."""
         key = name, towards
         if key not in self._moves:
             others = [p for p, other in enumerate(self.names) if (other == name) is towards]
@@ -483,12 +483,12 @@ class _Search:
         return picked, way
 
     def _fastest(self) -> _Picked:
-        """For each layer alone the fastest option."""
+        """Pick the fastest option for each layer alone."""
         return self._each(lambda group, p: (group.cycles[p], sum(group.pieces[p].values())))
 
     def _simple(self, fastest: _Picked) -> list[_Picked]:
-        """For each layer alone the fastest option, the smallest, the one of least memory, and the
-        fastest that can run row by row.
+        """Pick for each layer alone the fastest option, the smallest, the one of least memory, and
+        the fastest that can run row by row.
         """
         return [
             fastest,
@@ -500,7 +500,7 @@ class _Search:
         ]
 
     def smallest_by_rows(self) -> _Picked:
-        """For each layer alone the option of least flash if it runs on its `row_kernel`."""
+        """Pick for each layer alone the option of least flash if it runs on its `row_kernel`."""
         return self._each(
             lambda group, p: (
                 group.options[p][0].row_pieces is None,
@@ -539,7 +539,7 @@ class _Search:
     # ---- the search ----
 
     def _each(self, rank: Callable[[_Group, int], Any]) -> _Picked:
-        """For each group alone the option of the least rank, the first of several."""
+        """Pick for each group alone the option of the least rank, the first of several."""
         return tuple(
             min(range(len(group.options)), key=lambda p: rank(group, p)) for group in self._groups
         )
@@ -592,7 +592,7 @@ class _Search:
 
 
 def _room(kernel: Kernel) -> tuple[bool, bool, int]:
-    """How much of the arena a kernel asks for: less where its output may lie in its input."""
+    """Return the sort key of a kernel's arena use: less where its output may lie in its input."""
     return not kernel.overlaps, kernel.by_rows is None, kernel.scratch
 
 

@@ -200,7 +200,7 @@ class _Inliner:
     def _iterations(
         self, operator: Any, condition: Any, body: Any, arguments: Sequence[int]
     ) -> int:
-        """How often a loop runs, from what is known of the values that go round in it."""
+        """Count a loop's iterations, from the values that are known in it."""
         values: list[KnownValue] = [
             constant_value(self.model, self.tensors[index]) for index in arguments
         ]

@@ -1,4 +1,4 @@
-"""How each operator of a .tflite is read, and what of it is accepted.
+"""Readers of the core operators of a .tflite, and the limits of what is accepted.
 
 One function per operator; `IMPORTERS` is the list of what tinyflow compiles.
 """

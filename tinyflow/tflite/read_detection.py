@@ -1,4 +1,4 @@
-"""How a .tflite has the post-processing of an object detector, and what of it is accepted."""
+"""Reader of object detectors' post-processing in a .tflite, and the limits of what is accepted."""
 
 from __future__ import annotations
 

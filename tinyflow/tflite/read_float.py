@@ -125,7 +125,7 @@ def _values(at: OperatorReader, dtype: DType, *found: int) -> None:
         if tensor.dtype is not dtype:
             raise at.refuse(
                 f"tensor {tensor.name!r} is {tensor.dtype.value}, expected {dtype.value}",
-                "Weights in int8 beside activations in float32 (dynamic-range quantisation) are "
+                "Weights in int8 with activations in float32 (dynamic-range quantisation) are "
                 f"not compiled. {QUANTISE_HINT}",
             )
     if all(at.tensors[index].is_constant for index in _touched(at) if index != at.output):

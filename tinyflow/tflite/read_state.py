@@ -1,4 +1,4 @@
-"""How a .tflite has the operators that keep a state, and what of them is accepted."""
+"""Readers of the operators of a .tflite that keep a state, and the limits of what is accepted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every core model offers: the cycles of a block, entered from another one."""
+"""Interface of the core models: the cycles of a block, entered from another one."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Pipeline(ABC):
 
     @abstractmethod
     def edge(self, before: Block, block: Block) -> EdgeCost:
-        """What running `block` right after `before` adds.
+        """Return the cost of running `block` right after `before`.
 
         `before` is empty at the start of what is measured. Whether the branch at its end is taken
         follows from the addresses.

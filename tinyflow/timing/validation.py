@@ -16,7 +16,7 @@ from tinyflow.timing.validation_points import POINT_SETS
 
 @dataclass(frozen=True)
 class ErrorBar:
-    """How far a modelled latency may be off, either way, and why that much."""
+    """Error bar of a modelled latency, either way, and its reason."""
 
     percent: int
     basis: str

@@ -1,4 +1,4 @@
-"""Which compiler a build would use, and what compilers say when the disk is full."""
+"""Compiler that a build would use, and compilers' messages for a full disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the linker made: the bytes to load, the symbols, and the sizes by kind."""
+"""ELF reader: the bytes to load, the symbols, and the sizes by kind."""
 
 from __future__ import annotations
 

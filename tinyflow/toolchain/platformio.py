@@ -102,7 +102,7 @@ def upload(directory: Path, *, built: bool = False, on_line: OnLine | None = Non
 
 
 def elf_path(directory: Path) -> Path:
-    """Where PlatformIO puts the project's ELF."""
+    """Return the path of PlatformIO's ELF of the project."""
     config = configparser.ConfigParser(interpolation=None)
     config.read(directory / "platformio.ini", encoding="utf-8")
     environment = config["platformio"]["default_envs"]

@@ -56,7 +56,7 @@ _LARGEST_OF_INT64 = 2.0**7
 
 
 def _weighted(draw: Draw, *biases: str) -> dict[str, Any]:
-    """What operators with constant weights have in common."""
+    """Draw what operators with constant weights have in common."""
     source, output = draw(_scales), draw(_scales)
     bias = draw(st.sampled_from([None, *biases]))
     most = LARGEST_MULTIPLIER if bias == "int32" else _LARGEST_OF_INT64

@@ -71,7 +71,7 @@ def convolve_s8(op: Conv2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kerne
 
 
 def _variant(op: Conv2D, pointwise: bool, height: int) -> str:
-    """Which way `arm_convolve_wrapper_s8` goes."""
+    """Return the path that `arm_convolve_wrapper_s8` takes."""
     if pointwise:
         return "1x1" if op.window.stride == (1, 1) else "1x1 strided"
     return "one row" if height == 1 else "im2col"

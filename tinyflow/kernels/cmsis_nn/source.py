@@ -1,4 +1,4 @@
-"""Where CMSIS-NN's sources come from, which version they are, and which files a model needs.
+"""Sources of CMSIS-NN: their origin, their version, and the files that a model needs.
 
 In this order: a folder the user names, an installed CMSIS-Pack, the copy inside PyPI's
 `bakenn`, and PlatformIO's `lib_deps` by git tag, which needs a network when building.
@@ -70,7 +70,7 @@ class CmsisNN:
 
     @property
     def description(self) -> str:
-        """For the report: version and origin."""
+        """Version and origin, for the report."""
         return f"{self.version} ({self.origin})"
 
     def headers(self) -> dict[str, Path]:
@@ -144,7 +144,7 @@ def _read(root: Path, origin: Origin) -> CmsisNN:
 
 
 def _core_include(root: Path) -> Path:
-    """CMSIS-Core's headers: beside this CMSIS-NN, in a pack, or in `bakenn`."""
+    """Return CMSIS-Core's headers: next to this CMSIS-NN, in a pack, or in `bakenn`."""
     bundled = _bakenn()
     candidates = [
         root / "Include",

@@ -58,7 +58,7 @@ def line(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
 
 
 def _in_place(matrix: Matrix, count: int) -> tuple[Overlap, ...]:
-    """How the outputs of a line of `count` pixels may overlap its inputs in memory.
+    """Return how the outputs of a line of `count` pixels may overlap its inputs in memory.
 
     The outputs of a block of groups are written when its inputs have been read, and must end where
     the next block's inputs begin, or before. Pixels left over are read when all groups are written.
@@ -342,7 +342,7 @@ def _kernel(
 
 
 def _row_form(layer: Layer, form: str, work: Mapping[str, int]) -> RowForm | None:
-    """How one row is computed; a batch's rows are numbered on."""
+    """Return how one row is computed; a batch's rows are numbered on."""
     if nhwc(layer.source)[0] != 1:
         return None
     window = layer.op.window
@@ -357,7 +357,7 @@ def _row_form(layer: Layer, form: str, work: Mapping[str, int]) -> RowForm | Non
 
 
 def _of_a_row(work: Mapping[str, int]) -> dict[str, int]:
-    """Of a row's work what is not done once for all of them."""
+    """Return the per-row work without one-off terms."""
     return {name: count for name, count in work.items() if name != "calls"}
 
 
@@ -399,7 +399,7 @@ def _line(layer: Layer) -> _Line:
 
 @dataclass(frozen=True, eq=False)
 class _Places:
-    """Where the scratch of a `tf_conv_window` is, behind the tile's.
+    """Offsets of the scratch of a `tf_conv_window`, behind the tile's.
 
     Attributes:
         runs: of a window.
@@ -412,7 +412,7 @@ class _Places:
 
     @property
     def context(self) -> dict[str, int]:
-        """As the template has them."""
+        """Return the offsets as the template has them."""
         layer = self.matrix.layer
         runs_at = self.matrix.tile.scratch(layer.board)
         rows_at = runs_at + PIXELS * _POINTER * self.runs
@@ -421,7 +421,7 @@ class _Places:
 
     @property
     def end(self) -> int:
-        """Where further scratch may begin."""
+        """Offset at which further scratch may begin."""
         return self.context["padding_at"] + 4 * self.words
 
 

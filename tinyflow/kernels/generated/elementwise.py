@@ -58,7 +58,7 @@ class Operands:
 
     @property
     def runs(self) -> int:
-        """How many runs there are."""
+        """Number of runs."""
         return self.output.elements // self.run
 
 

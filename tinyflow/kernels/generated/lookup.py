@@ -71,7 +71,7 @@ def requantize_s8(op: Quantize, graph: Graph, board: Board) -> Iterator[Kernel]:
 
 
 def _kernels(op: Unary, graph: Graph, table: Constant) -> Iterator[Kernel]:
-    """With the table in flash, and copied to RAM first."""
+    """Yield kernels with the table in flash, and with it copied to RAM first."""
     output = output_of(graph, op)
     in_flash = Kernel(
         operator=op,

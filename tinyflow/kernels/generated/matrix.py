@@ -68,12 +68,12 @@ class Layer:
 
     @property
     def channels(self) -> int:
-        """Of the output."""
+        """Number of output channels."""
         return len(self.weights)
 
     @property
     def pairs(self) -> int:
-        """Of output channels."""
+        """Number of pairs of output channels."""
         return -(-self.channels // 2)
 
     @property
@@ -130,7 +130,7 @@ class Tile:
 
     @property
     def title(self) -> str:
-        """As reports name it."""
+        """Name in reports."""
         shape = "4x2" if self.quads else "2x4"
         title = f"{shape}, {'packed' if self.packed else 'bytes'}, unrolled by {self.unroll}"
         if self.once:
@@ -207,7 +207,7 @@ def _tiles(layer: Layer, elements: int) -> Iterator[Tile]:
 
 
 def _unrolls(steps: int, board: Board) -> Iterator[int]:
-    """How many of `steps` steps may be unrolled.
+    """Yield numbers of steps out of `steps` that may be unrolled.
 
     As many as fit the instruction cache, which makes the loop shorter, and few, which makes one
     tile for many layers. Where none divides the steps, what wastes least is taken.
@@ -301,7 +301,7 @@ class Matrix:
 
     @property
     def context(self) -> dict[str, Any]:
-        """What `conv_matrix.j2` needs; functions by pixels."""
+        """Return the context of `conv_matrix.j2`; functions by pixels."""
         return {
             "tile": {pixels: self._function(pixels) for pixels in range(PIXELS + 1)},
             "expand": {
@@ -337,7 +337,7 @@ class Matrix:
         return cache is not None and self.stream.size <= cache.line_bytes * cache.lines
 
     def work(self, pixels: int, words: int) -> dict[str, int]:
-        """What cycles are linear in, for windows of `words` words."""
+        """Return the terms that cycles are linear in, for windows of `words` words."""
         groups, rest = divmod(pixels, PIXELS)
         pairs, steps = self.layer.pairs, self.tile.steps
         passes = -(-groups // self.tile.groups)

@@ -41,7 +41,7 @@ MOST_STEPS = 250
 
 @dataclass(frozen=True)
 class Weave:
-    """How columns of a kernel's rows lie in a line.
+    """Layout of the columns of a kernel's rows in a line.
 
     A unit is as many columns as it is from a window to the next one, or less where no window needs
     all of them. Each pixel gives its own words, (elements 0 and 2) and, of four channels, (1 and
@@ -82,12 +82,12 @@ class Weave:
 
     @property
     def loads(self) -> int:
-        """Of a unit."""
+        """Loads of a unit."""
         return self.columns * self.rows * (2 if self.depth == 2 else 1)
 
     @property
     def instructions(self) -> int:
-        """Of a unit: loads, expansion, joining and stores."""
+        """Instructions of a unit: loads, expansion, joining and stores."""
         pixels = self.columns * self.rows
         joins = pixels * (self.depth % 2) // 2 + pixels * (self.depth == 2)
         return self.loads + 2 * pixels * (self.depth > 2) + joins + self.unit
@@ -155,7 +155,7 @@ def _weave(layer: Layer) -> Weave:
 
 
 def _unrolls(steps: int, board: Board) -> Iterator[int]:
-    """How many of `steps` steps to unroll: all, or what wastes least in a loop."""
+    """Yield numbers of steps to unroll: all, or those that waste least in a loop."""
     dual = board.core == "cortex-m7"
     cache = None if board.timing is None else board.timing.fetch.cache
     size = LEAST_CACHE if cache is None else cache.line_bytes * cache.lines
@@ -188,7 +188,7 @@ def _woven(layer: Layer, weave: Weave) -> NDArray[np.int16]:
 def _stream(
     layer: Layer, weights: NDArray[np.int16], steps: int, *, once: bool, dual: bool
 ) -> NDArray[np.uint32]:
-    """For four channels at a time: biases, weights step by step, and requantisation.
+    """Pack four channels at a time: biases, weights step by step, and requantisation.
 
     In a loop both pixels' sums are loaded at once: each bias is stored twice. The order for the
     Cortex-M7 wants both multiplications' constants apart.
@@ -299,7 +299,8 @@ def _sources(
 
 @dataclass(frozen=True, eq=False)
 class _Scratch:
-    """Where the scratch is: the line, the copy of the stream, a row of padding, a unit's bytes.
+    """Offsets of the scratch: the line, the copy of the packed weights, a row of padding, a unit's
+    bytes.
 
     Attributes:
         stream: bytes of its copy.
@@ -312,13 +313,13 @@ class _Scratch:
 
     @property
     def pixels(self) -> int:
-        """Of a line: a row of the output, or half of the only one."""
+        """Pixels of a line: a row of the output, or half of the only one."""
         height, width = self.layer.positions
         return width if height > 1 else -(-width // 2)
 
     @property
     def units(self) -> int:
-        """Of a line."""
+        """Units of a line."""
         return self.pixels + self.weave.beyond
 
     @property
@@ -382,7 +383,9 @@ def _context(
 
 
 def _work(layer: Layer, weave: Weave, unroll: int, steps: int, copied: int) -> dict[str, int]:
-    """What cycles are linear in; `copied` is words of the stream that are copied."""
+    """Return the terms that cycles are linear in; `copied` is words of packed weights that are
+    copied.
+    """
     height, width = layer.positions
     together, alone = divmod(height, 2)
     pixels = [width] * together + [-(-width // 2)] * alone

@@ -198,7 +198,9 @@ def _multiplier(op: Operator, real: float) -> FixedPoint:
 
 
 def _gate_multiplier(op: Operator, operand: Tensor, weights: Tensor) -> FixedPoint:
-    """From the product's scale, formed in float32 (`GetQuantizedConvolutionMultipler`)."""
+    """Return the multiplier of the product's scale, formed in float32
+    (`GetQuantizedConvolutionMultipler`).
+    """
     with np.errstate(all="ignore"):
         product = float(np.float32(operand.q.scale) * np.float32(weights.q.scale))
     return _multiplier(op, product / _GATE_INPUT_SCALE)

@@ -50,7 +50,7 @@ _MOST_HEIGHT = 11
 
 
 def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """DEPTHWISE_CONV_2D: int8, any multiplier, scales of 1/4 or more not beside tiny ones.
+    """DEPTHWISE_CONV_2D: int8, any multiplier, scales of 1/4 or more not together with tiny ones.
 
     Along the width or the height stride 1 or 2, up to 7 taps and no dilation. On Cortex-M4, M7 and
     M33. In place, with enough scratch. Row by row, lines along the width.
@@ -81,7 +81,7 @@ def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Ke
 
 
 def _heights(layer: Layer) -> list[int]:
-    """Those that hold a window, up to the first that holds all lines."""
+    """Return the heights that hold a window, up to the first that holds all lines."""
     outer = layer.outer
     some = [height for height in HEIGHTS if outer.reach <= height <= _MOST_HEIGHT * outer.reach]
     enough = sum(height < outer.needed for height in some) + 1
@@ -131,7 +131,7 @@ def _kernel(op: DepthwiseConv2D, graph: Graph, layer: Layer, window: Window) -> 
 def _plan(
     op: DepthwiseConv2D, graph: Graph, layer: Layer, window: Window, strip: int
 ) -> dict[str, object]:
-    """How the layer is walked through, as `tf_depthwise_plan` has it."""
+    """Return the loop nest of the layer, as the fields of `tf_depthwise_plan`."""
     source, output = graph.tensors[op.input], output_of(graph, op)
     outer, columns = layer.outer, columns_of(layer.inner)
     pitch, line_pitch, output_pitch, output_line_pitch = layer.pitches
@@ -182,7 +182,7 @@ def _plan(
 
 
 def _work(layer: Layer, window: Window, strip: int) -> dict[str, int]:
-    """What the cycles of the layer are linear in."""
+    """Return the terms that the cycles of the layer are linear in."""
     outer, columns = layer.outer, columns_of(layer.inner).count
     strips = -(-outer.output // strip)
     groups = -(-layer.channels // CHANNELS)

@@ -35,7 +35,7 @@ def is_served(layer: Layer) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class _Form:
-    """What the windows of 3x3 and of other sizes differ in.
+    """Differences between windows of 3x3 and of other sizes.
 
     Attributes:
         shape: the name of the window's size.

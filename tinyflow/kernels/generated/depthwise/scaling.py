@@ -42,7 +42,7 @@ _MOST_RIGHT = 20
 _LEAST_UP, _MOST_UP = 2, 8
 #: The shift of the folded form wherever it can be: layers of one shape then share their code.
 _USUAL_SHIFT = 12
-#: The most that keeps an output beside the zero point in 31 bits.
+#: The most that keeps an output with the zero point in 31 bits.
 _MOST_SHIFT = 22
 
 

@@ -89,7 +89,7 @@ def layer_of(
 
 @dataclass(frozen=True)
 class Columns:
-    """How padding and pixels of a line make its columns, two positions each.
+    """Columns of a line, two positions each, made from its padding and pixels.
 
     Attributes:
         front: columns of padding alone.

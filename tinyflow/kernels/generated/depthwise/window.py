@@ -1,4 +1,4 @@
-"""What a window needs of a layer, whatever its code."""
+"""Parameters of a layer's window, whatever its code."""
 
 from __future__ import annotations
 
