@@ -574,7 +574,7 @@ def _examples() -> tuple[Graph, ...]:
     )
 
 
-#: What may be between markers.
+#: Generators by marker.
 BLOCKS: dict[str, Callable[[], str]] = {
     "boards": _boards,
     "commands": _commands,

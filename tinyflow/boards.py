@@ -112,7 +112,9 @@ class CacheGeometry(_Strict):
     @model_validator(mode="after")
     def _divides(self) -> Self:
         if self.lines % self.ways:
-            raise ValueError(f"{self.lines} lines cannot be shared out among {self.ways} ways")
+            raise ValueError(
+                f"lines must be a multiple of ways: {self.lines} lines, {self.ways} ways"
+            )
         return self
 
 
@@ -192,7 +194,7 @@ class MemoryTiming(_Strict):
     @model_validator(mode="after")
     def _fetches_lines(self) -> Self:
         if self.fetch.cache is None:
-            raise ValueError("fetch.cache is missing: a prefetch buffer is one of a single line")
+            raise ValueError("fetch.cache is missing: model a prefetch buffer as a one-line cache")
         if self.flash_data.cache is None and any(bank.cached for bank in self.ram):
             raise ValueError("a cached RAM bank needs flash_data.cache")
         return self

@@ -32,7 +32,7 @@ _MAKING = ".making-"
 #: Holds the digest of all other files of an entry.
 _DIGEST = ".digest"
 _WORKSPACES = "workspaces"
-#: Those of other outputs go, the least recently used first; each has some megabytes.
+#: Workspaces kept, each some megabytes; the least recently used of other outputs are removed.
 _MOST_WORKSPACES = 100
 
 

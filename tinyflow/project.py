@@ -18,11 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tinyflow.errors import InputError
 
 PROJECT_FILE = "tinyflow.toml"
-#: What activations are quantised to; the model's inputs and outputs too.
+#: Type of quantised activations, and of the model's inputs and outputs.
 Activations = Literal["int8", "int16"]
 #: Kernels that a build may use; an operator without one of them falls back to the other kernels.
 KernelSet = Literal["auto", "native", "cmsis-nn"]
-#: What the choice of kernels makes best.
+#: Objective of the kernel choice.
 Objective = Literal["balanced", "speed", "size", "ram"]
 
 #: What start-up may copy to RAM where it waits too long for flash: `auto`, code and, at `speed`,

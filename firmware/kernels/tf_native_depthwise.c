@@ -47,7 +47,7 @@ static uint32_t pixels(int8_t one, int8_t other)
     return (uint32_t)(uint16_t)one | (uint32_t)(uint16_t)other << 16;
 }
 
-/* What `gather` does, for one channel of a line. */
+/* Does what `gather` does, for one channel of a line. */
 static void gather_channel(const tf_depthwise_plan *plan, const int8_t *pixel, uint32_t *columns)
 {
     const tf_depthwise_lines *line = &plan->input;

@@ -142,7 +142,7 @@ def test_a_board_with_another_model_is_refused(
 @pytest.mark.parametrize("target", ["simulator", "renode", "nothing"])
 def test_what_is_no_board_is_refused(build: Built, tinyflow: CommandLine, target: str) -> None:
     tinyflow.refused(
-        3, "calibrate", build.folder, "--target", target, says=("is no board", "serial:PORT")
+        3, "calibrate", build.folder, "--target", target, says=("is not a board", "serial:PORT")
     )
 
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
 )
 
-#: Where constants lie first: behind the data in the RAM without wait states.
+#: First address of constants: behind the data in the RAM without wait states.
 FIRST = {"stm32f746": "DTCM", "stm32l4r5": "SRAM1", "stm32f407": "SRAM1", "nrf52840": "RAM"}
 
 

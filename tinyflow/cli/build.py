@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 _METAVARS = {Path: "PATH", int: "N", float: "X", str: "NAME"}
-#: What the command line's option means beyond the project's key.
+#: Meaning of a command line option beyond the project's key.
 _SEVERAL_BOARDS = " Several times: builds for each and compares."
 
 

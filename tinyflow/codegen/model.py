@@ -24,12 +24,12 @@ from tinyflow.plan.memory import MemoryPlan
 from tinyflow.plan.rows import row_bytes
 from tinyflow.resources import FIRMWARE
 
-#: For layers that run row by row.
+#: Headers for layers that run row by row.
 _ROWS_HEADER = "tf_rows.h"
-#: Of QUANTIZE and DEQUANTIZE, which float inputs and outputs are converted with.
+#: Header of QUANTIZE and DEQUANTIZE, which convert float inputs and outputs.
 _CONVERSIONS_HEADER = "tf_kernels.h"
 
-#: What functions that convert to float32 and back call a type.
+#: Type names in functions that convert to float32 and back.
 _SUFFIXES = {DType.INT8: "s8", DType.UINT8: "u8", DType.INT16: "s16"}
 
 _RANGES = {

@@ -91,7 +91,7 @@ def write_folder(
     first, but for the caches Python leaves next to its sources.
 
     Args:
-        folder: the folder; made if need be.
+        folder: the folder; created if missing.
         files: content by relative path.
         keep: names in the folder that are left alone.
 

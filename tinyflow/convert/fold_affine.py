@@ -33,13 +33,13 @@ from tinyflow.datasets.litert_versions import with_lowered_versions
 
 _OPERATORS, _TYPES = schema.BuiltinOperator, schema.TensorType
 _Floats = npt.NDArray[np.float64]
-#: How much the factors of the inputs of one filter may differ: two of eight bits.
+#: Largest ratio of the factors of one filter's inputs: two of eight bits.
 _SPREAD = 4.0
 #: From this many channels on one elementwise operator with a value for each channel is as fast as
 #: the convolution in its place; one with a single value never is.
 _FEW_CHANNELS = 8
 _DEPTHWISE_VERSION = 3
-#: By how much outputs may differ, as a share of the largest.
+#: Tolerance of outputs, as a share of the largest.
 _TOLERANCE = 1e-5
 _ELEMENTWISE = {_OPERATORS.MUL, _OPERATORS.ADD, _OPERATORS.SUB, _OPERATORS.DIV}
 _ACTIVATIONS = {

@@ -22,7 +22,7 @@ from tinyflow.errors import InputError
 
 _SIZE_LIMIT = 2 << 30
 _DEFAULT_SIGNATURE = "serving_default"
-#: Where TensorFlow 1 names operators that loading runs: tables, assets.
+#: Collections of TensorFlow 1 with operators that loading runs: tables, assets.
 _INITIALISERS = ("saved_model_main_op", "legacy_init_op", "saved_model_assets", "table_initializer")
 _INIT_SIGNATURE = "__saved_model_init_op"
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from tinyflow.arrays import Array
 
-#: How many times the spread may differ from that of training, either way.
+#: Largest factor between the spread and that of training, either way.
 _FACTOR = 8.0
 #: A Rescaling by less than this maps bytes to 0..1, and its result spans more than the other.
 _BYTES, _SPAN = 1 / 64, 1 / 32

@@ -24,15 +24,16 @@ from tinyflow.kernels.base import Kernel, RowForm, Source
 
 COSTS = Path(__file__).resolve().parent / "boards"
 
-#: Parameters of generated code that a unit of work's cost depends on, and that no variant names.
+#: Parameters of generated code that change the cost of a unit of work without being in the
+#: variant's name.
 _SHAPING = ("stride",)
 #: Parameters that a generated file's size does not depend on.
 _OF_NO_SIZE = frozenset(
     "function greatest high least line line_pitch line_stride low name output_line pitch shift "
     "times zero".split()
 )
-#: Instructions of a turn's call and of finding a row, and the bytes of code that a turn fetches
-#: again: measured on the networks of MLPerf Tiny.
+#: Instructions to call a turn and to find a row, and the code bytes that a turn fetches again:
+#: measured on the networks of MLPerf Tiny.
 _TURN_INSTRUCTIONS, _ROW_INSTRUCTIONS, _TURN_BYTES = 10, 32, 640
 _WORD = re.compile(r"\d+|[^\s\d,]+")
 #: The dissimilarity of two words; numbers differ by the logarithm of their ratio.
@@ -51,11 +52,11 @@ class KernelCosts(BaseModel):
     """The measurements of one kernel, in all shapes it was tried in.
 
     Attributes:
-        digest: of what was measured; another one says that the entry is stale.
+        digest: of the measured code; the entry is stale if it differs.
         cycles: for each unit of work, by its name.
         instructions: the same of executed instructions.
-        points: how many shapes were measured.
-        error_percent: how far the prediction is from one of them at most.
+        points: number of shapes measured.
+        error_percent: the largest error of the prediction at one of them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -72,7 +73,7 @@ class FamilyCode(BaseModel):
 
     Attributes:
         functions: of every function, by symbol.
-        layer_bytes: of what calls them, at most: a layer's code and structures.
+        layer_bytes: upper bound for the calling layer's code and structures.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -262,7 +263,7 @@ def _without_sources(value: Any) -> Any:
 def turn_cost(form: RowForm, board: Board) -> Cost:
     """Return the cost of one row of a layer besides its kernel, where layers run row by row.
 
-    Other layers run between two turns, so that no code of one is in a small cache any more.
+    Other layers run between two turns and evict a layer's code from a small cache.
     """
     instructions = _TURN_INSTRUCTIONS + _ROW_INSTRUCTIONS * form.height
     timing = board.timing

@@ -39,12 +39,12 @@ from tinyflow.boards import Core, MemoryRegion
 #: Reads and writes of a peripheral: (offset, size) -> value, and (offset, size, value).
 IoRead = Callable[[int, int], int]
 IoWrite = Callable[[int, int, int], None]
-#: What Unicorn calls before a block or an instruction: engine, address, size, unused.
+#: Unicorn's callback before a block or an instruction: engine, address, size, unused.
 RawCallback = Callable[[int, int, int, int], None]
-#: What Unicorn calls for a load or store: engine, kind, address, size, value, unused.
+#: Unicorn's callback for a load or store: engine, kind, address, size, value, unused.
 AccessCallback = Callable[[int, int, int, int, int, int], None]
 
-#: What Unicorn maps memory in, bytes.
+#: Unicorn's page size, bytes.
 _PAGE = 4096
 _MODELS: dict[Core, int] = {
     "cortex-m0plus": arm.UC_CPU_ARM_CORTEX_M0,
@@ -94,10 +94,10 @@ _ACCESS_TYPE = ctypes.CFUNCTYPE(
     ctypes.c_int64,
     ctypes.c_void_p,
 )
-#: Where XPSR holds the state of an IT block.
+#: Bits of XPSR with the state of an IT block.
 _IT_BITS = 0x0600FC00
 
-#: How often the watchdog looks at the clock, seconds.
+#: Interval of the watchdog, seconds.
 _WATCHDOG_PERIOD_S = 0.25
 #: An address where no code can be, given where emulation needs one to end at.
 _NOWHERE = 0xFFFFFFFE

@@ -30,7 +30,7 @@ from tinyflow.toolchain.elf import Image, read_image
 #: million instructions a second, more than ten times any inference in sight.
 DEFAULT_LIMIT_S = 300.0
 
-#: What RAM holds at power-up: anything but zeros, the same each time.
+#: Content of RAM at power-up: anything but zeros, the same each time.
 _RAM_FILL = b"\xa5"
 #: Accesses this far below the stack are taken for its overflow, bytes.
 _OVERFLOW_RANGE = 64 * 1024

@@ -56,5 +56,5 @@ def _detections(graph: Graph, op: DetectionPostProcess) -> None:
         raise fail(op, f"outputs of {sizes} elements for {op.most} detections")
 
 
-#: What must hold of it, see `verify`.
+#: Its rule, see `verify`.
 RULES: dict[type[Operator], Rule] = {DetectionPostProcess: _detections}

@@ -192,7 +192,7 @@ def _add_n(graph: Graph, op: AddN) -> None:
         expect(op, "a summand", graph.tensors[index].shape, graph.tensors[op.output].shape)
 
 
-#: What must hold of each, see `verify`.
+#: Rules by operator, see `verify`.
 RULES: dict[type[Operator], Rule] = {
     AddN: _add_n,
     Binary: broadcast,

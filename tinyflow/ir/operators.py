@@ -25,7 +25,7 @@ class Operator:
     input_fields: ClassVar[tuple[str, ...]] = ("input",)
     #: The field that names the tensor written, or the tensors as a tuple.
     output_field: ClassVar[str] = "output"
-    #: Of the input fields, those that name states, which the operator also rewrites.
+    #: Input fields that name states, which the operator also rewrites.
     state_fields: ClassVar[tuple[str, ...]] = ()
 
     name: str

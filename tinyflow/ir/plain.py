@@ -245,5 +245,5 @@ def _rows(graph: Graph, op: Embedding) -> None:
     expect(op, "the output", graph.tensors[op.output].shape, due)
 
 
-#: What must hold of each, see `verify`; those of `Binary` and `Function` hold, too.
+#: Rules by operator, see `verify`; those of `Binary` and `Function` hold, too.
 RULES: dict[type[Operator], Rule] = {Embedding: _rows}

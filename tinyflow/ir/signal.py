@@ -418,7 +418,7 @@ def rows(shape: tuple[int, ...]) -> int:
     return math.prod(shape[:-1])
 
 
-#: What must hold of each, see `verify`.
+#: Rules by operator, see `verify`.
 RULES: dict[type[Operator], Rule] = {
     SignalWindow: _window,
     SignalFftAutoScale: _auto_scale,

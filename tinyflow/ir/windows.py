@@ -186,7 +186,7 @@ def _resize(graph: Graph, op: ResizeBilinear) -> None:
     expect(op, "batch and channels of the output", (batches, outputs), (batch, channels))
 
 
-#: What must hold of each, see `verify`.
+#: Rules by operator, see `verify`.
 RULES: dict[type[Operator], Rule] = {
     TransposeConv: _transpose_conv,
     BatchMatMul: _batch_matmul,

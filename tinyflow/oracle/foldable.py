@@ -75,7 +75,7 @@ class Foldable:
         written = Counter(index for each in self.operators for index in indices(each.outputs))
         with_data = {i for i, tensor in enumerate(self.tensors) if self._has_data(tensor)}
         self.constants = with_data - inputs - written.keys()
-        #: What one operator writes, and nothing else gives a value.
+        #: Tensors that exactly one operator writes and that have no other value.
         self._results = {
             index
             for index, count in written.items()

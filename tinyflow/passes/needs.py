@@ -224,7 +224,7 @@ def _transpose(graph: Graph, op: Transpose, needs: Needs) -> _Wanted:
 
 
 def _reshape(graph: Graph, op: Reshape, needs: Needs) -> _Wanted:
-    """A row of the output is made of whole rows of the input, or is no concern of its channels."""
+    """Keep channels only if rows of the output are made of whole rows of the input."""
     source, output = graph.tensors[op.input].shape, graph.tensors[op.output].shape
     if not source or not output or output[-1] % source[-1]:
         yield from _everything(graph, op, needs)

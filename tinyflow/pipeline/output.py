@@ -40,9 +40,9 @@ _KEPT_AFTER = (BudgetError, DeviceError, ExactnessError)
 
 _CHOOSE = "Choose another --output."
 _SHOWN_FILES = 5
-#: What a fresh folder is called.
+#: Name of a fresh folder.
 _ASIDE = r"\.{}\.tinyflow-[0-9a-f]{{16}}"
-#: Of renameat2(2).
+#: Flag of renameat2(2).
 _RENAME_EXCHANGE = 2
 
 
@@ -128,7 +128,7 @@ def _check_name(folder: Path) -> None:
 
 @contextmanager
 def _parent_of(folder: Path) -> Iterator[int]:
-    """The descriptor of the parent; it is made if need be, and goes again if it stays empty."""
+    """Open the parent; it is created if missing, and removed again if it stays empty."""
     new = [parent for parent in folder.parents if not parent.exists()]
     try:
         try:

@@ -12,8 +12,8 @@ from tinyflow.kernels.base import Kernel, Overlap
 class Lifetimes:
     """The memories of the activations, for kernels in an order of execution.
 
-    Tensors that share memory for good, as the two sides of a RESHAPE do, are one memory; it has the
-    name of the tensor that was there first.
+    Tensors that always share memory, as the two sides of a RESHAPE do, are one memory, named after
+    the first of them.
 
     Attributes:
         storage: for each tensor that is neither constant nor a state its memory, often itself.

@@ -1,11 +1,10 @@
-"""Layers that run row by row: in which turns, and which rows are kept for how long.
+"""Row-by-row execution: the order of the steps, and how long rows are kept.
 
 A segment is a run of layers that each have a `RowForm`. Each turn computes one row of one layer,
-as soon as the row of the last layer that is due needs it and no sooner. A tensor between two layers
-lies nowhere whole: a ring buffer holds those of its rows that are still needed. Nothing is computed
-twice. Of tensors that come into the segment the first rows are done with before the last rows of
-its outputs are written, so an output may lie in the memory of an input and follow behind the rows
-read.
+when the next row of the last layer needs it and no sooner. A tensor between two layers is never
+stored whole: a ring buffer holds those of its rows that are still needed. Nothing is computed
+twice. The first rows of the segment's inputs are no longer needed when the last rows of its outputs
+are written, so an output may overlap an input and follow behind the rows read.
 
 Line buffers of this kind are common in image processing; for networks see Goetschalckx and
 Verhelst, "Breaking High-Resolution CNN Bandwidth Barriers with Enhanced Depth-First Execution",
@@ -32,7 +31,7 @@ class Segment:
         first: the index of the first layer, in execution order.
         end: the index after the last one's.
         turns: for each turn which layer computes its next row, as an index.
-        rings: how many rows are held of each tensor that lies nowhere whole.
+        rings: number of rows held of each tensor that is not stored whole.
         leads: for a memory that is read for the last time in the segment and one that is written
             in it, how many bytes the second must begin before the first, if they overlap.
     """
@@ -125,7 +124,7 @@ class Rehearsal:
             graph: of the layers.
             storage: of all tensors.
             layers: by their index in execution order.
-            whole: of the tensors that the layers write those that must lie in memory as a whole.
+            whole: tensors that the layers write and that must be stored whole.
             dying: memories that are not read after the segment.
         """
         self.turns: list[int] = []
@@ -154,7 +153,7 @@ class Rehearsal:
         return ends
 
     def _run(self) -> None:
-        """Demand the outputs row by row, several in step."""
+        """Request the outputs row by row, several in step."""
         targets = [self._writer[tensor] for tensor in self._writer if tensor in self._whole]
         most = max(self._ends[index] for index in targets)
         for step in range(1, most + 1):
@@ -162,7 +161,7 @@ class Rehearsal:
                 self._advance(index, -(-self._ends[index] * step // most))
 
     def _advance(self, index: int, rows: int) -> None:
-        """Let a layer compute its rows up to that number, and others what it needs for them."""
+        """Compute a layer's rows up to that number, and the rows of other layers that they need."""
         layer = self._layers[index]
         while self._done[index] < rows:
             due = self._done[index] + 1

@@ -3,11 +3,11 @@
 The layers are cut into runs, in execution order: a run is one layer as a whole, or a segment whose
 rows take turns (`rows.py`). The most bytes in use in any run are the peak. Of all cuttings with a
 peak within a limit the one that costs least is found by dynamic programming over the places of the
-cuts. What a segment takes is bounded from below at first, and rehearsed only if it comes to be part
+cuts. A segment's memory is bounded from below at first, and rehearsed only if the segment is part
 of the best cutting.
 
-Many choices of kernels are tried on one graph. What they have in common is found once: the bounds
-depend on the windows of the layers only, a rehearsal on little more.
+Many choices of kernels are tried on one graph. Shared results are computed once: the bounds depend
+only on the windows of the layers, a rehearsal on little more.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tinyflow.plan.allocator import aligned, most_in_common
 from tinyflow.plan.lifetimes import Lifetimes, overlap
 from tinyflow.plan.rows import Rehearsal, RowLayer, Segment, row_bytes, row_layer
 
-#: The most layers of a segment, and how often the best cutting is looked for.
+#: Most layers of a segment, and most searches for the best cutting.
 _LONGEST, _TURNS = 40, 200
 #: More than any bytes or costs.
 _NEVER = 1 << 60
@@ -236,7 +236,7 @@ class Cuttings:
             ],
             np.int64,
         )
-        #: Of each segment, as `Layers.bounds` has them.
+        #: Bounds of each segment, see `Layers.bounds`.
         self._scratch = _greatest(scratch, self._width)
         self._bytes = layers.bounds()[:, : self._width] + self._scratch
         self._highest = _greatest(np.array(self._single, np.int64), self._width)
@@ -245,7 +245,7 @@ class Cuttings:
             self._set(run, used)
 
     def _longest(self) -> int:
-        """The most layers behind each other that can run row by row."""
+        """Return the length of the longest sequence of layers that can run row by row."""
         longest = current = 0
         for member in self._members:
             current = 0 if member is None else current + 1

@@ -104,7 +104,7 @@ def compare(reports: Sequence[Report], folders: Sequence[Path] = ()) -> Comparis
     )
 
 
-#: What builds may differ in, in the order their titles say it.
+#: Properties that builds may differ in, in the order of their titles.
 _TRAITS: tuple[Callable[[Report], str], ...] = (
     lambda report: report.model.name,
     lambda report: report.board.id,

@@ -217,7 +217,7 @@ class AlternativeSection(Section):
     """A kernel that supports a layer, `native` where it is one of tinyflow's generated ones.
 
     `cycles` and `instructions` are predicted, None if the kernel was not measured; `row_cycles`
-    and `row_instructions` are what comes to that if the layer runs row by row, None if it
+    and `row_instructions` are the extra cost if the layer runs row by row, None if it
     cannot. `flash` is in bytes, constants and code, were it the only layer; `scratch` in bytes of
     arena.
     """

@@ -72,14 +72,14 @@ def _kernels(report: Report) -> str:
         saved = sum(cycles for cycles in library if cycles is not None)
         saved -= sum(layer.cycles for layer in native)
         gain = (report.latency.cycles + saved) / max(1, report.latency.cycles)
-        text += f", {gain:.1f}x faster than CMSIS-NN's kernels are predicted to be"
+        text += f", {gain:.1f}x faster than CMSIS-NN (predicted)"
     by_rows = sum(layer.segment is not None for layer in report.layers)
     if by_rows:
         text += f"; {by_rows} row by row, predicted to take {kernels.row_cycles:,} cycles more"
     return text
 
 
-#: What each part of the split is called.
+#: Labels of the split's parts.
 CAUSES = {
     "core": "pipeline",
     "branch": "branches",

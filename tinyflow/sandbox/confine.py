@@ -21,7 +21,7 @@ _GIB = 1 << 30
 _FILE_LIMIT = 4 * _GIB
 _RESERVED = 64 * _GIB
 _MORE_TASKS = 1024
-#: What the interpreter, NumPy and TensorFlow read; no file of the user's lies there.
+#: Folders that the interpreter, NumPy and TensorFlow read; they hold no file of the user's.
 _SYSTEM = (
     "/usr", "/lib", "/lib64", "/opt", "/nix", "/proc/self", "/proc/cpuinfo", "/proc/meminfo",
     "/proc/stat", "/proc/filesystems", "/proc/sys", "/sys/devices/system", "/sys/fs/cgroup",

@@ -14,7 +14,7 @@ _CYCLES_WEIGHT = 2
 
 #: The less, the better.
 Score = tuple[int, ...]
-#: The score of cycles, flash and arena, which is no less where one of them is more.
+#: Score of cycles, flash and arena, monotonic in each of them.
 Scoring = Callable[[int, int, int], Score]
 
 
@@ -92,7 +92,7 @@ def room_below(best: Score, score: Callable[[int], Score], least: int, most: int
 
 
 def broken(totals: Totals, limits: Limits) -> tuple[str, ...]:
-    """The names of the limits that figures are beyond."""
+    """Return the names of the limits that the figures exceed."""
     return tuple(
         each.name
         for each in fields(limits)
@@ -103,8 +103,8 @@ def broken(totals: Totals, limits: Limits) -> tuple[str, ...]:
 def excess(totals: Totals, limits: Limits) -> int:
     """Add up how far figures exceed their limits, in millionths of each limit.
 
-    A figure that is less never makes it more. So a choice of least excess is not beaten by another
-    one in all respects.
+    It is monotonic in each figure, so no other choice is better in all respects than one of least
+    excess.
     """
     beyond = 0
     if limits.cycles is not None and totals.cycles > limits.cycles:

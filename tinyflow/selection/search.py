@@ -45,7 +45,7 @@ from tinyflow.selection.options import (
     without_row_kernel,
 )
 
-#: How many times the cycles of the fastest choice kernels that only save memory may lead to.
+#: Largest slow-down over the fastest choice by kernels that only save memory.
 SLOW_FACTOR = 2
 
 
@@ -60,7 +60,7 @@ class Choice:
         way: which layers run row by row, and the order of all.
         totals: predicted; None if a layer's cost is not known.
         known_totals: the same, of the layers whose cost is known.
-        by_rows: how much of it is for running row by row.
+        by_rows: the part of it for running row by row.
     """
 
     kernels: tuple[Kernel, ...]
@@ -114,15 +114,14 @@ def choose_kernels(
         planner: of their graph.
         board: the board.
         kernels: which kernels are allowed.
-        optimize: what is to be best.
-        limits: what the choice should stay within. Where none does, the one that goes least
-            beyond is chosen.
+        optimize: the objective.
+        limits: of the choice. If no choice keeps them, the one that exceeds them least is chosen.
     """
     priced = price_all(found, costs, planner, board)
     return Chooser(found, priced, planner, kernels).choose(optimize, limits)
 
 
-#: For each operator all options.
+#: All options of each operator.
 Priced = tuple[tuple[Option, ...], ...]
 
 
@@ -222,7 +221,7 @@ class _Request:
         self._optimize, self._limits = optimize, limits
 
     def limited(self, start: _Picked | None) -> tuple[_Picked, Way]:
-        """The best choice where the limits count, and how to run it."""
+        """Return the best choice within the limits, and how to run it."""
         optimize, limits = self._optimize, self._limits
         free = [] if start is None else [start]
         fast = self._fast.best(optimize, limits, also=free)
@@ -258,21 +257,21 @@ class _Request:
         return excess(self.all.totals(*found), self._limits)
 
 
-#: For each group of layers the position of its option.
+#: Position of the chosen option, for each group of layers.
 _Picked = tuple[int, ...]
-#: What a choice's best way scores, and that way; None if the arena is left out.
+#: Score of a choice's best schedule, and that schedule; None if the arena is left out.
 _Scored = tuple[Score, Way | None]
-#: Gives that, or None if it is no better than a score.
+#: Scorer that returns None if a choice does not improve on a score.
 _Scorer = Callable[[_Picked, Score | None], _Scored | None]
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Layers with the same options at the same costs, which are decided together.
+    """Group of layers with the same options at the same costs, which are decided together.
 
     Attributes:
         layers: their positions.
-        options: for each option the layers' own, in the order of the layers.
+        options: for each position, the option of each layer, in the order of the layers.
     """
 
     layers: tuple[int, ...]
@@ -388,7 +387,7 @@ class _Figures:
 
 
 class _Search:
-    """The choices there are, and their scores."""
+    """Search space of choices, and their scores."""
 
     def __init__(self, layers: Sequence[tuple[Option, ...]], planner: MemoryPlanner) -> None:
         self._count = len(layers)
@@ -448,8 +447,8 @@ class _Search:
         """The best choice within the limits, as far as the search finds it, and how to run it.
 
         Args:
-            optimize: what is made least.
-            limits: come before that.
+            optimize: the objective.
+            limits: take precedence over it.
             starts: where the search begins; by default with some simple choices.
             ceiling: the most cycles, which come after the limits and before the objective; None
                 for no ceiling.
@@ -545,7 +544,7 @@ class _Search:
         )
 
     def towards(self, limits: Limits, optimize: Objective) -> Iterator[_Picked]:
-        """Choices that approach the limits from beyond, by a penalty that grows."""
+        """Yield choices that approach the limits from outside, by a growing penalty."""
         picked = self._fastest()
         for power in (1, 3):
             score = partial(self._scored, penalised(optimize, limits, power))
@@ -575,7 +574,7 @@ class _Search:
         return best, picked
 
     def _changes(self) -> Iterator[Callable[[_Picked], _Picked]]:
-        """All changes of a choice that are tried."""
+        """Yield all changes of a choice that are tried."""
         for name in self._names:
             yield partial(self._moved, name=name, towards=False)
             yield partial(self._moved, name=name, towards=True)
@@ -602,7 +601,7 @@ def _with(picked: _Picked, *, index: int, position: int) -> _Picked:
 
 
 def _grouped(layers: Sequence[tuple[Option, ...]]) -> list[_Group]:
-    """Layers whose options cost the same, together."""
+    """Group layers whose options cost the same."""
     members: dict[Hashable, list[int]] = {}
     for index, options in enumerate(layers):
         members.setdefault(tuple(map(_alike, options)), []).append(index)

@@ -48,7 +48,7 @@ class Rule:
 class Pipeline(ABC):
     """A core's pipeline, with memory that answers at once."""
 
-    #: What reports call it.
+    #: Name in reports.
     name: str
     #: Cycles that a mispredicted conditional branch costs; 0 for a core that does not predict.
     mispredict: int = 0

@@ -79,7 +79,7 @@ class Machine(Protocol):
 class Peripheral:
     """A bank of 32-bit registers at `base`. Only declared registers can be touched."""
 
-    #: By offset; a model fills in those its part has.
+    #: Registers by offset; a model fills in those its part has.
     registers: ClassVar[RegisterMap] = {}
 
     def __init__(self, instance: PeripheralInstance, machine: Machine) -> None:

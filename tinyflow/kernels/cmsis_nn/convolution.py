@@ -10,7 +10,7 @@ from tinyflow.kernels.base import Constant, Kernel, bias_constant, images, nhwc,
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.numerics.multipliers import accumulator_multipliers
 
-#: What arm_convolve_s8 calls for several groups of channels; releases without it support one.
+#: Called by arm_convolve_s8 for several groups of channels; releases without it support one.
 GROUPS = "arm_nn_mat_mult_kernel_row_offset_s8_s16"
 
 

@@ -1,6 +1,6 @@
 """Sources of CMSIS-NN: their origin, their version, and the files that a model needs.
 
-In this order: a folder the user names, an installed CMSIS-Pack, the copy inside PyPI's
+Searched in this order: a folder the user names, an installed CMSIS-Pack, the copy inside PyPI's
 `bakenn`, and PlatformIO's `lib_deps` by git tag, which needs a network when building.
 """
 
@@ -19,7 +19,7 @@ from tinyflow.errors import InputError
 
 Origin = Literal["folder", "pack", "bakenn", "lib_deps"]
 
-#: What PlatformIO fetches where no copy is on the machine.
+#: Release that PlatformIO fetches if no copy is on the machine.
 LIB_DEPS_VERSION = "7.0.0"
 LIB_DEPS = f"https://github.com/ARM-software/CMSIS-NN.git#v{LIB_DEPS_VERSION}"
 
@@ -51,7 +51,7 @@ class CmsisNN:
     """One copy of CMSIS-NN.
 
     Attributes:
-        version: the release, or the header's revision where it is none.
+        version: the release, or the header's revision if it is not a release.
         origin: how it was found.
         root: the folder of `Include` and `Source`; None for `lib_deps`.
         core_include: CMSIS-Core's headers, which releases before 5 need.

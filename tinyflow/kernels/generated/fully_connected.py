@@ -1,4 +1,4 @@
-"""FULLY_CONNECTED on cores with the DSP extension: weights in one stream, widened as they are read.
+"""FULLY_CONNECTED on cores with the DSP extension: packed weights, widened as they are read.
 
 `templates/kernels/fully_connected.S.j2` explains the arithmetic. The stream is read from its first
 word to its last, once for each row of inputs.

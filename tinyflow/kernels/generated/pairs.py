@@ -1,10 +1,10 @@
-"""CONV_2D of few channels on cores with the DSP extension: windows are read where they lie.
+"""CONV_2D of few channels on cores with the DSP extension: windows are read in place.
 
 The rows of a window are woven into a line of int16, which SMLAD multiplies directly: no window
-is copied out of it, so that what neighbouring windows share is expanded once. Two lines lie in one
-another, word by word in turn, for two pixels are computed at once: of two rows of the output, or of
-the halves of one. With four channels each weight that is loaded is used for two pixels, and each
-element for four channels. The weights are int16 too, which takes nothing for their expansion.
+is copied out of it, so that elements shared by neighbouring windows are expanded once. Two lines
+lie in one another, word by word in turn, for two pixels are computed at once: of two rows of the
+output, or of the halves of one. With four channels each weight that is loaded is used for two
+pixels, and each element for four channels. The weights are int16 too, so they need no expansion.
 
 `templates/kernels/conv/pair_weave.S.j2` and `pair.S.j2` are the assembly,
 `firmware/kernels/tf_native_conv_pairs.c` the loops around it.
@@ -25,17 +25,18 @@ from tinyflow.ir.operators import Conv2D, Operator
 from tinyflow.kernels.base import Constant, Kernel, RowForm, Source, VariantMaker, images, nhwc
 from tinyflow.kernels.generated.matrix import LEAST_CACHE, Layer, layer_of
 
-#: Channels of the input at most: of more, runs of words are read where they lie.
+#: Most channels of the input: with more, runs of words are read in place.
 MOST_DEPTH = 4
-#: Rows of a kernel at most, by the registers for their pointers: with three channels, and else.
+#: Most rows of a kernel, limited by the registers for their pointers: with three channels, and
+#: else.
 MOST_ROWS_OF_3, MOST_ROWS = 9, 10
 #: Channels of the output that are computed together.
 TOGETHER = 4
-#: Steps that are written out in a loop, and at most without one.
+#: Unroll factors, and the most steps that are unrolled without a loop.
 LOOP_UNROLLED, MOST_UNROLLED = range(10, 3, -1), 24
 #: Bytes of code: of a step on the Cortex-M7 and else, and of all else that runs for two pixels.
 STEP_CODE_DUAL, STEP_CODE, FURTHER_CODE = 56, 44, 300
-#: Steps at most: offsets of a stream are immediates.
+#: Most steps: offsets of a stream are immediates.
 MOST_STEPS = 250
 
 
@@ -43,11 +44,11 @@ MOST_STEPS = 250
 class Weave:
     """Layout of the columns of a kernel's rows in a line.
 
-    A unit is as many columns as it is from a window to the next one, or less where no window needs
-    all of them. Each pixel gives its own words, (elements 0 and 2) and, of four channels, (1 and
-    3); of two (0 and 1). What is left of it, the only one of one channel or the middle one of
-    three, is joined with that of the next row, or of the next column where the rows are odd in
-    number. A column's words follow each other, so that a window may begin and end with any.
+    A unit is `stride` columns, or fewer if no window needs all of them. Each pixel has its own
+    words: elements (0, 2) and, of four channels, (1, 3); of two channels (0, 1). The remaining
+    element (the only one of one channel, the middle one of three) is paired with that of the next
+    row, or of the next column if the number of rows is odd. A column's words are contiguous, so
+    that a window may begin and end with any column.
 
     Attributes:
         rows: of the kernel.

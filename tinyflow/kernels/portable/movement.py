@@ -1,8 +1,8 @@
 """Operators that move elements and compute nothing, in portable C.
 
 All but PADV2 come down to three routines: `tf_move` copies a box between any strides, `tf_take`
-reads and `tf_put` writes at the sum of one offset per dimension from a table. What is copied
-where is worked out here, on NumPy views of arrays that are never read.
+reads and `tf_put` writes at the sum of one offset per dimension from a table. The
+copies are computed here, on NumPy views of arrays that are never read.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from tinyflow.numerics.multipliers import output_multiplier
 
 _HEADER = "tf_state.h"
 
-#: Scale of what enters a gate's function, and of what leaves it (`PrepareGateParametersInteger`).
+#: Scales of a gate function's input and output (`PrepareGateParametersInteger`).
 _GATE_INPUT_SCALE = 2.0**-12
 _GATE_OUTPUT_SCALE = 2.0**-15
 _GATES = ("input", "forget", "cell", "output")

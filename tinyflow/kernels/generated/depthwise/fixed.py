@@ -1,4 +1,4 @@
-"""The 3x3 window for one shape: sizes and pitches are part of its code.
+"""3x3 window for one shape: sizes and pitches are part of its code.
 
 Along a line a window begins in one column of pairs and ends in the next, so that no word is loaded
 twice: with stride 1 each column ends two outputs and begins the next two. A Cortex-M7, which loads
