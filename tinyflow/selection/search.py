@@ -193,6 +193,7 @@ class _Searches:
 
     def __init__(self, layers: Sequence[tuple[Option, ...]], planner: MemoryPlanner) -> None:
         self._all, self._planner = layers, planner
+        self._best: dict[Objective, _Picked] = {}
         self.has_slow = any(option.row_pieces is not None for each in layers for option in each)
 
     @cached_property
@@ -206,6 +207,15 @@ class _Searches:
         fast = [tuple(map(without_row_kernel, each)) for each in self._all]
         return _Search(fast, self._planner) if self.has_slow else self.all
 
+    def free(self) -> list[_Picked]:
+        """The best choice of each objective without limits and slow kernels."""
+        return [self._free(each) for each in get_args(Objective)]
+
+    def _free(self, optimize: Objective) -> _Picked:
+        if optimize not in self._best:
+            self._best[optimize] = self.fast.best(optimize, Limits())[0]
+        return self._best[optimize]
+
 
 class _Request:
     """One objective and its limits, searched with and without kernels that only save memory.
@@ -217,32 +227,29 @@ class _Request:
     """
 
     def __init__(self, searches: _Searches, optimize: Objective, limits: Limits) -> None:
-        self.all, self._fast, self._has_slow = searches.all, searches.fast, searches.has_slow
+        self._searches, self._has_slow = searches, searches.has_slow
+        self.all, self._fast = searches.all, searches.fast
         self._optimize, self._limits = optimize, limits
 
     def limited(self, start: _Picked | None) -> tuple[_Picked, Way]:
         """Return the best choice within the limits, and how to run it."""
         optimize, limits = self._optimize, self._limits
-        free = [] if start is None else [start]
-        fast = self._fast.best(optimize, limits, also=free)
-        if self.excess(fast):  # before a limit is given up: what other objectives lead to
-            others = [
-                picked
-                for other in get_args(Objective)
-                if other != optimize
-                for picked in self._fast.towards(limits, other)
-            ]
-            fast = self._fast.best(optimize, limits, [fast[0], *others])
+        starts = [] if start is None else [start]
+        starts += self._searches.free()
+        starts += [p for each in get_args(Objective) for p in self._fast.towards(limits, each)]
+        fast = self._fast.best(optimize, limits, also=starts)
         if not self._has_slow:
             return fast
         ceiling = self.all.totals(*fast).cycles
+        starts = [fast[0], self.all.smallest_by_rows(), *starts]
         if self.excess(fast) == 0:
-            return self.all.best(optimize, limits, [fast[0], *free], ceiling)
-        fastest = self.all.best("speed", limits, also=[fast[0], self.all.smallest_by_rows()])
+            return self.all.best(optimize, limits, starts, ceiling)
+        starts += [p for each in get_args(Objective) for p in self.all.towards(limits, each)]
+        fastest = self.all.best("speed", limits, also=starts)
         if self.excess(fastest) == 0:
             most = SLOW_FACTOR * self.all.totals(*fastest).cycles
-            return self.all.best(optimize, limits, [fastest[0], fast[0]], most)
-        return self.all.best(optimize, limits, [fast[0], *free], ceiling, strict=True)
+            return self.all.best(optimize, limits, [fastest[0], *starts], most)
+        return self.all.best(optimize, limits, starts, ceiling, strict=True)
 
     def freely(self) -> tuple[_Picked, Way]:
         """The best choice without limits."""
@@ -250,7 +257,8 @@ class _Request:
             return self.all.best(self._optimize, Limits())
         fast = self._fast.best(self._optimize, Limits())
         ceiling = self.all.totals(*fast).cycles
-        return self.all.best(self._optimize, Limits(), [fast[0]], ceiling)
+        starts = [fast[0], self.all.smallest_by_rows(), *self._searches.free()]
+        return self.all.best(self._optimize, Limits(), starts, ceiling)
 
     def excess(self, found: tuple[_Picked, Way]) -> int:
         """Return how far a choice exceeds the limits."""
