@@ -49,7 +49,7 @@ __attribute__((noinline)) void infer(void) {{ bknn_{name}_infer(arena, input, ou
 
 @dataclass(frozen=True)
 class BakedModel:
-    """What BakeNN made of a graph.
+    """BakeNN's translation of a graph.
 
     Attributes:
         image: calls the model by `infer()`, which reads `input` and writes `output`.

@@ -1,4 +1,4 @@
-"""What the benchmarks share: where the models are, and how their tables are printed."""
+"""Helpers shared by the benchmarks: locations of the models, and printing of tables."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Models = Annotated[
     Path,
     typer.Option(
         envvar="TINYFLOW_MODELS",
-        show_default="../shared/models/mlperf_tiny beside this checkout",
+        show_default="../shared/models/mlperf_tiny next to this checkout",
         help="Folder of the MLPerf Tiny .tflite files: " + ", ".join(TFLITE.values()) + ".",
     ),
 ]

@@ -28,7 +28,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 from tests.fuzz.mutate_keras import damage, seeds
 
-#: Of processor time; a busy machine may take longer by the clock.
+#: Processor time; a busy machine may take longer by the clock.
 SECONDS_PER_FILE = 60
 _LONGEST = 10 * SECONDS_PER_FILE
 
@@ -81,7 +81,7 @@ def _load_libraries() -> None:
 
 
 def _try(path: Path, work: Path, *, convert: bool) -> str:
-    """How reading a file in a new process ended."""
+    """Read a file in a new process and return how that ended."""
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
     process = os.fork()

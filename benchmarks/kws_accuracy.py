@@ -28,7 +28,7 @@ def main(
         Path,
         typer.Option(
             envvar="TINYFLOW_KWS_DATA",
-            show_default="../shared/data/kws01_mfcc_int8.npz beside this checkout",
+            show_default="../shared/data/kws01_mfcc_int8.npz next to this checkout",
             help="An .npz with samples x (int8) and labels y.",
         ),
     ] = KWS_DATA,

@@ -1,4 +1,4 @@
-"""The MLPerf Tiny models: our kernels beside CMSIS-NN, BakeNN, and what others have published.
+"""The MLPerf Tiny models: our kernels compared with CMSIS-NN, BakeNN, and published results.
 
     python benchmarks/mlperf_tiny.py --cmsis-nn path/to/CMSIS-NN
     python benchmarks/mlperf_tiny.py --board stm32l4r5 --model kws --goal speed    # a part of it
@@ -215,7 +215,7 @@ def _ours(path: Path, model: str, board: str, goal: str) -> Row:
 
 
 def _with_ram(report: Report) -> dict[str, Any]:
-    """What it is with constants in RAM, where that pays."""
+    """Return the figures of the build with constants in RAM, or none if that does not pay."""
     weights = report.memory.ram.weights
     if not weights:
         return {}
@@ -233,7 +233,7 @@ def _cmsis_nn(path: Path, model: str, board: str, copy: CmsisNN) -> Row:
 
 
 def _beyond(direct: Direct, figures: dict[str, Any]) -> Iterator[str]:
-    """In what our calls of CMSIS-NN fall behind direct ones."""
+    """Yield the measures in which our calls of CMSIS-NN are worse than direct ones."""
     if figures["instructions"] > DIRECT_INSTRUCTIONS * direct.instructions:
         yield f"{figures['instructions']:,} instructions, direct calls {direct.instructions:,}"
     if figures["arena"] > direct.arena:
@@ -334,7 +334,7 @@ def _page(rows: list[Row], board: str) -> str:
 
 
 def _published_page(rows: list[Row]) -> str:
-    """What others have published, beside our speed."""
+    """Compare published figures of others with our speed."""
 
     def cells() -> Iterator[tuple[str, ...]]:
         for each in PUBLISHED:

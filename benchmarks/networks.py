@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-#: By name, the shape of the input.
+#: Input shapes by name.
 NETWORKS = {
     "mobilenet_v2": (96, 96, 3),
     "cnn_1d": (256, 6),
@@ -21,7 +21,7 @@ NETWORKS = {
     "squeezenet": (96, 96, 3),
     "efficientnet_lite": (96, 96, 3),
 }
-#: What the statistics are taken from.
+#: Samples for the statistics.
 _SAMPLES = 32
 
 

@@ -1,4 +1,4 @@
-"""What others reach with the MLPerf Tiny models, and the bars that the benchmark holds us to."""
+"""Published results on the MLPerf Tiny models, and the limits the benchmark holds us to."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _round(
 _L4R5, _F746 = ("stm32l4r5", 120_000_000), ("stm32f746", 216_000_000)
 _ST, _PLUMERAI, _HALE = "ST X-CUBE-AI", "Plumerai", "Bosch HALE"
 
-#: Of the closed engines the best of rounds 0.5 to 1.3 for each board and model.
+#: Best of rounds 0.5 to 1.3 for each board and model, for the closed engines.
 PUBLISHED = (
     *_round(
         *_L4R5, _ST, "v1.2/closed/STMicroelectronics/results/NUCLEO_L4R5ZI",
@@ -84,7 +84,7 @@ class Direct:
     flash: int | None = None
 
 
-#: By CMSIS-NN version and model. GCC 12.2, -O2; executed instructions counted in Unicorn, and
+#: Figures by CMSIS-NN version and model. GCC 12.2, -O2; executed instructions counted in Unicorn,
 #: confirmed by QEMU. Flash was measured with 7.0.0 only.
 DIRECT = {
     "4.0.0": {
@@ -100,7 +100,7 @@ DIRECT = {
         "ad": Direct(580_000, 768, 277_488),
     },
 }
-#: How much more than that our calls of CMSIS-NN may take: a factor, and bytes of flash.
+#: Limit of our calls of CMSIS-NN over that: a factor, and bytes of flash.
 DIRECT_INSTRUCTIONS, DIRECT_FLASH = 1.03, 8 * 1024
 
 

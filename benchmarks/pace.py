@@ -1,4 +1,4 @@
-"""How long `tinyflow build` takes: wall-clock times, which vary from machine to machine.
+"""Times `tinyflow build`: wall-clock times, which vary from machine to machine.
 
     python benchmarks/pace.py
 

@@ -31,7 +31,7 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parents[1]
 #: Seeds of the drawn networks.
 SEEDS = range(8)
-#: What is compared.
+#: File types that are compared.
 SUFFIXES = frozenset({".c", ".h", ".S", ".ld", ".ini"})
 
 

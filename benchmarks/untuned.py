@@ -1,4 +1,4 @@
-"""Networks that no kernel was tuned on: our kernels beside CMSIS-NN's, on Cortex-M4 and M7.
+"""Networks that no kernel was tuned on: our kernels compared with CMSIS-NN's, on Cortex-M4 and M7.
 
     python benchmarks/untuned.py
 

@@ -470,7 +470,7 @@ report names every layer that computes in float32. A model in which nothing is q
 no output, no operator with weights) is refused.
 
 CAST converts between bool, int8, int16, int32 and float32. The operators that move elements take
-float32 beside the types above.
+float32 in addition to the types above.
 
 FLOOR_DIV by 0, and an index outside of its tensor, end the inference with an error, as they do in
 TFLM. Left out of what TFLM's kernels take: GREATER of int16, whose parameters TFLM leaves unset;
@@ -506,7 +506,7 @@ def _operators_page() -> str:
 
 
 def _native_rows() -> Iterator[tuple[str, ...]]:
-    """What native kernels support; operators with the same text together."""
+    """Yield what native kernels support; operators with the same text share a row."""
     rows: dict[tuple[str, ...], list[str]] = {}
     for service in services():
         if service.library == "native":
@@ -543,7 +543,7 @@ def _operator_rows(*copies: CmsisNN) -> Iterator[tuple[str, ...]]:
 
 
 def _sentences(stated: list[Service]) -> Iterator[str]:
-    """What kernels state, each once; rules for int16 alone are marked."""
+    """Yield the statements of the kernels, each once; rules for int16 alone are marked."""
     common = {service.attributes for service in stated if service.types != "int16"}
     for attributes in dict.fromkeys(service.attributes for service in stated):
         if attributes in common:
@@ -553,7 +553,7 @@ def _sentences(stated: list[Service]) -> Iterator[str]:
 
 
 def _probed(copy: CmsisNN) -> dict[str, list[Kernel]]:
-    """By operator the kernels chosen for the cases that the tests have of it."""
+    """Return, by operator, the kernels chosen for the test cases of it."""
     board = load_board("stm32f746")
     found: dict[str, list[Kernel]] = {}
     for graph in _examples():
@@ -574,7 +574,7 @@ def _examples() -> tuple[Graph, ...]:
     )
 
 
-#: What may be between markers.
+#: Generators by marker.
 BLOCKS: dict[str, Callable[[], str]] = {
     "boards": _boards,
     "commands": _commands,

@@ -83,7 +83,7 @@ class tinyflow_harness:  # noqa: N801 - Robot Framework wants the module's name
     # ---- the model ----
 
     def model_info(self):
-        """What the firmware says of its model, as a dictionary."""
+        """Return the firmware's description of its model, as a dictionary."""
         if self._info is None:
             self._info = _parse_info(self._request(INFO))
         return self._info
@@ -133,7 +133,7 @@ class tinyflow_harness:  # noqa: N801 - Robot Framework wants the module's name
         return cycles
 
     def cycles_in_microseconds(self, microseconds, clock_hz):
-        """How many cycles of the clock pass in that time."""
+        """Return the number of cycles of the clock in that time."""
         return float(microseconds) * float(clock_hz) / 1e6
 
     def should_be_near(self, value, expected, percent, slack=0, what="The value"):

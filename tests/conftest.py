@@ -1,4 +1,4 @@
-"""What all tests share: none of them uses or changes the user's own folders."""
+"""Fixtures for all tests: none of them uses or changes the user's own folders."""
 
 from __future__ import annotations
 

@@ -112,12 +112,14 @@ class CacheGeometry(_Strict):
     @model_validator(mode="after")
     def _divides(self) -> Self:
         if self.lines % self.ways:
-            raise ValueError(f"{self.lines} lines cannot be shared out among {self.ways} ways")
+            raise ValueError(
+                f"lines must be a multiple of ways: {self.lines} lines, {self.ways} ways"
+            )
         return self
 
 
 class AccessTiming(_Strict):
-    """What one way of reaching the flash costs: each miss of its cache, or each access.
+    """Cost of one path to the flash: of each miss of its cache, or of each access.
 
     `cycles` is beyond the cycle of the access itself; the flash's wait states unless given.
     """
@@ -175,7 +177,7 @@ class RunCurrent(_Strict):
 
 
 class MemoryTiming(_Strict):
-    """How long the memories make the core wait, at the board's clock."""
+    """Wait states of the memories at the board's clock."""
 
     wait_states: int = Field(ge=0)
     source: str
@@ -186,27 +188,27 @@ class MemoryTiming(_Strict):
     multiply_cycles: Literal[1, 32] = 1
 
     def cycles(self, access: AccessTiming) -> Decimal:
-        """What a miss, or an uncached access, costs."""
+        """Return the cost in cycles of a miss, or of an uncached access."""
         return Decimal(self.wait_states) if access.cycles is None else access.cycles
 
     @model_validator(mode="after")
     def _fetches_lines(self) -> Self:
         if self.fetch.cache is None:
-            raise ValueError("fetch.cache is missing: a prefetch buffer is one of a single line")
+            raise ValueError("fetch.cache is missing: model a prefetch buffer as a one-line cache")
         if self.flash_data.cache is None and any(bank.cached for bank in self.ram):
             raise ValueError("a cached RAM bank needs flash_data.cache")
         return self
 
 
 class Renode(_Strict):
-    """What Renode needs: the platform description under `renode/` and its UART's name."""
+    """Settings for Renode: the platform description under `renode/` and its UART's name."""
 
     platform: str
     uart: str
 
 
 class Upload(_Strict):
-    """How `tinyflow flash` programs the board: OpenOCD through a probe, or pyOCD."""
+    """Settings for `tinyflow flash`: OpenOCD through a probe, or pyOCD."""
 
     protocol: Literal["stlink", "cmsis-dap", "jlink", "pyocd"]
     openocd_target: str | None = None

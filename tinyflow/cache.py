@@ -32,7 +32,7 @@ _MAKING = ".making-"
 #: Holds the digest of all other files of an entry.
 _DIGEST = ".digest"
 _WORKSPACES = "workspaces"
-#: Those of other outputs go, the least recently used first; each has some megabytes.
+#: Workspaces kept, each some megabytes; the least recently used of other outputs are removed.
 _MOST_WORKSPACES = 100
 
 
@@ -95,7 +95,7 @@ class Cache:
         )
 
     def fetch(self, key: str, make: Callable[[Path], None]) -> Path:
-        """The folder of that key; `make` fills it where there is none yet, or a damaged one.
+        """Return the folder of that key; `make` fills it if it is missing or damaged.
 
         What `make` raises passes through, and nothing is kept.
 
@@ -131,7 +131,7 @@ class Cache:
         """A folder for what a program keeps from one run to the next, such as object files.
 
         It holds what it held when it was last sealed; else it is empty. Where the cache may not
-        serve, since others can write to it, or programs cannot work in a folder of that name, the
+        work, since others can write to it, or programs cannot use a folder of that name, the
         folder is a temporary one. The caller sees to it that one process at a time uses those
         names.
 
@@ -234,7 +234,7 @@ class Workspace:
 
 
 def _digest(folder: Path) -> str:
-    """Of the names and contents of all files of a folder but the digest itself.
+    """Hash the names and contents of all files of a folder but the digest itself.
 
     Raises:
         OSError: the folder cannot be read.

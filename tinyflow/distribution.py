@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: What `pip install` takes; the import name and the command are `tinyflow`.
+#: Name for `pip install`; the import name and the command are `tinyflow`.
 DISTRIBUTION = "tinyflow-mcu"
 #: The version of the package; the build of the wheel reads it here.
 VERSION = "0.1.0"

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from tinyflow.errors import InputError
 
-#: What SCons, the shell it runs commands in, or gcc would take for more than a letter of a path.
+#: Characters in a path that SCons, its shell or gcc would interpret.
 NOT_IN_PATHS = re.compile(r"""[$"'`\\,;&<>|()\x00-\x1f\x7f]""")
 #: The errors of a device, a quota or a limit on the size of files that is used up.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

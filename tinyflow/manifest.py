@@ -1,4 +1,4 @@
-"""What a build left in its folder, so that the next one can tell that from the user's own files.
+"""List of the files of a build, so that the next build can separate them from the user's own.
 
 The folder holds `.tinyflow-build`, which lists every file of the build with the SHA-256 of its
 content. Only a file that is listed, at its place and with that content, may be replaced or removed:
@@ -42,7 +42,7 @@ class _File(BaseModel):
 
 @dataclass
 class Sorted:
-    """What lies in a folder, by relative path.
+    """Content of a folder, by relative path.
 
     Attributes:
         built: files that are as the build left them.

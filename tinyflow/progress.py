@@ -1,4 +1,4 @@
-"""What long work tells of itself."""
+"""Progress reporting."""
 
 from __future__ import annotations
 

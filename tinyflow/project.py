@@ -18,11 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tinyflow.errors import InputError
 
 PROJECT_FILE = "tinyflow.toml"
-#: What activations are quantised to; the model's inputs and outputs too.
+#: Type of quantised activations, and of the model's inputs and outputs.
 Activations = Literal["int8", "int16"]
-#: Which kernels may serve; an operator that has none of them takes what serves it else.
+#: Kernels that a build may use; an operator without one of them falls back to the other kernels.
 KernelSet = Literal["auto", "native", "cmsis-nn"]
-#: What the choice of kernels makes best.
+#: Objective of the kernel choice.
 Objective = Literal["balanced", "speed", "size", "ram"]
 
 #: What start-up may copy to RAM where it waits too long for flash: `auto`, code and, at `speed`,
@@ -245,7 +245,7 @@ def _reason(error: Any, keys: list[str]) -> str:
 
 
 def _hint(table: str, keys: list[str]) -> str:
-    """What there is instead of an unknown table or key."""
+    """Suggest keys or tables instead of an unknown one."""
     if not keys:
         return _choice("Tables", table, list(Project.model_fields))
     annotation = Project.model_fields[table].annotation

@@ -1,6 +1,6 @@
-"""Where the files that are not Python lie: templates, firmware, boards, Renode descriptions.
+"""Locations of the files that are not Python: templates, firmware, boards, Renode descriptions.
 
-In a checkout they are folders beside the package; in a wheel they are in `tinyflow/data`.
+In a checkout they are folders next to the package; in a wheel they are in `tinyflow/data`.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def run_worker(
         job: what to do, as JSON; arrays lie in `folder`.
         folder: an existing folder for job, reply and arrays: all the worker can write to.
         task: what is being done, for messages: "quantising model.keras".
-        reads: files and folders the worker may read, beside `folder` and Python's packages.
+        reads: files and folders the worker may read, besides `folder` and Python's packages.
         timeout: seconds before the worker is killed; None waits for ever.
         on_line: receives each line the worker prints on standard output, and a word now and then
             while it prints none.
@@ -146,7 +146,9 @@ def run_worker(
 
 
 def _lines(process: subprocess.Popen[bytes], timeout: float | None) -> Iterator[str | None]:
-    """What the worker prints; an empty line for a long silence, None when its time is over."""
+    """Yield the worker's output lines; an empty line for a long silence, None when its time is
+    over.
+    """
     assert process.stdout is not None
     descriptor = process.stdout.fileno()
     deadline = None if timeout is None else time.monotonic() + timeout

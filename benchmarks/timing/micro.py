@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from tinyflow.boards import Board, Core, load_board
 from tinyflow.timing.measure import Call, MeasuredCall, measure_code
 
-#: How often each loop runs.
+#: Iterations of each loop.
 TURNS = 40
 _M4, _M4_PAIRS, _M0 = "Arm 100166, 3.3.1", "Arm 100166, 3.3.2", "Arm DDI 0484, table 3.1"
 _M7 = "github.com/jnk0le/random, Cortex-M7"
 _L4R5, _F407, _F746, _NRF = "stm32l4r5", "stm32f407", "stm32f746", "nrf52840"
-#: Where r0 and r1 point: behind the stack in RAM, and far behind the code in flash.
+#: Addresses in r0 and r1: behind the stack in RAM, and far behind the code in flash.
 _RAM, _FLASH_OFFSET = 0x8000, 0x10000
 
 
@@ -92,7 +92,7 @@ _STREAM_WORDS = 8
 _STREAM = (
     "; ".join(f"ldr.w r2, [r1, #{4 * word}]" for word in range(_STREAM_WORDS)) + "; adds r1, #32"
 )
-#: Of the core for a stream: N loads in a row take N + 1, and the ADDS one.
+#: Cycles of the core for a stream: N loads in a row take N + 1, and the ADDS one.
 _STREAM_CORE = _STREAM_WORDS + 2
 _NOP_FILL = ".rept 1024\n nop\n .endr"
 
@@ -119,7 +119,7 @@ LOOPS = (
     # ---- Cortex-M7: pairs ----
     Loop("8 independent ADDs: 2 a cycle", _F746,
          ".rept 4\n add.w r2, r0, r1\n add.w r12, r0, r1\n .endr", 8, _same(4), _M7),
-    Loop("4 MACs beside 4 ADDs: a pair a cycle", _F746,
+    Loop("4 MACs paired with 4 ADDs: a pair a cycle", _F746,
          ".rept 4\n smlad r2, r0, r1, r2\n add.w r12, r0, r1\n .endr", 8, _same(4), _M7),
     Loop("8 MACs: 1 a cycle", _F746,
          ".rept 8\n smlad r2, r0, r1, r2\n .endr", 8, _same(8), _M7),

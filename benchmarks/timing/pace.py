@@ -1,4 +1,4 @@
-"""What the cycle model itself takes: CPU times, which vary from machine to machine.
+"""Times the cycle model itself: CPU times, which vary from machine to machine.
 
 python benchmarks/timing/pace.py
 """
@@ -98,7 +98,7 @@ def _entry(built: Built) -> str:
 
 
 def _emulate(built: Built, board: Board, samples: npt.NDArray[Any]) -> None:
-    """What verification does on the device: every inference is counted."""
+    """Run on the device as verification does: every inference is counted."""
     image = read_image(built.elf)
     with Simulator(image, board) as simulator:
         client = HarnessClient(simulator)

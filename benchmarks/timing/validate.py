@@ -1,4 +1,4 @@
-"""Modelled cycles beside measured ones, for the code that PyPI carries, and beside the manuals.
+"""Compares modelled cycles with measured ones, for code that PyPI carries, and with the manuals.
 
     python benchmarks/timing/validate.py
 

@@ -3,7 +3,7 @@
     pip install 'tinyflow-mcu[keras,examples]'
     python train.py
 
-Writes digits.keras and calibration.npz, training.npz, test.npz beside itself. Takes about a
+Writes digits.keras and calibration.npz, training.npz, test.npz next to itself. Takes about a
 minute on two cores, and gives the same files every time on the same machine.
 """
 
@@ -77,7 +77,7 @@ def shifted(images, rng):
 
 
 def main():
-    """Train, and write the model and its data beside this file."""
+    """Train, and write the model and its data next to this file."""
     keras.utils.set_random_seed(SEED)
     tf.config.experimental.enable_op_determinism()
     images, digits = load_digits(return_X_y=True)

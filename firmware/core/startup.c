@@ -1,5 +1,5 @@
 /*
- * From reset to main() on any Armv7-M core, with no C library.
+ * Start-up code from reset to main() on any Armv7-M core, with no C library.
  *
  * Memory, laid out by memory.ld: the stack is at the bottom of RAM, so that an overflow runs out
  * of RAM and faults; .data and .bss follow it. The stack is painted before use: the lowest word
@@ -16,7 +16,7 @@
 
 extern uint32_t _stack_start[], _stack_end[]; /* lowest address, and one past the highest */
 extern uint32_t _sbss[], _ebss[];
-/* What is copied from flash to RAM: whole words. */
+/* One copy from flash to RAM: whole words. */
 typedef struct {
     const uint32_t *image;
     uint32_t *begin, *end;

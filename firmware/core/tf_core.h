@@ -1,4 +1,4 @@
-/* What start-up code knows and the rest of the firmware asks for: the stack and the last stop. */
+/* Services of the start-up code for the rest of the firmware: the stack and the last stop. */
 #ifndef TF_CORE_H
 #define TF_CORE_H
 

@@ -1,7 +1,7 @@
 /* Reference: TFLM, reference/comparisons.h. */
 #include "tf_plain.h"
 
-/* Of truth values there are EQUAL and NOT_EQUAL. */
+/* EQUAL and NOT_EQUAL of booleans. */
 void tf_compare_bool(const tf_broadcast *loops, tf_relation relation, const uint8_t *left,
                      const uint8_t *right, uint8_t *output)
 {

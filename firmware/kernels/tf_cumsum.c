@@ -2,7 +2,7 @@
 #include "tf_math.h"
 #include "tf_sums.h"
 
-/* Where a running sum begins, and from there on to its next element. */
+/* Start of a running sum, and the step to its next element. */
 static size_t first_of(const tf_running *loops)
 {
     return loops->reverse ? (loops->depth - 1) * loops->inner : 0;

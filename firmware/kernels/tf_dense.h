@@ -1,6 +1,6 @@
 /*
  * Native kernels of layers that run through their inputs once: fully connected ones.
- * Their loops are generated for a model; see the assembly files beside this one.
+ * Their loops are generated for a model; see the assembly files next to this one.
  */
 #ifndef TF_DENSE_H
 #define TF_DENSE_H
@@ -13,7 +13,7 @@ typedef struct {
     uint32_t block_outputs; /* outputs that are computed in whole blocks */
     uint32_t outputs;       /* all of them */
     int32_t zero_point;     /* of the output */
-    uint32_t multiplier;    /* the one scale, where it is not in the stream */
+    uint32_t multiplier;    /* the one scale, unless it is in the stream */
     uint32_t power;
 } tf_fully_connected_params;
 

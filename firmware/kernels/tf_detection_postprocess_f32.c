@@ -29,7 +29,7 @@ static float score_of(column scores, size_t index)
     return scores.values[index * scores.stride];
 }
 
-/* In double precision, each result rounded once. */
+/* Computed in double precision, each result rounded once. */
 static float center(float offset, float scale, float size, float anchor)
 {
     return (float)((double)offset / (double)scale * (double)size + (double)anchor);
@@ -132,7 +132,7 @@ static size_t sorted(const tf_detection_params *params, column scores, uint16_t 
     return count;
 }
 
-/* Of boxes that overlap the best alone; gives how many are chosen. */
+/* Keeps the best of boxes that overlap; returns the number kept. */
 static size_t suppress(const tf_detection_params *params, column scores, const workspace *work)
 {
     const size_t candidates = sorted(params, scores, work->order);

@@ -28,7 +28,7 @@ typedef struct {
     size_t right[TF_LOOPS];
 } tf_broadcast;
 
-/* Where the innermost loop starts in each operand; all zeros at the beginning. */
+/* Start of the innermost loop in each operand; all zeros at the beginning. */
 typedef struct {
     size_t index[TF_INNER];
     size_t left;

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How one operand of ADD is scaled; the offset is added before (operands) or after (sum). */
+/* Scaling of one operand of ADD; the offset is added before (operands) or after (sum). */
 typedef struct {
     int32_t offset;
     int32_t multiplier;
@@ -69,7 +69,7 @@ typedef struct {
     int32_t shift;
 } tf_requantize_params;
 
-/* From one scale and zero point to another. In-place. */
+/* Requantises from one scale and zero point to another. In-place. */
 void tf_requantize_s8_s8(const tf_requantize_params *params, const int8_t *input, int8_t *output,
                          size_t elements);
 void tf_requantize_s8_u8(const tf_requantize_params *params, const int8_t *input, uint8_t *output,

@@ -84,7 +84,7 @@ static int32_t multiply(const tf_lstm_product *product, const int8_t *operand, s
     return saturate(tf_requantize((int32_t)sum, product->multiplier, product->shift));
 }
 
-/* What enters the gate's function. */
+/* Input of the gate's function. */
 static int32_t gate_input(const tf_lstm_params *params, const tf_lstm_gate *gate,
                           const int8_t *input, const int8_t *hidden, size_t unit)
 {

@@ -45,7 +45,7 @@ typedef struct {
 /* The inverse of tf_take: reads in order, writes by offsets. Input and output do not overlap. */
 void tf_put(const tf_put_params *params, const int32_t *offsets, const void *input, void *output);
 
-/* What tf_gather, and the model, return where an index lies outside of the input. */
+/* Returned by tf_gather, and by the model, if an index is outside the input. */
 #define TF_INDEX_ERROR 1
 
 typedef struct {

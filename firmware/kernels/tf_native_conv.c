@@ -11,7 +11,7 @@ static inline void spread(const int8_t **run, const int8_t *first, int32_t pitch
     run[3] = first + 3 * pitch;
 }
 
-/* Where the outputs go, and what waits for being computed. */
+/* Destination of the outputs, and the pixels not computed yet. */
 typedef struct {
     int8_t *output;
     uint32_t groups; /* of four pixels that are expanded */
@@ -73,7 +73,7 @@ void tf_conv_line_s8(const tf_conv_line *line, const int8_t *input, int8_t *outp
     }
 }
 
-/* Of a window. */
+/* Number of a window's elements. */
 static inline uint32_t elements(const tf_conv_window *window)
 {
     return (uint32_t)(window->kernel[0] * window->kernel[1]);
@@ -140,7 +140,7 @@ static uint32_t compute_row(const tf_conv_window *window, const int8_t *const ro
     return filled;
 }
 
-/* What waits at the end. */
+/* Computes the remaining pixels. */
 static void finish(const tf_conv_window *window, uint32_t filled, progress *at)
 {
     finish_groups(&window->matrix, at);

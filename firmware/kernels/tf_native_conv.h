@@ -16,7 +16,7 @@ typedef const int8_t *tf_conv_run[4];
 typedef void tf_conv_expand_function(const tf_conv_run runs[], uint32_t count, uint32_t words,
                                      int16_t *columns);
 
-/* What a matrix tile needs; the assembly knows the order of the members. */
+/* Arguments of a matrix tile; the assembly depends on the order of the members. */
 typedef struct {
     const uint32_t *stream; /* for each pair of channels: biases, weights, requantisation */
     int16_t *columns;       /* scratch: windows as int16, a group's behind the other's */

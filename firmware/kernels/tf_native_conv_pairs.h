@@ -15,7 +15,7 @@
 typedef void tf_conv_pair_weave_function(const int8_t *const rows[], int32_t *line,
                                          uint32_t units);
 
-/* What the product needs; the assembly knows the order of the members. */
+/* Arguments of the product; the assembly depends on the order of the members. */
 typedef struct {
     const uint32_t *stream; /* of four channels each: biases, weights, requantisation */
     const int32_t *line;    /* windows of two pixels, word by word in turn */
@@ -32,7 +32,7 @@ typedef struct {
     tf_conv_pair_function *compute;
     tf_conv_pair_weave_function *weave;
     int32_t *line;             /* scratch: two woven lines in one another */
-    const uint32_t *constants; /* what the stream is copied from, NULL where it is not */
+    const uint32_t *constants; /* source of the stream's copy, NULL if it is not copied */
     uint32_t constant_bytes;
     uint32_t *copy;       /* scratch: the stream */
     int8_t *padding;      /* scratch: a row of zero points */

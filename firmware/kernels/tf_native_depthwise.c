@@ -47,7 +47,7 @@ static uint32_t pixels(int8_t one, int8_t other)
     return (uint32_t)(uint16_t)one | (uint32_t)(uint16_t)other << 16;
 }
 
-/* What `gather` does, for one channel of a line. */
+/* Does what `gather` does, for one channel of a line. */
 static void gather_channel(const tf_depthwise_plan *plan, const int8_t *pixel, uint32_t *columns)
 {
     const tf_depthwise_lines *line = &plan->input;
@@ -96,7 +96,7 @@ static int32_t between(int32_t low, int32_t value, int32_t high)
     return value < low ? low : value > high ? high : value;
 }
 
-/* Lines from `first` to before `last`, which may lie beside the input. */
+/* Lines from `first` to before `last`, which may be outside the input. */
 static void gather_lines(const tf_depthwise_plan *plan, const int8_t *input, uint32_t *columns,
                          int32_t channels, int32_t first, int32_t last)
 {

@@ -3,7 +3,7 @@
  *
  * Four channels at a time, some lines of the input are spread out in scratch as columns of pairs
  * of int16, and a window is moved over them; the next lines take their place. "Lines" run along the
- * inner one of height and width, whichever that is; they lie beside each other along the outer.
+ * inner one of height and width, whichever that is; they are adjacent along the outer.
  * The output may lie in the input's place: what is written over has been read.
  */
 #ifndef TF_NATIVE_DEPTHWISE_H

@@ -1,6 +1,6 @@
 /*
  * Native element-wise kernels of int8. Their loops are generated for a model; see the assembly files
- * beside this one. Each computes `count` elements that lie behind each other.
+ * next to this one. Each computes `count` consecutive elements.
  */
 #ifndef TF_NATIVE_ELEMENTWISE_H
 #define TF_NATIVE_ELEMENTWISE_H

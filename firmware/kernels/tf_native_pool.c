@@ -1,7 +1,7 @@
 /* The windows of poolings: each cut to the part of it that lies in the input. */
 #include "tf_native_pool.h"
 
-/* How an average of `pixels` pixels is made of their sum: see the assembly. */
+/* Division of a sum by `pixels`, for the average: see the assembly. */
 static void average(tf_pool_window *window)
 {
     const uint32_t pixels = window->row_count * window->columns;

@@ -1,6 +1,6 @@
 /*
  * Native poolings and means of int8. The loop over a window is generated for a model; see the
- * assembly files beside this one.
+ * assembly files next to this one.
  */
 #ifndef TF_NATIVE_POOL_H
 #define TF_NATIVE_POOL_H

@@ -9,7 +9,7 @@
 #define TILES 4    /* of a group */
 #define FILTERS 2  /* that are multiplied at a time */
 
-/* What the scratch memory holds. */
+/* Layout of the scratch memory. */
 typedef struct {
     int8_t **outputs;     /* [tile]: its first pixel */
     uint32_t *tiles;      /* [group][pair of channels][element][tile] */

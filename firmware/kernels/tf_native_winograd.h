@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Where the outputs of two filters go, beside the tiles' first pixels, and how they are scaled. */
+/* Destinations of the outputs of two filters, apart from first pixels, and their scaling. */
 typedef struct {
     int32_t zero_point;
     size_t pixel;  /* bytes from one pixel to the next */

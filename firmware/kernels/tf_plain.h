@@ -19,7 +19,7 @@ typedef struct {
     float maximum;
 } tf_bounds_f32;
 
-/* As the reference clamps: NaN passes. */
+/* Clamps as the reference does: NaN passes. */
 static inline float tf_clamp_f32(float value, const tf_bounds_f32 *bounds)
 {
     const float raised = value < bounds->minimum ? bounds->minimum : value;
@@ -90,13 +90,13 @@ void tf_maximum_s64(const tf_broadcast *loops, const int64_t *left, const int64_
 void tf_minimum_s64(const tf_broadcast *loops, const int64_t *left, const int64_t *right,
                     int64_t *output);
 
-/* What tf_floor_div_f32, and the model, return for a divisor of 0. */
+/* Returned by tf_floor_div_f32, and by the model, for a divisor of 0. */
 #define TF_DIVISION_ERROR 1
 
 /* The greatest integer not above the quotient. */
 int tf_floor_div_f32(const tf_broadcast *loops, const float *left, const float *right,
                      float *output);
-/* What such a division leaves; the sign is the divisor's. */
+/* Remainder of such a division; the sign is the divisor's. */
 void tf_floor_mod_f32(const tf_broadcast *loops, const float *left, const float *right,
                       float *output);
 
@@ -210,8 +210,8 @@ typedef enum {
 } tf_cast_type;
 
 /*
- * From one type to another: integers wrap; a float is cut towards zero and saturates, NaN gives 0;
- * bool is whether the value is not 0.
+ * Converts from one type to another: integers wrap; a float is cut towards zero and saturates, NaN
+ * gives 0; bool is whether the value is not 0.
  */
 void tf_cast(const void *input, tf_cast_type from, void *output, tf_cast_type to,
              size_t elements);

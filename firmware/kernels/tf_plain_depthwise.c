@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* Where the taps of a window are that begins at column `first`; outside of the input, `padding`. */
+/* Pointers to the taps of a window that begins at column `first`; `padding` outside the input. */
 static void find_taps(const tf_plain_window *window, const int8_t *const *rows, int32_t first,
                       const int8_t **taps, const int8_t *padding)
 {

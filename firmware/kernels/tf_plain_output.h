@@ -1,5 +1,5 @@
 /*
- * What the kernels for cores without the DSP extension share: their innermost loops, and from
+ * Helpers of the kernels for cores without the DSP extension: their innermost loops, and from
  * accumulators to outputs. For Armv6-M these are in assembly.
  */
 #ifndef TF_PLAIN_OUTPUT_H

@@ -15,7 +15,7 @@ typedef struct {
     int32_t bytes;  /* of a row */
 } tf_rows;
 
-/* Where a row lies; NULL above and below the image. */
+/* Address of a row; NULL above and below the image. */
 static inline int8_t *tf_row(const tf_rows *rows, int32_t row)
 {
     return row < 0 || row >= rows->height ? NULL : &rows->start[row % rows->held * rows->bytes];

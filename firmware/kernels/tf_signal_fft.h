@@ -48,7 +48,7 @@ static fft_complex plus_turned(fft_complex value, fft_complex turned)
     return (fft_complex){fft_difference(value.r, turned.i), fft_sum(value.i, turned.r)};
 }
 
-/* Where the point of an index lies before the first stage: its digits in reverse. */
+/* Position of an index's point before the first stage: its digits in reverse. */
 static size_t place_of(const tf_fft_params *params, size_t index)
 {
     size_t place = 0, span = params->points;

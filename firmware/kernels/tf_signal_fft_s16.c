@@ -34,7 +34,7 @@ static fft_real fft_product(fft_real a, fft_real b)
 #define fft_real_part(a, b) rounded((fft_wide)(a).r * (b).r - (fft_wide)(a).i * (b).i)
 #define fft_imaginary_part(a, b) rounded((fft_wide)(a).r * (b).i + (fft_wide)(a).i * (b).r)
 
-/* By the divisor's rounded reciprocal. */
+/* Divides by the divisor's rounded reciprocal. */
 static fft_real fft_divide(fft_real x, int32_t divisor)
 {
     return rounded((fft_wide)x * (INT16_MAX / divisor));
@@ -45,7 +45,7 @@ static fft_real fft_half(fft_real x)
     return (fft_real)(x >> 1);
 }
 
-/* Of the whole sum, which does not wrap. */
+/* Halves the whole sum, which does not wrap. */
 static fft_real fft_half_sum(fft_real a, fft_real b)
 {
     return (fft_real)((a + b) >> 1);

@@ -34,7 +34,7 @@ static fft_real fft_product(fft_real a, fft_real b)
 #define fft_real_part(a, b) rounded((fft_wide)(a).r * (b).r - (fft_wide)(a).i * (b).i)
 #define fft_imaginary_part(a, b) rounded((fft_wide)(a).r * (b).i + (fft_wide)(a).i * (b).r)
 
-/* By the divisor's rounded reciprocal. */
+/* Divides by the divisor's rounded reciprocal. */
 static fft_real fft_divide(fft_real x, int32_t divisor)
 {
     return rounded((fft_wide)x * (INT32_MAX / divisor));

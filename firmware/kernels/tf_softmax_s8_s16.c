@@ -1,5 +1,5 @@
 /*
- * As tf_softmax_s8, with steps of 1/65536. Qn is a 32-bit number with n integer bits and 31 - n
+ * As tf_softmax_s8, but with steps of 1/65536. Qn is a 32-bit number with n integer bits and 31 - n
  * fractional ones. Reference: TFLM, reference/softmax.h on gemmlowp's fixedpoint.h.
  */
 #include "tf_requantize.h"
@@ -10,7 +10,7 @@ enum {
     OUTPUT_BITS = 16,
 };
 
-/* Of a difference to the row's maximum, Q0; 0 where the difference is too large to count. */
+/* Exponential of a difference to the row's maximum, Q0; 0 if the difference is too large. */
 static int32_t exponential(const tf_softmax_params *params, int32_t difference)
 {
     if (difference < params->least_difference) {

@@ -22,7 +22,7 @@ static inline uint32_t tf_summand(const tf_summed *scaling, int32_t element)
 }
 
 /*
- * Of `count` tensors of one shape, scale and zero point. The reference counts the offset once more
+ * Adds `count` tensors of one shape, scale and zero point. The reference counts the offset once more
  * than there are operands, and so does this.
  */
 void tf_add_n_s8(const tf_summed *scaling, const int8_t *const *sources, size_t count,

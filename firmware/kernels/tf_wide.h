@@ -7,7 +7,7 @@
 
 #include "tf_kernels.h"
 
-/* From one scale and zero point to another; differences and sums of 32 bits wrap. */
+/* Requantises from one scale and zero point to another; differences and sums of 32 bits wrap. */
 void tf_requantize_s8_s32(const tf_requantize_params *params, const int8_t *input, int32_t *output,
                           size_t elements);
 void tf_requantize_s16_s32(const tf_requantize_params *params, const int16_t *input,

@@ -86,7 +86,7 @@ typedef struct {
     size_t stride; /* of the input, in elements */
 } tf_loop;
 
-/* Which elements make one of the output: `reduced` runs over them, `kept` over the output. */
+/* Elements that make one of the output: `reduced` runs over them, `kept` over the output. */
 typedef struct {
     tf_loop kept[3];
     tf_loop reduced[3];
@@ -104,7 +104,7 @@ typedef struct {
 void tf_reduce_sum_s8(const tf_reduce_sum_params *params, const int8_t *input, int8_t *output);
 void tf_reduce_sum_s16(const tf_reduce_sum_params *params, const int16_t *input, int16_t *output);
 
-/* Which end of the order is sought. */
+/* Extreme that is sought. */
 typedef enum { TF_MAXIMUM = 0, TF_MINIMUM = -1 } tf_extreme;
 
 /* Maximum or minimum. */

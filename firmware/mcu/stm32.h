@@ -1,5 +1,5 @@
 /*
- * What the STM32 families share: GPIO ports and the two generations of USART.
+ * Helpers shared by the STM32 families: GPIO ports and the two generations of USART.
  * Offsets and bits: RM0090 sections 8.4 and 30.6 (F4), RM0385 sections 6.4 and 31.8 (F7),
  * RM0432 "GPIO registers", "USART registers", "LPUART registers" (L4+).
  *

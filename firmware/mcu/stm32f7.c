@@ -49,7 +49,7 @@ static void clock_init(void) {
     tf_wait(PWR_CSR1, BIT(17), BIT(17));
 
     /* 3.3.2 table 5: 7 wait states at 216 MHz and 2.7-3.6 V. Prefetch and the ART accelerator
-     * (3.7.1; ARTRST while it is off) serve fetches over ITCM; the image is linked to the AXI
+     * (3.7.1; ARTRST while it is off) handle fetches over ITCM; the image is linked to the AXI
      * address of the flash, where the core's own caches do their work. */
     tf_modify(FLASH_ACR, 0, BIT(11));
     tf_modify(FLASH_ACR, BIT(11) | 0xFu, 7u | BIT(8) | BIT(9));

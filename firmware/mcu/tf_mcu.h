@@ -1,5 +1,5 @@
 /*
- * What the harness needs of a microcontroller. One C file per family implements it:
+ * Interface of the harness to a microcontroller. One C file per family implements it:
  * stm32f4.c, stm32f7.c, stm32l4.c, nrf52.c.
  *
  * The build defines, from the board's file:

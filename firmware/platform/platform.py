@@ -1,7 +1,7 @@
 """PlatformIO development platform for bare-metal Cortex-M boards.
 
 What the machine already has is used as it is: the compiler and OpenOCD on PATH, SCons from PyPI
-beside PlatformIO. Only what is missing comes from PlatformIO's registry, and where that is out of
+with PlatformIO. Only what is missing comes from PlatformIO's registry, and where that is out of
 reach the build says so at once: PlatformIO itself would try for a minute.
 """
 
@@ -103,7 +103,7 @@ def provide_scons(packages):
     if not spec or not spec.submodule_search_locations:
         if not registry_reachable():
             raise MissingToolError(
-                "SCons is not installed beside PlatformIO, and PlatformIO's registry cannot be "
+                "SCons is not installed with PlatformIO, and PlatformIO's registry cannot be "
                 f"reached. Install it: {get_pythonexe_path()} -m pip install scons"
             )
         return  # PlatformIO downloads its own

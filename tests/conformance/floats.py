@@ -259,7 +259,7 @@ def computed_product(
 
 
 def arg_extreme(kind: str, shape: Shape, axis: int) -> Case:
-    """Of few values, so that there are several extremes; of numbers and, by LOG, NaN."""
+    """Search few distinct values, so that there are several extremes; numbers and, by LOG, NaN."""
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
         sources, (values,) = real(b, shape, 0.9)
@@ -384,7 +384,9 @@ def tabulated(*kinds: str, scale: float = 0.02, zero_point: int = -5) -> Case:
 
 
 def layer_normalization() -> Case:
-    """As converters leave it: mean, squared difference, mean, epsilon, RSQRT, scale and shift."""
+    """Layer normalisation as converters write it: mean, squared difference, mean, epsilon, RSQRT,
+    scale and shift.
+    """
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
         shape, row = (2, 5, 12), (2, 5, 1)

@@ -50,7 +50,7 @@ def negated(shape: Shape) -> Case:
 
 
 def reduce_all(shape: Shape, axes: Sequence[int], *, keep: bool = True) -> Case:
-    """Of random values and of the same, nearly all of them true."""
+    """Reduce random values, and values that are nearly all true."""
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
         places = {axis % len(shape) for axis in axes}

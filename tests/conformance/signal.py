@@ -24,7 +24,7 @@ def window(shape: Shape = (1, 30), size: int = 30, shift: int = 12) -> Case:
 
 
 def auto_scale(size: int, *, least: int = 0, greatest: int = 2**15 - 1) -> Case:
-    """Of constant samples between two bounds but the first, which is an input."""
+    """Scale constant samples between two bounds; only the first sample is an input."""
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
         first = b.tensor((1,), "int16")
@@ -58,7 +58,7 @@ def fft(
 
 
 def energy(bins: int, start: int, stop: int) -> Case:
-    """Only the energies between the two are an output."""
+    """Compute energies; only those between `start` and `stop` are an output."""
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
         x, whole = b.tensor((2 * bins,), "int16"), b.tensor((bins,), "uint32")

@@ -87,7 +87,7 @@ def test_operators_are_exact_on_a_cortex_m0plus(group: str, tmp_path: Path) -> N
 def test_operators_are_exact_in_firmware(
     group: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    """By default one group of each family: the others are compiled as libraries above."""
+    """Run one group of each family by default: the others are compiled as libraries above."""
     if request.config.getoption("conformance") == "full":
         check(GROUPS[group], tmp_path, kernels="cmsis-nn")
     elif group.endswith("-0"):

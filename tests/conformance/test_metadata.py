@@ -1,4 +1,4 @@
-"""What TFLM ignores of a file's metadata is no reason to refuse it: each case exact.
+"""Metadata that TFLM ignores is accepted: each case is exact.
 
 The cases hold what old converters and other tools write; TFLM's kernels run all of them.
 """

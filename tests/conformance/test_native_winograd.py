@@ -69,7 +69,7 @@ def test_sums_too_great_for_the_larger_tiles() -> None:
 
 @pytest.mark.parametrize("pads", [((2, 0), (0, 2)), ((1, 2), (2, 1))], ids=str)
 def test_explicit_padding(pads: tuple[tuple[int, int], tuple[int, int]]) -> None:
-    """As a PAD before a convolution becomes it."""
+    """Explicit padding, as a PAD before a convolution becomes it."""
 
     def padded(b: TfliteBuilder, rng: np.random.Generator) -> tuple[list[int], list[int]]:
         size = (6 + sum(pads[0]), 5 + sum(pads[1]))

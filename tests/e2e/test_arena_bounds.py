@@ -132,7 +132,7 @@ def test_guards_around_the_state_stay(
 
 
 def _guards(size: int, spans: Spans) -> npt.NDArray[np.bool_]:
-    """Which of `size` bytes belong to none of the spans."""
+    """Return which of `size` bytes are outside all spans."""
     guards = np.ones(size, bool)
     for start, length in spans:
         guards[start : start + length] = False

@@ -524,7 +524,7 @@ def test_an_arena_that_does_not_fit(refused: Refusal, small: Path, shrink: Any) 
 def test_an_image_that_does_not_fit(
     tinyflow: CommandLine, out: Path, small: Path, shrink: Any, kind: str, size: int
 ) -> None:
-    """What only the linker finds; a former build survives it."""
+    """An image that is too large is found by the linker only; a former build survives it."""
     shrink(**{kind: size})
     before = snapshot(out)
     error = tinyflow.refused(
@@ -547,10 +547,10 @@ def test_no_compiler_is_told_at_once(small: Path, tmp_path: Path) -> None:
         PATH=str(tmp_path / "bin"), https_proxy="http://127.0.0.1:9",
         PLATFORMIO_CORE_DIR=str(tmp_path / "platformio"),
     )  # fmt: skip
-    told, shown = process.communicate()
+    output, shown = process.communicate()
     assert process.returncode == 5
     assert time.monotonic() - start < 15
-    error = json.loads(told)["error"]
+    error = json.loads(output)["error"]
     assert "`arm-none-eabi-gcc` is not on PATH" in error["message"]
     assert "apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi" in error["hint"]
     assert "error: `arm-none-eabi-gcc`" in shown
@@ -564,10 +564,10 @@ def test_no_platformio_is_told_at_once(small: Path, tmp_path: Path) -> None:
         "build", small, "--board", BOARD, "--output", tmp_path / "out", "--json",
         PYTHONPATH=os.pathsep.join((str(tmp_path), str(Path(package.__file__).parents[1]))),
     )  # fmt: skip
-    told, _ = process.communicate()
+    output, _ = process.communicate()
     assert process.returncode == 5
     assert time.monotonic() - start < 10
-    error = json.loads(told)["error"]
+    error = json.loads(output)["error"]
     assert error["message"] == "PlatformIO is not installed"
     assert "pip install platformio" in error["hint"]
     assert not (tmp_path / "out").exists()
@@ -606,7 +606,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @needs_compiler
 def test_hostile_names_harm_nothing(hostile: Path) -> None:
-    """That it was built at all says that the C compiles: with all warnings as errors."""
+    """Hostile names still build: the C compiles with all warnings as errors."""
     assert {path.name for path in hostile.iterdir()} == {
         "out", "{{7*7}} [red]*[];'\"x\\.tflite"
     }  # fmt: skip
@@ -737,7 +737,7 @@ def test_a_serial_port_that_is_not_there(tinyflow: CommandLine, out: Path, sampl
 
 @needs_compiler
 def test_the_firmware_answers_a_wrong_crc(built: Path) -> None:
-    """It says so, does nothing, and takes the next frame."""
+    """The firmware reports it, does nothing, and takes the next frame."""
     elf = built / ".pio" / "build" / BOARD / "firmware.elf"
     with Simulator(elf, load_board(BOARD)) as device:
         decoder = FrameDecoder()

@@ -85,9 +85,9 @@ def test_the_layer_with_other_weights_is_named(
     assert first["differing"] > 0
     assert first["largest"] >= 1
 
-    told = tinyflow("bisect", wrong, "--inputs", wrong / "vectors" / "input_0.npy")
-    assert told.code == 8
-    assert f"{first['name']!r}, is the first that differs" in told.err
+    output = tinyflow("bisect", wrong, "--inputs", wrong / "vectors" / "input_0.npy")
+    assert output.code == 8
+    assert f"{first['name']!r}, is the first that differs" in output.err
 
 
 def test_a_build_without_its_plan(build: Path, tmp_path: Path, tinyflow: CommandLine) -> None:
@@ -135,5 +135,5 @@ def test_layers_that_run_row_by_row_are_compared_where_they_are_whole(
     for layer, planned in zip(layers, plan["layers"], strict=True):
         assert layer["compared"] == bool(planned["outputs"])
         assert layer["differing"] == 0
-    told = tinyflow("bisect", tmp_path / "build", "--inputs", vectors)
-    assert told.out.count("row by row") == len(hidden)
+    output = tinyflow("bisect", tmp_path / "build", "--inputs", vectors)
+    assert output.out.count("row by row") == len(hidden)

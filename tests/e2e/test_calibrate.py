@@ -95,8 +95,8 @@ def test_later_reports_and_profiles_follow_the_board(
     folder = tmp_path / "again"
     shown = tinyflow("build", model, "--board", BOARD.id, "--output", folder, "--vectors", "2")
     assert shown.code == 0
-    told = " ".join(shown.out.split())
-    assert f"calibrated: x{factor:.3g} from 1 measurement on a board of yours" in told
+    output = " ".join(shown.out.split())
+    assert f"calibrated: x{factor:.3g} from 1 measurement on a board of yours" in output
     report = Report.read(folder / "report.json")
     latency = report.latency
     assert latency.calibration is not None
@@ -142,7 +142,7 @@ def test_a_board_with_another_model_is_refused(
 @pytest.mark.parametrize("target", ["simulator", "renode", "nothing"])
 def test_what_is_no_board_is_refused(build: Built, tinyflow: CommandLine, target: str) -> None:
     tinyflow.refused(
-        3, "calibrate", build.folder, "--target", target, says=("is no board", "serial:PORT")
+        3, "calibrate", build.folder, "--target", target, says=("is not a board", "serial:PORT")
     )
 
 

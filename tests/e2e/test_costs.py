@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
 )
 
-#: What docs/kernels.md states: of a layer, of many layers together, of the choice.
+#: Errors stated in docs/kernels.md: of a layer, of many layers together, of the choice.
 LAYER_ERROR, TOTAL_ERROR, LOSS = 0.3, 0.1, 0.1
 
 LAYERS: dict[str, Case] = {

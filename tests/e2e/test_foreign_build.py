@@ -57,7 +57,7 @@ def out(built: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def mark(tmp_path: Path) -> Path:
-    """What code that should not run makes."""
+    """File that is written by code that should not run."""
     return tmp_path / "ran"
 
 
@@ -208,7 +208,7 @@ def test_a_build_runs_nothing_of_a_former_one(
     mark: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It is replaced where its list says that all of it is a build's, else it is left alone."""
+    """A folder is replaced if its list shows that a build made all of it, else it is left alone."""
     POISON[case](out, mark)
     shipped(out)
     before = snapshot(out)
@@ -309,7 +309,7 @@ def python_for_robot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_suite_that_runs_is_written_anew(
     tinyflow: CommandLine, out: Path, mark: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the folder only the image and the vectors reach Renode and Robot Framework."""
+    """Only the image and the vectors of the folder reach Renode and Robot Framework."""
     fresh = tmp_path / "fresh"
     program = tmp_path / "renode-test"
     program.write_text(f'#!/bin/sh\ncp -r "$(dirname "$3")/.." {fresh}\nexit 1\n')

@@ -113,7 +113,7 @@ def test_a_small_cache_or_folder_for_temporary_files(
 
 @needs_mount
 def test_a_full_disk_of_the_output(place: Path, tmp_path: Path) -> None:
-    """The former build stays whole, and nothing else lies beside it."""
+    """The former build stays whole, and nothing is left next to it."""
     script = """
         mount -t tmpfs -o size=2m none "$1" && cp -a "$2" "$1/out" || exit 99
         (cd "$1" && find . -type f | sort | xargs sha256sum && ls -a) > "$3/before"

@@ -72,8 +72,8 @@ def test_network_is_exact_on_the_other_cores(
 
 @dataclass(frozen=True)
 class Build:
-    """What a network is built for; a board that exists only here has no table of costs, but of
-    native kernels for a core without the DSP extension there is no choice.
+    """Target of a network's build. A board that exists only here has no cost table, but for a core
+    without the DSP extension there is no choice of native kernels.
     """
 
     board: Board | str

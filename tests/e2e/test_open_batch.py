@@ -1,4 +1,4 @@
-"""What `TFLiteConverter.from_keras_model` writes, with an open batch: every model exact."""
+"""Models with an open batch, as `TFLiteConverter.from_keras_model` writes them: all exact."""
 
 from __future__ import annotations
 

@@ -62,15 +62,15 @@ def test_the_top_classes_are_shown(
 ) -> None:
     monkeypatch.setattr(console.out, "_width", width)
     run = ("run", build / "build", "--inputs", build / "x.npy", "--labels", build / "labels.txt")
-    told = tinyflow(*run, "--json").json["top_classes"]
-    assert len(told) == 1 and len(told[0]) == 8
+    output = tinyflow(*run, "--json").json["top_classes"]
+    assert len(output) == 1 and len(output[0]) == 8
     shown = tinyflow(*run).out
     assert all(len(line) <= width for line in shown.splitlines())
-    for sample in told[0]:
+    for sample in output[0]:
         values = [each["value"] for each in sample]
         assert values == sorted(values, reverse=True)
         assert all(each["label"] == LABELS[each["index"]] for each in sample)
-    for sample in told[0][:5]:
+    for sample in output[0][:5]:
         assert f"{sample[0]['value']:.6g}" in shown
     assert "and 3 samples more" in shown
     without = tinyflow(*run[:4]).out

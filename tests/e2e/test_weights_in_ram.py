@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
 )
 
-#: Where constants lie first: behind the data in the RAM without wait states.
+#: First address of constants: behind the data in the RAM without wait states.
 FIRST = {"stm32f746": "DTCM", "stm32l4r5": "SRAM1", "stm32f407": "SRAM1", "nrf52840": "RAM"}
 
 
@@ -119,7 +119,7 @@ def test_weights_that_are_read_once_stay_unless_asked(
 def test_speed_moves_weights_that_are_read_over_and_over(
     optimize: Objective, tmp_path: Path
 ) -> None:
-    """Of a convolution whose kernel reads all of them for every two pixels."""
+    """The weights belong to a convolution whose kernel reads all of them for every two pixels."""
     b = TfliteBuilder()
     x = b.tensor((1, 8, 8, 32), scale=0.05)
     y = b.tensor((1, 8, 8, 32), scale=0.4)

@@ -1,4 +1,4 @@
-"""What a fuzzed file goes through: import, kernels, plan and C, all but the compiler."""
+"""Runs a fuzzed file through import, kernel choice, planning and C generation, uncompiled."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BOARD = load_board("stm32l4r5")
 
 
 def compile_file(path: Path) -> str:
-    """How it ended: "built", or the kind of the one clear error.
+    """Compile a file and return how it ended: "built", or the kind of the one clear error.
 
     Anything but a TinyflowError with a message is a bug, and passes through.
     """

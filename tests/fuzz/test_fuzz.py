@@ -66,7 +66,7 @@ def test_a_damaged_model_ends_in_c_or_in_one_clear_error(
 
 
 def test_a_damaged_keras_model_is_read_or_ends_in_one_clear_error(tmp_path: Path) -> None:
-    """In a new process, since it forks: other tests may have started TensorFlow here."""
+    """Read in a new process, since it forks: other tests may have started TensorFlow here."""
     pytest.importorskip("keras")
     script = Path(__file__).resolve().parents[2] / "benchmarks" / "fuzz_models.py"
     done = subprocess.run(

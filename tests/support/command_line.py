@@ -16,7 +16,7 @@ from tinyflow.cli.app import main
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended."""
+    """Result of a command."""
 
     code: int
     out: str
@@ -52,9 +52,9 @@ class CommandLine:
         outcome = self(*arguments, "--json")
         error: dict[str, Any] = outcome.json["error"]
         assert outcome.code == code == error["exit_code"], outcome
-        told = f"{error['message']}\n{error['hint']}"
+        output = f"{error['message']}\n{error['hint']}"
         for text in says:
-            assert text in told
+            assert text in output
             assert text in outcome.err
         assert "error: " in outcome.err
         assert "Traceback" not in outcome.err

@@ -21,7 +21,7 @@ FPUS: dict[Core, str | None] = {
     "cortex-m7": "fpv5-sp-d16",
     "cortex-m33": "fpv5-sp-d16",
 }
-#: Those that run a selection of what the Cortex-M4 and the M0+ run.
+#: Cores that run a selection of what the Cortex-M4 and the M0+ run.
 OTHER_CORES: tuple[Core, ...] = ("cortex-m3", "cortex-m7", "cortex-m33")
 
 

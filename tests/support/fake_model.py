@@ -81,7 +81,7 @@ def write_project(directory: Path, board: Board, *, cmsis_nn_lib_deps: str | Non
 def write_fake_model(
     directory: Path, board: Board, *, cmsis_nn_lib_deps: str | None = None
 ) -> ModelHarness:
-    """Write a project that builds with `pio run`; returns the model it serves."""
+    """Write a project that builds with `pio run`; returns the model that it runs."""
     library = directory / "lib" / "plus_one"
     library.mkdir(parents=True, exist_ok=True)
     (library / "plus_one.h").write_text(HEADER, encoding="utf-8")

@@ -45,7 +45,7 @@ def golden_files() -> dict[str, str]:
 
 
 def _variants(cmsis: CmsisNN) -> list[Source]:
-    """For each template its shortest variant and the one of median length."""
+    """Return the shortest variant of each template and the one of median length."""
     templates: dict[str, dict[str, Source]] = {}
     for name in _BOARDS:
         for kernels in kernel_shapes(MEASURED, load_board(name), cmsis).values():

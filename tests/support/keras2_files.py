@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-#: What TFOpLambda calls the operations of Keras 3, and the names of their arguments.
+#: TFOpLambda's names of Keras 3 operations, and of their arguments.
 _FUNCTIONS = {
     "Multiply": ("math.multiply", {}),
     "Subtract": ("math.subtract", {}),

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 SERIES, IMAGE, VECTOR = (12, 4), (8, 9, 3), (10,)
-#: What recurrent layers take: each moment is a step of operators.
+#: Input shape of recurrent layers: each moment is a step of operators.
 _MOMENTS = (7, 4)
 #: Rows of the smallest embedding.
 _INDICES = 8
@@ -168,7 +168,7 @@ _UNROLLED: dict[str, tuple[str, dict[str, Any]]] = {
     "lstm-relu": ("LSTM", {"activation": "relu", "recurrent_activation": "hard_sigmoid"}),
     "simple-rnn": ("SimpleRNN", {}),
 }
-#: Those that become the fused operator.
+#: Layers that become the fused operator.
 _FUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "lstm": ("LSTM", {}),
     "lstm-sequences-backwards": ("LSTM", {"return_sequences": True, "go_backwards": True}),

@@ -32,7 +32,7 @@ NAMES = (
     "lstm_classifier",
     "bidirectional_lstm",
 )
-#: Those that are converted to int16 activations, too.
+#: Networks that are converted to int16 activations, too.
 INT16 = ("small_cnn", "mobilenet_v2", "unet", "tcn")
 
 

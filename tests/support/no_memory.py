@@ -20,7 +20,7 @@ class NoMemory(MemoryPlanner):
         return 0
 
     def whole(self, kernels: Sequence[Kernel]) -> Way:
-        """In the order of the graph."""
+        """Run all layers whole, in the graph's order."""
         return Way(0, tuple(range(len(kernels))))
 
     def way(self, kernels: Sequence[Kernel], costs: Sequence[int], room: int) -> Way | None:

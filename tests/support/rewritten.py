@@ -39,7 +39,7 @@ def optimised(content: bytes) -> Graph:
 
 
 def any_kernels(graph: Graph, board: Board, cmsis: CmsisNN) -> list[Kernel]:
-    """Of all kernels that support each operator one, by a draw that is always the same."""
+    """Draw one supported kernel for each operator; the draw is always the same."""
     rng = np.random.default_rng(0)
     found = [candidates(op, graph, board, cmsis).kernels for op in graph.operators]
     return [kernels[rng.integers(len(kernels))] for kernels in found]

@@ -95,6 +95,6 @@ def _layer(b: TfliteBuilder, rng: np.random.Generator, kind: str, source: _Image
 
 
 def row_kernels(graph: Graph, board: Board, cmsis: CmsisNN) -> list[Kernel]:
-    """For each operator a kernel in portable C that has a row form, if there is one."""
+    """Return for each operator a kernel in portable C that has a row form, if there is one."""
     kernels = select_kernels(graph, board, cmsis, kernels="cmsis-nn")
     return [row_kernel(kernel.operator, graph, board) or kernel for kernel in kernels]

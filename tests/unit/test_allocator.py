@@ -42,7 +42,7 @@ def in_place(draw: st.DrawFn, most: int = 5, steps: int = 4) -> tuple[list[Block
 def _fits(
     blocks: Sequence[Block], sharings: Sequence[Sharing], offsets: Sequence[int], index: int
 ) -> bool:
-    """Whether a block is right beside those before it, by what the rules say."""
+    """Whether a block keeps the rules together with those before it."""
     for other in range(index):
         if not blocks[other].overlaps(blocks[index]):
             continue

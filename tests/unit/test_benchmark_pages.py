@@ -1,4 +1,4 @@
-"""What the benchmarks compare with, and the tables they write."""
+"""Baselines of the benchmarks, and the tables that they write."""
 
 from __future__ import annotations
 

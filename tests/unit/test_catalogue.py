@@ -1,4 +1,4 @@
-"""What native kernels state of themselves is so, on the layers that they are measured on."""
+"""Native kernels do what they state, on the layers that they are measured on."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def kernel(name: str, operator: Operator, made: Made) -> Kernel:
 
 
 def candidates(layers: Sequence[Mapping[str, Made]]) -> list[Candidates]:
-    """By the kernels' names; natives begin with `native/`, another is the library's."""
+    """Make candidates by kernel name; `native/` begins native ones, others are the library's."""
     found = []
     for index, layer in enumerate(layers):
         operator = Softmax(f"layer {index}", index, index + 1, 1.0)
@@ -235,7 +235,7 @@ def test_speed_moves_to_what_fits_an_arena() -> None:
     ],
 )
 def test_what_may_serve(kernels: KernelSet, due: list[str]) -> None:
-    """Where nothing of what is asked for supports a layer, the rest does."""
+    """If nothing that is asked for supports a layer, other kernels are allowed."""
     layers = [
         {"native/fast": Made(20), "small": Made(10)},
         {"small": Made(10)},

@@ -136,9 +136,9 @@ def test_what_the_system_refuses_is_no_bug(
 def test_errors_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     message = "the layer [red]x[/] [/] \x1b[31m\u202e\r ends in \\"
     console.print_error(InputError(message, hint="[bold]\x1b]0;title\x07"), as_json=False)
-    told = capsys.readouterr().err
-    assert "error: the layer [red]x[/] [/] \\x1b[31m\\u202e\\r ends in \\\n" in told
-    assert "  [bold]\\x1b]0;title\\x07\n" in told
+    output = capsys.readouterr().err
+    assert "error: the layer [red]x[/] [/] \\x1b[31m\\u202e\\r ends in \\\n" in output
+    assert "  [bold]\\x1b]0;title\\x07\n" in output
 
 
 def test_progress_cannot_be_read_as_markup(capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,10 +148,10 @@ def test_progress_cannot_be_read_as_markup(capsys: pytest.CaptureFixture[str]) -
         progress.skipped("build [/]")
         progress.stage("emulate [/]")
         raise TinyflowError("x")
-    told = capsys.readouterr().err
-    assert "ok prune [red][/]" in told
-    assert "= build [/] (unchanged)" in told
-    assert "x emulate [/]" in told
+    output = capsys.readouterr().err
+    assert "ok prune [red][/]" in output
+    assert "= build [/] (unchanged)" in output
+    assert "x emulate [/]" in output
 
 
 def test_a_terminal_that_cannot_show_a_character(
@@ -208,7 +208,7 @@ def test_help_and_results_stay_as_they_are_with_json(tinyflow: CommandLine) -> N
 
 
 def completed(words: str, shell: str, folder: Path) -> list[str]:
-    """What a shell is offered behind some words, the last of which is being typed."""
+    """Return a shell's completions after some words, the last of which is being typed."""
     environment = {
         "bash": {
             "_TINYFLOW_COMPLETE": "complete_bash",

@@ -1,4 +1,4 @@
-"""Where CMSIS-NN comes from."""
+"""Sources of CMSIS-NN."""
 
 from __future__ import annotations
 

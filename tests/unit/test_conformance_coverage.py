@@ -181,12 +181,12 @@ def test_families_with_native_kernels_run_them(family: str) -> None:
         import_model(model_of(group), Path("group"), name="group")
         for group in groups(FAMILIES[family])
     )
-    served = any(
+    supported = any(
         any(native_kernels(operator, graph, board))
         for graph in graphs
         for operator in graph.operators
     )
-    assert served is (family in NATIVE)
+    assert supported is (family in NATIVE)
 
 
 def _shape(graph: Any, index: int) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""A quantised model beside its float model: ruined ones are reported, healthy ones are not."""
+"""Comparison of quantised with float models: ruined ones are reported, healthy ones are not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tinyflow.tflite.importer import import_model
 keras = pytest.importorskip("keras")
 layers = keras.layers
 ROOT = Path(__file__).resolve().parents[2]
-#: Also where the checkout is a worktree beside others.
+#: Also in a worktree next to others.
 SHARED = next(
     (path for path in (ROOT.parent / "shared", ROOT.parents[1] / "shared") if path.is_dir()),
     ROOT / "shared",
@@ -115,7 +115,7 @@ def converted(make: Callable[..., tuple[Any, np.ndarray]], *args: Any, **more: A
     return files, x, measure_fidelity(files.in_float, files.quantised, [x])
 
 
-def told(files: Converted, x: np.ndarray, found: Fidelity | None, **more: Any) -> list[str]:
+def warnings_for(files: Converted, x: np.ndarray, found: Fidelity | None, **more: Any) -> list[str]:
     quantised = Quantised(files.quantised, calibration=Dataset((x,)), fidelity=found, **more)
     graph = import_model(files.quantised, Path("net.tflite"), name="net")
     return [f"{each.about}: {each.message}" for each in describe_quality(graph, quantised)[1]]
@@ -130,7 +130,7 @@ def told(files: Converted, x: np.ndarray, found: Fidelity | None, **more: Any) -
     ],
 )
 def test_a_ruined_model_is_told_with_its_worst_layers(make: Any, where: str) -> None:
-    (warning,) = told(*converted(make))
+    (warning,) = warnings_for(*converted(make))
     assert warning.startswith("quantisation: ")
     assert "compute what the float model" in warning
     assert where in warning
@@ -140,7 +140,7 @@ def test_a_ruined_model_is_told_with_its_worst_layers(make: Any, where: str) -> 
 @pytest.mark.parametrize("make", [lstm, *range(6)])
 def test_healthy_models_are_not_told_of(make: Any) -> None:
     files, x, found = converted(drawn, make) if isinstance(make, int) else converted(make)
-    assert told(files, x, found) == []
+    assert warnings_for(files, x, found) == []
     assert found.samples == 16
     assert [tensor.is_output for tensor in found.tensors].count(True) == 1
 
@@ -166,7 +166,7 @@ def test_saturation_is_told() -> None:
     found = measure_fidelity(files.in_float, files.quantised, [1.5 * x])
     assert any(each.saturated > 0 for each in found.tensors)
     first = replace(found.tensors[0], saturated=0.03)
-    (warning,) = told(files, x, Fidelity(16, (first, *converted(drawn, 2)[2].tensors)))
+    (warning,) = warnings_for(files, x, Fidelity(16, (first, *converted(drawn, 2)[2].tensors)))
     assert "3.0% saturated" in warning
 
 
@@ -188,11 +188,11 @@ def test_a_comparison_that_fails_is_no_failed_build() -> None:
 )
 def test_test_data_on_another_scale_is_told(factor: float, words: str) -> None:
     files, x, found = converted(drawn, 0)
-    (warning,) = told(files, x, found, test=Dataset((x * np.float32(factor),)))
+    (warning,) = warnings_for(files, x, found, test=Dataset((x * np.float32(factor),)))
     assert warning.startswith("test data: the test data is on another scale than the input")
     assert words in warning
     noisy = x * 1.2
-    assert told(files, x, found, test=Dataset((noisy[:4],))) == []
+    assert warnings_for(files, x, found, test=Dataset((noisy[:4],))) == []
 
 
 @pytest.mark.parametrize("kind", ["batch", "normalization", "rescaling"])
@@ -243,4 +243,4 @@ def test_trained_models(model: str, data: str | None, scale: float) -> None:
         x = x[:, 20:25].reshape(24, -1)
     assert loaded.foreign_scale([x]) is None
     files = _convert(loaded, [x], "int8")
-    assert told(files, x, measure_fidelity(files.in_float, files.quantised, [x])) == []
+    assert warnings_for(files, x, measure_fidelity(files.in_float, files.quantised, [x])) == []

@@ -161,7 +161,7 @@ CASES: dict[str, tuple[tuple[int, ...], Callable[[], list[Any]], set[str]]] = {
     ),
 }
 
-#: What TensorFlow's converter folds itself.
+#: Operators that TensorFlow's converter folds itself.
 BY_THE_CONVERTER = {"rescaling same", "rescaling with an offset"}
 
 

@@ -84,7 +84,7 @@ def lookup(table: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def softmax(rows: np.ndarray) -> np.ndarray:
-    """Of inputs whose scale is that of the exponential's table."""
+    """Softmax of inputs whose scale is that of the exponential's table."""
     differences = rows.astype(np.int64) - rows.max(axis=-1, keepdims=True)
     powers = lookup(interpolation.exponential_table(), differences + 32767)
     total = powers.sum(axis=-1, keepdims=True)

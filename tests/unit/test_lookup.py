@@ -177,7 +177,9 @@ def test_halves_go_away_from_zero(value: int, exponent: int, expected: int) -> N
 
 
 def litert_table(kind: str, source: Quantization, output: Quantization, **options: Any) -> Any:
-    """As `oracle_table`, of LiteRT's reference kernels: TFLM has no int8 form of the operator."""
+    """Return the table of LiteRT's reference kernels, as `oracle_table`: TFLM has no int8 form of
+    the operator.
+    """
     builder = TfliteBuilder()
     index = builder.tensor((256,), "int8", source.scale, source.zero_point)
     result = builder.tensor((256,), "int8", output.scale, output.zero_point)

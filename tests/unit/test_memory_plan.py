@@ -143,7 +143,7 @@ def _check(
 def _run(
     graph: Graph, plan: MemoryPlan, memory: dict[int, tuple[int, int]], kernel: Kernel
 ) -> None:
-    """What a layer that makes full use of its rule does, byte by byte.
+    """Run a layer that makes full use of its overlap rule, byte by byte.
 
     When it writes byte i it has done with those of the input up to i - lead.
     """

@@ -1,4 +1,4 @@
-"""What is refused of the operators that move elements, and with which words."""
+"""Refusals of operators that move elements, and their messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the elements of a window lie in a woven line."""
+"""Positions of a window's elements in an interleaved line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who computes what: models cut where operators of TFLM and of LiteRT meet."""
+"""Models cut where operators of TFLM and of LiteRT meet."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_what_shares_state_is_not_cut() -> None:
     handle = b.tensor((), "int32")
     b.operator("VAR_HANDLE", [], [handle])
     b.operator("TILE", [source, b.tensor((2,), "int32", data=(1, 2))], [tiled])
-    with pytest.raises(UnsupportedError, match="TILE beside subgraphs or variables"):
+    with pytest.raises(UnsupportedError, match="TILE next to subgraphs or variables"):
         cut(b.build([source], [tiled]))
 
 

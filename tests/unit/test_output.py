@@ -41,11 +41,11 @@ class Builds:
 
     def __init__(self, cache: Path) -> None:
         self.cache = Cache(cache)
-        self.told = Told()
+        self.messages = Told()
 
     @contextmanager
     def replacing(self, folder: Path) -> Iterator[Output]:
-        with replacing(folder, self.cache, self.told) as output:
+        with replacing(folder, self.cache, self.messages) as output:
             yield output
 
     def put(self, folder: Path, content: dict[str, bytes]) -> None:
@@ -145,7 +145,7 @@ def test_a_working_folder_that_is_replaced_is_told(
 ) -> None:
     monkeypatch.chdir(former)
     builds.put(output_path(Path(), "b"), NEW)
-    assert "`cd .`" in builds.told.warnings[0]
+    assert "`cd .`" in builds.messages.warnings[0]
     assert content(former) == NEW
 
 
@@ -386,7 +386,7 @@ def test_files_put_there_at_the_last_moment_are_kept(
     (kept,) = former.parent.glob("out.kept-*")
     assert (kept / "notes.txt").read_text() == "mine"
     assert (kept / "src" / "main.c").read_text() == "int main, mine;"
-    assert kept.name in builds.told.warnings[0]
+    assert kept.name in builds.messages.warnings[0]
 
 
 @pytest.mark.parametrize("marked", ["touched", "listed"])
@@ -452,7 +452,7 @@ def test_the_default_output_may_not_lead_elsewhere(
 def test_a_link_swapped_in_by_a_racing_thread_leads_nowhere(
     former: Path, thesis: Path, builds: Builds
 ) -> None:
-    """The folder, and all beside it, turn into links and back while builds replace it."""
+    """The folder, and all next to it, turn into links and back while builds replace it."""
     before = snapshot(thesis)
     done = threading.Event()
 
@@ -508,7 +508,7 @@ def test_a_folder_beside_the_output_is_no_build_of_ours(
 
 def test_a_second_build_of_a_folder_is_refused(place: Path, tmp_path: Path) -> None:
     one, other = Builds(tmp_path / "one"), Builds(tmp_path / "other")
-    with one.replacing(place / "out"), one.replacing(place / "beside"):
+    with one.replacing(place / "out"), one.replacing(place / "aside"):
         (place / "link").symlink_to(place)
         for path in (place / "out", output_path(place / "link" / "out", "b")):
             with (
@@ -518,7 +518,7 @@ def test_a_second_build_of_a_folder_is_refused(place: Path, tmp_path: Path) -> N
                 raise AssertionError
     other.put(place / "out", NEW)
     assert content(place / "out") == NEW
-    assert sorted(path.name for path in place.iterdir()) == ["beside", "link", "out"]
+    assert sorted(path.name for path in place.iterdir()) == ["aside", "link", "out"]
 
 
 @pytest.mark.parametrize("kind", ["link", "dangling link", "folder", "pipe"])

@@ -170,7 +170,7 @@ def test_a_pad_of_two_readers_goes_where_both_are_convolutions() -> None:
     [
         ([[0, 0], [1, 1], [1, 1], [0, 0]], 0, (3, 3)),  # not the zero point
         ([[0, 0], [0, 0], [0, 0], [0, 4]], None, (3, 3)),  # channels
-        ([[0, 0], [3, 0], [0, 0], [0, 0]], None, (3, 3)),  # windows beside the input
+        ([[0, 0], [3, 0], [0, 0], [0, 0]], None, (3, 3)),  # windows outside the input
         ([[0, 0], [0, 1], [0, 0], [0, 0]], None, (1, 1)),
     ],
 )

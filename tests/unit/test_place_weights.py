@@ -1,4 +1,6 @@
-"""Which constants are copied to which RAM: by what they wait, their size, and the RAM's speed."""
+"""Choice of constants that are copied to RAM: by their wait states, their size, and the RAM's
+speed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which functions are moved to RAM: by what they wait, their size, and who calls them."""
+"""Choice of functions that are moved to RAM: by wait states, size, and callers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a report says of predictions that were wrong and of limits that cannot be kept."""
+"""Reports of predictions that were wrong and of limits that cannot be kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of models with a state is read, and what is refused."""
+"""Import of models with a state, and refusals."""
 
 from __future__ import annotations
 

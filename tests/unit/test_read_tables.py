@@ -1,4 +1,4 @@
-"""What of the functions of one tensor is refused, and that the message names the reason."""
+"""Refusals of functions of one tensor: the message names the reason."""
 
 from __future__ import annotations
 

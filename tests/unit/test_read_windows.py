@@ -1,4 +1,4 @@
-"""What the importer refuses of convolutions, products, resizing and reductions."""
+"""Refusals of convolutions, products, resizing and reductions at import."""
 
 from __future__ import annotations
 

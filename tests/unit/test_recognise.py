@@ -128,18 +128,18 @@ def test_init_enters_what_it_finds(here: Path, tinyflow: CommandLine) -> None:
     assert "test.npz: x 4x5 float64, y 4 int64 does not fit the model's inputs" in shown
     assert "still to be entered in [data] of tinyflow.toml:" in shown
     assert "training" in shown and "image: 8x8x3 int8" in shown
-    told = tinyflow("init", "net.tflite", "--force", "--json").json
-    assert told["data"] == project["data"]
-    assert (told["needed"], told["optional"]) == ([], ["data.training"])
-    assert list(told["unfit"]) == ["test.npz"]
+    output = tinyflow("init", "net.tflite", "--force", "--json").json
+    assert output["data"] == project["data"]
+    assert (output["needed"], output["optional"]) == ([], ["data.training"])
+    assert list(output["unfit"]) == ["test.npz"]
 
 
 def test_init_says_what_a_build_will_need(here: Path, tinyflow: CommandLine) -> None:
     keras = pytest.importorskip("keras")
     model = keras.Sequential([keras.Input(SHAPE, name="image"), keras.layers.Flatten()])
     model.save("net.keras")
-    told = tinyflow("init", "net.keras", "--json").json
-    assert told["needed"] == ["data.calibration"]
+    output = tinyflow("init", "net.keras", "--json").json
+    assert output["needed"] == ["data.calibration"]
     shown = tinyflow("init", "net.keras", "--force").out
     assert re.search(r"^  calibration  .*; needed$", shown, re.MULTILINE)
     assert "then: tinyflow build" in shown

@@ -1,4 +1,4 @@
-"""What is written for Renode, without Renode: platform descriptions, scripts, suites."""
+"""Files for Renode, without running it: platform descriptions, scripts, suites."""
 
 from __future__ import annotations
 
@@ -530,7 +530,9 @@ def test_a_python_that_cannot_run_renode_test(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """It is a missing tool, not a failed test; and `tinyflow doctor` knows before."""
+    """An unusable Python is a missing tool, not a failed test; `tinyflow doctor` reports it as
+    well.
+    """
     a_python(tmp_path, monkeypatch, script)
     folder = a_build(tmp_path, monkeypatch, "python3 -c 'import robot' 2>&1; exit 1")
     with pytest.raises(ToolMissingError, match="renode-test cannot run: it runs") as caught:

@@ -1,4 +1,4 @@
-"""What a replay calls a difference."""
+"""Differences that a replay reports."""
 
 from __future__ import annotations
 

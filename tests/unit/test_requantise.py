@@ -10,7 +10,7 @@ from tinyflow.kernels.generated.requantise import requantisation
 
 Ints = NDArray[np.int64]
 
-#: Where roundings meet: the ends of the ranges, and what is next to them.
+#: Edge cases of rounding: the ends of the ranges, and their neighbours.
 ACCUMULATORS = [0, 1, -1, 2, -2, 3, -3, 2**30, -(2**30), 2**30 - 1, 2**31 - 1, 2**31 - 2]
 ACCUMULATORS += [-(2**31), -(2**31) + 1]
 MULTIPLIERS = [2**30, 2**30 + 1, 2**31 - 1, 2**31 - 2, 1610612736, 1518500250]

@@ -1,4 +1,4 @@
-"""What a confined process cannot do, tried from inside one, and what ends it."""
+"""Limits of a confined process, tried from inside one, and what ends it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is refused of SELECT, whose condition is not broadcast as that of SELECT_V2 is."""
+"""Refusals of SELECT, whose condition is not broadcast as that of SELECT_V2 is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a model's state lies, and the C that keeps and resets it."""
+"""Placement of a model's state, and the C that keeps and resets it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is refused of sums, of what fills and updates tensors, and of truth values."""
+"""Refusals of sums, of operators that fill and update tensors, and of boolean ones."""
 
 from __future__ import annotations
 

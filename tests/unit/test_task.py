@@ -1,4 +1,4 @@
-"""What an output is for, and what it scores."""
+"""Purpose of a model's output, and its score."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from tinyflow.timing.validation_points import POINT_SETS, Program
 
 pytestmark = needs_gcc
 
-#: What an inference executes: GCC 12.2, -O2.
+#: Instructions of an inference: GCC 12.2, -O2.
 INSTRUCTIONS = {
     "fc_cmsis_nn": 2_395,
     "fc_portable": 5_071,

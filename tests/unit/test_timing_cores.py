@@ -271,7 +271,7 @@ M7 = [
     ("vadd.f32 s0, s1, s2; vadd.f32 s3, s0, s4", 4),
     ("vfma.f32 s0, s1, s2; vadd.f32 s3, s0, s4", 5),
     ("ldrb r0, [r8]; cbz r0, .+40", 1),  # it is predicted
-    # what nothing else is issued beside
+    # instructions that nothing is paired with
     ("udiv r0, r1, r2; add.w r3, r4, r5", 7),
     ("udiv r0, r1, r2; add.w r3, r0, r5", 7),
     ("tbb [pc, r0]", 4),

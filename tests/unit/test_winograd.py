@@ -58,7 +58,7 @@ def correlate(patch: Ints, taps: Ints, side: int) -> Ints:
 
 
 def winograd(patch: Ints, taps: Ints, bias: int, algorithm: Algorithm) -> Ints:
-    """What the generated code computes, before the requantisation."""
+    """Compute what the generated code computes, before the requantisation."""
     side = algorithm.side
     u = G[side] @ taps @ G[side].T
     v = B_T[side] @ (patch + algorithm.offset) @ B_T[side].T

@@ -98,7 +98,7 @@ def command(
 
 
 def _unseen_before(layers: Sequence[LayerDifference], layer: LayerDifference) -> int:
-    """How many layers right before one were not compared."""
+    """Count the layers right before `layer` that were not compared."""
     return len(list(takewhile(lambda other: not other.compared, layers[: layer.index][::-1])))
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 _METAVARS = {Path: "PATH", int: "N", float: "X", str: "NAME"}
-#: What the command line's option means beyond the project's key.
+#: Meaning of a command line option beyond the project's key.
 _SEVERAL_BOARDS = " Several times: builds for each and compares."
 
 
@@ -75,7 +75,7 @@ def _parameter(option: Option) -> inspect.Parameter:
 
 
 def _metavar(annotation: Any) -> str | None:
-    """What the help calls a value: short, since the description names the choices."""
+    """Return the help's name for a value: short, since the description names the choices."""
     kinds = (annotation, *get_args(annotation))
     if bool in kinds:
         return None

@@ -1,4 +1,4 @@
-"""What the shell offers for arguments: boards, build folders, operators, targets."""
+"""Shell completion for arguments: boards, build folders, operators, targets."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def complete_operator(incomplete: str) -> list[str]:
 
 
 def complete_target(incomplete: str) -> list[str]:
-    """What firmware can run on."""
+    """Complete the targets that firmware can run on."""
     return [each for each in ("simulator", "renode", "serial:") if each.startswith(incomplete)]
 
 

@@ -1,4 +1,6 @@
-"""What the commands print: results to standard output, progress and errors to standard error."""
+"""Console output of the commands: results to standard output, progress and errors to standard
+error.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +83,7 @@ class ConsoleProgress(Progress):
             err.print(f"  ... {escape(name)}")
 
     def line(self, text: str) -> None:
-        """The stage's own output, shown beside its name where there is a terminal."""
+        """Report a stage's progress, shown next to its name on a terminal."""
         if self._status is not None:
             self._status.update(f"{escape(self._name)}  [dim]{escape(text[:100])}[/]")
 

@@ -126,7 +126,7 @@ def _inputs(model: Path) -> tuple[Sequence[InputSpec], str | None]:
 
 
 def _wanted(key: Purpose, *, needed: bool) -> str:
-    """What the data of a key is for, and whether a build needs it."""
+    """Describe the purpose of a key's data, and whether a build needs it."""
     description = (DataTable.model_fields[key].description or "").rstrip(".")
     return f"{description}; {'needed' if needed else 'optional'}"
 

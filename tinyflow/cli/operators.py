@@ -61,7 +61,7 @@ def command(names: Names = None, as_json: Json = False) -> None:
 
 
 def _attributes(kernel: Service) -> str:
-    """What the kernel supports and, where that is stated, what it can."""
+    """Describe the layers that a kernel supports and, where stated, its attributes."""
     if kernel.library != "native":
         return kernel.attributes
     abilities = {"in place": kernel.in_place, "row by row": kernel.by_rows}

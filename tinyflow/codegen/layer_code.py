@@ -240,7 +240,7 @@ class _RowBody(_Body):
         return text.rstrip("\n")
 
     def _rows(self, tensor: TensorId) -> dict[str, Any]:
-        """Where the rows of a tensor lie, as a `tf_rows` has it."""
+        """Return the location of a tensor's rows, as the fields of a `tf_rows`."""
         height = nhwc(self._graph.tensors[tensor])[1]
         ring = self._plan.rings.get(tensor)
         offset = self._plan.tensors[tensor] if ring is None else ring.offset

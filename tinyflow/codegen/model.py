@@ -24,12 +24,12 @@ from tinyflow.plan.memory import MemoryPlan
 from tinyflow.plan.rows import row_bytes
 from tinyflow.resources import FIRMWARE
 
-#: For layers that run row by row.
+#: Headers for layers that run row by row.
 _ROWS_HEADER = "tf_rows.h"
-#: Of QUANTIZE and DEQUANTIZE, which float inputs and outputs are converted with.
+#: Header of QUANTIZE and DEQUANTIZE, which convert float inputs and outputs.
 _CONVERSIONS_HEADER = "tf_kernels.h"
 
-#: What functions that convert to float32 and back call a type.
+#: Type names in functions that convert to float32 and back.
 _SUFFIXES = {DType.INT8: "s8", DType.UINT8: "u8", DType.INT16: "s16"}
 
 _RANGES = {
@@ -164,7 +164,7 @@ def _layers(graph: Graph, plan: MemoryPlan) -> Iterator[Layer]:
 
 
 def _calls(graph: Graph, plan: MemoryPlan, layers: tuple[Layer, ...]) -> Iterator[dict[str, Any]]:
-    """What an inference calls, in order: whole layers, and segments with their turns."""
+    """Yield an inference's calls, in order: whole layers, and fused blocks with their steps."""
     numbered = enumerate(layers)
     for segment, group in groupby(numbered, key=lambda pair: pair[1].segment):
         members = list(group)
@@ -272,7 +272,7 @@ def _layer_context(graph: Graph, index: int, layer: Layer, body: str) -> dict[st
 
 
 def _state_context(graph: Graph, plan: MemoryPlan, index: TensorId) -> dict[str, Any]:
-    """How a state is placed and reset: all bytes to one value, or to an array's."""
+    """Return the placement and reset of a state: all bytes to one value, or to an array's."""
     tensor = graph.tensors[index]
     return {
         "offset": plan.states[index],

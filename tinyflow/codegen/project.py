@@ -50,7 +50,7 @@ class HarnessTensor:
 
 @dataclass(frozen=True)
 class ModelHarness:
-    """What the harness reports to the host about a model.
+    """Fields that the harness reports to the host about a model.
 
     `c_name` is the model's C identifier and the name of its library and header; `digest` is the
     first 8 bytes of the SHA-256 of the .tflite file.
@@ -69,7 +69,7 @@ class ModelHarness:
         if len(self.digest) != 8:
             raise ValueError("the digest has 8 bytes")
         if not 0 < len(self.inputs) < 256 or not 0 < len(self.outputs) < 256:
-            raise ValueError("the harness serves 1 to 255 inputs and outputs")
+            raise ValueError("the harness supports 1 to 255 inputs and outputs")
 
 
 def project_files(

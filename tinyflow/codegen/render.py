@@ -88,10 +88,10 @@ def write_folder(
     """Make a generated folder hold exactly those files, by relative path.
 
     What is unchanged keeps its time stamp; everything else below the folder is removed, links
-    first, but for the caches Python leaves beside its sources.
+    first, but for the caches Python leaves next to its sources.
 
     Args:
-        folder: the folder; made if need be.
+        folder: the folder; created if missing.
         files: content by relative path.
         keep: names in the folder that are left alone.
 

@@ -1,4 +1,4 @@
-"""What Renode needs to run an image: a script and the description of the board."""
+"""Files that Renode needs to run an image: a script and the description of the board."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def render_script(
     elf: str,
     cycles_per_instruction: float,
 ) -> str:
-    """The text of a `.resc`; it puts the UART on a pseudo terminal, `NAME.uart` beside it.
+    """The text of a `.resc`; it puts the UART on a pseudo terminal, `NAME.uart` next to it.
 
     A socket of Renode's would listen on every network that the machine is on.
 

@@ -1,8 +1,8 @@
 """The process that prunes and fine-tunes a Keras model.
 
 Started by `prune.py` through `tinyflow.worker`. Job: `model`, `settings`, and for structured
-pruning the `granularity`; beside it `training.npz` and `validation.npz`. Reply: a `PruneSummary`;
-beside it `pruned.keras`. With `candidates` in the job, see `make_candidates` instead.
+pruning the `granularity`; next to it `training.npz` and `validation.npz`. Reply: a `PruneSummary`;
+next to it `pruned.keras`. With `candidates` in the job, see `make_candidates` instead.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which channels of a network can only be removed together.
+"""Sets of a network's channels that can only be removed together.
 
 Every channel of every producer (a convolution's filter, a Dense unit) gets a number. A tensor
 is described by the numbers along its last axis: a depthwise layer repeats them, Flatten tiles
@@ -38,7 +38,7 @@ class Producer:
 
 @dataclass(frozen=True)
 class Granularity:
-    """What numbers of channels that are kept are multiples of, as far as there are that many.
+    """Multiples that numbers of kept channels are rounded to, where there are enough channels.
 
     Attributes:
         spatial: for convolutions with a window.
@@ -49,7 +49,7 @@ class Granularity:
     pointwise: int = 1
 
     def of(self, producer: Producer) -> int:
-        """That of a layer."""
+        """Return the granularity of a layer."""
         return self.spatial if producer.spatial else self.pointwise
 
 
@@ -112,14 +112,14 @@ class ChannelSets:
 
     @property
     def count(self) -> int:
-        """How many channels there are."""
+        """Number of channels."""
         return len(self._parent)
 
 
 def choose_channels(
     sets: ChannelSets, ratio: float, *, granularity: Granularity, minimum: int
 ) -> Mask:
-    """Which channels stay: one bool per channel number.
+    """Choose the channels that stay: one bool per channel number.
 
     Each producer loses `ratio` of its channels, rounded down, and keeps at least `minimum`
     and a multiple of `granularity`. Sets go in ascending order of the sum of their members'

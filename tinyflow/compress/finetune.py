@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def task_of(model: keras.Model, data: Dataset, loss: Loss | None = None) -> Task:
-    """What the model's output is for, and its targets; see `find_task`.
+    """Return the task of the model's output, and its targets; see `find_task`.
 
     Raises:
         InputError: the model has several outputs, or the labels do not fit its output.

@@ -1,4 +1,4 @@
-"""How each Keras layer carries channels, and how it shrinks with them.
+"""Rules for each Keras layer: how it carries channels, and how it shrinks with them.
 
 A rule has two halves: `carry` says which channels the layer's output has, given its inputs',
 and `shrink` gives the layer's new settings and weights once it is known which channels stay.

@@ -97,7 +97,7 @@ def pruning_candidates(
     output: Path,
     on_line: OnLine | None = None,
 ) -> tuple[tuple[Granularity | None, Path], ...]:
-    """What structured pruning may give, each as an int8 `.tflite`, without fine-tuning.
+    """Return the candidates of structured pruning, each as an int8 `.tflite`, without fine-tuning.
 
     Args:
         model_path: the model; it is left unchanged.

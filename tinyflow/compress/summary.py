@@ -1,4 +1,4 @@
-"""What pruning did to a model, in numbers."""
+"""Effect of pruning on a model, in numbers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class PruneSummary:
     loss_after: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
+        """Return plain JSON values."""
         return asdict(self)
 
     @staticmethod

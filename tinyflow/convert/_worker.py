@@ -1,8 +1,8 @@
 """The process that holds TensorFlow while a model is read, run in float and quantised.
 
 Started by `convert.py` through `tinyflow.worker`. Job: `model`, and in `convert` the type of
-activations to convert it to, if at all; beside it `calibration.npz` and `samples.npz`. Reply:
-`inputs`, the `loss` and what is odd about the samples' `scale`; beside it `model.tflite`,
+activations to convert it to, if at all; next to it `calibration.npz` and `samples.npz`. Reply:
+`inputs`, the `loss` and what is odd about the samples' `scale`; next to it `model.tflite`,
 `float.tflite` and `float_outputs.npz`.
 """
 
@@ -222,6 +222,6 @@ def _convert(model: _FloatModel, calibration: list[Array], activations: str) -> 
 def _words(error: Exception) -> str:
     """The lines of a converter's message that say something: errors, not source locations."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if "error:" in line or "ops:" in line.lower()] or lines
-    short = [re.sub(r"loc\(.*?\): |callsite\(.*?\)", "", line)[:300] for line in told[:4]]
+    reported = [line for line in lines if "error:" in line or "ops:" in line.lower()] or lines
+    short = [re.sub(r"loc\(.*?\): |callsite\(.*?\)", "", line)[:300] for line in reported[:4]]
     return "; ".join(short) or type(error).__name__

@@ -27,7 +27,7 @@ DEFAULT_TIMEOUT = 1800.0
 
 @dataclass(frozen=True)
 class Conversion:
-    """What the converter gave.
+    """Result of a conversion.
 
     Attributes:
         path: the quantised .tflite.

@@ -117,7 +117,9 @@ def _int8(converter: Any, sample: list[Array]) -> tuple[bytes, Any]:
 
 
 def _int16(converter: Any, sample: list[Array]) -> tuple[bytes, Any]:
-    """As `_int8`, in one stage: the converter's quantiser of int16 activations is another."""
+    """Convert in one stage, otherwise as `_int8`: the converter's quantiser of int16 activations is
+    another.
+    """
     import tensorflow as tf
 
     quantise = converter._quantize

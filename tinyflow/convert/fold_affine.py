@@ -33,13 +33,13 @@ from tinyflow.datasets.litert_versions import with_lowered_versions
 
 _OPERATORS, _TYPES = schema.BuiltinOperator, schema.TensorType
 _Floats = npt.NDArray[np.float64]
-#: How much the factors of the inputs of one filter may differ: two of eight bits.
+#: Largest ratio of the factors of one filter's inputs: two of eight bits.
 _SPREAD = 4.0
 #: From this many channels on one elementwise operator with a value for each channel is as fast as
 #: the convolution in its place; one with a single value never is.
 _FEW_CHANNELS = 8
 _DEPTHWISE_VERSION = 3
-#: By how much outputs may differ, as a share of the largest.
+#: Tolerance of outputs, as a share of the largest.
 _TOLERANCE = 1e-5
 _ELEMENTWISE = {_OPERATORS.MUL, _OPERATORS.ADD, _OPERATORS.SUB, _OPERATORS.DIV}
 _ACTIVATIONS = {
@@ -133,7 +133,7 @@ class _Folder:
         self._reading: dict[int, list[Any]] = {}
 
     def step(self) -> bool:
-        """One change; False where there is none left."""
+        """Make one change; return False if there is none left."""
         self._reading = {}
         for operator in self._graph.operators:
             for index in dict.fromkeys(operator.inputs):
@@ -337,7 +337,7 @@ class _Folder:
                 factor, offset = np.repeat(factor, times), np.repeat(offset, times)
                 added = weights.sum(axis=(0, 1, 2)) * offset
                 changed = weights * factor
-            else:  # OHWI, each group of outputs with inputs of its own
+            else:  # OHWI, each group of outputs with its own inputs
                 count, inner = weights.shape[0], weights.shape[-1]
                 groups = len(factor) // inner
                 each = np.repeat(np.arange(groups), count // groups)

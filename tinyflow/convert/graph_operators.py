@@ -68,7 +68,7 @@ READING = frozenset(
     VarHandleOp VarIsInitializedOp Variable VariableShape VariableV2
     """.split()
 )
-#: What the graph itself may run.
+#: Operators that the graph itself may run.
 ALLOWED = COMPUTING | CALLING | READING
-#: What may also run while a SavedModel of TensorFlow 1 reads its variables.
+#: Operators that may also run while a SavedModel of TensorFlow 1 reads its variables.
 RESTORING = ALLOWED | {"Assign", "RestoreV2"}

@@ -225,7 +225,7 @@ class _Rewriter:
 
 
 def operator_code(model: Any, kind: int, version: int) -> int:
-    """The index of a built-in operator in the model's list, which it joins if need be."""
+    """Return the index of a built-in operator in the model's list, adding it if missing."""
     for index, code in enumerate(model.operatorCodes):
         if kind in (code.builtinCode, code.deprecatedBuiltinCode) and code.version >= version:
             return index

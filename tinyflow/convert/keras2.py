@@ -17,7 +17,7 @@ from typing import Any
 from tinyflow.errors import InputError
 
 _MODELS = {"Functional", "Model", "Sequential"}
-#: What Keras 3's layers no longer take, with the values that say nothing; None: any value.
+#: Arguments that Keras 3's layers dropped, with values that have no effect; None: any value.
 _DROPPED: dict[str, tuple[Any, ...] | None] = {
     "adjustment": (None,),
     "dynamic": (False,),
@@ -46,7 +46,7 @@ _DROPPED_OF: dict[str, dict[str, tuple[Any, ...] | None]] = {
 }
 _KERNEL_KEYS = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
 _WITHOUT_KERNEL_KEYS = {"SeparableConv1D", "SeparableConv2D", "DepthwiseConv1D", "DepthwiseConv2D"}
-#: Where Keras 2 had layers that it names by their place in its sources.
+#: Modules of layers that Keras 2 names by their place in its sources.
 _OLD_MODULE = re.compile(r"keras\.(src\.)?(layers|engine)(\.\w+)*")
 _RENAMED = {"BatchNormalizationV1": "BatchNormalization", "LSTMV1": "LSTM", "GRUV1": "GRU"}
 

@@ -103,7 +103,7 @@ def graph_name(name: str) -> str:
 
 
 def _cause(error: BaseException) -> str:
-    """What went wrong first: Keras wraps it in messages that quote whole configurations."""
+    """Return the first cause: Keras wraps it in messages that quote whole configurations."""
     while error.__cause__ is not None or error.__context__ is not None:
         error = error.__cause__ or error.__context__ or error
     text = str(error).strip()

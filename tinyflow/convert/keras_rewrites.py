@@ -92,7 +92,7 @@ def _logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 def _one_hot(
     x: Any, num_classes: int, axis: int = -1, dtype: str | None = None, sparse: bool = False
 ) -> Any:
-    """As comparisons with the classes; neither TFLite's ONE_HOT nor sparse tensors."""
+    """Compute one-hot by comparison with the classes; no ONE_HOT of TFLite, no sparse tensors."""
     import keras
     import tensorflow as tf
 

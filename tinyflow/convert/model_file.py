@@ -1,4 +1,4 @@
-"""What kind of model a path is, and whether loading it would run anything of its author's.
+"""Detection of a model file's kind, and of files that run their author's code when loaded.
 
 A Keras file can carry code: Lambda layers, references to functions by module and name, links
 to other files. Everything here is decided from the file's structure and its configuration as

@@ -1,4 +1,4 @@
-"""How Keras's recurrent layers are put to the TFLite converter.
+"""Preparation of Keras's recurrent layers for the TFLite converter.
 
 Left alone, they are loops over a graph, which the converter cannot quantise. Each layer's loop is
 replaced here, on the loaded model, by one of two forms that it can:
@@ -27,7 +27,7 @@ from tinyflow.errors import UnsupportedError
 
 @dataclass(frozen=True)
 class Recurrence:
-    """What `prepare_recurrent` found and did.
+    """Result of `prepare_recurrent`.
 
     Attributes:
         fused: some LSTM may have become the fused operator.

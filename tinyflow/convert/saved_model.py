@@ -22,7 +22,7 @@ from tinyflow.errors import InputError
 
 _SIZE_LIMIT = 2 << 30
 _DEFAULT_SIGNATURE = "serving_default"
-#: Where TensorFlow 1 names operators that loading runs: tables, assets.
+#: Collections of TensorFlow 1 with operators that loading runs: tables, assets.
 _INITIALISERS = ("saved_model_main_op", "legacy_init_op", "saved_model_assets", "table_initializer")
 _INIT_SIGNATURE = "__saved_model_init_op"
 
@@ -95,7 +95,7 @@ def _read(path: Path) -> Any:
 
 
 def _copy_variables(path: Path, folder: Path) -> None:
-    """Copy the weights, which TensorFlow looks for beside the graph."""
+    """Copy the weights, which TensorFlow expects next to the graph."""
     (folder / "variables").mkdir()
     try:
         files = sorted((path / "variables").iterdir())

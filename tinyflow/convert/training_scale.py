@@ -12,7 +12,7 @@ import numpy as np
 
 from tinyflow.arrays import Array
 
-#: How many times the spread may differ from that of training, either way.
+#: Largest factor between the spread and that of training, either way.
 _FACTOR = 8.0
 #: A Rescaling by less than this maps bytes to 0..1, and its result spans more than the other.
 _BYTES, _SPAN = 1 / 64, 1 / 32
@@ -20,7 +20,7 @@ _SAMPLES = 64
 
 
 def foreign_scale(model: Any, samples: Sequence[Array]) -> str | None:
-    """What is odd about the samples' scale, in words; None if nothing shows.
+    """Describe what is odd about the samples' scale; None if nothing is.
 
     Args:
         model: a Keras model.
@@ -67,7 +67,7 @@ def _kept_variance(keras: Any, layer: Any) -> Array | None:
 
 
 def _input_of(keras: Any, model: Any, layer: Any, samples: list[Array]) -> Array | None:
-    """What the layer is given for the samples, (values, channels)."""
+    """Return the layer's input for the samples, (values, channels)."""
     axis = getattr(layer, "axis", -1)
     if len(layer._inbound_nodes) == 0 or axis not in (-1, (-1,), len(layer.input.shape) - 1):
         return None

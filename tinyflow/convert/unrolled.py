@@ -125,7 +125,7 @@ def share_step_ranges(model: Any) -> None:
 
 
 def _step_maker(cell: Any) -> Callable[[Any], _Steps] | None:
-    """How to take a cell apart; None for cells that are only known whole."""
+    """Return how to split a cell into steps; None for cells that are only known whole."""
     import keras
 
     makers: dict[type, Callable[[Any], _Steps]] = {
@@ -165,7 +165,7 @@ def _gru_steps(cell: Any) -> _Steps:
     candidate_bias = recurrent_bias[candidate]
 
     def candidate_input(reset: Any, hidden: Any) -> Any:
-        """What the past adds to the candidate, for a past that is not zeros."""
+        """Return the past's contribution to the candidate, for a past that is not zeros."""
         if not cell.reset_after:
             return tf.matmul(tf.multiply(reset, hidden, name="kept"), candidate_kernel)
         with tf.name_scope("recurrent_candidate"):

@@ -1,1 +1,1 @@
-"""What each kernel costs on each board: tables, probes, measuring."""
+"""Cost of each kernel on each board: tables, probes, measuring."""

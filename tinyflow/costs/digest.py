@@ -1,4 +1,4 @@
-"""Hashes of what a measurement depends on, by which stale ones are known."""
+"""Hashes of the code that a measurement depends on, to detect stale ones."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def non_negative_least_squares(matrix: Floats, target: Floats) -> Floats:
 def _stay_positive(
     matrix: Floats, target: Floats, found: Floats, free: NDArray[np.bool_]
 ) -> Floats:
-    """The best with the free coefficients; those that would become negative are no more free."""
+    """Solve for the free coefficients; those that would become negative are fixed to 0."""
     while True:
         best = np.zeros_like(found)
         best[free] = np.linalg.lstsq(matrix[:, free], target, rcond=None)[0]
@@ -54,12 +54,12 @@ def _stay_positive(
 
 
 def fit_relative(work: Floats, measured: Floats, weights: Floats) -> Floats:
-    """The coefficients, not negative, with the least weighted sum of squared relative errors.
+    """Fit non-negative coefficients with the least weighted sum of squared relative errors.
 
     Args:
         work: float64 (measurements, coefficients).
         measured: float64 (measurements,), positive.
-        weights: float64 (measurements,), what each counts.
+        weights: float64 (measurements,), of each measurement.
 
     Returns:
         float64 (coefficients,).

@@ -1,7 +1,7 @@
 """Measures kernels on a board and fits their costs.
 
-A layer is timed alone, with cold caches: inside of a network the layers between have driven its
-code and weights out of caches as small as these.
+A layer is timed alone, with cold caches: in a network, the other layers evict its code and
+weights from caches as small as these.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ class Shape:
     kernel: Kernel
 
 
-#: Activations and scratch that one trial holds at most.
+#: Most bytes of activations and scratch in one trial.
 _PART_BYTES = 65536
 
-#: Probes that a portable row kernel is measured on, at least.
+#: Fewest probes that a portable row kernel is measured on.
 _ROW_SHAPES = 12
-#: By `kernel_family` and `kernel_name`, the probes that each kernel supports.
+#: Probes that each kernel supports, by `kernel_family` and `kernel_name`.
 Families = dict[str, dict[str, list[Shape]]]
 
 
@@ -82,7 +82,7 @@ def measure_costs(
         board: the board.
         cmsis: the copy of CMSIS-NN that is measured.
         progress: shows every kernel.
-        former: a table, of which what is not stale is kept.
+        former: a table whose entries are kept unless stale.
 
     Raises:
         BuildError: the compiler refused a kernel.
@@ -225,7 +225,7 @@ def _source_sizes(
 # ---- the fit ----
 
 
-#: What a measurement of a very similar variant counts beside one of the variant itself, how fast
+#: Weight of a measurement of a very similar variant relative to one of the variant itself, how fast
 #: that falls with `dissimilarity`, and what one of any variant counts at least.
 _SIMILAR, _FALL, _LEAST = 0.1, 4.0, 1e-4
 
@@ -233,7 +233,7 @@ _SIMILAR, _FALL, _LEAST = 0.1, 4.0, 1e-4
 def _fit_family(
     digests: Mapping[str, str], measured: Mapping[str, list[_Measured]]
 ) -> dict[str, KernelCosts]:
-    """Fit each variant; where its own measurements are few, those of similar ones count."""
+    """Fit each variant; similar variants' measurements count where its own are few."""
     everything = [(name, one) for name, variant in measured.items() for one in variant]
     points = [one for _, one in everything]
     terms = sorted({term for one in points for term in one.work})
@@ -278,6 +278,6 @@ def _figures(points: Iterable[_Measured], name: str) -> Floats:
 
 
 def _coefficients(names: Iterable[str], values: Iterable[float]) -> dict[str, float]:
-    """By name, without those that are 0, in few enough digits that a machine's last do not show."""
+    """Return non-zero coefficients by name, rounded for reproducibility."""
     found = ((name, float(f"{value:.6g}")) for name, value in zip(names, values, strict=True))
     return {name: value for name, value in found if value}

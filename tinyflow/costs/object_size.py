@@ -1,4 +1,4 @@
-"""The code of a generated file alone: its size, and what it defines."""
+"""Size and symbols of one generated file's object code."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Small layers of many shapes, on which kernels are measured.
 
-The shapes are those of common networks in small: widths and depths from a few to over a hundred
-channels, odd remainders, and few or many pixels. A kernel's cost is a sum over its loops, so
-that small layers show it as well as large ones, in less time.
+The shapes are those of common networks, made smaller: widths and depths from a few to over a
+hundred channels, odd remainders, and few or many pixels. A kernel's cost is a sum over its loops,
+so that small layers show it as well as large ones, in less time.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class Probe:
 
 
 def probes(kind: type[Operator]) -> tuple[Probe, ...]:
-    """The layers that a kind of operator is measured on; none if it is not measured.
+    """Return the layers that an operator is measured on; none if it is not measured.
 
-    Functions of one int8 tensor are tables all, and cost the same.
+    All functions of one int8 tensor are look-up tables and cost the same.
     """
     make = _PROBES.get(Logistic if issubclass(kind, Function) else kind)
     return () if make is None else tuple(make())

@@ -1,4 +1,4 @@
-"""What a kernel is predicted to cost on a board, from a table of measurements.
+"""Prediction of a kernel's cost on a board, from a table of measurements.
 
 A table holds, for each kernel, how many modelled cycles each unit of its `work` takes, and the
 bytes of the functions it runs. `tinyflow.costs` makes the tables; `docs/kernels.md` says how far
@@ -24,15 +24,16 @@ from tinyflow.kernels.base import Kernel, RowForm, Source
 
 COSTS = Path(__file__).resolve().parent / "boards"
 
-#: Parameters of generated code that a unit of work's cost depends on, and that no variant names.
+#: Parameters of generated code that change the cost of a unit of work without being in the
+#: variant's name.
 _SHAPING = ("stride",)
 #: Parameters that a generated file's size does not depend on.
 _OF_NO_SIZE = frozenset(
     "function greatest high least line line_pitch line_stride low name output_line pitch shift "
     "times zero".split()
 )
-#: Instructions of a turn's call and of finding a row, and the bytes of code that a turn fetches
-#: again: measured on the networks of MLPerf Tiny.
+#: Instructions to call a turn and to find a row, and the code bytes that a turn fetches again:
+#: measured on the networks of MLPerf Tiny.
 _TURN_INSTRUCTIONS, _ROW_INSTRUCTIONS, _TURN_BYTES = 10, 32, 640
 _WORD = re.compile(r"\d+|[^\s\d,]+")
 #: The dissimilarity of two words; numbers differ by the logarithm of their ratio.
@@ -41,7 +42,7 @@ _UNLIKE = 1.0
 
 @dataclass(frozen=True)
 class Cost:
-    """What one inference of a layer takes."""
+    """Cost of one inference of a layer."""
 
     cycles: int
     instructions: int
@@ -51,11 +52,11 @@ class KernelCosts(BaseModel):
     """The measurements of one kernel, in all shapes it was tried in.
 
     Attributes:
-        digest: of what was measured; another one says that the entry is stale.
+        digest: of the measured code; the entry is stale if it differs.
         cycles: for each unit of work, by its name.
         instructions: the same of executed instructions.
-        points: how many shapes were measured.
-        error_percent: how far the prediction is from one of them at most.
+        points: number of shapes measured.
+        error_percent: the largest error of the prediction at one of them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -68,11 +69,11 @@ class KernelCosts(BaseModel):
 
 
 class FamilyCode(BaseModel):
-    """Bytes in flash of what all variants of a kernel need beside their generated files.
+    """Flash bytes that all variants of a kernel need in addition to their generated files.
 
     Attributes:
         functions: of every function, by symbol.
-        layer_bytes: of what calls them, at most: a layer's code and structures.
+        layer_bytes: upper bound for the calling layer's code and structures.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -118,7 +119,8 @@ class CostTable(BaseModel):
         return Cost(_dot(costs.cycles, kernel.work), _dot(costs.instructions, kernel.work))
 
     def by_rows(self, kernel: Kernel, rows: int, board: Board) -> Cost | None:
-        """What the kernel costs more if it computes its rows one by one, in turns with others.
+        """Return the extra cost if the kernel computes its rows one by one, interleaved with other
+        layers.
 
         Args:
             kernel: the kernel.
@@ -202,14 +204,16 @@ def source_parameters(source: Source) -> tuple[tuple[str, int | str | bool], ...
 
 
 def _unlike(value: int | str | bool | None, other: int | str | bool) -> float:
-    """How different two values of a parameter are; numbers by the logarithm of their ratio."""
+    """Return the difference of two parameter values; for numbers the logarithm of the ratio."""
     if type(value) is int and type(other) is int:
         return abs(math.log((abs(value) + 1) / (abs(other) + 1)))
     return 0.0 if value == other else _UNLIKE
 
 
 def kernel_name(kernel: Kernel) -> str:
-    """What a table knows a kernel by: its family, its variant, and how its code was generated."""
+    """Return the key of a kernel in cost tables: its family, its variant, and how its code was
+    generated.
+    """
     generated = {
         f"{name} {value}"
         for source in kernel.sources
@@ -220,14 +224,14 @@ def kernel_name(kernel: Kernel) -> str:
 
 
 def kernel_family(kernel: Kernel) -> str:
-    """What the variants of a kernel have in common: its function, or, where that is generated
-    with them, the template of its call.
+    """Return the part of a kernel's name that its variants share: its function, or, where that is
+    generated with them, the template of its call.
     """
     return kernel.template.removesuffix(".c.j2") if kernel.is_native else kernel.function
 
 
 def dissimilarity(one: str, other: str) -> float:
-    """How different the words and numbers of two kernels' names are; 0 for the same."""
+    """Return how different the words and numbers of two kernels' names are; 0 for the same."""
     words, others = _WORD.findall(one), _WORD.findall(other)
     if len(words) != len(others):
         return _UNLIKE * max(len(words), len(others))
@@ -257,9 +261,9 @@ def _without_sources(value: Any) -> Any:
 
 
 def turn_cost(form: RowForm, board: Board) -> Cost:
-    """What one row of a layer takes beside its kernel, where layers run row by row.
+    """Return the cost of one row of a layer besides its kernel, where layers run row by row.
 
-    Other layers run between two turns, so that no code of one is in a small cache any more.
+    Other layers run between two turns and evict a layer's code from a small cache.
     """
     instructions = _TURN_INSTRUCTIONS + _ROW_INSTRUCTIONS * form.height
     timing = board.timing

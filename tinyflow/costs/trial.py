@@ -1,7 +1,7 @@
 """A graph with chosen kernels, run in the simulator without a firmware around it.
 
-A trial compiles the model's library alone and calls it. It is how kernels are tested one by one,
-and how their cost is measured.
+A trial compiles only the model's library and calls it: kernels are tested one by one this way,
+and their cost is measured.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tinyflow.timing.measure import Call, Watch, call_function, compile_code, re
 from tinyflow.timing.model import SectionTiming, Timing
 from tinyflow.toolchain.elf import Symbol, SymbolKind
 
-#: What the arena holds before an inference: a kernel must not count on zeros.
+#: Fill of the arena before an inference: a kernel must not count on zeros.
 ARENA_FILL = b"\x5a"
 _FLAGS = ("-O2", "-fbuiltin", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-I.", "-Ikernels")
 _CMSIS_FLAGS = ("-O2", "-fbuiltin", "-w", "-I.", "-Ikernels", "-Icmsis_nn/Include")
@@ -48,7 +48,7 @@ class Trial:
         room: int | None = None,
         plan: MemoryPlan | None = None,
     ) -> None:
-        """Plan, generate and compile; `room` is that of `plan_memory`, for want of a `plan`.
+        """Plan, generate and compile; `room` is passed to `plan_memory` if there is no `plan`.
 
         Raises:
             BuildError: the compiler refused the code.
@@ -79,7 +79,7 @@ class Trial:
     def arenas(
         self, samples: Sequence[Sequence[Array]], *, watch: Watch | None = None
     ) -> list[bytes]:
-        """What the arena holds after each inference: `ARENA_FILL` where nothing wrote."""
+        """Return the arena's content after each inference: `ARENA_FILL` where nothing wrote."""
         calls = [self._call(inputs) for inputs in samples]
         found = results_of(self._image, self._board, calls, [self._arena], watch=watch)
         return [memory[self._arena] for memory in found]
@@ -97,7 +97,7 @@ class Trial:
         )
 
     def time(self, *inputs: Array, warm: bool = True) -> Timing:
-        """The modelled timing of an inference, layer by layer; `warm` finds the caches filled."""
+        """Return the modelled timing of an inference by layer, with warm caches if `warm`."""
         layers = [layer.function for layer in self.code.layers]
         call = self._call(inputs)
         return call_function(self._image, self._board, call, warm=warm, layers=layers).timing

@@ -158,7 +158,7 @@ def _fit(path: Path, arrays: Mapping[str, Header], specs: Sequence[InputSpec]) -
 
 
 def _count(arrays: Mapping[str, Header], specs: Sequence[InputSpec], suffix: str) -> int | None:
-    """How many samples there are for every input, None if they are not for all the same."""
+    """Return the number of samples of every input; None if the inputs disagree."""
     counts = set()
     for index, spec in enumerate(specs):
         keys = input_keys(spec, index, len(specs), suffix)
@@ -168,7 +168,7 @@ def _count(arrays: Mapping[str, Header], specs: Sequence[InputSpec], suffix: str
 
 
 def _samples(header: Header, spec: InputSpec) -> int | None:
-    """How many samples of an input an array holds, None if it does not fit."""
+    """Return the number of samples of an input in an array; None if it does not fit."""
     real = header.dtype.kind == "f"
     if header.dtype.kind not in "fiub":
         return None

@@ -1,4 +1,4 @@
-"""How well outputs answer a task: accuracy, errors, and whether that is better than chance."""
+"""Scores of outputs for a task: accuracy, errors, and whether that is better than chance."""
 
 from __future__ import annotations
 

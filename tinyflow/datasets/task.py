@@ -1,4 +1,4 @@
-"""What a model's output is for, found from its targets, its last activation and its loss."""
+"""Purpose of a model's output, found from its targets, its last activation and its loss."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PROBABILITIES = ("sigmoid", "hard_sigmoid")
 
 
 class TaskKind(StrEnum):
-    """What is asked of a model."""
+    """Kind of task of a model."""
 
     CLASSES = "classification"
     BINARY = "binary classification"

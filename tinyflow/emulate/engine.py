@@ -39,12 +39,12 @@ from tinyflow.boards import Core, MemoryRegion
 #: Reads and writes of a peripheral: (offset, size) -> value, and (offset, size, value).
 IoRead = Callable[[int, int], int]
 IoWrite = Callable[[int, int, int], None]
-#: What Unicorn calls before a block or an instruction: engine, address, size, unused.
+#: Unicorn's callback before a block or an instruction: engine, address, size, unused.
 RawCallback = Callable[[int, int, int, int], None]
-#: What Unicorn calls for a load or store: engine, kind, address, size, value, unused.
+#: Unicorn's callback for a load or store: engine, kind, address, size, value, unused.
 AccessCallback = Callable[[int, int, int, int, int, int], None]
 
-#: What Unicorn maps memory in, bytes.
+#: Unicorn's page size, bytes.
 _PAGE = 4096
 _MODELS: dict[Core, int] = {
     "cortex-m0plus": arm.UC_CPU_ARM_CORTEX_M0,
@@ -94,10 +94,10 @@ _ACCESS_TYPE = ctypes.CFUNCTYPE(
     ctypes.c_int64,
     ctypes.c_void_p,
 )
-#: Where XPSR holds the state of an IT block.
+#: Bits of XPSR with the state of an IT block.
 _IT_BITS = 0x0600FC00
 
-#: How often the watchdog looks at the clock, seconds.
+#: Interval of the watchdog, seconds.
 _WATCHDOG_PERIOD_S = 0.25
 #: An address where no code can be, given where emulation needs one to end at.
 _NOWHERE = 0xFFFFFFFE
@@ -324,7 +324,8 @@ class Engine:
         return self._hook(unicorn.UC_HOOK_BLOCK, callback)
 
     def hook_instructions(self, callback: RawCallback) -> Callable[[], None]:
-        """As `hook_blocks`, before every single instruction: slow, a check on the counts.
+        """Call back before every single instruction, as `hook_blocks` does before blocks: slow, a
+        check on the counts.
 
         Unicorn leaves out the instructions of an IT block whose condition is false.
         """
@@ -341,7 +342,7 @@ class Engine:
         return self._add_hook(kind, _ACCESS_TYPE(callback), first, last)
 
     def clear_it_state(self) -> None:
-        """In a callback of `hook_accesses`: drop the IT state that Unicorn left behind."""
+        """Drop the IT state that Unicorn left behind; for callbacks of `hook_accesses`."""
         handle, value = self._uc._uch, ctypes.c_uint32()
         uclib.uc_reg_read(handle, arm.UC_ARM_REG_XPSR, ctypes.byref(value))
         if value.value & _IT_BITS:

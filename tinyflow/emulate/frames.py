@@ -68,7 +68,7 @@ class FrameDecoder:
             self._skip(1)  # the sync was part of garbage: look on behind it
 
     def missing(self) -> int:
-        """How many more bytes the shortest frame that can follow needs, at least 1."""
+        """Return the number of bytes that the shortest possible frame still needs, at least 1."""
         if len(self._buffer) < _HEADER.size:
             return OVERHEAD - len(self._buffer)
         length: int = _HEADER.unpack_from(self._buffer)[3]

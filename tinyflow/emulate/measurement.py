@@ -20,7 +20,7 @@ def thumb_instructions(code: bytes) -> int:
 
 @dataclass
 class Section:
-    """What was executed in one layer, or outside all of them.
+    """Measurement of one layer, or of the code outside all layers.
 
     Attributes:
         blocks: executions by (address, size in bytes) of a straight run of code. A run ends at a

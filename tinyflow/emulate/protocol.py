@@ -27,7 +27,7 @@ PROTOCOL_VERSION = 2
 
 #: A request is sent this often before the device is given up.
 ATTEMPTS = 3
-#: How long a reply may take, seconds; an inference has its own limit.
+#: Time limit of a reply, seconds; an inference has its own limit.
 REPLY_TIMEOUT_S = 3.0
 INVOKE_TIMEOUT_S = 120.0
 #: Zero bytes sent to end a half-received frame before INFO has given `max_payload`.
@@ -84,7 +84,7 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """What the firmware says of itself. `digest` begins the SHA-256 of the `.tflite`."""
+    """Firmware's description of itself. `digest` begins the SHA-256 of the `.tflite`."""
 
     protocol_version: int
     max_payload: int
@@ -126,11 +126,11 @@ class HarnessClient:
         self._decoder = FrameDecoder()
         self._sequence = 0
         self._info: DeviceInfo | None = None
-        #: Those the device has run, None before that matters.
+        #: Inferences the device has run, None before that matters.
         self._inferences: int | None = None
 
     def info(self) -> DeviceInfo:
-        """What the device says of its model; asked once, then remembered.
+        """Return the device's description of its model; asked once, then remembered.
 
         Raises:
             DeviceError: no answer, or one that is not understood.

@@ -29,13 +29,13 @@ _REMEDY = f"put it on PATH or name its folder in {VARIABLE}, see docs/renode.md"
 
 #: Renode takes some seconds to start; on a busy machine many.
 STARTUP_TIMEOUT_S = 90.0
-#: How long the firmware may take to answer once Renode listens.
+#: Time limit for the firmware's first answer once Renode listens.
 FIRMWARE_TIMEOUT_S = 20.0
 #: Between looks at whether Renode listens, and for each attempt to reach the firmware.
 _POLL_S, _ANSWER_S = 0.05, 0.5
-#: How long Renode may take to end by itself, and then after SIGTERM.
+#: Time limits for Renode to end by itself, and then after SIGTERM.
 _QUIT_S, _TERMINATE_S = 5.0, 2.0
-#: What `renode-test` imports, how to install that, and seconds to look for it.
+#: Module that `renode-test` imports, how to install it, and seconds to look for it.
 _TEST_MODULES = ("robot", "psutil", "yaml")
 TEST_REMEDY = "python3 -m pip install robotframework psutil pyyaml"
 _PYTHON_S = 20.0

@@ -30,7 +30,7 @@ from tinyflow.toolchain.elf import Image, read_image
 #: million instructions a second, more than ten times any inference in sight.
 DEFAULT_LIMIT_S = 300.0
 
-#: What RAM holds at power-up: anything but zeros, the same each time.
+#: Content of RAM at power-up: anything but zeros, the same each time.
 _RAM_FILL = b"\xa5"
 #: Accesses this far below the stack are taken for its overflow, bytes.
 _OVERFLOW_RANGE = 64 * 1024
@@ -332,7 +332,7 @@ class Simulator(Target):
         return f"PC {pc:#010x}{where}"
 
     def _explain(self, address: int) -> str | None:
-        """What a bad address most likely means."""
+        """Explain what a bad address most likely means."""
         bottom = self._address_of("_stack_start") or self.board.ram.origin
         if bottom - _OVERFLOW_RANGE <= address < bottom:
             return (

@@ -1,4 +1,4 @@
-"""Where firmware runs: the one interface of the simulator, Renode and a real board."""
+"""Interface to the targets that run firmware: the simulator, Renode and a real board."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Target(ABC):
     Used as a context manager, it closes itself at the end of the block.
     """
 
-    #: What messages call it: `simulator`, `renode`, `serial:/dev/ttyACM0`.
+    #: Name in messages: `simulator`, `renode`, `serial:/dev/ttyACM0`.
     name: str
 
     @abstractmethod

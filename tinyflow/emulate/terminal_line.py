@@ -10,7 +10,7 @@ from pathlib import Path
 
 #: Seconds until a line that takes no bytes is given up.
 _WRITE_S = 30.0
-#: Where `termios` has the flags for input, output and lines, and the special characters.
+#: Positions of `termios`' flags for input, output and lines, and of the special characters.
 _IFLAG, _OFLAG, _CFLAG, _LFLAG, _CC = 0, 1, 2, 3, 6
 
 

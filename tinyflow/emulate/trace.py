@@ -1,7 +1,7 @@
 """The exact course of one call: every block that runs and every load it makes from given memory.
 
 Loads need a hook that Unicorn 2.1.4 does not keep harmless (see `engine`). So a trace is a run of
-its own beside the one whose outputs count, and whoever makes one compares the two.
+its own, apart from the one whose outputs count, and whoever makes one compares the two.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Watched:
 
 @dataclass(frozen=True)
 class Trace:
-    """What ran, in order.
+    """Trace of an inference, in order.
 
     Attributes:
         events: uint32 (events,), addresses of blocks and, with bit 31 set, of accesses.
@@ -60,7 +60,7 @@ class Trace:
 
     @property
     def access_blocks(self) -> npt.NDArray[np.int64]:
-        """For each access, the position in `blocks` of the block that made it."""
+        """Return, for each access, the position in `blocks` of the block that made it."""
         return (np.cumsum(~self.is_access) - 1)[self.is_access]
 
     @property
@@ -145,7 +145,7 @@ class Tracer:
             remove()
 
     def trace(self) -> Trace:
-        """What was recorded."""
+        """Return the recorded trace."""
         events = np.frombuffer(self._events, np.uint32)
         ran = np.unique(events[events < _ACCESS])
         codes = {

@@ -22,7 +22,7 @@ from tinyflow.toolchain.elf import Image
 
 @dataclass(frozen=True)
 class VectorKinds:
-    """How many vectors are real samples, random and extreme inputs; they come in this order."""
+    """Numbers of real samples, random and extreme inputs among the vectors, in this order."""
 
     real: int
     random: int
@@ -42,7 +42,7 @@ class _Figures:
 
 @dataclass(frozen=True)
 class Verification(_Figures):
-    """What running the image showed.
+    """Result of running the image.
 
     Attributes:
         oracle: what the outputs were compared with.
@@ -156,7 +156,7 @@ def verify_firmware(
 
 
 def differing_bytes(output: Array, expected: Array) -> int:
-    """How many bytes of an output are not the oracle's.
+    """Count the bytes of an output that differ from the oracle's.
 
     Raises:
         DeviceError: they are not of one size.

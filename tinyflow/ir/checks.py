@@ -1,4 +1,4 @@
-"""What the rules of operators are written with."""
+"""Checks that the rules of operators are written with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What turns the boxes of an object detector into detections: dataclass and rule."""
+"""Post-processing of an object detector's boxes: dataclass and rule."""
 
 from __future__ import annotations
 
@@ -56,5 +56,5 @@ def _detections(graph: Graph, op: DetectionPostProcess) -> None:
         raise fail(op, f"outputs of {sizes} elements for {op.most} detections")
 
 
-#: What must hold of it, see `verify`.
+#: Its rule, see `verify`.
 RULES: dict[type[Operator], Rule] = {DetectionPostProcess: _detections}

@@ -17,7 +17,7 @@ from tinyflow.ir.types import Activation
 
 @dataclass(frozen=True)
 class Binary(Operator):
-    """What operators with two operands share; either may be constant."""
+    """Base of operators with two operands; either may be constant."""
 
     input_fields = ("left", "right")
 
@@ -90,7 +90,7 @@ class Prelu(Operator):
 
 @dataclass(frozen=True)
 class Comparison(Binary):
-    """What the comparisons share; the output is bool."""
+    """Base of the comparisons; the output is bool."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def _add_n(graph: Graph, op: AddN) -> None:
         expect(op, "a summand", graph.tensors[index].shape, graph.tensors[op.output].shape)
 
 
-#: What must hold of each, see `verify`.
+#: Rules by operator, see `verify`.
 RULES: dict[type[Operator], Rule] = {
     AddN: _add_n,
     Binary: broadcast,

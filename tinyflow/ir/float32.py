@@ -1,4 +1,4 @@
-"""Which operators compute in float32, for a reader of the report."""
+"""Set of operators that compute in float32, for a reader of the report."""
 
 from __future__ import annotations
 

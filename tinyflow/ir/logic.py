@@ -43,5 +43,5 @@ def _same_shape(graph: Graph, op: LogicalNot) -> None:
     expect(op, "the output", graph.tensors[op.output].shape, graph.tensors[op.input].shape)
 
 
-#: What must hold of each, see `verify`; those of `Binary` and `Reduction` hold, too.
+#: Rules by operator, see `verify`; those of `Binary` and `Reduction` hold, too.
 RULES: dict[type[Operator], Rule] = {LogicalNot: _same_shape}

@@ -313,7 +313,9 @@ def _along(graph: Graph, op: Join | Cut, whole: int, parts: tuple[int, ...]) -> 
 
 
 def _stacked(graph: Graph, op: Join | Cut, whole: int, parts: tuple[int, ...]) -> None:
-    """As many parts as the whole has along the axis, each without that dimension."""
+    """Check that there are as many parts as the whole has along the axis, each without that
+    dimension.
+    """
     shape = graph.tensors[whole].shape
     _axis(op, op.axis, len(shape))
     if len(parts) != shape[op.axis]:
@@ -349,7 +351,7 @@ def _slice(graph: Graph, op: Slice) -> None:
     steps = op.steps if isinstance(op, StridedSlice) else (1,) * len(shape)
     dropped = op.dropped if isinstance(op, StridedSlice) else ()
     if not len(op.starts) == len(op.sizes) == len(steps) == len(shape):
-        raise fail(op, f"begins or sizes for another rank than {len(shape)}")
+        raise fail(op, f"begin and size must have {len(shape)} elements, the input's rank")
     for extent, start, size, step in zip(shape, op.starts, op.sizes, steps, strict=True):
         if size < 1 or not 0 <= start < extent or not 0 <= start + (size - 1) * step < extent:
             raise fail(op, f"{size} elements from {start} by {step} of {extent}")
@@ -513,7 +515,7 @@ def _resize(graph: Graph, op: ResizeNearestNeighbor) -> None:
     expect(op, "the output", found, (batch, *found[1:3], channels))
 
 
-#: What must hold of each, see `verify`.
+#: Rules by operator, see `verify`.
 RULES: dict[type[Operator], Rule] = {
     BatchToSpace: _batch_to_space,
     BroadcastArgs: _broadcast_args,

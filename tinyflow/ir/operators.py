@@ -17,7 +17,7 @@ TensorId = int
 
 @dataclass(frozen=True)
 class Operator:
-    """What all operators share: the layer's name, inputs and outputs."""
+    """Base of all operators: the layer's name, inputs and outputs."""
 
     #: TFLite's name of the operator.
     kind: ClassVar[str]
@@ -25,14 +25,14 @@ class Operator:
     input_fields: ClassVar[tuple[str, ...]] = ("input",)
     #: The field that names the tensor written, or the tensors as a tuple.
     output_field: ClassVar[str] = "output"
-    #: Of the input fields, those that name states, which the operator also rewrites.
+    #: Input fields that name states, which the operator also rewrites.
     state_fields: ClassVar[tuple[str, ...]] = ()
 
     name: str
 
     @property
     def title(self) -> str:
-        """What reports call the operator."""
+        """Return the operator's name in reports."""
         return self.kind
 
     def inputs(self) -> Iterator[TensorId]:
@@ -118,7 +118,7 @@ class Window:
         return height, width
 
     def _same_totals(self, size: tuple[int, int], kernel: tuple[int, int]) -> Iterator[int]:
-        """What SAME adds to height and to width."""
+        """Yield what SAME adds to height and to width."""
         for extent, positions, reach, stride in zip(
             size, self.output_size(size, kernel), self.reach(kernel), self.stride, strict=True
         ):
@@ -127,7 +127,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Weighted(Operator):
-    """What operators with constant weights share; `bias` is None if it is all zeros.
+    """Base of operators with constant weights; `bias` is None if it is all zeros.
 
     `accumulator` is the type of sums: int32, or int64 where int16 activations ask for it.
     """
@@ -187,7 +187,7 @@ class Add(Operator):
 
 @dataclass(frozen=True)
 class Unary(Operator):
-    """What operators with one input and one output share."""
+    """Base of operators with one input and one output."""
 
     input: TensorId
     output: TensorId
@@ -195,7 +195,7 @@ class Unary(Operator):
 
 @dataclass(frozen=True)
 class Pool2D(Unary):
-    """What both poolings share."""
+    """Base of both poolings."""
 
     kernel: tuple[int, int]
     window: Window

@@ -45,7 +45,7 @@ class FloorDiv(Binary):
 
 @dataclass(frozen=True)
 class FloorMod(Binary):
-    """What is left of a division by FLOOR_DIV; it has the divisor's sign."""
+    """Remainder of a division by FLOOR_DIV; it has the divisor's sign."""
 
     kind = "FLOOR_MOD"
 
@@ -138,7 +138,7 @@ class Gelu(Function):
 
 @dataclass(frozen=True)
 class Cast(Function):
-    """From one type to another, with no scale."""
+    """Conversion from one type to another, with no scale."""
 
     kind = "CAST"
 
@@ -222,7 +222,7 @@ def is_plain(graph: Graph, operator: Operator) -> bool:
 
 
 def index_extent(graph: Graph, tensor: TensorId) -> int | None:
-    """Where a tensor holds indices, how many there are to choose from; else None."""
+    """Return the number of choices if a tensor holds indices; else None."""
     carried, extents = {tensor}, []
     for op in graph.operators:
         if isinstance(op, Gather) and op.indices in carried:
@@ -245,5 +245,5 @@ def _rows(graph: Graph, op: Embedding) -> None:
     expect(op, "the output", graph.tensors[op.output].shape, due)
 
 
-#: What must hold of each, see `verify`; those of `Binary` and `Function` hold, too.
+#: Rules by operator, see `verify`; those of `Binary` and `Function` hold, too.
 RULES: dict[type[Operator], Rule] = {Embedding: _rows}

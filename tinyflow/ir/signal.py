@@ -48,7 +48,7 @@ class SignalFftAutoScale(Operator):
 
 @dataclass(frozen=True)
 class Fft(Unary):
-    """What both transforms share.
+    """Base of both transforms.
 
     Attributes:
         length: real samples; half of it has no prime factors but 2, 3 and 5.
@@ -418,7 +418,7 @@ def rows(shape: tuple[int, ...]) -> int:
     return math.prod(shape[:-1])
 
 
-#: What must hold of each, see `verify`.
+#: Rules by operator, see `verify`.
 RULES: dict[type[Operator], Rule] = {
     SignalWindow: _window,
     SignalFftAutoScale: _auto_scale,

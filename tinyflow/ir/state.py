@@ -142,7 +142,7 @@ def _circular_buffer(graph: Graph, op: CircularBuffer) -> None:
     expect(op, "the state", graph.tensors[op.slots].shape, output)
 
 
-#: What must hold of each, see `verify`.
+#: Rules by operator, see `verify`.
 RULES: dict[type[Operator], Rule] = {
     ReadVariable: _copy,
     AssignVariable: _copy,

@@ -14,7 +14,7 @@ from tinyflow.ir.operators import Operator, Unary
 
 @dataclass(frozen=True)
 class Function(Unary):
-    """What functions of each element on its own share."""
+    """Base of elementwise functions of one tensor."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _same_shape(graph: Graph, op: Unary) -> None:
     expect(op, "the output", graph.tensors[op.output].shape, graph.tensors[op.input].shape)
 
 
-#: What must hold of each, see `verify`.
+#: Rules by operator, see `verify`.
 RULES: dict[type[Operator], Rule] = {
     Function: _same_shape,
     LogSoftmax: _same_shape,

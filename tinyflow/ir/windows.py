@@ -43,7 +43,7 @@ class BatchMatMul(Operator):
 
 @dataclass(frozen=True)
 class Reduction(Unary):
-    """What reductions over `axes` share; the axes are sorted, each once, and not negative."""
+    """Base of reductions over `axes`; the axes are sorted, each once, and not negative."""
 
     axes: tuple[int, ...]
 
@@ -71,7 +71,7 @@ class ReduceMin(Reduction):
 
 @dataclass(frozen=True)
 class ArgExtreme(Unary):
-    """What both searches along `axis` share; of equal elements the first counts."""
+    """Base of both searches along `axis`; of equal elements the first counts."""
 
     axis: int
 
@@ -186,7 +186,7 @@ def _resize(graph: Graph, op: ResizeBilinear) -> None:
     expect(op, "batch and channels of the output", (batches, outputs), (batch, channels))
 
 
-#: What must hold of each, see `verify`.
+#: Rules by operator, see `verify`.
 RULES: dict[type[Operator], Rule] = {
     TransposeConv: _transpose_conv,
     BatchMatMul: _batch_matmul,

@@ -1,4 +1,4 @@
-"""What a chosen kernel is: the C to call, its constants laid out for it, its scratch bytes."""
+"""Chosen kernel: the C to call, its constants in their layout, its scratch bytes."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Overlap:
-    """How the output may lie in the memory of an input that dies with this operator.
+    """Rule for in-place overlap of an output with an input that dies with this operator.
 
     Attributes:
         field: the operator's field that names the input.
         lead: bytes by which the output must begin before the input, at least; negative if it
             may begin behind the input's start.
-        exact: only the very same start is right, and `lead` is 0.
+        exact: only the same start is allowed, and `lead` is 0.
     """
 
     field: str
@@ -72,23 +72,23 @@ class Overlap:
 
 @dataclass(frozen=True)
 class RowForm:
-    """How a kernel computes one row of its output from rows of its inputs.
+    """Row form of a kernel: how it computes one row of its output from rows of its inputs.
 
     Output row `y` needs of each input the rows `y * stride - pad + k * dilation` for k from 0 to
-    `height - 1`. They need not lie behind each other in memory, and those outside of the input
-    are given as NULL: what padding means is the kernel's own affair.
+    `height - 1`. They need not be contiguous in memory; those outside the input are NULL, and the
+    kernel applies its padding.
 
-    Rows are computed in order, but rows of other layers come in between: what a row leaves in the
-    scratch is lost to the next.
+    Rows are computed in order, interleaved with rows of other layers: scratch is not preserved
+    between two rows.
 
     Attributes:
-        template: under `templates/model/layers`; renders C statements, without a `return`. Beside
+        template: under `templates/model/layers`; renders C statements, without a `return`. Besides
             the kernel's context, constants and scratch it finds in `rows`, by the operator's
             field, the name of an array of pointers to the rows, and in `output` the pointer to
             the output's row. The context has no `output`.
         height: rows of an input that one row of the output needs.
         stride: rows of the input for each row of the output.
-        dilation: distance of the rows.
+        dilation: distance between the rows.
         pad: rows above the input.
         overlaps: where the height is 1, how a row of the output may lie in the memory of a row
             that it reads and that nothing else needs.
@@ -106,7 +106,7 @@ class RowForm:
 
     @cached_property
     def window(self) -> tuple[int, int, int, int]:
-        """Which rows it needs: height, stride, dilation and pad."""
+        """Rows that it needs: height, stride, dilation and pad."""
         return self.height, self.stride, self.dilation, self.pad
 
 
@@ -117,9 +117,9 @@ class Kernel:
     Attributes:
         operator: what it computes.
         function: the C function called, as the report names it.
-        library: where the function comes from; "none" where no code runs.
+        library: origin of the function; "none" if no code runs.
         template: the Jinja template of the layer's body under `templates/model/layers`.
-        context: what the template needs beside the tensors: numbers only, never a model's text.
+        context: what the template needs besides the tensors: numbers only, never a model's text.
         constants: arrays in flash.
         scratch: bytes of arena needed while it runs, aligned to 4.
         macs: multiply-accumulates of one inference.
@@ -134,7 +134,7 @@ class Kernel:
         row_kernel: the kernel to run instead if the layer runs row by row; None if this one can,
             or no kernel of the operator can.
         variant: what distinguishes it from other kernels of the same function, as reports show it:
-            "2x4, unrolled by 8"; empty where there is but one.
+            "2x4, unrolled by 8"; empty if there is only one.
         work: what its cycles are linear in, by name: iterations of its loops, with "calls" for
             what is paid once; empty where its cost is not predicted.
     """
@@ -160,7 +160,7 @@ class Kernel:
 
     @property
     def is_native(self) -> bool:
-        """Whether it is one of tinyflow's generated ones: their calls' templates lie apart."""
+        """Whether it is one of tinyflow's generated kernels, by the folder of its call template."""
         return self.template.startswith("native/")
 
     @property
@@ -176,9 +176,9 @@ class Kernel:
         return f"tf_{self.file or self.template.rpartition('/')[2].removesuffix('.c.j2')}.c"
 
 
-#: Makes the kernel of an operator, or None if it is not legal or not at hand.
+#: Makes the kernel of an operator, or None if it is not legal or not available.
 Maker = Callable[[Any, Graph, Board, CmsisNN], Kernel | None]
-#: Makes all variants of a kernel that are legal for an operator on a board; none if none is.
+#: Makes all variants of a kernel that are legal for an operator on a board; may be empty.
 VariantMaker = Callable[[Any, Graph, Board], Iterator[Kernel]]
 
 
@@ -193,17 +193,17 @@ def nhwc(tensor: Tensor) -> tuple[int, int, int, int]:
 
 
 def is_image(tensor: Tensor) -> bool:
-    """Whether it has up to four dimensions and a batch of 1: what can be computed row by row."""
+    """Whether it has up to four dimensions and a batch of 1, and so can be computed row by row."""
     return len(tensor.shape) <= 4 and nhwc(tensor)[0] == 1
 
 
 def row_elements(tensor: Tensor) -> int:
-    """Elements of a row of an image; of all that is there where it is none."""
+    """Elements of a row of an image; all elements if it is not an image."""
     return tensor.elements // (nhwc(tensor)[1] if is_image(tensor) else 1)
 
 
 def images(source: Tensor, output: Tensor) -> dict[str, int]:
-    """For functions that handle one image: how many there are, and their elements."""
+    """Return the number of images and their elements, for functions that handle one image."""
     count = nhwc(source)[0]
     return {
         "count": count,
@@ -213,7 +213,7 @@ def images(source: Tensor, output: Tensor) -> dict[str, int]:
 
 
 def output_of(graph: Graph, operator: Operator) -> Tensor:
-    """The one tensor that the operator writes."""
+    """Return the operator's only output tensor."""
     (index,) = operator.outputs()
     return graph.tensors[index]
 
@@ -221,7 +221,7 @@ def output_of(graph: Graph, operator: Operator) -> Tensor:
 def window_work(
     window: Window, source: Tensor, output: Tensor, kernel: tuple[int, int], depth: int
 ) -> dict[str, int]:
-    """What the cycles of a plain loop over windows are linear in.
+    """Return the terms that the cycles of a simple loop over windows are linear in.
 
     Args:
         window: the window; positions in its padding are passed over.

@@ -1,4 +1,4 @@
-"""All kernels that are legal for an operator and at hand."""
+"""Kernels that are legal for an operator and available."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ from tinyflow.kernels.portable import tables as portable_tables
 from tinyflow.kernels.portable import windows as portable_windows
 from tinyflow.kernels.portable.rows import row_kernel
 
-#: For each operator its kernels, the preferred first. A maker gives None if its kernel is
-#: not in the CMSIS-NN at hand or not legal for the operator.
+#: Kernels of each operator, the preferred first. A maker returns None if its kernel is not in
+#: this copy of CMSIS-NN or not legal for the operator.
 KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     Add: (elementwise.elementwise_add_s8, portable.add_s8, portable_elementwise.add_s8),
     AveragePool2D: (pooling.pool_s8,),
@@ -74,7 +74,7 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     **portable_detection.KERNELS,
 }
 
-#: The kernels of operators on int16, where they are others than those of `KERNELS`.
+#: Kernels of operators on int16, if they differ from those in `KERNELS`.
 INT16_KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     **portable_elementwise.INT16_KERNELS,
     **portable_int16.KERNELS,
@@ -94,7 +94,7 @@ class Candidates:
         operator: what they compute.
         native: all legal variants of tinyflow's generated kernels.
         library: the first of CMSIS-NN's and tinyflow's portable kernels, in order of preference,
-            that is legal and at hand; None if none is.
+            that is legal and available; None if none is.
     """
 
     operator: Operator
@@ -103,7 +103,7 @@ class Candidates:
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
-        """All of them, the native ones first."""
+        """All kernels, the native ones first."""
         return self.native if self.library is None else (*self.native, self.library)
 
 

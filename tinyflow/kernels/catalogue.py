@@ -1,9 +1,9 @@
-"""What is compiled: for each operator the kernels that support it, in their docstrings' words.
+"""Catalogue of the kernels that support each operator, in their docstrings' words.
 
 The docstring of a maker is `OPERATOR: types, attributes`; it is the one place where a kernel's
-constraints are stated for people. `tinyflow operators` and `docs/operators.md` are made of it.
-That of a native kernel goes on with `On CORES.` and, where the kernel can, `In place.` and `Row by
-row.`, with a condition behind a comma; what follows is for those who read the code.
+constraints are documented. `tinyflow operators` and `docs/operators.md` are generated from it.
+For a native kernel, `On CORES.` follows and, if supported, `In place.` and `Row by row.`, with a
+condition after a comma; further text is for readers of the code.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ _NATIVE = re.compile(
     r"(?: (?P<by_rows>Row by row)(?:, (?P<rows_if>[^.]+))?\.)?"
 )
 _CORE = re.compile(r"M(\d+)(\+?)")
-#: Means: no condition.
+#: Marks an unconditional property.
 ALWAYS = "always"
 
 
 @dataclass(frozen=True)
 class Service:
-    """What one kernel supports of an operator.
+    """Layers of an operator that one kernel supports.
 
     Attributes:
         operator: TFLite's name.
-        library: whose kernel it is: a native one, CMSIS-NN's, or tinyflow's portable C.
-        types: element types of the activations; empty where the attributes decide.
+        library: origin of the kernel: native, CMSIS-NN, or tinyflow's portable C.
+        types: element types of the activations; empty if the attributes decide.
         attributes: shapes, attributes and operands.
-        cores: where it runs; the others run everywhere.
+        cores: that it runs on; only native kernels are limited to some.
         in_place: of a native kernel, when the output may lie in the memory of an input that nothing
             reads any more: `always`, or a condition; None if it may not.
         by_rows: of a native kernel, when it can run row by row, likewise.
@@ -58,7 +58,7 @@ class Service:
 
 
 def services() -> tuple[Service, ...]:
-    """All of them, by operator; of one operator the native ones, then the preferred first."""
+    """Return all services by operator: the native ones first, then the others by preference."""
     found: dict[str, list[Service]] = {}
     for family in NATIVE:
         for kind, variants in family.items():
@@ -83,7 +83,7 @@ def _service(operator: str, maker: Maker) -> Service:
 
 
 def native_service(operator: str, maker: VariantMaker) -> Service:
-    """What a native kernel's maker states."""
+    """Return what a native kernel's maker states."""
     found = _NATIVE.match(_stated(maker))
     assert found is not None, f"{maker.__module__}.{maker.__name__} states no cores"
     numbers = _CORE.findall(found["cores"])

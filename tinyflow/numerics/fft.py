@@ -40,7 +40,7 @@ def _exponentials(phases: list[float], dtype: DType, *, inverse: bool) -> NDArra
 
 
 def log_segments() -> NDArray[np.uint16]:
-    """What log2(1 + i / 128) has more than i / 128, times 2^16, and a 0 more: [130] (`kLogLut`)."""
+    """Return log2(1 + i / 128) - i / 128, times 2^16, followed by a 0: [130] (`kLogLut`)."""
     found = np.zeros(_SEGMENTS + 2, np.uint16)
     for index in range(_SEGMENTS):
         part = index / _SEGMENTS

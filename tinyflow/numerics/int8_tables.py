@@ -31,7 +31,9 @@ def _tabulate(function: Callable[[int], int]) -> Table:
 
 
 def _ratio(source: Quantization, output: Quantization) -> FixedPoint:
-    """From one scale to another; the wheel divides in double precision, whatever C++ says."""
+    """Return the multiplier from one scale to another; the wheel divides in double precision,
+    whatever C++ says.
+    """
     return quantize_multiplier(source.scale / output.scale)
 
 
@@ -97,7 +99,9 @@ def hard_swish(source: Quantization, output: Quantization) -> Table:
 def hard_swish_multipliers(
     source: Quantization, output: Quantization
 ) -> tuple[FixedPoint, FixedPoint]:
-    """From 1/128 of the input's scale to the output's, and to the scale in which 3 is 2^15."""
+    """Return multipliers from 1/128 of the input's scale to the output's, and to the scale in which
+    3 is 2^15.
+    """
     fine = source.scale / 128
     return quantize_multiplier(fine / output.scale), quantize_multiplier(fine * 32768 / 3)
 

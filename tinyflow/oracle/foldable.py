@@ -1,4 +1,4 @@
-"""Which operators of a .tflite read only constants, and may be computed before an inference."""
+"""Operators of a .tflite that read only constants, and may be computed before an inference."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Foldable:
         written = Counter(index for each in self.operators for index in indices(each.outputs))
         with_data = {i for i, tensor in enumerate(self.tensors) if self._has_data(tensor)}
         self.constants = with_data - inputs - written.keys()
-        #: What one operator writes, and nothing else gives a value.
+        #: Tensors that exactly one operator writes and that have no other value.
         self._results = {
             index
             for index, count in written.items()

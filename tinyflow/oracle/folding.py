@@ -140,7 +140,7 @@ class _Folding:
         return [each for each in waiting if self.known.is_foldable(each)][:room]
 
     def _shape_of(self, operator: Any) -> Array:
-        """What SHAPE or RANK gives: shapes are static."""
+        """Compute SHAPE or RANK: shapes are static."""
         shape = indices(self.tensors[indices(operator.inputs)[0]].shape)
         dtype = FOLDED_TYPES[self.tensors[indices(operator.outputs)[0]].type]
         return np.array(len(shape) if self.known.kind(operator) == "RANK" else shape, dtype)

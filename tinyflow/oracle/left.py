@@ -18,7 +18,7 @@ from tinyflow.tflite.custom_options import DamagedOptionsError, read_options
 
 
 class Left(Protocol):
-    """What counts of the outputs of such an operator."""
+    """Function that returns the elements that count in the outputs of such an operator."""
 
     def settled(
         self, found: Sequence[Array], before: Sequence[Array] | None, runs: int
@@ -86,7 +86,8 @@ class DetectionsLeft:
 
 
 def left_by(kind: str, options: Any) -> Left | None:
-    """What counts of an operator's outputs; None if its kernel always writes all of them.
+    """Return the elements that count in an operator's outputs; None if its kernel always writes all
+    of them.
 
     Args:
         kind: the operator's name.

@@ -103,7 +103,7 @@ def cut(content: bytes) -> Pieces:
 
     Raises:
         InputError: the bytes are not a model.
-        UnsupportedError: the model has subgraphs or variables beside operators that TFLM lacks.
+        UnsupportedError: the model has subgraphs or variables and operators that TFLM lacks.
     """
     model = _parse(content)
     widened = _widen(model)
@@ -129,7 +129,7 @@ def cut(content: bytes) -> Pieces:
             }
         )
         raise UnsupportedError(
-            f"the oracle cannot run this model: {', '.join(apart)} beside subgraphs or variables"
+            f"the oracle cannot run this model: {', '.join(apart)} next to subgraphs or variables"
         )
     pieces, start = [], 0
     # A long SOFTMAX is alone, so that its input can be looked at; so is an operator that leaves
@@ -218,7 +218,7 @@ def library_of(model: Any, operator: Any) -> Library:
 
 
 def _exponent_scale(model: Any, operator: Any) -> float | None:
-    """For a long SOFTMAX of int8, what one step of its input adds to the exponents."""
+    """Return a step of a long int8 SOFTMAX's input in units of the exponent, else None."""
     if _kind(model, operator) != "SOFTMAX":
         return None
     tensor = model.subgraphs[0].tensors[operator.inputs[0]]
@@ -231,7 +231,7 @@ def _exponent_scale(model: Any, operator: Any) -> float | None:
 
 
 def _left(model: Any, operator: Any) -> Left | None:
-    """For an operator that at times leaves outputs as they are in memory, what counts then."""
+    """Return the elements that count if an operator may leave outputs unwritten, else None."""
     return left_by(_kind(model, operator), operator.customOptions)
 
 

@@ -19,7 +19,7 @@ from tinyflow.passes.reshapes import bypass_reshapes
 from tinyflow.passes.tables import merge_tables
 from tinyflow.passes.unread import drop_unread
 
-#: In the order they run; each gives the same object where it finds nothing to do.
+#: Passes in the order they run; each returns the same object where it finds nothing to do.
 PASSES: tuple[Callable[[Graph], Graph], ...] = (
     drop_unread,
     share_duplicates,

@@ -102,7 +102,7 @@ class _Cutter:
         return replace(op, weights=self._add(narrow), bias=self._bias(op, outputs, folded))
 
     def _folded(self, op: Weighted) -> NDArray[np.int64]:
-        """What each channel of the input that goes counts in the sums, 0 for those that stay."""
+        """Return each removed input channel's share of the sums, 0 for those that stay."""
         constant = self._needs.intervals[op.input]
         offset = constant.low - self._graph.tensors[op.input].q.zero_point
         # A channel that goes though it has several values has weights of 0.

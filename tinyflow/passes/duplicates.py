@@ -36,7 +36,7 @@ def _has_readers(graph: Graph, index: TensorId) -> bool:
 
 
 def _equal_constants(graph: Graph) -> dict[TensorId, TensorId]:
-    """For each constant the first of the same type and content."""
+    """Map each constant to the first of the same type and content."""
     first: dict[Any, TensorId] = {}
     return {
         index: first.setdefault((*_type_of(tensor), tensor.values.tobytes()), index)

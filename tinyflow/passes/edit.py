@@ -1,4 +1,4 @@
-"""What the passes look graphs up with, and rewrite operators by."""
+"""Helpers of the passes to look up graphs and to replace operators."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def convert_at_ends(graph: Graph) -> Graph:
 
 
 def _replaced(before: tuple[TensorId, ...], after: list[TensorId]) -> dict[int, TensorId]:
-    """Those that are no longer there, by position."""
+    """Return the tensors that are no longer there, by position."""
     return {position: index for position, index in enumerate(before) if after[position] != index}
 
 

@@ -177,7 +177,7 @@ def sums(graph: Graph, op: Weighted, source: Interval) -> Sums | None:
     if isinstance(op, Conv2D | DepthwiseConv2D):
         rows, columns = _inside(graph, op)
         summed = "khwi" if isinstance(op, Conv2D) else "ihwk"
-        # Elements of a window that lie beside the input count as zero.
+        # Elements of a window outside the input count as zero.
         at_places = [
             np.einsum(f"{summed},rh,cw->krc", end, rows, columns, optimize=True)
             for end in (low, high)
@@ -195,7 +195,7 @@ def pads_input(graph: Graph, op: Conv2D | DepthwiseConv2D) -> bool:
 
 
 def _inside(graph: Graph, op: Conv2D | DepthwiseConv2D) -> tuple[Values, Values]:
-    """Which rows, and which columns, of a window lie in the input, for each place there is.
+    """Return which rows, and which columns, of a window are inside the input, for each position.
 
     Each 0 or 1, of shape (different places, rows or columns of the window).
     """

@@ -57,7 +57,7 @@ def tabulate_islands(graph: Graph, content: bytes, path: Path) -> Graph:
 def _island(graph: Graph, writers: dict[TensorId, int], end: int) -> list[int]:
     """The positions of all operators between DEQUANTIZEs and a QUANTIZE, both included.
 
-    Empty where there is another operator, or where something else is read.
+    Empty if there is another operator, or if something else is read.
     """
     last = graph.operators[end]
     if not isinstance(last, Quantize) or graph.tensors[last.input].dtype is not DType.FLOAT32:

@@ -1,4 +1,4 @@
-"""Which channels of which tensors must be there for the model's outputs to be right.
+"""Live channels: those that the model's outputs depend on.
 
 A channel, an index of the last dimension, can go where each reader does without it:
 
@@ -124,7 +124,7 @@ class Needs:
 
 
 def columns(op: FullyConnected, graph: Graph) -> NDArray[np.intp] | None:
-    """For each column of the weights the input's channel that it weighs.
+    """Return the input channel that each column of the weights multiplies.
 
     None if rows of the weights do not begin with the input's first channel.
     """
@@ -224,7 +224,7 @@ def _transpose(graph: Graph, op: Transpose, needs: Needs) -> _Wanted:
 
 
 def _reshape(graph: Graph, op: Reshape, needs: Needs) -> _Wanted:
-    """A row of the output is made of whole rows of the input, or is no concern of its channels."""
+    """Keep channels only if rows of the output are made of whole rows of the input."""
     source, output = graph.tensors[op.input].shape, graph.tensors[op.output].shape
     if not source or not output or output[-1] % source[-1]:
         yield from _everything(graph, op, needs)

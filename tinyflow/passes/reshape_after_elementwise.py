@@ -33,7 +33,9 @@ def reshape_after_elementwise(graph: Graph) -> Graph:
 def _sources(
     graph: Graph, op: Operator, written: Mapping[TensorId, Operator]
 ) -> dict[TensorId, TensorId]:
-    """What was reshaped for each computed operand, all of one shape; empty where it is not so."""
+    """Return the reshaped source of each computed operand, all of one shape; empty if that is not
+    so.
+    """
     (output,) = op.outputs()
     shape = graph.tensors[output].shape
     found: dict[TensorId, TensorId] = {}

@@ -1,6 +1,6 @@
 """The process in which a quantised model is compared with its float model.
 
-Started by `fidelity.py` through `tinyflow.worker`. Beside the job: `float.tflite`,
+Started by `fidelity.py` through `tinyflow.worker`. Next to the job: `float.tflite`,
 `quantised.tflite` and `samples.npz`. Reply: a `Fidelity`.
 """
 

@@ -1,4 +1,4 @@
-"""What the conversion of float inputs and outputs takes, which is no part of an inference."""
+"""Cost of converting float inputs and outputs, which is no part of an inference."""
 
 from __future__ import annotations
 

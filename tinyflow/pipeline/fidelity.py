@@ -1,4 +1,4 @@
-"""How near a quantised model comes to the float model it was made from, layer by layer.
+"""Distance of a quantised model from the float model it was made from, layer by layer.
 
 Both run on some calibration samples in LiteRT, which keeps every tensor; tensors of the same name
 are the same values. It is a separate process (`_fidelity_worker.py`): what fails there costs
@@ -40,12 +40,12 @@ _MULTIPLIER = 2654435761  # Knuth's, of multiplicative hashing
 
 @dataclass(frozen=True)
 class TensorFidelity:
-    """A tensor of the quantised model beside that of the float model, over all samples.
+    """Comparison of a tensor of the quantised model with that of the float model, over all samples.
 
     Attributes:
         name: the tensor's name.
         sqnr_db: variance of the float values over the mean square of the error, in dB; None if
-            the float values are constant, infinite where there is no error.
+            the float values are constant, infinite without an error.
         cosine: of the two, each as one vector.
         saturated: share of float values that lie outside of the integers' range.
         common: share of the most frequent integer.
@@ -83,7 +83,7 @@ class Fidelity:
     failure: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
+        """Return plain JSON values."""
         return asdict(self)
 
     @staticmethod
@@ -154,7 +154,7 @@ def measure_fidelity(float_model: bytes, quantised: bytes, samples: Sequence[Arr
 
 @dataclass(frozen=True)
 class _Tensor:
-    """What an operator writes: `scale` is 0 for floats."""
+    """Tensor that an operator writes: `scale` is 0 for floats."""
 
     name: str
     shape: tuple[int, ...]
@@ -169,7 +169,7 @@ def _matched(
     device_outputs: list[int],
     reference_outputs: list[int],
 ) -> dict[int, int]:
-    """For tensors of the quantised model, in order, the float model's: outputs by position."""
+    """Map tensors of the quantised model, in order, to the float model's: outputs by position."""
     names = {tensor.name: index for index, tensor in reference.items()}
     at_the_end = dict(zip(device_outputs, reference_outputs, strict=True))
     found: dict[int, int] = {}
@@ -271,7 +271,7 @@ def _as_input(array: Array, tensor: _Tensor) -> Array:
 
 
 class _Sums:
-    """What is added up over samples for one tensor."""
+    """Sums over samples for one tensor."""
 
     def __init__(self, tensor: _Tensor) -> None:
         self._tensor = tensor

@@ -1,13 +1,13 @@
 """The output folder: a build appears there whole, or what was there stays as it was.
 
-A build is written into a fresh folder beside the output and changes places with it in one step, so
+A build is written into a fresh folder next to the output and swapped with it in one step, so
 nothing is ever written into a folder that was there before. What then lies aside is removed file by
 file, as far as it is what a build wrote (`manifest.py`); a folder with anything else in it is
 refused before. All of that works by the descriptor of the parent folder, so that no link leads out
 of it.
 
 A build that is killed leaves at most its fresh folder. What that is called, and its inode, is kept
-in the user's own cache: the next build removes just that, and believes nothing that lies beside the
+in the user's own cache: the next build removes just that, and trusts nothing that lies next to the
 output.
 """
 
@@ -40,14 +40,15 @@ _KEPT_AFTER = (BudgetError, DeviceError, ExactnessError)
 
 _CHOOSE = "Choose another --output."
 _SHOWN_FILES = 5
-#: What a fresh folder is called.
+#: Name of a fresh folder.
 _ASIDE = r"\.{}\.tinyflow-[0-9a-f]{{16}}"
-#: Of renameat2(2).
+#: Flag of renameat2(2).
 _RENAME_EXCHANGE = 2
 
 
 def output_path(named: Path | None, board: str) -> Path:
-    """Where a build goes: absolute, its parents without links; the last name may be one.
+    """Return a build's output folder: absolute, its parents without links; the last name may be
+    one.
 
     Args:
         named: what the user gave; None means `build/<board>` in this folder.
@@ -74,7 +75,7 @@ class Output:
 
 
 class _Record(BaseModel):
-    """What a build puts beside the output: the name, and the inodes that may have it."""
+    """Record that a build writes next to the output: the name, and the inodes that may have it."""
 
     name: str
     fresh: tuple[int, int]
@@ -91,7 +92,7 @@ def replacing(folder: Path, cache: Cache, progress: Progress) -> Iterator[Output
     Args:
         folder: the output folder, from `output_path`.
         cache: keeps what a killed build left behind.
-        progress: told what is kept.
+        progress: receives a note about what is kept.
 
     Raises:
         InputError: the folder holds anything that tinyflow did not make, another build writes
@@ -127,7 +128,7 @@ def _check_name(folder: Path) -> None:
 
 @contextmanager
 def _parent_of(folder: Path) -> Iterator[int]:
-    """The descriptor of the parent; it is made if need be, and goes again if it stays empty."""
+    """Open the parent; it is created if missing, and removed again if it stays empty."""
     new = [parent for parent in folder.parents if not parent.exists()]
     try:
         try:
@@ -147,7 +148,7 @@ def _parent_of(folder: Path) -> Iterator[int]:
 
 @contextmanager
 def _only_build(parent: int, folder: Path) -> Iterator[None]:
-    """Hold a lock beside the output, whatever cache a build uses; the system frees it if we die."""
+    """Lock the output by a file next to it, for any cache; the system frees it if we die."""
     name = f".{folder.name}.tinyflow-lock"
     try:
         lock = _locked(parent, name)
@@ -239,7 +240,7 @@ class _Place:
             ) from error
 
     def clean_up(self) -> None:
-        """Undo what a killed build left beside the output."""
+        """Undo what a killed build left next to the output."""
         record = self._read_record()
         if record is None:
             return

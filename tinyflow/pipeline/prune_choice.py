@@ -1,4 +1,6 @@
-"""How many channels structured pruning keeps: what the board computes in the fewest cycles."""
+"""Choice of the channel counts that structured pruning keeps: those the board computes in the
+fewest cycles.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What quantisation does to a model, as a section of the report and warnings in plain words."""
+"""Effect of quantisation on a model, as a section of the report and as warnings."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _section(found: Fidelity, clipped: float | None) -> QuantizationSection:
 
 
 def _ruin(found: Fidelity) -> str | None:
-    """What is wrong with the quantised model; None if it is near the float model."""
+    """Describe what is wrong with the quantised model; None if it is near the float model."""
     outputs = [tensor for tensor in found.tensors if tensor.is_output]
     ruined = [tensor for tensor in found.tensors if _is_ruined(tensor, _RUINED_DB)]
     if any(tensor.is_output for tensor in ruined) or any(

@@ -69,7 +69,7 @@ class Quantised:
 
     @property
     def real_samples(self) -> int:
-        """How many samples of the user's data the device can be given."""
+        """Number of samples of the user's data that the device can be given."""
         data = self.test or self.calibration
         return 0 if data is None else len(data)
 

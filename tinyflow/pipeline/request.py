@@ -1,4 +1,4 @@
-"""What a build is asked to do."""
+"""Request of a build."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class BuildRequest:
 
 
 def request_of(project: Project, board: Board, output: Path, **data: DataSource) -> BuildRequest:
-    """What a project asks for on a board.
+    """Return a project's request for a board.
 
     Args:
         project: the options.

@@ -1,4 +1,4 @@
-"""What the float model, the quantised model and the device score on the test data."""
+"""Scores of the float model, the quantised model and the device on the test data."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ERROR_RISE, _ERROR_SHARE = 2.0, 0.05
 
 
 def task_of(graph: Graph, quantised: Quantised, source: str = "test data") -> Task | None:
-    """What the model is for, by its test data; None without any.
+    """Return the model's task, from its test data; None without any.
 
     Raises:
         InputError: the test data has no targets, or such as do not fit the output.

@@ -15,7 +15,7 @@ from tinyflow.selection.objective import Limits
 from tinyflow.selection.select import Selection, select
 from tinyflow.timing.calibration import Calibration
 
-#: What an image holds beside model, kernels and stack: bytes, rounded upwards.
+#: Bytes of an image besides model, kernels and stack, rounded upwards.
 FIRMWARE_FLASH, FIRMWARE_RAM = 3072, 768
 
 
@@ -87,7 +87,9 @@ def shortfall_of(
 
 
 def limits_of(request: BuildRequest, graph: Graph, calibration: Calibration | None) -> Limits:
-    """What the board and the budget leave to the model's constants, kernels and arena."""
+    """Return the limits that the board and the budget set to the model's constants, kernels and
+    arena.
+    """
     board, budget = request.board, request.budget
     flash, ram = board.flash.size, board.ram.size - board.stack_size - FIRMWARE_RAM
     if budget.flash_kib is not None:

@@ -53,7 +53,7 @@ def synthetic_vectors(graph: Graph, kinds: VectorKinds) -> list[tuple[Array, ...
 
 @dataclass(frozen=True)
 class _Range:
-    """What one input accepts.
+    """Range that one input accepts.
 
     `resting` is the value of 0; for integers that are not quantised it is 1, since a model may
     divide by them.
@@ -114,7 +114,9 @@ def _range(graph: Graph, position: int) -> _Range:
 
 
 def _float_range(graph: Graph, index: TensorId) -> tuple[float, float]:
-    """Where the input is quantised, somewhat more than its type holds; else -1 to 1."""
+    """Return the range of a float input: somewhat more than its type holds if it is quantised, else
+    -1 to 1.
+    """
     results = [
         operator.output
         for operator in graph.operators

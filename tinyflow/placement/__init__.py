@@ -1,1 +1,1 @@
-"""What start-up copies to RAM, chosen from a trace."""
+"""Choice of what start-up copies to RAM, made from a trace."""

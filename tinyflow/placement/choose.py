@@ -57,7 +57,7 @@ def choose_placement(
             the limit.
         compiled: builds the firmware with everything in flash; called where nothing is cached.
         cache: keeps what was decided.
-        progress: told about the stage.
+        progress: reports the stage.
 
     Raises:
         DeviceError: the firmware faulted.
@@ -106,7 +106,7 @@ def _places_weights(board: Board, optimize: Objective, placement: Placement) -> 
 
 
 def _cycles(blocks: Blocks, board: Board) -> int:
-    """Of the whole inference."""
+    """Return the cycles of the whole inference."""
     sections = np.zeros(len(blocks.ids), np.int64)
     return predict(count_sections(blocks, board, sections, 0), board).cycles
 

@@ -1,4 +1,4 @@
-"""How a traced inference fetches its code, function by function: what code placement asks for."""
+"""Code fetches of a traced inference, function by function: the input of code placement."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TracedFetches(FetchProfile):
         return int(self._misses(moved).sum() * self._line_cycles)
 
     def _misses(self, moved: Collection[str]) -> npt.NDArray[np.int64]:
-        """For each block that ran, the lines it missed."""
+        """Count, for each block that ran, the lines it missed."""
         in_flash = [name not in moved for name in self._names]
         return fetch_misses(self._blocks, self._board, in_flash)
 
@@ -58,7 +58,7 @@ class TracedFetches(FetchProfile):
         return {name: CodeUse(sizes[name], round(cycles)) for name, cycles in waits.items()}
 
     def _calls(self, starts: Sequence[int]) -> Counter[tuple[str, str]]:
-        """How often each function entered another one at its beginning."""
+        """Count how often each function entered another one at its beginning."""
         size = len(self._names)
         pairs, counts = np.unique(
             self._blocks.ids[:-1] * size + self._blocks.ids[1:], return_counts=True

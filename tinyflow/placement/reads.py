@@ -1,4 +1,4 @@
-"""How a traced inference reads its constants, array by array: what their placement asks for."""
+"""Reads of constants in a traced inference, array by array: the input of their placement."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class TracedReads(ReadProfile):
 
 
 def _holders(accesses: Ints, symbols: list[Symbol] | tuple[Symbol, ...]) -> Ints:
-    """For each access the position of the symbol that holds it, -1 where none does.
+    """Return, for each access, the position of the symbol that holds it, -1 if none does.
 
     The symbols are in ascending order, and apart.
     """

@@ -1,4 +1,4 @@
-"""Offsets for blocks of known size and lifetime, so that none that live together overlap.
+"""Allocator: offsets for blocks of known size and lifetime; those that live together never overlap.
 
 Two blocks that meet in one step may share memory under a `Sharing`: an operator that works in
 place writes its output over an input that is not read again.
@@ -30,13 +30,13 @@ ALIGNMENT = 8
 
 @dataclass(frozen=True)
 class Effort:
-    """How many pairs of blocks the local search and branch and bound may look at."""
+    """Limits on the pairs of blocks that local search and branch and bound look at."""
 
     climbing: int
     branching: int
 
 
-#: The first allocation that is found, a short search, and one for the plan that is built.
+#: Efforts: the first allocation found, a short search, and one for the plan that is built.
 GREEDY, BRIEF, THOROUGH = Effort(0, 0), Effort(15_000, 30_000), Effort(150_000, 300_000)
 
 
@@ -62,7 +62,7 @@ class Sharing:
         before: the block whose last step it is.
         after: the block whose first step it is.
         lead: the fewest bytes that `after` must begin before `before`, if they overlap.
-        exact: only the very same offset is right, and `lead` is 0.
+        exact: only the same offset is allowed, and `lead` is 0.
     """
 
     before: int
@@ -83,7 +83,7 @@ class Allocation:
     lower_bound: int
 
 
-#: Of a block's offset less another's: what lies strictly between the two is not possible.
+#: Impossible differences of two blocks' offsets: those strictly between the two bounds.
 _Gap = tuple[int, int]
 
 _ORDERS: tuple[Callable[[Block], tuple[int, ...]], ...] = (
@@ -137,7 +137,7 @@ def most_in_common(before: int, after: int, lead: int) -> int:
 
 
 class _Problem:
-    """What is to be placed.
+    """Blocks to place.
 
     Attributes:
         sizes: of the blocks, aligned.
@@ -162,7 +162,7 @@ class _Problem:
     def _gaps(
         self, one: int, other: int, rules: dict[tuple[int, int], Sharing]
     ) -> tuple[_Gap, ...]:
-        """Which offsets of `other` less that of `one` are not possible."""
+        """Return the offsets of `other` less that of `one` that are not possible."""
         below, above = -self.sizes[other], self.sizes[one]
         if sharing := rules.get((one, other)):
             start = max(below, -aligned(sharing.lead))
@@ -210,14 +210,14 @@ class _Problem:
         return total - sum(saved)
 
     def orders(self) -> Iterator[list[int]]:
-        """Some orders in which to place the blocks, each of them once at least."""
+        """Yield orders in which to place the blocks, each of them at least once."""
         for key in _ORDERS:
             yield sorted(
                 range(len(self.blocks)), key=lambda index: (key(self.blocks[index]), index)
             )
 
     def place(self, order: Sequence[int]) -> list[int]:
-        """Put each block at the lowest offset that those before it leave."""
+        """Put each block at the lowest free offset, in order."""
         offsets = [-1] * len(self.blocks)
         for index in order:
             offsets[index] = self.lowest(index, offsets, 0)
@@ -255,7 +255,7 @@ def _meeting(blocks: Sequence[Block]) -> list[tuple[int, int]]:
 
 
 def _climb(problem: _Problem, best: list[int], bound: int, budget: int) -> list[int]:
-    """Change orders a little again and again, and keep what does not make the arena larger."""
+    """Climb: change orders a little, and keep changes that do not make the arena larger."""
     draw = random.Random(0)
     cost = sum(map(len, problem.neighbours)) + len(problem.blocks)
     order = sorted(range(len(best)), key=lambda index: (best[index], index))
@@ -310,14 +310,14 @@ class _Branching:
             [n for n, step in enumerate(steps) if block.first <= step <= block.last]
             for block in problem.blocks
         ]
-        #: By step: where the placed blocks end, and how many bytes the others need at least.
+        #: State by step: the end of the placed blocks, and the fewest bytes that the others need.
         self._tops = [0] * len(steps)
         self._needs = [problem.bound_at(step) for step in steps]
         self._place_next(0, [0] * len(best))
         self.exhausted = self._budget > 0
 
     def _place_next(self, floor: int, lowest: Sequence[int]) -> None:
-        """Place the remaining blocks at `floor` or above, where `lowest` gives leave."""
+        """Place the remaining blocks at `floor` or above, where `lowest` allows."""
         left = [index for index, offset in enumerate(self._offsets) if offset < 0]
         if not left:
             self.best = list(self._offsets)

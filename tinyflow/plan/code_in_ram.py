@@ -1,8 +1,8 @@
-"""Which functions run from RAM instead of flash, on a board that has RAM for code.
+"""Choice of functions that run from RAM instead of flash, on a board that has RAM for code.
 
-What counts is how long an inference waits for a function's lines from flash, traced in the image
-that has all code there. Small loops stay in the instruction cache and wait for nothing; where the
-loops of an inference do not fit it together, those that wait most for their size are moved.
+The criterion is an inference's wait for a function's lines from flash, traced in the image that has
+all code in flash. Small loops stay in the instruction cache and do not wait; where the loops of an
+inference do not fit it together, those with the longest wait per byte are moved.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from tinyflow.project import Objective
 #: The least that moving all functions must save, as a share of the cycles of an inference; none
 #: are moved for the other objectives, since code in RAM takes RAM and, for detours, flash.
 LEAST_GAIN: Mapping[Objective, float] = {"speed": 0.02, "balanced": 0.05}
-#: The least that one function must wait to be moved, likewise.
+#: The same for the wait of one function.
 LEAST_WAIT = 0.001
-#: What a call from flash to RAM or back costs beyond one that a BL reaches: the linker's detour
+#: Extra cost of a call from flash to RAM or back over one that a BL reaches: the linker's detour
 #: takes a load into the PC and, from flash, the line that holds the address.
 DETOUR_CYCLES = 10
 #: Bytes of such a detour, and of alignment, for each function moved.
@@ -34,7 +34,7 @@ class CodeUse:
 
 
 class FetchProfile(ABC):
-    """How one inference fetches its code, all of it in flash.
+    """Profile of an inference's code fetches, all of them from flash.
 
     Attributes:
         cycles: of the inference.
@@ -78,14 +78,14 @@ def place_code(
 ) -> CodePlacement | None:
     """Choose the functions that run from RAM.
 
-    Those that wait most for each byte come first. Then follow those whose calls would go to and
-    fro between flash and RAM too often. What is left after that is predicted exactly, since the
-    order of what runs stays the same.
+    Functions with the longest wait per byte come first, then those whose calls would cross between
+    flash and RAM too often. The remaining waits are predicted exactly, since the order of
+    execution stays the same.
 
     Args:
         profile: of the image with all code in flash.
         capacity: bytes of RAM for code.
-        optimize: what the build makes best.
+        optimize: the build's objective.
 
     Returns:
         None if that would not save the share that `LEAST_GAIN` asks for.

@@ -1,8 +1,9 @@
-"""Which constants of the model are copied to RAM, on a board whose flash is slower to read.
+"""Choice of constants of the model that are copied to RAM, on a board whose flash is slower to
+read.
 
-What counts is how long an inference waits for an array in flash, traced in the image that has all
-of them there: an array that is read once waits for each of its lines, one that is read over and
-over may wait for them every time.
+The criterion is an inference's wait for an array in flash, traced in the image that has all of them
+in flash: an array that is read once waits for each of its lines, one that is read repeatedly may
+wait for them every time.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from decimal import Decimal
 from tinyflow.boards import DataRam
 
 #: The least that moving arrays must save together, as a share of the cycles of an inference. They
-#: are moved for speed, or where RAM is asked for: it is what the other objectives are to spare.
+#: are moved for speed, or if RAM is asked for: the other objectives save RAM.
 LEAST_GAIN = 0.02
 #: Cycles that an inference waits for each byte of an array that is read over and over. Reading an
 #: array once takes less on every shipped board: 0.75 at most, where its words are read as such.
@@ -45,11 +46,11 @@ class ArrayUse:
 
 
 class ReadProfile(ABC):
-    """How one inference reads its constants, all of them in flash.
+    """Profile of an inference's reads of constants, all of them in flash.
 
     Attributes:
         cycles: of the inference.
-        miss_cycles: what a read waits that no cache serves.
+        miss_cycles: wait of a read that misses the caches.
         arrays: by symbol; those that were read.
     """
 
@@ -89,13 +90,13 @@ def place_weights(
 ) -> tuple[PlacedWeights, ...]:
     """Choose the constant arrays that lie in RAM, and in which.
 
-    Those that wait most for each byte come first, and take the fastest RAM with room for them. Each
-    must gain something there; an array is never split. What they gain together is predicted
-    exactly, since the same is read in the same order.
+    Arrays with the longest wait per byte come first, and take the fastest RAM with room for them.
+    Each must gain something there; an array is never split. Their total gain is predicted exactly,
+    since the reads and their order stay the same.
 
     Args:
         profile: of the image with all constants in flash.
-        rams: what is free of the board's RAM, each piece beginning at a whole word.
+        rams: free pieces of the board's RAM, each beginning at a whole word.
         capacity: bytes that all arrays may take.
         least_wait: cycles that an inference must wait for each byte of an array that is moved.
 
@@ -149,5 +150,5 @@ def _by_waits(profile: ReadProfile) -> list[str]:
 
 
 def _gain(profile: ReadProfile, use: ArrayUse, ram: DataRam) -> Decimal:
-    """About what an array's reads wait less in a RAM than in flash."""
+    """Estimate the cycles saved on an array's reads in a RAM."""
     return use.misses * (profile.miss_cycles - ram.miss_cycles) - use.bursts * ram.burst_cycles

@@ -1,4 +1,4 @@
-"""What start-up copies from flash to RAM: functions, and constants of the model."""
+"""Functions, and constants of the model, that start-up copies from flash to RAM."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class Layout:
         sharings: which may overlap.
         whole: the block of each memory that is there as a whole.
         rings: the block of each tensor of which only some rows are there.
-        scratch: the block of each kernel's scratch; layers of one segment share it.
+        scratch: the block of each kernel's scratch, shared by the layers of a segment.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Layout:
                 self.scratch[index] = block if self._kernels[index].scratch else None
 
     def _in_place(self, index: int) -> Iterator[Sharing]:
-        """Where the output of a layer may overlap its inputs."""
+        """Yield the ways in which the output of a layer may overlap its inputs."""
         kernel, lives = self._kernels[index], self.lives
         if kernel.aliases_input or len(lives.writes[index]) != 1:
             return
@@ -96,7 +96,7 @@ class Layout:
 
 
 def _steps(count: int, segments: tuple[Segment, ...]) -> list[int]:
-    """The step of each layer, and as a last one that after all layers."""
+    """Return the step of each layer, and last the step after all layers."""
     following = {index for segment in segments for index in range(segment.first + 1, segment.end)}
     steps: list[int] = []
     for index in range(count + 1):

@@ -1,4 +1,4 @@
-"""Which memory tensors lie in, from when to when, and when an output may lie in an input's."""
+"""Memories that tensors lie in, their lifetimes, and when an output may lie in an input's."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tinyflow.kernels.base import Kernel, Overlap
 class Lifetimes:
     """The memories of the activations, for kernels in an order of execution.
 
-    Tensors that share memory for good, as the two sides of a RESHAPE do, are one memory; it has the
-    name of the tensor that was there first.
+    Tensors that always share memory, as the two sides of a RESHAPE do, are one memory, named after
+    the first of them.
 
     Attributes:
         storage: for each tensor that is neither constant nor a state its memory, often itself.
@@ -62,7 +62,7 @@ def overlap(
     storage: Mapping[TensorId, TensorId],
     memory: TensorId,
 ) -> Overlap | None:
-    """How a kernel's output may lie in a memory that it reads last.
+    """Return how a kernel's output may lie in a memory that it reads last.
 
     Args:
         kernel: reads the memory, through one field or several.

@@ -1,4 +1,4 @@
-"""The memory plan of a graph: where each tensor and each kernel's scratch lies in the arena."""
+"""Memory plan of a graph: the offset of each tensor and each kernel's scratch in the arena."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class MemoryPlan:
 
     Attributes:
         kernels: in execution order.
-        tensors: offset of each tensor that is neither constant nor a state, and lies there whole.
+        tensors: offset of each tensor that is neither constant nor a state, and is stored whole.
         scratch: offset of each kernel's scratch, None if it needs none.
         arena_size: bytes.
         lower_bound: bytes that no arena for this order of layers can go below.
         states: offset of each state in the memory that is kept between inferences.
         state_size: bytes of that memory.
         segments: layers that run row by row, in execution order.
-        rings: where rows of the tensors lie that lie nowhere whole.
+        rings: buffers of rows, for the tensors that are not stored whole.
     """
 
     kernels: tuple[Kernel, ...]
@@ -56,7 +56,7 @@ class MemoryPlan:
         return self.arena_size == self.lower_bound
 
 
-#: How many choices of kernels a planner has prepared the search for at a time.
+#: Number of kernel choices for which a planner keeps the prepared search.
 _PREPARED = 8192
 
 
@@ -65,16 +65,16 @@ def plan_memory(
 ) -> MemoryPlan:
     """Place every activation and scratch buffer of the graph in one arena, and its states.
 
-    An output lies in the memory of an input where the kernel allows it (`Kernel.overlaps`) and
+    An output shares the memory of an input if the kernel allows it (`Kernel.overlaps`) and
     that input is not read afterwards; so an inference may write over the model's inputs. Where
     branches leave a choice, the layers run in the order that gives the smaller arena.
 
     Args:
         graph: the graph.
         kernels: one for each operator.
-        room: bytes that the arena may have. Where it would have more, layers run row by row, if
-            their kernels can and that makes it smaller: no more rows than are needed for that.
-            None lets all layers run whole, and 0 makes the arena as small as can be.
+        room: bytes that the arena may have. If it would have more, layers run row by row, if their
+            kernels can and that makes it smaller: no more rows than are needed for that. None
+            lets all layers run whole, and 0 makes the arena as small as possible.
         effort: how long to search for the least arena.
     """
     planner = Planner(graph)
@@ -97,7 +97,7 @@ FEW_LAYERS = 16
 
 
 class Planner:
-    """Plans of one graph for many choices of kernels: what they have in common is found once."""
+    """Planner of one graph for many choices of kernels; shared results are computed once."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -116,7 +116,7 @@ class Planner:
         return max(1, nhwc(self._graph.tensors[index])[1])
 
     def least(self, kernels: Sequence[Kernel]) -> int:
-        """Bytes that the arena has at least, whatever runs row by row."""
+        """Lower bound of the arena in bytes, whatever runs row by row."""
         return min(cuttings.least for _, cuttings in self._cuttings(kernels))
 
     def whole(self, kernels: Sequence[Kernel]) -> Way:
@@ -193,7 +193,7 @@ class Planner:
         )
 
     def _seen(self, kernels: Sequence[Kernel]) -> tuple[int, ...]:
-        """All that the planner sees of kernels: a number for each, the same for those alike."""
+        """Return a number for each kernel, the same for kernels that plan alike."""
         for kernel in kernels:
             if kernel not in self._kind_of:
                 able = kernel.by_rows
@@ -204,7 +204,7 @@ class Planner:
         return tuple(map(self._kind_of.__getitem__, kernels))
 
     def _cuttings(self, kernels: Sequence[Kernel]) -> list[tuple[tuple[int, ...], Cuttings]]:
-        """By order of the layers."""
+        """Return the partitions by the order of the layers."""
         key = self._seen(kernels)
         if key not in self._prepared:
             if len(self._prepared) >= _PREPARED:
@@ -238,7 +238,7 @@ class Planner:
 
 
 def _states(graph: Graph) -> tuple[dict[TensorId, int], int]:
-    """The states one after another: all of them live for ever."""
+    """Place the states one after another: all of them live for ever."""
     offsets: dict[TensorId, int] = {}
     end = 0
     for index in graph.states():

@@ -1,8 +1,8 @@
-"""An order of the layers that needs less memory, where branches leave a choice.
+"""Order of the layers that needs less memory, where branches leave a choice.
 
-Dynamic programming over the sets of layers that have run: of all orders that lead to one set only
-that of the lowest peak counts. The sets of one size are the antichains of the graph, which are few
-where branches are. Beyond a fixed number only the best are kept.
+Dynamic programming over the sets of layers that have run: of all orders that lead to a set, only
+the one with the lowest peak is kept. The sets of one size are the antichains of the graph, which
+are few where branches are. Beyond a fixed number only the best are kept.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from tinyflow.kernels.base import Kernel
 from tinyflow.plan.allocator import aligned, most_in_common
 from tinyflow.plan.lifetimes import Lifetimes, overlap
 
-#: How many sets of one size are kept, and a bound on that number times the layers' squared.
+#: Limit on the sets kept of one size, and on that number times the layers' squared.
 _WIDTH, _WORK = 256, 2_000_000
 
 
 def order_for_memory(graph: Graph, kernels: Sequence[Kernel]) -> tuple[int, ...]:
-    """An order with a lower peak, as positions of the kernels; as they are where none is found.
+    """Return an order with a lower peak, as positions of the kernels; unchanged if none is found.
 
     Kernels that read or write a state keep their order among themselves. Deterministic.
     """
@@ -99,7 +99,7 @@ class _Search:
         )
 
     def _predecessors(self) -> Iterator[int]:
-        """For each kernel the bits of those that must run before it."""
+        """Yield, for each kernel, the bits of those that must run before it."""
         writer: dict[TensorId, int] = {}
         last_of_state = 0
         for index, kernel in enumerate(self._kernels):
@@ -127,7 +127,7 @@ class _Search:
         )
 
     def _after(self, partial: _Partial, index: int) -> _Partial:
-        """What it is like once one more layer has run."""
+        """Return the state after one more layer has run."""
         done = partial.done | 1 << index
         reads, writes = self._reads[index], self._writes[index]
         dying = [memory for memory in reads if self._dies(memory, done)]

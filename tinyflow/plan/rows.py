@@ -1,11 +1,10 @@
-"""Layers that run row by row: in which turns, and which rows are kept for how long.
+"""Row-by-row execution: the order of the steps, and how long rows are kept.
 
 A segment is a run of layers that each have a `RowForm`. Each turn computes one row of one layer,
-as soon as the row of the last layer that is due needs it and no sooner. A tensor between two layers
-lies nowhere whole: a ring buffer holds those of its rows that are still needed. Nothing is computed
-twice. Of tensors that come into the segment the first rows are done with before the last rows of
-its outputs are written, so an output may lie in the memory of an input and follow behind the rows
-read.
+when the next row of the last layer needs it and no sooner. A tensor between two layers is never
+stored whole: a ring buffer holds those of its rows that are still needed. Nothing is computed
+twice. The first rows of the segment's inputs are no longer needed when the last rows of its outputs
+are written, so an output may overlap an input and follow behind the rows read.
 
 Line buffers of this kind are common in image processing; for networks see Goetschalckx and
 Verhelst, "Breaking High-Resolution CNN Bandwidth Barriers with Enhanced Depth-First Execution",
@@ -32,7 +31,7 @@ class Segment:
         first: the index of the first layer, in execution order.
         end: the index after the last one's.
         turns: for each turn which layer computes its next row, as an index.
-        rings: how many rows are held of each tensor that lies nowhere whole.
+        rings: number of rows held of each tensor that is not stored whole.
         leads: for a memory that is read for the last time in the segment and one that is written
             in it, how many bytes the second must begin before the first, if they overlap.
     """
@@ -64,7 +63,7 @@ class RowLayer:
 
     @property
     def window(self) -> tuple[int, int, int, int]:
-        """Which rows of inputs it needs, whatever the kernel."""
+        """Rows of inputs that it needs, whatever the kernel."""
         return self.form.window
 
     def first_row(self, row: int) -> int:
@@ -125,7 +124,7 @@ class Rehearsal:
             graph: of the layers.
             storage: of all tensors.
             layers: by their index in execution order.
-            whole: of the tensors that the layers write those that must lie in memory as a whole.
+            whole: tensors that the layers write and that must be stored whole.
             dying: memories that are not read after the segment.
         """
         self.turns: list[int] = []
@@ -143,7 +142,7 @@ class Rehearsal:
         self._run()
 
     def _rows_to_compute(self) -> dict[int, int]:
-        """How many rows each layer computes: no more than the others need."""
+        """Return the number of rows that each layer computes: no more than the others need."""
         ends: dict[int, int] = {}
         for index, layer in reversed(list(self._layers.items())):
             needed = [
@@ -154,7 +153,7 @@ class Rehearsal:
         return ends
 
     def _run(self) -> None:
-        """Demand the outputs row by row, several in step."""
+        """Request the outputs row by row, several in step."""
         targets = [self._writer[tensor] for tensor in self._writer if tensor in self._whole]
         most = max(self._ends[index] for index in targets)
         for step in range(1, most + 1):
@@ -162,7 +161,7 @@ class Rehearsal:
                 self._advance(index, -(-self._ends[index] * step // most))
 
     def _advance(self, index: int, rows: int) -> None:
-        """Let a layer compute its rows up to that number, and others what it needs for them."""
+        """Compute a layer's rows up to that number, and the rows of other layers that they need."""
         layer = self._layers[index]
         while self._done[index] < rows:
             due = self._done[index] + 1
@@ -175,7 +174,7 @@ class Rehearsal:
             self._done[index] = due
 
     def _note(self, index: int, layer: RowLayer) -> None:
-        """What memory the next row of a layer takes, and what must not be in its way."""
+        """Record the memory that the next row of a layer takes, and what must not overlap it."""
         row = self._done[index]
         if layer.output not in self._whole:
             needed = min(self._first_rows_needed(layer.output), default=row)
@@ -191,13 +190,15 @@ class Rehearsal:
                     self.leads[memory, written] = lead if known is None else max(known, lead)
 
     def _first_rows_needed(self, tensor: TensorId, *, but: int | None = None) -> Iterator[int]:
-        """For each layer that reads a tensor the first row of it that it still needs."""
+        """Yield, for each layer that reads a tensor, the first row of it that it still needs."""
         for reader in self._readers.get(tensor, []):
             if reader != but and self._done[reader] < self._ends[reader]:
                 yield self._layers[reader].first_row(self._done[reader])
 
     def _leads(self, index: int, tensor: TensorId) -> Iterator[int]:
-        """How far the output must begin before an input, for a layer's next row to be safe."""
+        """Yield the fewest bytes that the output must begin before an input, so that a layer's next
+        row is safe.
+        """
         layer = self._layers[index]
         written = row_bytes(self._graph, layer.output)
         read = row_bytes(self._graph, tensor)

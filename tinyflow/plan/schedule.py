@@ -15,7 +15,7 @@ class Way:
     """A way to run layers whose kernels are chosen.
 
     Attributes:
-        peak: no arena for it is smaller; bytes.
+        peak: lower bound of its arena, in bytes.
         order: the layers as they run, by their positions in the graph.
         segments: which of them, by positions in the order, take turns row by row: the first, and
             the one after the last.
@@ -49,7 +49,7 @@ class MemoryPlanner(Protocol):
 
     @abstractmethod
     def least(self, kernels: Sequence[Kernel]) -> int:
-        """Bytes that the arena has at least, whatever runs row by row."""
+        """Lower bound of the arena in bytes, whatever runs row by row."""
 
     @abstractmethod
     def whole(self, kernels: Sequence[Kernel]) -> Way:
@@ -57,7 +57,7 @@ class MemoryPlanner(Protocol):
 
     @abstractmethod
     def way(self, kernels: Sequence[Kernel], costs: Sequence[int], room: int) -> Way | None:
-        """The cheapest way to run the layers with a peak that the room has; None if there is none.
+        """Return the cheapest way to run the layers whose peak fits `room`; None if there is none.
 
         Args:
             kernels: one for each operator of the graph.

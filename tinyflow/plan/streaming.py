@@ -1,13 +1,13 @@
-"""Which layers run row by row, so that the arena becomes as small as is asked for.
+"""Choice of layers that run row by row, to make the arena as small as is asked for.
 
 The layers are cut into runs, in execution order: a run is one layer as a whole, or a segment whose
 rows take turns (`rows.py`). The most bytes in use in any run are the peak. Of all cuttings with a
 peak within a limit the one that costs least is found by dynamic programming over the places of the
-cuts. What a segment takes is bounded from below at first, and rehearsed only if it comes to be part
+cuts. A segment's memory is bounded from below at first, and rehearsed only if the segment is part
 of the best cutting.
 
-Many choices of kernels are tried on one graph. What they have in common is found once: the bounds
-depend on the windows of the layers only, a rehearsal on little more.
+Many choices of kernels are tried on one graph. Shared results are computed once: the bounds depend
+only on the windows of the layers, a rehearsal on little more.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tinyflow.plan.allocator import aligned, most_in_common
 from tinyflow.plan.lifetimes import Lifetimes, overlap
 from tinyflow.plan.rows import Rehearsal, RowLayer, Segment, row_bytes, row_layer
 
-#: The most layers of a segment, and how often the best cutting is looked for.
+#: Most layers of a segment, and most searches for the best cutting.
 _LONGEST, _TURNS = 40, 200
 #: More than any bytes or costs.
 _NEVER = 1 << 60
@@ -136,7 +136,7 @@ class Layers:
         return least
 
     def _bounds_from(self, first: int, least: dict[TensorId, int]) -> Iterator[tuple[int, int]]:
-        """For the end of each segment from a layer on the bytes it takes at least."""
+        """Yield the end of each segment that begins with `first`, and its fewest bytes."""
         last, sizes = self.lives.last, self._sizes
         held = sum(sizes[memory] for memory in self._held[first])
         rings = 0
@@ -155,7 +155,7 @@ class Layers:
             yield index + 1, held + rings + written
 
     def whole(self, run: _Run) -> frozenset[TensorId]:
-        """Of the tensors that a segment writes those that are needed after it, or never."""
+        """Return the tensors that a segment writes and that are needed after it, or never."""
         if run not in self._wholes:
             last = self.lives.last
             outputs = ((index, self._windows[index].output) for index in range(*run))
@@ -186,7 +186,7 @@ class Layers:
         return variants[key]
 
     def _key(self, run: _Run, members: Sequence[RowLayer | None]) -> tuple[object, ...]:
-        """What a segment depends on: windows, and in-place rules where an output is whole."""
+        """Return a segment's cache key: windows, and in-place rules where an output is whole."""
         whole = self.whole(run)
         return tuple(
             layer and (layer.window, layer.output in whole and layer.form.overlaps)
@@ -236,7 +236,7 @@ class Cuttings:
             ],
             np.int64,
         )
-        #: Of each segment, as `Layers.bounds` has them.
+        #: Bounds of each segment, see `Layers.bounds`.
         self._scratch = _greatest(scratch, self._width)
         self._bytes = layers.bounds()[:, : self._width] + self._scratch
         self._highest = _greatest(np.array(self._single, np.int64), self._width)
@@ -245,7 +245,7 @@ class Cuttings:
             self._set(run, used)
 
     def _longest(self) -> int:
-        """The most layers behind each other that can run row by row."""
+        """Return the length of the longest sequence of layers that can run row by row."""
         longest = current = 0
         for member in self._members:
             current = 0 if member is None else current + 1

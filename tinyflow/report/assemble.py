@@ -258,10 +258,10 @@ def _energy(timing: Timing, board: Board) -> EnergySection | None:
 
 
 def _memory(board: Board, code: ModelCode, image: Image, stack_peak: int) -> MemorySection:
-    """RAM and flash as the linked image reserves them, and the peak of the stack beside them."""
+    """Return RAM and flash as the linked image reserves them, and the peak of the stack."""
     arena, state = image.arena_bytes(code.name), image.state_bytes(code.name)
     ram_code, part = len(image.ram_code), board.code_ram
-    beside = part.size if ram_code and part is not None and "data" not in part.uses else 0
+    more = part.size if ram_code and part is not None and "data" not in part.uses else 0
     return MemorySection(
         ram=RamSection(
             arena=arena,
@@ -278,7 +278,7 @@ def _memory(board: Board, code: ModelCode, image: Image, stack_peak: int) -> Mem
             + image.stack_bytes
             + ram_code
             + image.ram_weights_bytes,
-            available=board.ram.size + beside,
+            available=board.ram.size + more,
         ),
         flash=FlashSection(
             code=image.code_bytes + image.data_bytes,

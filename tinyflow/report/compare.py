@@ -21,7 +21,7 @@ class _Section(BaseModel):
 class BuildFigures(_Section):
     """The figures of one build; `ms` and `cycles` may be off by `error_percent`, sizes in bytes.
 
-    `title` is what tells the build from the others. `worst_ms` is that of the slowest inference
+    `title` distinguishes the build from the others. `worst_ms` is that of the slowest inference
     that was traced. `ram` is what the image reserves, `stack_peak` what it was seen to use of the
     stack. `energy_uj` is None if the board's run current is not known, `calibration` where no
     board of the user's was measured; else it is the factor in `cycles`.
@@ -90,7 +90,7 @@ def compare(reports: Sequence[Report], folders: Sequence[Path] = ()) -> Comparis
 
     Args:
         reports: of the builds.
-        folders: where they lie; their names tell builds apart that differ in nothing else.
+        folders: their folders; the names distinguish builds that differ in nothing else.
     """
     titles = _titles(reports, folders)
     builds = tuple(map(_figures, reports, titles))
@@ -104,7 +104,7 @@ def compare(reports: Sequence[Report], folders: Sequence[Path] = ()) -> Comparis
     )
 
 
-#: What builds may differ in, in the order their titles say it.
+#: Properties that builds may differ in, in the order of their titles.
 _TRAITS: tuple[Callable[[Report], str], ...] = (
     lambda report: report.model.name,
     lambda report: report.board.id,
@@ -116,7 +116,7 @@ _TRAITS: tuple[Callable[[Report], str], ...] = (
 
 
 def _titles(reports: Sequence[Report], folders: Sequence[Path]) -> list[str]:
-    """What tells each build from the others: what they differ in, else where they lie."""
+    """Return titles that distinguish the builds: by what differs, else by their folders."""
     if len(reports) == 1:
         return [reports[0].board.id]
     traits = [[trait(report) for report in reports] for trait in _TRAITS]
@@ -139,7 +139,7 @@ def _distinct_parts(folders: Sequence[Path]) -> list[str]:
 
 
 def _shared(names: Sequence[tuple[str, ...]]) -> int:
-    """How many parts all names begin with."""
+    """Count the parts that all names begin with."""
     return len(list(takewhile(lambda parts: len(set(parts)) == 1, zip(*names, strict=False))))
 
 

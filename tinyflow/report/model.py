@@ -1,4 +1,4 @@
-"""What a build found out, as data. `report.json` is this model, field by field."""
+"""Results of a build, as data. `report.json` is this model, field by field."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class SplitSection(Section):
 
 
 class OverheadSection(Section):
-    """What runs before the first layer."""
+    """Code that runs before the first layer."""
 
     instructions: int
     cycles: int
@@ -88,7 +88,7 @@ class EnergySection(Section):
 
 
 class CalibrationSection(Section):
-    """By what all modelled cycles were multiplied, after measurements on a board of the user's.
+    """Calibration factor applied to modelled cycles, from measurements on the user's board.
 
     `spread_percent` is how far the measurements are from the factor at most.
     """
@@ -127,7 +127,7 @@ class WorstSection(Section):
 
 
 class InferencesSection(Section):
-    """How the inferences of the vectors differ.
+    """Differences between the inferences of the vectors.
 
     The instructions of all of them are counted. `traced` ones are modelled: that with the median
     number of instructions, that with the most, and that with the fewest where the model is not too
@@ -183,7 +183,7 @@ class MemorySection(Section):
 
 
 class PlacedSection(Section):
-    """What lies in which memories, its bytes, and why there.
+    """Memory placement: which items, their bytes, and why there.
 
     `functions` are those that run from RAM, `arrays` the constants that lie there; `gain_cycles` is
     what that was predicted to save.
@@ -217,7 +217,7 @@ class AlternativeSection(Section):
     """A kernel that supports a layer, `native` where it is one of tinyflow's generated ones.
 
     `cycles` and `instructions` are predicted, None if the kernel was not measured; `row_cycles`
-    and `row_instructions` are what comes to that if the layer runs row by row, None if it
+    and `row_instructions` are the extra cost if the layer runs row by row, None if it
     cannot. `flash` is in bytes, constants and code, were it the only layer; `scratch` in bytes of
     arena.
     """
@@ -236,11 +236,11 @@ class AlternativeSection(Section):
 class LayerSection(Section):
     """One layer that runs code.
 
-    `variant` tells the form of a kernel that has several. `energy_uj` is None if the run
+    `variant` is the form of a kernel that has several. `energy_uj` is None if the run
     current is not known; `float32` is true where the layer was left unquantised. `alternatives`
-    are all kernels that can serve, the chosen one included. Layers of one `segment` run row by row,
-    in turns. `predicted_cycles` is None if the chosen kernel was not measured; no prediction
-    knows of code and constants in RAM.
+    are all kernels that support the layer, with the chosen one. Layers of one `segment` run row
+    by row, in turns. `predicted_cycles` is None if the chosen kernel was not measured; predictions
+    ignore code and constants in RAM.
     """
 
     name: str
@@ -261,13 +261,13 @@ class LayerSection(Section):
 
     @property
     def library_cycles(self) -> int | None:
-        """What CMSIS-NN, or portable C where it has no kernel, is predicted to take."""
+        """Predicted cycles of CMSIS-NN, or of portable C where it has no kernel."""
         others = (other.cycles for other in self.alternatives if not other.native)
         return next(others, None)
 
     @property
     def gain(self) -> float | None:
-        """How many times faster a native kernel is than the library's is predicted to be."""
+        """Predicted speed-up of a native kernel over the library's."""
         if not self.native or self.library_cycles is None:
             return None
         return self.library_cycles / max(1, self.cycles)
@@ -321,7 +321,7 @@ class ShortfallSection(Section):
 
 
 class KernelsSection(Section):
-    """Where the kernels come from, and how they were chosen.
+    """Origin of the kernels, and how they were chosen.
 
     `predicted_cycles` is what the choice was expected to take, None if that is not known;
     `row_cycles` and `row_instructions` are what layers that run row by row were expected to take
@@ -340,7 +340,7 @@ class KernelsSection(Section):
 
 
 class PruneSection(Section):
-    """What pruning did.
+    """Effect of pruning.
 
     `predicted_cycles` and `unpruned_cycles` are those by which structured pruning chose its numbers
     of channels: of the pruned model and of the model as it was, None if they are not known.

@@ -1,4 +1,4 @@
-"""Predicted beside measured cycles, and what was possible if limits cannot all be kept."""
+"""Predicted and measured cycles, and what was possible if limits cannot all be kept."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def selection_warnings(report: Report) -> list[str]:
 
 
 def describe_prediction(prediction: PredictionSection) -> str | None:
-    """How far the prediction is off, and in which layers; None if it is right."""
+    """Describe the error of the prediction, and the layers it comes from; None if it is right."""
     if abs(prediction.off_percent) <= MOST_OFF_PERCENT:
         return None
     than = "more" if prediction.off_percent > 0 else "fewer"
@@ -79,7 +79,7 @@ def describe_prediction(prediction: PredictionSection) -> str | None:
 
 
 def describe_shortfall(shortfall: ShortfallSection) -> str:
-    """Which limits cannot be kept, and the nearest possible builds, in one line."""
+    """Describe the limits that cannot be kept, and the nearest possible builds, in one line."""
     limits = " and ".join(
         f"{_LIMITS[name]} of {limit:.4g} {_unit(name)}" for name, limit in shortfall.limits.items()
     )

@@ -1,4 +1,4 @@
-"""Where the cycles of one inference go, as data. `tinyflow profile --json` prints this model."""
+"""Cycles of one inference by code, as data. `tinyflow profile --json` prints this model."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ProfiledLayer(_Section):
 
 
 class ProfiledFunction(_Section):
-    """One function of the image. `split` is of its own cycles, `total_cycles` with its callees'."""
+    """One function of the image. `split` is of `self_cycles`; `total_cycles` includes callees."""
 
     name: str
     calls: int
@@ -65,7 +65,7 @@ class ProfiledInstruction(_Section):
 
 
 class BlockUse(_Section):
-    """How often a layer executed a block; `layer` counts from 0, -1 is before the first one."""
+    """Executions of a block in a layer; `layer` counts from 0, -1 is before the first one."""
 
     layer: int
     executions: int
@@ -104,7 +104,7 @@ class ProfiledFrame(_Section):
 
 
 class Profile(_Section):
-    """Where the cycles of one inference go.
+    """Cycles of one inference by code.
 
     Layers and what runs before the first one add up to the whole; so do the functions' own cycles,
     and the frames'. `blocks` are the hottest ones. A branch's refill is charged to the code that it

@@ -29,7 +29,7 @@ class ErrorsSection(Section):
     """Errors over all samples and elements, in units of the output.
 
     `explained` is 1 - mean square / variance of the targets (R squared), None for constant
-    targets. `auc` is how well a sample's error tells anomalies, None if they are not labelled.
+    targets. `auc` is how well a sample's error detects anomalies, None if they are not labelled.
     """
 
     mean_absolute: float
@@ -53,7 +53,7 @@ class ErrorSection(Section):
 
 
 class TensorQualitySection(Section):
-    """A tensor of the quantised model beside that of the float model, over all samples.
+    """Comparison of a tensor of the quantised model with that of the float model, over all samples.
 
     `sqnr_db` is the variance of the float values over the mean square of the error, in dB, None
     where they are constant; `cosine` the cosine of the angle between both. `saturated` is the
@@ -70,7 +70,7 @@ class TensorQualitySection(Section):
 
 
 class QuantizationSection(Section):
-    """The quantised model beside the float model on `samples` of the calibration data.
+    """Comparison of the quantised model with the float model on `samples` of the calibration data.
 
     `agreement` is the percentage of samples whose largest output is the same, None for one output.
     `clipped` is the percentage of test input values outside of the calibrated range, None if

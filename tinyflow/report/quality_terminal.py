@@ -1,4 +1,4 @@
-"""What the terminal shows of how good the answers are."""
+"""Terminal output about the quality of the answers."""
 
 from __future__ import annotations
 

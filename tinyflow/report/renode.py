@@ -33,7 +33,7 @@ def write_renode(folder: Path, board: Board, report: Report) -> None:
 
 
 def renode_files(board: Board, report: Report) -> dict[str, bytes]:
-    """What a build's folder has in `renode/`: the script, the suite and what they use, by name.
+    """Return the files of a build's `renode/` by name: the script, the suite and what they use.
 
     The suite compares the firmware with the report: its model, the outputs for the vectors in
     `vectors/`, the instructions of one inference, and the time that it takes.

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 Kind = Literal["number", "name", "prose"]
-#: Cells between columns: where there is room, and where there is not.
+#: Cells between columns: in wide and in narrow terminals.
 _GAPS = (2, 1)
 _ELLIPSIS = "…"
 #: A shortened name keeps these many cells of its beginning from that width on, else a third.

@@ -62,7 +62,7 @@ def _layer_cells(layer: LayerSection, total: int) -> tuple[str | Text, ...]:
 
 
 def _kernels(report: Report) -> str:
-    """How the kernels were chosen, and what that is predicted to gain."""
+    """Describe how the kernels were chosen, and the predicted gain."""
     kernels = report.kernels
     native = [layer for layer in report.layers if layer.native]
     text = f"{kernels.kernels}, for {kernels.optimize}: {len(native)} of {len(report.layers)} "
@@ -72,14 +72,14 @@ def _kernels(report: Report) -> str:
         saved = sum(cycles for cycles in library if cycles is not None)
         saved -= sum(layer.cycles for layer in native)
         gain = (report.latency.cycles + saved) / max(1, report.latency.cycles)
-        text += f", {gain:.1f}x faster than CMSIS-NN's kernels are predicted to be"
+        text += f", {gain:.1f}x faster than CMSIS-NN (predicted)"
     by_rows = sum(layer.segment is not None for layer in report.layers)
     if by_rows:
         text += f"; {by_rows} row by row, predicted to take {kernels.row_cycles:,} cycles more"
     return text
 
 
-#: What each part of the split is called.
+#: Labels of the split's parts.
 CAUSES = {
     "core": "pipeline",
     "branch": "branches",
@@ -90,7 +90,7 @@ CAUSES = {
 
 
 def origin(latency: LatencySection) -> str:
-    """Where the cycles come from: the model alone, or with what was measured on a board."""
+    """Name the source of the cycles: the model alone, or the model calibrated on a board."""
     found = latency.calibration
     if found is None:
         return "modelled"
@@ -102,7 +102,7 @@ def origin(latency: LatencySection) -> str:
 
 
 def describe_moved(placed: PlacedSection) -> str:
-    """What start-up copies to a RAM, and what that was predicted to save."""
+    """Describe what start-up copies to a RAM, and the predicted saving."""
     names, what = (placed.functions, "function") if placed.functions else (placed.arrays, "array")
     plural = "" if len(names) == 1 else "s"
     return (
@@ -125,7 +125,7 @@ def _latency(report: Report) -> str:
 
 
 def _inferences(found: InferencesSection) -> str:
-    """How far the inferences of the vectors differ, and what that rests on."""
+    """Describe how far the inferences of the vectors differ, and what that rests on."""
     fewest, most = found.fewest_instructions, found.most_instructions
     counted = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
     return (
@@ -143,7 +143,7 @@ def _conversion(found: ConversionSection) -> str:
 
 
 def _vectors(exact: ExactSection) -> str:
-    """How many inputs were compared, and of which kinds."""
+    """Describe the inputs that were compared: how many, and of which kinds."""
     kinds = {"real": exact.real, "random": exact.random, "extreme": exact.extreme}
     parts = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items() if number)
     plural = "" if exact.vectors == 1 else "s"
@@ -151,7 +151,7 @@ def _vectors(exact: ExactSection) -> str:
 
 
 def _shares(latency: LatencySection) -> str:
-    """What the cycles go to, the largest first, what takes none left out."""
+    """Describe the shares of the cycles, the largest first, without those of 0."""
     parts = latency.split.model_dump()
     shares = sorted(parts.items(), key=lambda part: -part[1])
     total = max(1, latency.cycles)

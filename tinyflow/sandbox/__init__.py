@@ -1,1 +1,1 @@
-"""What a process that reads a stranger's file gives up before it opens the file."""
+"""Confinement of a process that reads a stranger's file."""

@@ -21,7 +21,7 @@ _GIB = 1 << 30
 _FILE_LIMIT = 4 * _GIB
 _RESERVED = 64 * _GIB
 _MORE_TASKS = 1024
-#: What the interpreter, NumPy and TensorFlow read; no file of the user's lies there.
+#: Folders that the interpreter, NumPy and TensorFlow read; they hold no file of the user's.
 _SYSTEM = (
     "/usr", "/lib", "/lib64", "/opt", "/nix", "/proc/self", "/proc/cpuinfo", "/proc/meminfo",
     "/proc/stat", "/proc/filesystems", "/proc/sys", "/sys/devices/system", "/sys/fs/cgroup",
@@ -31,7 +31,7 @@ _SYSTEM = (
 
 @dataclass(frozen=True)
 class Confinement:
-    """What the kernel enforces for a confined process: no other files, no network."""
+    """Restrictions that the kernel enforces on a confined process: no other files, no network."""
 
     files: bool
     network: bool
@@ -44,7 +44,7 @@ def confine(folder: Path, read: Iterable[Path], *, memory: int, cpu_seconds: int
 
     Args:
         folder: the one folder that stays writable; temporary files and HOME move there.
-        read: files and folders that stay readable, beside Python and its packages.
+        read: files and folders that stay readable, besides Python and its packages.
         memory: bytes of private memory that stay.
         cpu_seconds: of all threads together, after which the process is ended.
     """
@@ -79,7 +79,7 @@ def physical_memory() -> int:
 
 
 def _python() -> list[Path]:
-    """Where the interpreter and all importable modules lie."""
+    """Return the folders of the interpreter and of all importable modules."""
     found = {*sys.path, sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
     found |= set(sysconfig.get_paths().values())
     found |= set(os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep))

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tinyflow.sandbox.system import CLONE_NEWNET, CLONE_NEWUSER, unshare
 
-#: What is printed where the program keeps the machine's network.
+#: Message if the program keeps the machine's network.
 SHARED = "no network namespace can be made here: what follows may listen on every network"
 _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 1
 #: `struct ifreq`: name, flags, and the rest of its union.

@@ -22,7 +22,7 @@ _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 _LOAD, _EQUAL, _AT_LEAST, _BITS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER_AT, _ARCHITECTURE_AT, _FIRST_ARGUMENT_AT = 0, 4, 16
 _CLONE_THREAD = 0x00010000
-#: From here on x86-64 has the calls of its 32-bit pointer form.
+#: First of x86-64's calls of its 32-bit pointer form.
 _X32 = 0x40000000
 
 
@@ -43,13 +43,13 @@ class _Architecture:
     denied: tuple[int, ...]
 
 
-#: In the order of `denied`: socket; execve, execveat; ptrace, process_vm_readv and _writev,
+#: Calls in the order of `denied`: socket; execve, execveat; ptrace, process_vm_readv and _writev,
 #: pidfd_open, pidfd_send_signal, rt_sigqueueinfo, rt_tgsigqueueinfo, tkill; mount, umount2,
 #: unshare, setns, open_by_handle_at; bpf, userfaultfd, perf_event_open, io_uring_setup,
 #: init_module, finit_module, kexec_load; add_key, request_key, keyctl; shmget, shmat, msgget,
 #: semget, mq_open; fchmod, fchmodat, fchmodat2, fchown, fchownat; (l|f)setxattr,
 #: (l|f)removexattr; utimensat. x86-64 has fork, vfork, chmod, chown, lchown, utime, utimes and
-#: futimesat beside them.
+#: futimesat as well.
 _ARCHITECTURES = {
     "x86_64": _Architecture(
         audit=0xC000003E,

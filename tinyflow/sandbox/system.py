@@ -7,7 +7,7 @@ import os
 from functools import cache
 
 PR_SET_NO_NEW_PRIVS = 38
-#: For `unshare`: new namespaces of users, and of networks.
+#: Flags of `unshare`: new namespaces of users, and of networks.
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 
 

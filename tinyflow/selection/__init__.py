@@ -1,1 +1,1 @@
-"""Which kernel each operator gets, by cost and memory, within limits."""
+"""Choice of a kernel for each operator, by cost and memory, within limits."""

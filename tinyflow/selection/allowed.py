@@ -1,4 +1,4 @@
-"""Which kernels the choice for an operator is made of."""
+"""Kernels that the choice for an operator is made from."""
 
 from __future__ import annotations
 

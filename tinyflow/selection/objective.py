@@ -14,13 +14,13 @@ _CYCLES_WEIGHT = 2
 
 #: The less, the better.
 Score = tuple[int, ...]
-#: The score of cycles, flash and arena, which is no less where one of them is more.
+#: Score of cycles, flash and arena, monotonic in each of them.
 Scoring = Callable[[int, int, int], Score]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a choice should stay within; None is no limit.
+    """Limits that a choice should keep; None is no limit.
 
     Attributes:
         flash: bytes of constants and of the code of layers and kernels.
@@ -35,7 +35,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Totals:
-    """What a choice is predicted to take; each in the sense of `Limits`."""
+    """Predicted figures of a choice; each in the sense of `Limits`."""
 
     cycles: int
     flash: int
@@ -43,7 +43,7 @@ class Totals:
 
 
 def scoring(optimize: Objective, least_cycles: int) -> Scoring:
-    """What is made least, given the cycles of the fastest choice."""
+    """Return the score to minimise, given the cycles of the fastest choice."""
 
     def balanced(cycles: int, flash: int, arena: int) -> Score:
         lost = max(0, 100 * (cycles - least_cycles) - BALANCED_LOSS_PERCENT * least_cycles)
@@ -92,7 +92,7 @@ def room_below(best: Score, score: Callable[[int], Score], least: int, most: int
 
 
 def broken(totals: Totals, limits: Limits) -> tuple[str, ...]:
-    """The names of the limits that figures are beyond."""
+    """Return the names of the limits that the figures exceed."""
     return tuple(
         each.name
         for each in fields(limits)
@@ -101,10 +101,10 @@ def broken(totals: Totals, limits: Limits) -> tuple[str, ...]:
 
 
 def excess(totals: Totals, limits: Limits) -> int:
-    """How far figures are beyond their limits: in millionths of each limit, added up.
+    """Add up how far figures exceed their limits, in millionths of each limit.
 
-    A figure that is less never makes it more. So a choice of least excess is not beaten by another
-    one in all respects.
+    It is monotonic in each figure, so no other choice is better in all respects than one of least
+    excess.
     """
     beyond = 0
     if limits.cycles is not None and totals.cycles > limits.cycles:
@@ -117,5 +117,5 @@ def excess(totals: Totals, limits: Limits) -> int:
 
 
 def _millionths(figure: int, limit: int) -> int:
-    """How far a figure is beyond its limit, in millionths of the limit."""
+    """Return how far a figure exceeds its limit, in millionths of the limit."""
     return 1_000_000 * (figure - limit) // max(limit, 1)

@@ -1,4 +1,4 @@
-"""The kernels that a layer may take, each with its predicted cost."""
+"""Options of a layer: kernels, each with its predicted cost."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Option:
         cost: its predicted cost, None if it was not measured.
         pieces: its constants and functions.
         own: bytes of flash that no other layer shares.
-        by_rows: what it costs more if the layer runs row by row, None if it cannot.
+        by_rows: extra cost if the layer runs row by row, None if it cannot.
         row_pieces: constants and functions if the layer runs row by row on another kernel
             (`Kernel.row_kernel`); None otherwise.
     """
@@ -111,19 +111,19 @@ def undominated(options: Sequence[Option]) -> tuple[Option, ...]:
 
 
 def _cycles(option: Option) -> tuple[int, int]:
-    """As a whole, and row by row."""
+    """Return the cycles as a whole, and row by row."""
     whole = 0 if option.cost is None else option.cost.cycles
     return whole, whole + (0 if option.by_rows is None else option.by_rows.cycles)
 
 
 def cost_of_rows(options: Sequence[Option], way: Way) -> Cost:
-    """What a way takes more than running all layers whole."""
+    """Return the extra cost of a schedule over running all layers whole."""
     more = [cost for index in way.by_rows if (cost := options[index].by_rows) is not None]
     return Cost(sum(one.cycles for one in more), sum(one.instructions for one in more))
 
 
 def flash_of_rows(options: Sequence[Option], way: Way) -> int:
-    """Bytes of flash that a way takes more than running all layers whole; less than 0 if fewer."""
+    """Return the extra flash bytes of a way over running all layers whole; may be negative."""
     layers = set(way.by_rows)
     code = _ROW_BYTES * len(layers) + _SEGMENT_BYTES * len(way.segments)
     if all(options[index].row_pieces is None for index in layers):

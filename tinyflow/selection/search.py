@@ -3,7 +3,7 @@
 Where costs are known, the choice is a search: from a few simple choices, changes that improve the
 score are made until none does. A change gives one layer, and those like it, another kernel; or it
 moves every layer to a kernel, or away from one, since code that several layers share is paid once.
-For each choice the memory planner tells the ways to run it: all layers whole, or some of them row
+For each choice the memory planner lists the schedules: all layers whole, or some of them row
 by row in less memory. Nothing is random: the same model gives the same choice. `docs/kernels.md`
 states the objectives.
 """
@@ -45,7 +45,7 @@ from tinyflow.selection.options import (
     without_row_kernel,
 )
 
-#: How many times the cycles of the fastest choice kernels that only save memory may lead to.
+#: Largest slow-down over the fastest choice by kernels that only save memory.
 SLOW_FACTOR = 2
 
 
@@ -60,7 +60,7 @@ class Choice:
         way: which layers run row by row, and the order of all.
         totals: predicted; None if a layer's cost is not known.
         known_totals: the same, of the layers whose cost is known.
-        by_rows: how much of it is for running row by row.
+        by_rows: the part of it for running row by row.
     """
 
     kernels: tuple[Kernel, ...]
@@ -72,7 +72,7 @@ class Choice:
     by_rows: Cost
 
     def predicted_cycles(self, operator: Operator) -> int | None:
-        """What an operator is predicted to take as it runs; None if its cost is not known."""
+        """Return the predicted cycles of an operator as it runs; None if its cost is not known."""
         outputs = list(operator.outputs())
         index = next(
             index
@@ -114,15 +114,14 @@ def choose_kernels(
         planner: of their graph.
         board: the board.
         kernels: which kernels are allowed.
-        optimize: what is to be best.
-        limits: what the choice should stay within. Where none does, the one that goes least
-            beyond is chosen.
+        optimize: the objective.
+        limits: of the choice. If no choice keeps them, the one that exceeds them least is chosen.
     """
     priced = price_all(found, costs, planner, board)
     return Chooser(found, priced, planner, kernels).choose(optimize, limits)
 
 
-#: For each operator all options.
+#: All options of each operator.
 Priced = tuple[tuple[Option, ...], ...]
 
 
@@ -234,7 +233,7 @@ class _Request:
         self._optimize, self._limits = optimize, limits
 
     def limited(self, start: _Picked | None) -> tuple[_Picked, Way]:
-        """The best choice where the limits count, and how to run it."""
+        """Return the best choice within the limits, and how to run it."""
         optimize, limits = self._optimize, self._limits
         known = self._searches.free_of_all()
         starts = [] if start is None else [start]
@@ -270,30 +269,30 @@ class _Request:
         return self.all.best(self._optimize, Limits(), starts, ceiling, known=known)
 
     def excess(self, found: tuple[_Picked, Way]) -> int:
-        """How far a choice is beyond the limits."""
+        """Return how far a choice exceeds the limits."""
         return excess(self.all.totals(*found), self._limits)
 
 
 def _towards(search: _Search, limits: Limits) -> list[_Picked]:
-    """Choices that approach the limits, by each objective."""
+    """Return choices that approach the limits, by each objective."""
     return [picked for each in get_args(Objective) for picked in search.towards(limits, each)]
 
 
-#: For each group of layers the position of its option.
+#: Position of the chosen option, for each group of layers.
 _Picked = tuple[int, ...]
-#: What a choice's best way scores, and that way; None if the arena is left out.
+#: Score of a choice's best schedule, and that schedule; None if the arena is left out.
 _Scored = tuple[Score, Way | None]
-#: Gives that, or None if it is no better than a score.
+#: Scorer that returns None if a choice does not improve on a score.
 _Scorer = Callable[[_Picked, Score | None], _Scored | None]
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Layers with the same options at the same costs, which are decided together.
+    """Group of layers with the same options at the same costs, which are decided together.
 
     Attributes:
         layers: their positions.
-        options: for each option the layers' own, in the order of the layers.
+        options: for each position, the option of each layer, in the order of the layers.
     """
 
     layers: tuple[int, ...]
@@ -320,7 +319,7 @@ class _Group:
         return tuple(kernel_name(option[0].kernel) for option in self.options)
 
     def fastest(self, name: str, *, towards: bool) -> dict[int, int]:
-        """Where each position leads in a move of all groups to a kernel, or away from it."""
+        """Return each position's target if all groups move to a kernel, or away from it."""
         key = name, towards
         if key not in self._moves:
             others = [p for p, other in enumerate(self.names) if (other == name) is towards]
@@ -409,7 +408,7 @@ class _Figures:
 
 
 class _Search:
-    """The choices there are, and their scores."""
+    """Search space of choices, and their scores."""
 
     def __init__(self, layers: Sequence[tuple[Option, ...]], planner: MemoryPlanner) -> None:
         self._count = len(layers)
@@ -470,8 +469,8 @@ class _Search:
         """The best choice within the limits, as far as the search finds it, and how to run it.
 
         Args:
-            optimize: what is made least.
-            limits: come before that.
+            optimize: the objective.
+            limits: take precedence over it.
             starts: where the search begins; by default with some simple choices.
             ceiling: the most cycles, which come after the limits and before the objective; None
                 for no ceiling.
@@ -514,12 +513,12 @@ class _Search:
         return min(found, key=lambda end: planned(*end))
 
     def _fastest(self) -> _Picked:
-        """For each layer alone the fastest option."""
+        """Pick the fastest option for each layer alone."""
         return self._each(lambda group, p: (group.cycles[p], sum(group.pieces[p].values())))
 
     def _simple(self, fastest: _Picked) -> list[_Picked]:
-        """For each layer alone the fastest option, the smallest, the one of least memory, and the
-        fastest that can run row by row.
+        """Pick for each layer alone the fastest option, the smallest, the one of least memory, and
+        the fastest that can run row by row.
         """
         return [
             fastest,
@@ -531,7 +530,7 @@ class _Search:
         ]
 
     def smallest_by_rows(self) -> _Picked:
-        """For each layer alone the option of least flash if it runs on its `row_kernel`."""
+        """Pick for each layer alone the option of least flash if it runs on its `row_kernel`."""
         return self._each(
             lambda group, p: (
                 group.options[p][0].row_pieces is None,
@@ -570,13 +569,13 @@ class _Search:
     # ---- the search ----
 
     def _each(self, rank: Callable[[_Group, int], Any]) -> _Picked:
-        """For each group alone the option of the least rank, the first of several."""
+        """Pick for each group alone the option of the least rank, the first of several."""
         return tuple(
             min(range(len(group.options)), key=lambda p: rank(group, p)) for group in self._groups
         )
 
     def towards(self, limits: Limits, optimize: Objective) -> Iterator[_Picked]:
-        """Choices that approach the limits from beyond, by a penalty that grows."""
+        """Yield choices that approach the limits from outside, by a growing penalty."""
         picked = self._fastest()
         for power in (1, 3):
             score = partial(self._scored, penalised(optimize, limits, power))
@@ -605,7 +604,7 @@ class _Search:
         return best, picked
 
     def _changes(self) -> Iterator[Callable[[_Picked], _Picked]]:
-        """All changes of a choice that are tried."""
+        """Yield all changes of a choice that are tried."""
         for name in self._names:
             yield partial(self._moved, name=name, towards=False)
             yield partial(self._moved, name=name, towards=True)
@@ -622,7 +621,7 @@ class _Search:
 
 
 def _room(kernel: Kernel) -> tuple[bool, bool, int]:
-    """How much of the arena a kernel asks for: less where its output may lie in its input."""
+    """Return the sort key of a kernel's arena use: less where its output may lie in its input."""
     return not kernel.overlaps, kernel.by_rows is None, kernel.scratch
 
 
@@ -632,7 +631,7 @@ def _with(picked: _Picked, *, index: int, position: int) -> _Picked:
 
 
 def _grouped(layers: Sequence[tuple[Option, ...]]) -> list[_Group]:
-    """Layers whose options cost the same, together."""
+    """Group layers whose options cost the same."""
     members: dict[Hashable, list[int]] = {}
     for index, options in enumerate(layers):
         members.setdefault(tuple(map(_alike, options)), []).append(index)

@@ -17,8 +17,8 @@ from tinyflow.selection.allowed import allowed
 from tinyflow.selection.objective import Limits, Totals, broken
 from tinyflow.selection.search import Choice, Chooser, price_all
 
-#: The costs on a board of the kernels of some kinds of operators; None if they are not known. No
-#: kinds are given if no operator has a choice.
+#: Returns the costs on a board of some operators' kernels; None if they are not known. It gets no
+#: operators if none has a choice.
 Costs = Callable[[frozenset[type[Operator]]], CostTable | None]
 
 
@@ -71,12 +71,12 @@ def select(
     Args:
         graph: the graph.
         board: the board.
-        cmsis: the copy of CMSIS-NN at hand.
+        cmsis: the copy of CMSIS-NN in use.
         costs: looks up or measures what kernels cost on the board.
         kernels: which kernels are allowed.
-        optimize: what is made least.
-        limits: come before that. If they cannot all be kept, the build that exceeds them least is
-            chosen (`tinyflow.selection.objective.excess`).
+        optimize: the objective.
+        limits: take precedence over it. If they cannot all be kept, the build that exceeds them
+            least is chosen (`tinyflow.selection.objective.excess`).
 
     Raises:
         UnsupportedError: no kernel supports an operator; names the operator and the layer.
@@ -99,7 +99,7 @@ def select(
 
 @dataclass(frozen=True)
 class Found:
-    """A graph with its kernels and their costs: what any number of choices begins with.
+    """Graph with its kernels and their costs, from which choices are made.
 
     Attributes:
         candidates: for each operator its kernels.

@@ -29,7 +29,7 @@ MAX_OPERATORS = 4096
 _MAX_DEPTH = 16
 _KINDS = ("IF", "WHILE")
 _RESOURCES = frozenset({"ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE"})
-#: What SELECT_V2 chooses between.
+#: Types that SELECT_V2 chooses between.
 _SELECTED = {
     schema.TensorType.FLOAT32,
     schema.TensorType.INT8,
@@ -38,7 +38,7 @@ _SELECTED = {
 
 
 def without_control_flow(content: bytes, path: Path) -> bytes:
-    """A .tflite file's bytes without IF and WHILE; as they are where there are none.
+    """A .tflite file's bytes without IF and WHILE; unchanged if there are none.
 
     Tensors of the main subgraph keep their indices; those of other subgraphs follow them.
 
@@ -200,7 +200,7 @@ class _Inliner:
     def _iterations(
         self, operator: Any, condition: Any, body: Any, arguments: Sequence[int]
     ) -> int:
-        """How often a loop runs, from what is known of the values that go round in it."""
+        """Count a loop's iterations, from the values that are known in it."""
         values: list[KnownValue] = [
             constant_value(self.model, self.tensors[index]) for index in arguments
         ]
@@ -352,7 +352,7 @@ def _place(places: Mapping[int, int], index: int) -> int:
 
 
 def _scaling(tensor: Any) -> tuple[list[float], list[int]]:
-    """Scales and zero points of a tensor; empty where it is not quantised."""
+    """Scales and zero points of a tensor; empty if it is not quantised."""
     quantization = tensor.quantization
     if quantization is None or quantization.scale is None:
         return [], []

@@ -93,7 +93,7 @@ class _Reader:
         return int.from_bytes(self._take(start, width), "little")
 
     def _behind(self, start: int, width: int) -> int:
-        """Where an offset points, which counts back from its own place."""
+        """Return the position an offset points to; it counts back from its own position."""
         return start - self._unsigned(start, width)
 
     def _name(self, start: int) -> str:

@@ -278,7 +278,7 @@ class _Importer:
         return data
 
     def _quantization(self, raw: Any, dtype: DType, *, is_constant: bool) -> Quantization | None:
-        """What the file says of scale and zero point, read as TFLM does.
+        """Read scale and zero point from the file, as TFLM does.
 
         It takes a tensor without scales or without zero points for one that is not quantised, the
         first zero point for all where there are not as many as scales, and reads little of it of

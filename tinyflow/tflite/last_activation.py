@@ -13,7 +13,7 @@ _NAMES = {
     _OPERATORS.LOGISTIC: "sigmoid",
     _OPERATORS.TANH: "tanh",
 }
-#: What hands values on.
+#: Operators that pass values on.
 _MOVING = {
     _OPERATORS.QUANTIZE, _OPERATORS.DEQUANTIZE, _OPERATORS.RESHAPE, _OPERATORS.SQUEEZE,
     _OPERATORS.EXPAND_DIMS,

@@ -39,7 +39,7 @@ _BOUNDS = {
 _LARGEST_BOUND = 2.0**30
 _PADDINGS = {schema.Padding.SAME: Padding.SAME, schema.Padding.VALID: Padding.VALID}
 
-#: From here on the reference shifts by more bits than a number has: what it computes is undefined.
+#: First scale at which the reference shifts by more bits than a number has: undefined.
 LARGEST_MULTIPLIER = 2.0**30
 
 QUANTISE_HINT = (
@@ -47,7 +47,7 @@ QUANTISE_HINT = (
     "and calibration data."
 )
 
-#: What to do with a model of TensorFlow 1's quantisation.
+#: Hint for a model of TensorFlow 1's quantisation.
 UINT8_HINT = (
     "The layer computes in uint8, the quantisation of TensorFlow 1, which TensorFlow Lite Micro "
     "does not run either. Re-convert the float model to int8: TFLiteConverter with a "

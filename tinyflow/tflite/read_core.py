@@ -1,4 +1,4 @@
-"""How each operator of a .tflite is read, and what of it is accepted.
+"""Readers of the core operators of a .tflite, and the limits of what is accepted.
 
 One function per operator; `IMPORTERS` is the list of what tinyflow compiles.
 """
@@ -67,7 +67,7 @@ def _conv_2d(at: OperatorReader) -> Operator:
     if channels % depth or filters % (channels // depth):
         raise at.refuse(
             f"grouped convolution ({channels} input channels, filters of {depth}): "
-            f"{filters} filters make no whole groups"
+            f"channels or the {filters} filters are not divisible into groups"
         )
     bias, accumulator = _bias(at, activations, options)
     return Conv2D(
@@ -220,7 +220,7 @@ def _pad(at: OperatorReader) -> Operator:
 
 
 _EIGHT_BITS = (DType.INT8, DType.UINT8)
-#: What TFLM's QUANTIZE takes, by the type that it gives.
+#: Input types of TFLM's QUANTIZE, by output type.
 _QUANTIZED = {
     DType.INT8: (DType.FLOAT32, DType.UINT8, DType.INT8, DType.INT16, DType.INT32),
     DType.INT16: (DType.FLOAT32, DType.INT8, DType.INT16, DType.INT32),

@@ -1,4 +1,4 @@
-"""How a .tflite has the post-processing of an object detector, and what of it is accepted."""
+"""Reader of object detectors' post-processing in a .tflite, and the limits of what is accepted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tinyflow.tflite.operator_reader import OperatorReader, Read
 
 #: Operators here that write several tensors.
 SEVERAL_OUTPUTS = frozenset({"TFLite_Detection_PostProcess"})
-#: What TFLM takes where the file does not say (`kNumDetectionsPerClass`).
+#: TFLM's default (`kNumDetectionsPerClass`).
 _DETECTIONS_PER_CLASS = 100
 #: Boxes are numbered in 16 bits.
 _MOST_BOXES = 1 << 16

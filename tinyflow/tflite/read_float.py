@@ -86,7 +86,7 @@ from tinyflow.ir.windows import (
 from tinyflow.tflite.operator_reader import QUANTISE_HINT, OperatorReader, Read, indices
 from tinyflow.tflite.read_windows import arg_extreme, cumsum, resize_bilinear
 
-#: What TFLM's CAST takes and gives.
+#: Input and output types of TFLM's CAST.
 _CASTS = (DType.BOOL, DType.INT8, DType.INT16, DType.INT32, DType.UINT32, DType.FLOAT32)
 
 
@@ -125,7 +125,7 @@ def _values(at: OperatorReader, dtype: DType, *found: int) -> None:
         if tensor.dtype is not dtype:
             raise at.refuse(
                 f"tensor {tensor.name!r} is {tensor.dtype.value}, expected {dtype.value}",
-                "Weights in int8 beside activations in float32 (dynamic-range quantisation) are "
+                "Weights in int8 with activations in float32 (dynamic-range quantisation) are "
                 f"not compiled. {QUANTISE_HINT}",
             )
     if all(at.tensors[index].is_constant for index in _touched(at) if index != at.output):
@@ -459,7 +459,7 @@ def _of_both(dtype: DType) -> dict[str, Read]:
     }
 
 
-#: What is compiled of integers without a scale and of truth values.
+#: Supported operators on integers without a scale and on booleans.
 _OF_INTEGERS: dict[DType | None, dict[str, Read]] = {
     DType.INT32: {**_of_both(DType.INT32), "DIV": _div_int32},
     DType.INT64: _order(DType.INT64),

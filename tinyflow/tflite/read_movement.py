@@ -1,4 +1,6 @@
-"""How a .tflite has the operators that only move elements, and what is accepted."""
+"""Readers of the operators of a .tflite that only move elements, and the limits of what is
+accepted.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ from tinyflow.ir.operators import Operator, Reshape
 from tinyflow.ir.types import DType
 from tinyflow.tflite.operator_reader import OperatorReader, Read, indices
 
-#: The types that TFLM moves beside float32, by operator.
+#: Types that TFLM moves besides float32, by operator.
 _ANY = (DType.INT8, DType.INT16, DType.INT32)
 _QUANTISED = (DType.INT8, DType.INT16)
 _BYTES = (DType.INT8,)

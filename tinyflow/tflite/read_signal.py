@@ -1,4 +1,4 @@
-"""How a .tflite has the operators of TFLM's signal library, and what of them is accepted.
+"""Readers of TFLM's signal library operators in a .tflite, and the limits of what is accepted.
 
 All are custom operators. Their integers have no quantisation.
 """

@@ -1,4 +1,4 @@
-"""How a .tflite has the operators that keep a state, and what of them is accepted."""
+"""Readers of the operators of a .tflite that keep a state, and the limits of what is accepted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LSTM_ABSENT = {
 _LEAST_CELL_POWER, _GREATEST_CELL_POWER = -30, 2
 #: Below it a hidden state of full scale has no fixed-point multiplier.
 _LEAST_HIDDEN_SCALE = 2.0**-30
-#: How far the bias's scale may be from the product of those of the state and the time weights.
+#: Tolerance of the bias's scale against the product of those of the state and the time weights.
 _SVDF_BIAS_TOLERANCE = 1e-5
 
 

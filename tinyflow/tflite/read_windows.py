@@ -1,4 +1,4 @@
-"""How a .tflite has further convolutions, products, resizing and reductions."""
+"""Readers of further convolutions, products, resizing and reductions of a .tflite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a .tflite says of the state that its variable tensors hold between inferences.
+"""Metadata of a .tflite about the state that its variable tensors hold between inferences.
 
 A `.tflite` cannot distinguish a layer that begins each inference from zeros (Keras's
 `stateful=False`) from one that goes on where it stopped: its variable tensors always

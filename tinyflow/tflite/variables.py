@@ -150,7 +150,7 @@ class _Resources:
         return found
 
     def _values(self, subgraph: int, keys: Mapping[int, _Key]) -> Iterator[_Value]:
-        """What is assigned and read in a subgraph, in order."""
+        """Yield the values that are assigned and read in a subgraph, in order."""
         for kind, raw in self._operators(subgraph):
             if kind == "ASSIGN_VARIABLE":
                 handle, operand = self._operands(subgraph, kind, raw.inputs, 2)

@@ -14,7 +14,7 @@ Ints = npt.NDArray[np.int64]
 
 
 def misses(lines: Ints, cache: CacheGeometry) -> Bools:
-    """Which accesses to lines miss, the cache being empty at first.
+    """Return which accesses to lines miss, starting from an empty cache.
 
     Args:
         lines: (accesses,), line numbers: addresses divided by the size of a line.
@@ -86,7 +86,7 @@ class _Runs:
 
 
 def run_misses(runs: Ints, lines: Sequence[Sequence[int]], cache: CacheGeometry) -> Ints:
-    """How many lines each run of code misses, the cache being empty at first.
+    """Count the lines that each run of code misses, starting from an empty cache.
 
     The same as `misses` over the lines of one run after the other, in less time.
 
@@ -108,7 +108,7 @@ def run_misses(runs: Ints, lines: Sequence[Sequence[int]], cache: CacheGeometry)
 
 
 def mispredictions(taken: Bools) -> Bools:
-    """Which outcomes of one branch a two-bit saturating counter mispredicts.
+    """Return which outcomes of one branch a two-bit saturating counter mispredicts.
 
     The counter starts at weakly not taken, and predicts taken from two upwards.
 

@@ -1,6 +1,6 @@
 """Measurements on the user's own boards, kept in a file of theirs, and what follows from them.
 
-Each measurement is one model's cycles by a board's own counter beside the modelled ones. What is
+Each measurement is one model's cycles by a board's own counter, and the modelled ones. What is
 kept for a board gives the factor by which later reports multiply. The file is `calibration.json`
 in TINYFLOW_CONFIG, or in `tinyflow` in the user's configuration folder.
 """
@@ -66,7 +66,7 @@ class _File(BaseModel):
 
 @dataclass(frozen=True)
 class Calibration:
-    """What several measurements on a board say together.
+    """Result of several measurements on a board.
 
     Attributes:
         factor: by which modelled cycles are multiplied: the geometric mean of the ratios.
@@ -100,7 +100,7 @@ def basis_of(board: Board) -> str:
 
 
 def calibration_of(board: Board) -> Calibration | None:
-    """What the measurements of a board give; None if there are none that hold.
+    """Return the calibration of a board from its measurements; None if there are none that hold.
 
     Raises:
         InputError: the file is damaged.
@@ -150,7 +150,7 @@ def forget(board: str) -> int:
 
 
 def calibration_file() -> Path:
-    """Where the measurements are kept."""
+    """Return the path of the file that keeps the measurements."""
     named = os.environ.get("TINYFLOW_CONFIG")
     if named:
         return Path(named) / "calibration.json"

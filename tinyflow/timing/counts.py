@@ -1,4 +1,4 @@
-"""What one inference made the pipeline and the memories do, counted from its trace.
+"""Events of the pipeline and the memories in one inference, counted from its trace.
 
 Everything here is an exact integer and the same on every machine. Caches and predictor start
 empty: it is the first inference after reset that is counted, unless a warm-up goes before.
@@ -21,14 +21,14 @@ from tinyflow.timing.instructions import Instruction, Kind, decode
 
 @dataclass
 class Counts:
-    """What happened in one layer, or outside all of them. Blocks are named by their address.
+    """Events in one layer, or outside all of them. Blocks are named by their address.
 
     Attributes:
         edges: by (block before, block), how often one followed the other. The first edge comes
             from a block of another section, or from 0 where nothing was before.
         mispredicted: by block, how often the branch at its end was mispredicted.
         fetch_misses: by block, lines of code that had to be read from flash.
-        flash_reads: by block, reads of flash data that were not served by a cache.
+        flash_reads: by block, reads of flash data that missed every cache.
         ram_misses: by (block, position of the bank in the board's list), lines of cached RAM.
         ram_bursts: by (block, bank), bursts of loads that read the slow bank: in each execution
             of the block as many as it has, but no more than it reads of the bank.
@@ -43,7 +43,7 @@ class Counts:
 
     @property
     def executions(self) -> Counter[int]:
-        """How often each block ran."""
+        """Return the number of executions of each block."""
         found: Counter[int] = Counter()
         for (_, block), count in self.edges.items():
             found[block] += count
@@ -51,7 +51,7 @@ class Counts:
 
     @staticmethod
     def merged(parts: Iterable[Counts]) -> Counts:
-        """What happened in several parts of one trace, together."""
+        """Add up the events of several parts of one trace."""
         total = Counts()
         for part in parts:
             for counter in fields(Counts):
@@ -139,7 +139,7 @@ class Blocks:
 
 
 def fetch_misses(blocks: Blocks, board: Board, in_flash: Sequence[bool] | None = None) -> Ints:
-    """How many lines of code each block that ran had to read from flash.
+    """Count the lines of code that each block that ran had to read from flash.
 
     Code outside flash is fetched without waiting and leaves the cache alone: the board file names
     RAM for code only where that is so.
@@ -179,7 +179,7 @@ def count_sections(blocks: Blocks, board: Board, sections: Ints, number: int) ->
         sections: int64 (executions,), to which section each block that ran belongs: 0 for the
             overhead, 1 to `number` for those that become the `layers`, and -1 for what is not
             counted and only leaves caches and predictor as it does.
-        number: how many sections there are beside the overhead.
+        number: of sections, without the overhead.
     """
     return _Counter(blocks, board, sections, number).counts()
 
@@ -290,10 +290,10 @@ class _Counter:
 
 @dataclass(frozen=True)
 class AccessWaits:
-    """What of the accesses of a trace waits, and for which memory.
+    """Waits of the accesses of a trace, by memory.
 
     Attributes:
-        flash: Bool (accesses,), reads of flash data that no cache serves.
+        flash: Bool (accesses,), reads of flash data that miss every cache.
         ram_misses: for each bank of RAM, Bool (accesses,), those that the data cache misses.
         bursts: for each bank of RAM, the position of a block once for each of its bursts.
     """
@@ -304,7 +304,7 @@ class AccessWaits:
 
 
 def access_waits(blocks: Blocks, board: Board, accesses: Ints) -> AccessWaits:
-    """Which accesses wait, and for what.
+    """Return which accesses wait, and for what.
 
     Args:
         blocks: of a trace made while `watched(board)` was watched.
@@ -351,7 +351,7 @@ def load_bursts(block: Sequence[Instruction]) -> int:
 
 
 def _missed(accesses: Ints, cached: Bools, cache: CacheGeometry | None) -> Bools:
-    """Which of the cached accesses miss; all of them without a cache."""
+    """Return which of the cached accesses miss; all of them without a cache."""
     if cache is None:
         return cached
     found = np.zeros(len(accesses), np.bool_)

@@ -170,7 +170,7 @@ _RULES = (
 
 @dataclass
 class _Scoreboard:
-    """What is issued, and when the results are there.
+    """Instructions issued, and when their results are available.
 
     Attributes:
         cycle: the current one.
@@ -226,7 +226,7 @@ class _Scoreboard:
         return earliest
 
     def _latency(self, instruction: Instruction, register: int, *, older: bool) -> int:
-        """When the result is there, half cycles after issue."""
+        """Return the time of the result, in half cycles after issue."""
         if instruction.kind in (Kind.ALU, Kind.SHIFT):
             return (_EARLY_ALU if self._early(instruction, register, older) else _LATE_ALU).cycles
         if register in instruction.address_registers and instruction.writeback:
@@ -266,7 +266,7 @@ def _result(instruction: Instruction, register: int) -> Rule:
 
 
 def _needed(instruction: Instruction, register: int, producer: Kind) -> Rule:  # noqa: PLR0911
-    """How late an operand may come."""
+    """Return the latest time at which an operand may arrive."""
     kind = instruction.kind
     if register in instruction.address_registers or register == instruction.shifted:
         return _NEEDED_EARLY

@@ -24,7 +24,7 @@ GENERAL = frozenset({*range(arm.ARM_REG_R0, arm.ARM_REG_R12 + 1), arm.ARM_REG_LR
 
 
 class Kind(Enum):
-    """What the manuals time alike."""
+    """Class of instructions that the manuals time alike."""
 
     ALU = auto()
     SHIFT = auto()

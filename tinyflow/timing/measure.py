@@ -129,7 +129,7 @@ class Call:
 
 @dataclass(frozen=True)
 class MeasuredCall:
-    """What a call did.
+    """Measurement of a call.
 
     Attributes:
         timing: its modelled timing: the overhead, and the layers that were named.
@@ -262,7 +262,7 @@ def results_of(
 
 @dataclass(frozen=True)
 class _Run:
-    """What calling a function did; `warm_up` is how many blocks ran before the last call."""
+    """Trace of a function call; `warm_up` is how many blocks ran before the last call."""
 
     result: int
     memory: dict[str, bytes]

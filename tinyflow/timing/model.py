@@ -192,7 +192,7 @@ class BlockCost:
 
 
 def block_costs(counts: InferenceCounts, section: Counts, board: Board) -> dict[int, BlockCost]:
-    """Where the cycles of a section go, by address of the block.
+    """Return the cycles of a section, by address of the block.
 
     A branch's cost is counted at the branch, though it is paid on the way to the next block: blocks
     of a section may differ from its `SectionTiming` by the branches into and out of it.
@@ -225,7 +225,7 @@ def _whole(cycles: Decimal) -> int:
 
 
 class _Prices:
-    """What each thing counted costs on the board."""
+    """Cost of each counted event on the board."""
 
     def __init__(self, counts: InferenceCounts, board: Board) -> None:
         self._counts = counts

@@ -1,4 +1,4 @@
-"""What every core model offers: the cycles of a block, entered from another one."""
+"""Interface of the core models: the cycles of a block, entered from another one."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ class Rule:
 class Pipeline(ABC):
     """A core's pipeline, with memory that answers at once."""
 
-    #: What reports call it.
+    #: Name in reports.
     name: str
     #: Cycles that a mispredicted conditional branch costs; 0 for a core that does not predict.
     mispredict: int = 0
 
     @abstractmethod
     def edge(self, before: Block, block: Block) -> EdgeCost:
-        """What running `block` right after `before` adds.
+        """Return the cost of running `block` right after `before`.
 
         `before` is empty at the start of what is measured. Whether the branch at its end is taken
         follows from the addresses.

@@ -263,7 +263,7 @@ class SingleIssue(Pipeline):
         return cycles
 
     def _branch(self, last: Instruction, target: Instruction) -> int:
-        """What a taken branch adds to the cycle it takes anyway."""
+        """Return the extra cycles of a taken branch."""
         table = self.table
         if last.loads_pc:
             rule: Rule | None = table.load_pc

@@ -1,4 +1,4 @@
-"""Who called whom: the stack of functions at every block of a trace.
+"""Call stacks: the stack of functions at every block of a trace.
 
 A trace has no stack pointer, but it has what moves one: calls (BL, BLX), returns (BX, POP and LDR
 into the PC, to an address that a call left), and jumps from one symbol of the ELF into another.
@@ -36,7 +36,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class StackCounts:
-    """What was counted on each stack.
+    """Counts on each stack.
 
     Attributes:
         stacks: every stack that something ran on, in the order of their first time.
@@ -62,7 +62,7 @@ class Functions:
         return f"{address:#010x}" if symbol is None else symbol.name
 
     def start(self, address: int) -> int:
-        """Where that function begins; the address itself where none holds it."""
+        """Return the start of the function; the address itself if none holds it."""
         symbol = self._symbol(address)
         return address if symbol is None else symbol.address
 
@@ -111,7 +111,7 @@ class _Walk:
         self._frames: list[_Frame] = []
 
     def numbers(self) -> Ints:
-        """For each block that ran, the number of its stack in `stacks`."""
+        """Number of the stack in `stacks`, for each block that ran."""
         ids = self._blocks.ids
         changes = np.concatenate(([0], self._changes() + 1))
         numbers = [self._enter(None, int(ids[0]))]

@@ -16,7 +16,7 @@ from tinyflow.timing.validation_points import POINT_SETS
 
 @dataclass(frozen=True)
 class ErrorBar:
-    """How far a modelled latency may be off, either way, and why that much."""
+    """Error bar of a modelled latency, either way, and its reason."""
 
     percent: int
     basis: str
@@ -40,7 +40,7 @@ def _board_bar(board: str) -> ErrorBar:
     )
 
 
-#: By board.
+#: Error bars by board.
 BOARD_BARS: dict[str, ErrorBar] = {
     board: _board_bar(board)
     for board in dict.fromkeys(points.speaks_for for points in POINT_SETS)
@@ -62,13 +62,13 @@ _NEVER = ErrorBar(
     max(_core_bar(core).percent for core in _COMPARED),
     "the core's manual; never compared with a measurement",
 )
-#: For boards whose memories nothing was compared with.
+#: Error bar of boards whose memories were not compared with anything.
 CORE_BARS: dict[Core, ErrorBar] = {
     "cortex-m0plus": _NEVER,
     "cortex-m3": _NEVER,
     **{core: _core_bar(core) for core in _COMPARED},
 }
-#: For a board whose file says nothing of its memories.
+#: Error bar of a board whose file does not describe its memories.
 NO_MEMORY_BAR = ErrorBar(
     40, "the board file does not describe its memories: no wait states are charged"
 )

@@ -1,4 +1,4 @@
-"""Measurements that others published, beside the model's cycles for the same code.
+"""Measurements that others published, and the model's cycles for the same code.
 
 Every point here was run: the code was rebuilt, or its published firmware booted, and the timed call
 traced and counted. Where the part has caches, a first call went before and was not counted, since

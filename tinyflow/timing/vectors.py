@@ -1,4 +1,4 @@
-"""Which of several inferences are traced, and which of those a report states."""
+"""Choice of the inferences that are traced, and of those that a report states."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class VectorTiming:
 
 @dataclass(frozen=True)
 class Timings:
-    """What several inferences take.
+    """Times of several inferences.
 
     Attributes:
         typical: of the traced ones, that with the median cycles, the lower one of two.

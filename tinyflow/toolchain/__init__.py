@@ -1,1 +1,3 @@
-"""From a project on disk to an ELF, its sizes and the board: PlatformIO and the ELF reader."""
+"""Toolchain: from a project on disk to an ELF, its sizes and the board (PlatformIO and an ELF
+reader).
+"""

@@ -1,4 +1,4 @@
-"""Which compiler a build would use, and what compilers say when the disk is full."""
+"""Compiler that a build would use, and compilers' messages for a full disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def compiler_identity() -> str:
     return f"{found} {status.st_size} {status.st_mtime_ns}"
 
 
-#: What the system, gcc, as, ld and SCons print.
+#: Messages of the system, gcc, as, ld and SCons.
 _FULL = re.compile(
     r".*(No space left on device|Disk quota exceeded|File too large|File size limit exceeded).*"
 )

@@ -1,4 +1,4 @@
-"""What the linker made: the bytes to load, the symbols, and the sizes by kind."""
+"""ELF reader: the bytes to load, the symbols, and the sizes by kind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KINDS: dict[str, SymbolKind] = {
     "STT_OBJECT": "object",
     "STT_NOTYPE": "label",
 }
-#: What the sections of constants that are copied to RAM are called, before their number.
+#: Prefix of the names of sections of constants that are copied to RAM; a number follows.
 _RAM_WEIGHTS = ".ram_weights_"
 
 

@@ -26,7 +26,7 @@ _SETTINGS = {
     "PLATFORMIO_SETTING_CHECK_PLATFORMIO_INTERVAL": "36500",
     "PLATFORMIO_DISABLE_UPGRADE_CHECK": "true",
 }
-#: What of the user's PlatformIO environment is kept: where its packages lie. The rest (build
+#: Variables kept of the user's PlatformIO environment: where its packages are. The rest (build
 #: folders, flags, environments) would change what a project builds or where.
 _KEPT = {"PLATFORMIO_CORE_DIR", "PLATFORMIO_PACKAGES_DIR", "PLATFORMIO_CACHE_DIR"}
 
@@ -34,7 +34,7 @@ _MISSING_TOOL = re.compile(r"Missing tool: (?P<problem>.*?)(?:\. Install it: (?P
 _OVERFLOW = re.compile(r"region `(?P<memory>\w+)' overflowed by (?P<bytes>\d+) bytes")
 _ERROR_LINE = re.compile(r"\berror:|undefined reference|multiple definition|^Error:|Exception:")
 _SHOWN_ERRORS = 5
-#: How long killed processes may take to be gone, seconds.
+#: Time limit for killed processes to end, seconds.
 _KILL_TIMEOUT_S = 5.0
 
 
@@ -79,7 +79,7 @@ def upload(directory: Path, *, built: bool = False, on_line: OnLine | None = Non
 
     Args:
         directory: The folder that holds `platformio.ini`.
-        built: Whether the image is there and is to be taken as it is; else it is built if need be.
+        built: whether to take the existing image as it is; else it is built if out of date.
         on_line: Called with each line of PlatformIO's output as it comes.
 
     Raises:
@@ -102,7 +102,7 @@ def upload(directory: Path, *, built: bool = False, on_line: OnLine | None = Non
 
 
 def elf_path(directory: Path) -> Path:
-    """Where PlatformIO puts the project's ELF."""
+    """Return the path of PlatformIO's ELF of the project."""
     config = configparser.ConfigParser(interpolation=None)
     config.read(directory / "platformio.ini", encoding="utf-8")
     environment = config["platformio"]["default_envs"]

@@ -1,1 +1,1 @@
-"""What is done with a finished build: run, profile, bisect, calibrate, check."""
+"""Tools for a finished build: run, profile, bisect, calibrate, check."""

@@ -112,7 +112,7 @@ def _written(layer: PlannedLayer) -> list[PlannedTensor]:
 
 
 def _due(oracle: Oracle, tensor: PlannedTensor) -> Array:
-    """What the oracle has of a tensor's channels."""
+    """Return the oracle's values for a tensor's channels."""
     whole = oracle.tensor(tensor.index)
     return whole if tensor.channels is None else whole[..., list(tensor.channels)]
 

@@ -98,8 +98,8 @@ def _check_target(board: Board, target: str) -> None:
         )
     if not target.startswith("serial:"):
         raise InputError(
-            f"target {target!r} is no board: only a board can be measured",
-            hint="Give --target serial:PORT; in an emulator the counter runs by the model itself.",
+            f"target {target!r} is not a board: calibration needs a real board",
+            hint="Give --target serial:PORT; an emulator's cycle counter is itself modelled.",
         )
 
 
@@ -118,7 +118,7 @@ def _check_clock(client: HarnessClient, board: Board) -> None:
         raise DeviceError(
             f"the firmware says that its core runs at {clock_hz / 1e6:g} MHz, the board file of "
             f"{board.id} says {board.clock_hz / 1e6:g} MHz",
-            hint="Waits for memory depend on the clock. Build and flash again.",
+            hint="Wait states depend on the clock. Build and flash again.",
         )
 
 

@@ -38,7 +38,7 @@ def run_suite(
     Args:
         built: the build.
         board: the board it was built for, as tinyflow knows it.
-        on_line: told every line that renode-test prints.
+        on_line: called with every line that renode-test prints.
         timeout_s: seconds until renode-test is ended.
 
     Raises:

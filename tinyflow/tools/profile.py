@@ -111,7 +111,7 @@ class _TimedStack:
 
 
 class _Inference:
-    """What was counted, priced by section and by stack so that both add up to the same."""
+    """Counts of an inference, priced by section and by stack so that both add up to the same."""
 
     def __init__(self, counted: StackCounts, layers: Sequence[str], board: Board) -> None:
         self.board = board

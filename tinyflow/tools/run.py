@@ -203,7 +203,7 @@ def _check_count(what: str, files: Sequence[object], tensors: Sequence[object]) 
 
 
 def _counting(device: Target, built: Built) -> AbstractContextManager[object]:
-    """Where the simulator is the device, have it count: only then do its cycles run."""
+    """Count in the simulator if it is the device: only then do its cycles advance."""
     if isinstance(device, Simulator):
         return device.measure(f"{built.report.model.name}_invoke")
     return nullcontext()

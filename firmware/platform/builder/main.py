@@ -97,7 +97,7 @@ def set_flags():
 
 
 def add_runtime():
-    """Start-up code and the microcontroller's file, which lie beside this builder."""
+    """Return start-up code and the microcontroller's file, which are next to this builder."""
     folders = {name: str(Path(platform.get_dir()) / name) for name in ("core", "mcu")}
     env.Append(CPPPATH=list(folders.values()))
     strict = env.Clone()

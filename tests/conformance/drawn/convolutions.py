@@ -43,7 +43,7 @@ MOST_BIASED = 1e5
 
 
 def weighted(draw: Draw) -> dict[str, Any]:
-    """What operators with constant weights have in common."""
+    """Draw what operators with constant weights have in common."""
     source, output = draw(scales), draw(scales)
     return {
         "bias": draw(st.booleans()),

@@ -49,14 +49,14 @@ from tests.conformance.int16 import (
 
 #: Mostly scales as trained models have them, some far from that on either side.
 _scales = powers(-5.5, -3.5) | powers(-5.5, -3.5) | powers(-12.0, 2.0)
-#: Of the weights, which the cases draw, the largest scale.
+#: Largest scale of the weights, which the cases draw.
 _WEIGHT_SCALE = 0.01
 #: What sums of int64 are multiplied by must be below 2^7, or the reference's arithmetic wraps.
 _LARGEST_OF_INT64 = 2.0**7
 
 
 def _weighted(draw: Draw, *biases: str) -> dict[str, Any]:
-    """What operators with constant weights have in common."""
+    """Draw what operators with constant weights have in common."""
     source, output = draw(_scales), draw(_scales)
     bias = draw(st.sampled_from([None, *biases]))
     most = LARGEST_MULTIPLIER if bias == "int32" else _LARGEST_OF_INT64
@@ -294,7 +294,7 @@ _int32 = st.tuples(
     st.just("int32"), powers(-12.0, 0.0), st.just(0) | st.integers(-(2**31), 2**31 - 1)
 )
 _float = st.just(("float32", None, 0))
-#: What TFLM's QUANTIZE gives, by what it takes.
+#: Output types of TFLM's QUANTIZE, by input type.
 _AFTER = {
     "float32": _int16,
     "int8": _int16 | _int32,

@@ -23,7 +23,7 @@ from tests.conformance.drawn.values import (
 )
 from tests.conformance.int4 import conv, depthwise, fully_connected
 
-#: Of the outputs' scales, which the cases fix, the finest.
+#: Finest of the outputs' scales, which the cases fix.
 _SCALE = 0.1
 
 

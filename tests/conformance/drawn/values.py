@@ -1,4 +1,4 @@
-"""What strategies of all families draw from: extents, shapes, quantisation, windows."""
+"""Strategies used by all families: extents, shapes, quantisation, windows."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@
  * of a column are in the order that is cheapest to make:
  *
  *   (row 0, row 1) (row 2, row 3) ..
- * Where the rows are odd in number, the last one's is joined with the next column's first.
+ * If the number of rows is odd, the last row's pixel is joined with the next column's first.
  */
 #if !defined(__ARM_FEATURE_DSP)
 #error "this kernel needs the DSP extension"

@@ -13,7 +13,7 @@
  * the raw word sums 256 * h + l, and with its sign-extended low bytes l alone; what h is follows at
  * the end, exact because 256 * h is known to fit 32 bits.
  *
- * One SMLAD a cycle is the most the core does; loads go beside them, two cycles before they are
+ * One SMLAD a cycle is the most the core does; loads are paired with them, two cycles before they are
  * needed. The registers of pixels 0 and 1 take pixels 2 and 3, then the next step's 0 and 1; the
  * next word of the stream is loaded into a register of weights that are no more needed. Lines that
  * are indented together are issued together.

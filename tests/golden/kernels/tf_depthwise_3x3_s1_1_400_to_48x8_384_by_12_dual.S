@@ -1,6 +1,6 @@
 /*
  * tf_depthwise_3x3_s1_1_400_to_48x8_384_by_12_dual.S: a 3x3 depthwise window of stride 1 along lines of 48 outputs, 8 bytes apart,
- * for a core that loads beside multiplications.
+ * for a core that pairs loads with multiplications.
  *
  * A tile is four outputs of a line. Its inputs are three lines of 3 words, each word two
  * neighbours as int16:

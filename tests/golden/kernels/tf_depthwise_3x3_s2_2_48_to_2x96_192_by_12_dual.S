@@ -1,6 +1,6 @@
 /*
  * tf_depthwise_3x3_s2_2_48_to_2x96_192_by_12_dual.S: a 3x3 depthwise window of stride 2 along lines of 2 outputs, 96 bytes apart,
- * for a core that loads beside multiplications.
+ * for a core that pairs loads with multiplications.
  *
  * A tile is four outputs of a line. Its inputs are three lines of 5 words, each word two
  * neighbours as int16:

@@ -1,4 +1,4 @@
-"""What every peripheral model shares: registers, strict access, the machine around it."""
+"""Base of all peripheral models: registers, strict access, the machine around it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class FixedClocks:
 
 
 class Machine(Protocol):
-    """What a peripheral may ask of the rest of the machine."""
+    """Services of the machine that a peripheral may use."""
 
     board: Board
     clocks: Clocks
@@ -79,7 +79,7 @@ class Machine(Protocol):
 class Peripheral:
     """A bank of 32-bit registers at `base`. Only declared registers can be touched."""
 
-    #: By offset; a model fills in those its part has.
+    #: Registers by offset; a model fills in those its part has.
     registers: ClassVar[RegisterMap] = {}
 
     def __init__(self, instance: PeripheralInstance, machine: Machine) -> None:

@@ -41,7 +41,7 @@ class Pwr(ClockLimited):
     """`stm32_pwr`, option `layout`: f4, f7 or l4. The supply is taken to be 2.7 to 3.6 V."""
 
     def choose_registers(self) -> RegisterMap:
-        """Those of the family."""
+        """Return the family's registers."""
         return _LAYOUTS[str(self.options["layout"])]
 
     @property

@@ -31,7 +31,7 @@ _MSI_RANGES_HZ = (
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where a family has what. Bits of CR are pairs of (enable, ready)."""
+    """Register layout of a family. Bits of CR are pairs of (enable, ready)."""
 
     registers: RegisterMap
     cfgr: int
@@ -145,7 +145,7 @@ class Rcc(Peripheral):
         machine.clocks = self
 
     def choose_registers(self) -> RegisterMap:
-        """Those of the family."""
+        """Return the family's registers."""
         return self._layout.registers
 
     def set(self, offset: int, value: int) -> None:
@@ -168,7 +168,7 @@ class Rcc(Peripheral):
     # ---- the clock tree ----
 
     def is_enabled(self, peripheral: str) -> bool:
-        """By the enable registers; what has no bit there always runs."""
+        """Return whether a peripheral's clock is enabled; one without an enable bit always runs."""
         place = self._layout.enables.get(peripheral)
         return place is None or bool(self.values[place[0]] >> place[1] & 1)
 

@@ -20,7 +20,7 @@ _PORT_G = 6
 
 
 class Usart(Uart):
-    """What both generations share: enable bits, the speed, the pins."""
+    """Base of both generations: enable bits, the speed, the pins."""
 
     CR1: ClassVar[int]
     BRR: ClassVar[int]
@@ -34,7 +34,7 @@ class Usart(Uart):
         self._status = 0
 
     def read(self, offset: int, size: int) -> int:
-        """As the base class; what is read for every byte goes first."""
+        """Read a register; those that are read for every byte come first."""
         if self._status and self.machine.clocks.is_enabled(self.name):
             if offset == self.STATUS:
                 return self._status | _RXNE if self.poll() else self._status

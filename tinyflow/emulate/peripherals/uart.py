@@ -1,4 +1,4 @@
-"""What every UART model shares: the host's queues, and noticing that the firmware waits."""
+"""Base of all UART models: the host's queues, and noticing that the firmware waits."""
 
 from __future__ import annotations
 

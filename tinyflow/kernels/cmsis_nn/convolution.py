@@ -10,7 +10,7 @@ from tinyflow.kernels.base import Constant, Kernel, bias_constant, images, nhwc,
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.numerics.multipliers import accumulator_multipliers
 
-#: What arm_convolve_s8 calls for several groups of channels; releases without it support one.
+#: Called by arm_convolve_s8 for several groups of channels; releases without it support one.
 GROUPS = "arm_nn_mat_mult_kernel_row_offset_s8_s16"
 
 
@@ -71,7 +71,7 @@ def convolve_s8(op: Conv2D, graph: Graph, board: Board, cmsis: CmsisNN) -> Kerne
 
 
 def _variant(op: Conv2D, pointwise: bool, height: int) -> str:
-    """Which way `arm_convolve_wrapper_s8` goes."""
+    """Return the path that `arm_convolve_wrapper_s8` takes."""
     if pointwise:
         return "1x1" if op.window.stride == (1, 1) else "1x1 strided"
     return "one row" if height == 1 else "im2col"

@@ -43,7 +43,7 @@ def same_shapes(op: Add, graph: Graph) -> bool:
 
 
 def add_context(op: Add, graph: Graph) -> dict[str, object]:
-    """What both the CMSIS-NN and the portable ADD are called with."""
+    """Return the arguments that both the CMSIS-NN and the portable ADD are called with."""
     left, right, output = graph.tensors[op.left], graph.tensors[op.right], output_of(graph, op)
     return {
         "operands": (left, right),
@@ -78,7 +78,7 @@ def softmax_work(op: Softmax, graph: Graph) -> dict[str, int]:
 
 
 def softmax_context(op: Softmax, graph: Graph) -> dict[str, object]:
-    """What both the CMSIS-NN and the portable SOFTMAX are called with."""
+    """Return the arguments that both the CMSIS-NN and the portable SOFTMAX are called with."""
     source = graph.tensors[op.input]
     multiplier, least = softmax_parameters(op, source, op.beta)
     return {

@@ -1,6 +1,6 @@
-"""Where CMSIS-NN's sources come from, which version they are, and which files a model needs.
+"""Sources of CMSIS-NN: their origin, their version, and the files that a model needs.
 
-In this order: a folder the user names, an installed CMSIS-Pack, the copy inside PyPI's
+Searched in this order: a folder the user names, an installed CMSIS-Pack, the copy inside PyPI's
 `bakenn`, and PlatformIO's `lib_deps` by git tag, which needs a network when building.
 """
 
@@ -19,7 +19,7 @@ from tinyflow.errors import InputError
 
 Origin = Literal["folder", "pack", "bakenn", "lib_deps"]
 
-#: What PlatformIO fetches where no copy is on the machine.
+#: Release that PlatformIO fetches if no copy is on the machine.
 LIB_DEPS_VERSION = "7.0.0"
 LIB_DEPS = f"https://github.com/ARM-software/CMSIS-NN.git#v{LIB_DEPS_VERSION}"
 
@@ -51,7 +51,7 @@ class CmsisNN:
     """One copy of CMSIS-NN.
 
     Attributes:
-        version: the release, or the header's revision where it is none.
+        version: the release, or the header's revision if it is not a release.
         origin: how it was found.
         root: the folder of `Include` and `Source`; None for `lib_deps`.
         core_include: CMSIS-Core's headers, which releases before 5 need.
@@ -70,7 +70,7 @@ class CmsisNN:
 
     @property
     def description(self) -> str:
-        """For the report: version and origin."""
+        """Version and origin, for the report."""
         return f"{self.version} ({self.origin})"
 
     def headers(self) -> dict[str, Path]:
@@ -144,7 +144,7 @@ def _read(root: Path, origin: Origin) -> CmsisNN:
 
 
 def _core_include(root: Path) -> Path:
-    """CMSIS-Core's headers: beside this CMSIS-NN, in a pack, or in `bakenn`."""
+    """Return CMSIS-Core's headers: next to this CMSIS-NN, in a pack, or in `bakenn`."""
     bundled = _bakenn()
     candidates = [
         root / "Include",

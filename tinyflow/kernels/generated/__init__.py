@@ -1,1 +1,1 @@
-"""Kernels of tinyflow's own that are generated for the shapes at hand, several variants of each."""
+"""Kernels that tinyflow generates for a layer's shapes, several variants of each."""

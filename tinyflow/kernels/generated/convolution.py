@@ -1,7 +1,7 @@
-"""CONV_2D of int8 on cores with the DSP extension: how windows come to the matrix product.
+"""CONV_2D of int8 on cores with the DSP extension: im2col and the matrix product.
 
-`matrix` has the product. One maker each supports layers of 1x1, windows that are read where they
-lie, windows over copied rows, and windows over woven rows; every one has each form of the product.
+`matrix` has the product. There is one maker each for pointwise layers, windows that are read in
+place, windows over copied rows, and windows over woven rows; all have each form of the product.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from tinyflow.ir.operators import Conv2D, Operator
 from tinyflow.kernels.base import Kernel, Overlap, RowForm, Source, VariantMaker, images, nhwc
 from tinyflow.kernels.generated.matrix import PIXELS, Layer, Matrix, Pair, layer_of, matrices
 
-#: What of several rows is woven into one: bytes of a pixel, and rows.
+#: Interleaved row: bytes of a pixel, and the number of rows.
 MOST_WOVEN_DEPTH = 3
 MOST_WOVEN_ROWS = 10
-#: Bytes behind a line that a window's last word may reach to, or weaving may write.
+#: Bytes after a line that a window's last word may reach, or weaving may write.
 READ_BEYOND = 4
-#: Of a pointer on the target, bytes.
+#: Size of a pointer on the target, bytes.
 _POINTER = 4
 
 
@@ -58,10 +58,11 @@ def line(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
 
 
 def _in_place(matrix: Matrix, count: int) -> tuple[Overlap, ...]:
-    """How the outputs of a line of `count` pixels may overlap its inputs in memory.
+    """Return how the outputs of a line of `count` pixels may overlap its inputs in memory.
 
-    The outputs of a block of groups are written when its inputs have been read, and must end where
-    the next block's inputs begin, or before. Pixels left over are read when all groups are written.
+    The outputs of a block of groups are written after its inputs have been read, and must end at or
+    before the start of the next block's inputs. Left-over pixels are read after all groups are
+    written.
     """
     layer = matrix.layer
     block = PIXELS * matrix.tile.groups
@@ -76,9 +77,9 @@ def window(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
 
     On Cortex-M4, M7 and M33. Row by row.
 
-    Windows are read where they lie, word by word. A run of bytes of the input must be words, or the
-    only one of its window. Pixels at the edge have a run for each element of the kernel, so that
-    any of them may be padding.
+    Windows are read in place, word by word. A run of input bytes must be whole words, or the only
+    run of its window. Pixels at the edge have a run for each element of the kernel, so that any
+    of them may be padding.
     """
     layer = layer_of(op, graph, board)
     if layer is None or layer.plain or (layer.depth % 4 and layer.kernel != (1, 1)):
@@ -232,8 +233,8 @@ def woven(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
 
     No dilation along the width. On Cortex-M4, M7 and M33. Row by row.
 
-    Rows are woven, so that windows lie together. Nothing of a window is wasted but what its last
-    word lacks.
+    Rows are woven, so that windows are contiguous. Only a window's last word may have unused
+    bytes.
     """
     layer = layer_of(op, graph, board)
     if layer is None or layer.plain or op.window.dilation[1] != 1:
@@ -320,7 +321,7 @@ def _kernel(
     overlaps: tuple[Overlap, ...] = (),
     sources: tuple[Source, ...] = (),
 ) -> Kernel:
-    """A kernel; `counts` is how many pixels follow each other in all, and in a row."""
+    """Make a kernel; `counts` is the number of consecutive pixels in all, and in a row."""
     rest, row_rest = (count % PIXELS for count in counts)
     return Kernel(
         operator=matrix.layer.op,
@@ -342,7 +343,7 @@ def _kernel(
 
 
 def _row_form(layer: Layer, form: str, work: Mapping[str, int]) -> RowForm | None:
-    """How one row is computed; a batch's rows are numbered on."""
+    """Return how one row is computed; a batch's rows are numbered on."""
     if nhwc(layer.source)[0] != 1:
         return None
     window = layer.op.window
@@ -357,7 +358,7 @@ def _row_form(layer: Layer, form: str, work: Mapping[str, int]) -> RowForm | Non
 
 
 def _of_a_row(work: Mapping[str, int]) -> dict[str, int]:
-    """Of a row's work what is not done once for all of them."""
+    """Return the per-row work without one-off terms."""
     return {name: count for name, count in work.items() if name != "calls"}
 
 
@@ -373,7 +374,7 @@ def _waiting(out_width: int) -> int:
 
 @dataclass(frozen=True)
 class _Line:
-    """A row of the input as windows see it, in pixels.
+    """Padded row of the input, in pixels.
 
     Attributes:
         width: of the whole line.
@@ -399,7 +400,7 @@ def _line(layer: Layer) -> _Line:
 
 @dataclass(frozen=True, eq=False)
 class _Places:
-    """Where the scratch of a `tf_conv_window` is, behind the tile's.
+    """Offsets of the scratch of a `tf_conv_window`, behind the tile's.
 
     Attributes:
         runs: of a window.
@@ -412,7 +413,7 @@ class _Places:
 
     @property
     def context(self) -> dict[str, int]:
-        """As the template has them."""
+        """Return the offsets as the template has them."""
         layer = self.matrix.layer
         runs_at = self.matrix.tile.scratch(layer.board)
         rows_at = runs_at + PIXELS * _POINTER * self.runs
@@ -421,7 +422,7 @@ class _Places:
 
     @property
     def end(self) -> int:
-        """Where further scratch may begin."""
+        """Offset at which further scratch may begin."""
         return self.context["padding_at"] + 4 * self.words
 
 

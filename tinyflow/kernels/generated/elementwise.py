@@ -37,7 +37,7 @@ _INT8 = np.arange(-128, 128)
 
 @dataclass(frozen=True, eq=False)
 class Operands:
-    """Two int8 operands, their output, and the runs in which neighbours lie together.
+    """Two int8 operands, their output, and the runs of contiguous elements.
 
     Attributes:
         run: elements of a run.
@@ -58,7 +58,7 @@ class Operands:
 
     @property
     def runs(self) -> int:
-        """How many runs there are."""
+        """Number of runs."""
         return self.output.elements // self.run
 
 
@@ -119,7 +119,7 @@ def sum_s8(op: Add | Sub, graph: Graph, board: Board) -> Iterator[Kernel]:
 def _weighted(
     operands: Operands, sign: int, points: tuple[FixedPoint, FixedPoint, FixedPoint]
 ) -> Weighted | None:
-    """The cheapest exact form of a sum, found by trying; None if nothing tried is exact."""
+    """Return the cheapest exact form of a sum, found by trial; None if no form tried is exact."""
     left, right = (
         _scaled_operand(operands.left.q, points[0]),
         _scaled_operand(operands.right.q, points[1]),

@@ -1,4 +1,4 @@
-"""FULLY_CONNECTED on cores with the DSP extension: weights in one stream, widened as they are read.
+"""FULLY_CONNECTED on cores with the DSP extension: packed weights, widened as they are read.
 
 `templates/kernels/fully_connected.S.j2` explains the arithmetic. The stream is read from its first
 word to its last, once for each row of inputs.
@@ -47,7 +47,7 @@ class Form:
 
     @property
     def variant(self) -> str:
-        """What distinguishes it from other variants."""
+        """Name of the variant among the others."""
         form = "packed pairs" if self.packed else "plain bytes"
         ahead = ", loads ahead" if self.spare and self.packed else ""
         return f"{2 * self.pairs} outputs, {form}{ahead}, {_STEP * self.unroll} inputs a turn"
@@ -204,7 +204,7 @@ def _can_pack(layer: Layer) -> bool:
     """Whether halfwords hold 256 * a + b for every pair, and the upper sums stay in range."""
     weights, bias = _even(layer.weights), _even(layer.bias)
     a, b = weights[1::2], weights[0::2]
-    if np.any(256 * a + b < -(1 << 15)):  # a weight of -128 beside a negative one
+    if np.any(256 * a + b < -(1 << 15)):  # a weight of -128 next to a negative one
         return False
     greatest = np.where(a > 0, 127 * a, -128 * a).sum(1) + bias[1::2]
     least = np.where(a > 0, -128 * a, 127 * a).sum(1) + bias[1::2]
@@ -213,7 +213,7 @@ def _can_pack(layer: Layer) -> bool:
 
 
 def _even(values: Ints) -> Ints:
-    """With one more output of zeros where their number is odd."""
+    """Add an output of zeros if their number is odd."""
     return np.concatenate([values, np.zeros((len(values) % 2, *values.shape[1:]), np.int64)])
 
 
@@ -236,7 +236,7 @@ def _stream(layer: Layer, form: Form) -> NDArray[np.uint32]:
 
 
 def _starts(weights: Ints, bias: Ints, *, packed: bool) -> Ints:
-    """What the sums start from: the bias, less the sums of products of weights."""
+    """Return the initial sums: the bias, less the sums of products of weights."""
     products = (weights[:, 0::2] * weights[:, 1::2]).sum(1)
     starts: Ints = bias - products
     if packed:

@@ -1,4 +1,4 @@
-"""Functions of one int8 value as tables, looked up four at a time."""
+"""Functions of one int8 value as look-up tables, four look-ups at a time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tinyflow.numerics.multipliers import rescale
 from tinyflow.numerics.requantize import multiply
 
 _FUNCTION = "tf_native_lookup_s8"
-#: The makers of tables do not ask for it.
+#: Placeholder: the makers of tables do not use it.
 _NO_CMSIS = CmsisNN("", "lib_deps", None, None, {})
 
 
@@ -71,7 +71,7 @@ def requantize_s8(op: Quantize, graph: Graph, board: Board) -> Iterator[Kernel]:
 
 
 def _kernels(op: Unary, graph: Graph, table: Constant) -> Iterator[Kernel]:
-    """With the table in flash, and copied to RAM first."""
+    """Yield kernels with the table in flash, and with it copied to RAM first."""
     output = output_of(graph, op)
     in_flash = Kernel(
         operator=op,

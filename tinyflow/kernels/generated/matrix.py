@@ -28,19 +28,19 @@ from tinyflow.numerics.multipliers import accumulator_multipliers
 
 #: Pixels of the tile.
 PIXELS = 4
-#: Steps of the inner loop that are written out: the fewest and the most, and the most without one.
+#: Unroll factors of the inner loop: the fewest and the most, and the most steps without a loop.
 FEW_UNROLLED = 4
 MOST_UNROLLED = 16
 MOST_ONCE = 24
 #: Bytes of code: of a step, of all else that runs for a group of pixels, and of the smallest
-#: instruction cache to reckon with.
+#: instruction cache to consider.
 STEP_CODE = 50
 FURTHER_CODE = 500
 LEAST_CACHE = 1024
-#: How many groups of pixels may follow each other in a pair of channels.
+#: Largest number of consecutive groups of pixels in a pair of channels.
 GROUPS = (4, 8, 16)
-#: Steps up to which bytes may be better than packed weights, and a pair's stream may be expected
-#: to stay in a buffer of the flash.
+#: Steps up to which bytes may be better than packed weights, and a pair's stream probably stays in
+#: a buffer of the flash.
 FEW_STEPS = 8
 
 Pair = tuple[int, int]
@@ -68,12 +68,12 @@ class Layer:
 
     @property
     def channels(self) -> int:
-        """Of the output."""
+        """Number of output channels."""
         return len(self.weights)
 
     @property
     def pairs(self) -> int:
-        """Of output channels."""
+        """Number of pairs of output channels."""
         return -(-self.channels // 2)
 
     @property
@@ -110,7 +110,7 @@ class Tile:
     Attributes:
         unroll: steps written out.
         steps: of a pair of channels, a multiple of `unroll`.
-        packed: the weights' form.
+        packed: whether the weights are packed, see `packing`.
         groups: of four pixels that follow each other in a pair of channels.
         copied: the pair's stream is copied to RAM before.
         quads: four channels by two pixels instead of two by four.
@@ -130,7 +130,7 @@ class Tile:
 
     @property
     def title(self) -> str:
-        """As reports name it."""
+        """Name in reports."""
         shape = "4x2" if self.quads else "2x4"
         title = f"{shape}, {'packed' if self.packed else 'bytes'}, unrolled by {self.unroll}"
         if self.once:
@@ -192,7 +192,7 @@ def layer_of(op: Conv2D, graph: Graph, board: Board) -> Layer | None:
 
 
 def _tiles(layer: Layer, elements: int) -> Iterator[Tile]:
-    """The forms worth trying for windows of `elements` elements."""
+    """Yield the forms worth trying for windows of `elements` elements."""
     steps = -(-elements // 4) * packing.STEPS_PER_WORD
     unrolls = {unroll: -(-steps // unroll) * unroll for unroll in _unrolls(steps, layer.board)}
     packs = packing.packs(layer.weights.reshape(layer.channels, -1), layer.bias)
@@ -207,10 +207,10 @@ def _tiles(layer: Layer, elements: int) -> Iterator[Tile]:
 
 
 def _unrolls(steps: int, board: Board) -> Iterator[int]:
-    """How many of `steps` steps may be unrolled.
+    """Yield numbers of steps out of `steps` that may be unrolled.
 
-    As many as fit the instruction cache, which makes the loop shorter, and few, which makes one
-    tile for many layers. Where none divides the steps, what wastes least is taken.
+    As many as fit the instruction cache, for a shorter loop, and few, so that many layers share one
+    tile. If none divides the steps, the one that wastes least is taken.
     """
     # The Cortex-M7's order needs an even number, and a loop of two turns is predicted worst.
     dual = board.core == "cortex-m7"
@@ -301,7 +301,7 @@ class Matrix:
 
     @property
     def context(self) -> dict[str, Any]:
-        """What `conv_matrix.j2` needs; functions by pixels."""
+        """Return the context of `conv_matrix.j2`; functions by pixels."""
         return {
             "tile": {pixels: self._function(pixels) for pixels in range(PIXELS + 1)},
             "expand": {
@@ -337,7 +337,7 @@ class Matrix:
         return cache is not None and self.stream.size <= cache.line_bytes * cache.lines
 
     def work(self, pixels: int, words: int) -> dict[str, int]:
-        """What cycles are linear in, for windows of `words` words."""
+        """Return the terms that cycles are linear in, for windows of `words` words."""
         groups, rest = divmod(pixels, PIXELS)
         pairs, steps = self.layer.pairs, self.tile.steps
         passes = -(-groups // self.tile.groups)
@@ -363,7 +363,7 @@ def matrices(layer: Layer, windows: NDArray[np.int8], counts: tuple[int, ...]) -
     Args:
         layer: the layer.
         windows: int8 (channels, elements): weights in the order of a window's bytes.
-        counts: how many pixels follow each other.
+        counts: numbers of consecutive pixels.
     """
     rests = {count % PIXELS for count in counts} - {0}
     pixels = sorted(rests | {PIXELS} if max(counts) >= PIXELS else rests)

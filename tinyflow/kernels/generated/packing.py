@@ -11,7 +11,8 @@ packed: two halfwords of `256 * high + low`. An SMLAD with the word as it is sum
 and l being the channels' sums; with the sign-extended low bytes of the halfwords it sums l. Then
 `h = (256 * h + l - l) >> 8`, for which `256 * h` must fit 32 bits and each halfword 16.
 
-bytes: low, high, low, high. Halfwords are made of either channel's by SXTB16, and anything goes.
+bytes: low, high, low, high. SXTB16 extracts the halfwords of either channel; all weights are
+allowed.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ Int64s = NDArray[np.int64]
 
 #: Steps of a window's word: four elements, two a step.
 STEPS_PER_WORD = 2
-#: Of a pair of channels in the stream, besides its steps.
+#: Bytes of a pair of channels in the stream, besides its steps.
 FURTHER_WORDS = 6
 
 
@@ -47,7 +48,7 @@ def folded_bias(bias: NDArray[np.int32] | None, weights: NDArray[np.int8], zero:
 
 
 def wrapped(values: Int64s) -> Int32s:
-    """The low 32 bits as int32."""
+    """Return the low 32 bits as int32."""
     return (values & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
 
 
@@ -60,7 +61,7 @@ def packs(weights: NDArray[np.int8], bias: Int64s) -> bool:
     """
     pairs = _pairs(weights.astype(np.int64))
     halfwords = 256 * pairs[:, 1] + pairs[:, 0]
-    # Any input of int8 gives a sum that is nearer to zero than this.
+    # Bound on the magnitude of the sum, for any int8 input.
     reach = np.abs(bias) + 128 * np.abs(weights.astype(np.int64)).sum(axis=1)
     return bool(
         np.all((halfwords >= -(2**15)) & (halfwords < 2**15)) and np.all(reach[1::2] < 2**23)
@@ -76,7 +77,7 @@ def stream(
     packed: bool,
     quads: bool = False,
 ) -> NDArray[np.uint32]:
-    """The stream of a layer.
+    """Pack the weights of a layer.
 
     Args:
         weights: int8 (channels, elements), an element for each byte of a window.

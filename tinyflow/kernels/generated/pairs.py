@@ -1,10 +1,10 @@
-"""CONV_2D of few channels on cores with the DSP extension: windows are read where they lie.
+"""CONV_2D of few channels on cores with the DSP extension: windows are read in place.
 
 The rows of a window are woven into a line of int16, which SMLAD multiplies directly: no window
-is copied out of it, so that what neighbouring windows share is expanded once. Two lines lie in one
-another, word by word in turn, for two pixels are computed at once: of two rows of the output, or of
-the halves of one. With four channels each weight that is loaded is used for two pixels, and each
-element for four channels. The weights are int16 too, which takes nothing for their expansion.
+is copied out of it, so that elements shared by neighbouring windows are expanded once. Two lines
+lie in one another, word by word in turn, for two pixels are computed at once: of two rows of the
+output, or of the halves of one. With four channels each weight that is loaded is used for two
+pixels, and each element for four channels. The weights are int16 too, so they need no expansion.
 
 `templates/kernels/conv/pair_weave.S.j2` and `pair.S.j2` are the assembly,
 `firmware/kernels/tf_native_conv_pairs.c` the loops around it.
@@ -25,29 +25,30 @@ from tinyflow.ir.operators import Conv2D, Operator
 from tinyflow.kernels.base import Constant, Kernel, RowForm, Source, VariantMaker, images, nhwc
 from tinyflow.kernels.generated.matrix import LEAST_CACHE, Layer, layer_of
 
-#: Channels of the input at most: of more, runs of words are read where they lie.
+#: Most channels of the input: with more, runs of words are read in place.
 MOST_DEPTH = 4
-#: Rows of a kernel at most, by the registers for their pointers: with three channels, and else.
+#: Most rows of a kernel, limited by the registers for their pointers: with three channels, and
+#: else.
 MOST_ROWS_OF_3, MOST_ROWS = 9, 10
 #: Channels of the output that are computed together.
 TOGETHER = 4
-#: Steps that are written out in a loop, and at most without one.
+#: Unroll factors, and the most steps that are unrolled without a loop.
 LOOP_UNROLLED, MOST_UNROLLED = range(10, 3, -1), 24
 #: Bytes of code: of a step on the Cortex-M7 and else, and of all else that runs for two pixels.
 STEP_CODE_DUAL, STEP_CODE, FURTHER_CODE = 56, 44, 300
-#: Steps at most: offsets of a stream are immediates.
+#: Most steps: offsets of a stream are immediates.
 MOST_STEPS = 250
 
 
 @dataclass(frozen=True)
 class Weave:
-    """How columns of a kernel's rows lie in a line.
+    """Layout of the columns of a kernel's rows in a line.
 
-    A unit is as many columns as it is from a window to the next one, or less where no window needs
-    all of them. Each pixel gives its own words, (elements 0 and 2) and, of four channels, (1 and
-    3); of two (0 and 1). What is left of it, the only one of one channel or the middle one of
-    three, is joined with that of the next row, or of the next column where the rows are odd in
-    number. A column's words follow each other, so that a window may begin and end with any.
+    A unit is `stride` columns, or fewer if no window needs all of them. Each pixel has its own
+    words: elements (0, 2) and, of four channels, (1, 3); of two channels (0, 1). The remaining
+    element (the only one of one channel, the middle one of three) is paired with that of the next
+    row, or of the next column if the number of rows is odd. A column's words are contiguous, so
+    that a window may begin and end with any column.
 
     Attributes:
         rows: of the kernel.
@@ -82,12 +83,12 @@ class Weave:
 
     @property
     def loads(self) -> int:
-        """Of a unit."""
+        """Loads of a unit."""
         return self.columns * self.rows * (2 if self.depth == 2 else 1)
 
     @property
     def instructions(self) -> int:
-        """Of a unit: loads, expansion, joining and stores."""
+        """Instructions of a unit: loads, expansion, joining and stores."""
         pixels = self.columns * self.rows
         joins = pixels * (self.depth % 2) // 2 + pixels * (self.depth == 2)
         return self.loads + 2 * pixels * (self.depth > 2) + joins + self.unit
@@ -155,7 +156,7 @@ def _weave(layer: Layer) -> Weave:
 
 
 def _unrolls(steps: int, board: Board) -> Iterator[int]:
-    """How many of `steps` steps to unroll: all, or what wastes least in a loop."""
+    """Yield numbers of steps to unroll: all, or those that waste least in a loop."""
     dual = board.core == "cortex-m7"
     cache = None if board.timing is None else board.timing.fetch.cache
     size = LEAST_CACHE if cache is None else cache.line_bytes * cache.lines
@@ -188,7 +189,7 @@ def _woven(layer: Layer, weave: Weave) -> NDArray[np.int16]:
 def _stream(
     layer: Layer, weights: NDArray[np.int16], steps: int, *, once: bool, dual: bool
 ) -> NDArray[np.uint32]:
-    """For four channels at a time: biases, weights step by step, and requantisation.
+    """Pack four channels at a time: biases, weights step by step, and requantisation.
 
     In a loop both pixels' sums are loaded at once: each bias is stored twice. The order for the
     Cortex-M7 wants both multiplications' constants apart.
@@ -299,7 +300,8 @@ def _sources(
 
 @dataclass(frozen=True, eq=False)
 class _Scratch:
-    """Where the scratch is: the line, the copy of the stream, a row of padding, a unit's bytes.
+    """Offsets of the scratch: the line, the copy of the packed weights, a row of padding, a unit's
+    bytes.
 
     Attributes:
         stream: bytes of its copy.
@@ -312,13 +314,13 @@ class _Scratch:
 
     @property
     def pixels(self) -> int:
-        """Of a line: a row of the output, or half of the only one."""
+        """Pixels of a line: a row of the output, or half of the only one."""
         height, width = self.layer.positions
         return width if height > 1 else -(-width // 2)
 
     @property
     def units(self) -> int:
-        """Of a line."""
+        """Units of a line."""
         return self.pixels + self.weave.beyond
 
     @property
@@ -382,7 +384,9 @@ def _context(
 
 
 def _work(layer: Layer, weave: Weave, unroll: int, steps: int, copied: int) -> dict[str, int]:
-    """What cycles are linear in; `copied` is words of the stream that are copied."""
+    """Return the terms that cycles are linear in; `copied` is words of packed weights that are
+    copied.
+    """
     height, width = layer.positions
     together, alone = divmod(height, 2)
     pixels = [width] * together + [-(-width // 2)] * alone

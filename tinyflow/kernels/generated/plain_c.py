@@ -1,7 +1,7 @@
 """CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED for cores without the DSP extension.
 
-They are in C; for a Cortex-M0+, whose eight registers the compiler does not make do with, the
-innermost loops are in assembly. `tf_plain_conv.h` describes the stream of weights,
+They are in C; for a Cortex-M0+, whose eight registers are too few for the compiler, the innermost
+loops are in assembly. `tf_plain_conv.h` describes the stream of weights,
 `tf_plain_output.h` the requantisation.
 """
 
@@ -42,14 +42,14 @@ _HEADER = "tf_plain_conv.h"
 _NEEDS = ("tf_plain_output.c", "tf_plain_output.h")
 #: Outputs whose weights share a word.
 _LANES = 4
-#: What inputs are biased by.
+#: Bias of inputs.
 _BIAS = 128
 #: Sums must stay below this, `tf_plain_output.h` says why.
 _MOST = 1 << 29
 #: `TF_PLAIN_ROWS` of `tf_plain_conv.h`.
 _MOST_ROWS = 32
 _POINTER = 4
-#: The innermost loops, where the compiler's are poor.
+#: Assembly of the innermost loops, where the compiler's code is slow.
 _LOOPS = Source("tf_plain_multiply.S", "plain_multiply.S.j2")
 
 
@@ -59,10 +59,10 @@ class Layer:
 
     Attributes:
         weights: (outputs, depth).
-        starts: (outputs,), what the sums start from.
+        starts: (outputs,), initial values of the sums.
         multiplier: (outputs,).
         shift: (outputs,), to the right.
-        how: what `tf_plain_output` holds.
+        how: fields of `tf_plain_output`.
     """
 
     weights: Ints
@@ -87,7 +87,7 @@ class Layer:
             np.ascontiguousarray(words).view("<i4").reshape(-1, depth),
         ]
         if self.per_channel:
-            # Outputs that are not there have a scale that does no harm.
+            # Padding outputs have a harmless scale.
             scales = np.stack([np.pad(self.multiplier, (0, more)), _padded(self.shift, more)], 1)
             parts.append(scales.reshape(-1, 2 * _LANES))
         stream = np.concatenate(parts, axis=1).astype(np.int32)

@@ -46,7 +46,7 @@ class Shape:
     channels: int
 
     def fields(self) -> dict[str, int]:
-        """As `tf_pool_params` has them."""
+        """Fields of `tf_pool_params`."""
         pairs = {"input": self.input, "output": self.output, "kernel": self.kernel}
         sizes = {
             f"{name}_{axis}": value
@@ -62,7 +62,7 @@ class Shape:
         }
 
     def lead(self) -> int:
-        """How far before the input the output must begin, bytes.
+        """Fewest bytes that the output must begin before the input.
 
         A pixel is written before later windows are read, and while its own window is.
         """
@@ -205,7 +205,7 @@ def _kernel(
 
 
 def _groups(channels: int, *, wide: bool) -> dict[str, int]:
-    """How many groups of channels of each size there are."""
+    """Return the number of groups of channels of each size."""
     eights = channels // 8 if wide else 0
     fours = (channels - 8 * eights) // 4
     return {"eight": eights, "four": fours, "one": channels % 4}

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Requantisation:
-    """How the accumulators of a layer become its outputs.
+    """Requantisation of a layer's accumulators to its outputs.
 
     Attributes:
         words: uint32 (channels, 2): the constants of both multiplications, as the code reads them.

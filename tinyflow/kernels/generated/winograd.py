@@ -44,7 +44,7 @@ Padding is a patch filled up with the input's zero point. Where the sides of the
 multiples of the tile's, the last tiles overlap the ones before, and write the same values again.
 
 The int16 weights U = G g G^T are 3.6 or 8 times as large as the int8 weights, so they are made at
-run time, for two filters at a time, and serve several groups of four tiles.
+run time, for two filters at a time, and are used for several groups of four tiles.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ _UNROLLS_LARGE = (16, 12, 10, 8, 6, 4, 2)
 _UNROLLS_SMALL = (8, 6, 4, 2)
 #: The farthest filter, in pairs, that a load's offset reaches while the pointer stays.
 _MOST_IN_REACH = 14
-#: Bytes of instruction cache beside the product's largest loop.
+#: Bytes of instruction cache left by the product's largest loop.
 _LARGE_CACHE = 2048
 
 
@@ -104,7 +104,7 @@ class Algorithm:
 
     @property
     def elements(self) -> int:
-        """Of a transformed tile."""
+        """Elements of a transformed tile."""
         return (self.side + 2) ** 2
 
     def fits(self, largest: int) -> bool:
@@ -172,7 +172,7 @@ def _is_served(op: Conv2D, source: Tensor, weights: Tensor) -> bool:
 
 @dataclass(frozen=True)
 class _Tiling:
-    """How the tiles of a layer share transforms of the weights.
+    """Grouping of a layer's tiles that share transforms of the weights.
 
     Attributes:
         algorithm: the size of a tile.
@@ -223,7 +223,7 @@ def _tilings(algorithm: Algorithm, op: Conv2D, source: Tensor, output: Tensor) -
 
 
 def _starts(extent: int, side: int) -> list[int]:
-    """Where tiles begin that cover `extent` rows or columns."""
+    """Return the starts of tiles that cover `extent` rows or columns."""
     return [min(start, extent - side) for start in range(0, extent, side)]
 
 
@@ -257,7 +257,7 @@ def _constant(
     how: Requantisation,
     algorithm: Algorithm,
 ) -> Constant:
-    """For each filter the bias, the requantisation and the weights, as one stream of words."""
+    """Pack, for each filter, the bias, the requantisation and the weights into words."""
     values = weights.values.astype(np.int8)
     filters = len(values)
     sums = values.reshape(filters, -1).sum(axis=1, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""tinyflow's own portable C kernels, for what CMSIS-NN or its version at hand lacks.
+"""tinyflow's own portable C kernels, for operators that CMSIS-NN, or the copy in use, lacks.
 
 Their C is in `firmware/kernels`; each is exact with TFLM's reference kernel.
 """

@@ -16,7 +16,7 @@ def detection_postprocess(
 ) -> Kernel | None:
     """TFLite_Detection_PostProcess: float32, constant anchors, fast or regular suppression.
 
-    Fast suppression takes one class a detection. Detections that are not there are zeros. A box
+    Fast suppression takes one class a detection. Missing detections are zeros. A box
     without an area ends the inference with an error, as in the reference.
     """
     _, count, coordinates = graph.tensors[op.boxes].shape

@@ -22,7 +22,7 @@ from tinyflow.kernels.cmsis_nn.elementwise import (
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.numerics.multipliers import mean_multiplier, rescale
 
-#: Of the functions that convert between types.
+#: Suffixes of the functions that convert between types.
 _SUFFIXES = {DType.INT8: "s8", DType.UINT8: "u8", DType.INT16: "s16", DType.INT32: "s32"}
 
 

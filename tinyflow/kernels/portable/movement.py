@@ -1,8 +1,8 @@
 """Operators that move elements and compute nothing, in portable C.
 
 All but PADV2 come down to three routines: `tf_move` copies a box between any strides, `tf_take`
-reads and `tf_put` writes at the sum of one offset per dimension from a table. What is copied
-where is worked out here, on NumPy views of arrays that are never read.
+reads and `tf_put` writes at the sum of one offset per dimension from a table. The
+copies are computed here, on NumPy views of arrays that are never read.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _start(memory: View, view: View) -> int:
 
 
 def _move(operator: Operator, source: tuple[View, View], target: tuple[View, View]) -> Move:
-    """What copies a view to a view of its shape, each given after its memory."""
+    """Return the move that copies a view to a view of its shape, each given after its memory."""
     (read_memory, read), (write_memory, write) = source, target
     assert read.shape == write.shape, (operator, read.shape, write.shape)
     dimensions = [
@@ -253,7 +253,7 @@ def pad_plain(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | N
 
 
 def _padded_places(op: Pad, graph: Graph) -> list[NDArray[np.int64]]:
-    """For each dimension of the input, offsets in bytes into the output."""
+    """Return, for each dimension of the input, offsets in bytes into the output."""
     _bounded(op, graph)
     strides = _memory(output_of(graph, op)).strides
     return [
@@ -534,7 +534,7 @@ def _places(extent: int, block: int, before: int) -> NDArray[np.int64]:
 def _block_tables(
     op: SpaceToBatch | BatchToSpace, space: Tensor, blocks: Tensor
 ) -> list[NDArray[np.int64]]:
-    """For batch, height, width and channels of the wide side, offsets into the deep side."""
+    """Return offsets into the deep side for batch, height, width and channels of the wide side."""
     batch, height, width, channels = height_by_width(space.shape)
     _, rows, columns, _ = height_by_width(blocks.shape)
     row = columns * channels

@@ -99,7 +99,7 @@ _EXPONENTIAL = ("tf_expf.c",)
 _LOGARITHM = ("tf_logf.c",)
 _SINE = ("tf_sincosf.c",)
 _TANH = ("tf_expm1f.c", "tf_tanhf.c")
-#: Of the functions on plain integers.
+#: Suffixes of the functions on plain integers.
 _INTEGERS = {DType.INT32: "s32", DType.INT64: "s64"}
 _INFINITE = ("-HUGE_VALF", "HUGE_VALF")
 

@@ -21,7 +21,7 @@ from tinyflow.numerics.multipliers import output_multiplier
 
 _HEADER = "tf_state.h"
 
-#: Scale of what enters a gate's function, and of what leaves it (`PrepareGateParametersInteger`).
+#: Scales of a gate function's input and output (`PrepareGateParametersInteger`).
 _GATE_INPUT_SCALE = 2.0**-12
 _GATE_OUTPUT_SCALE = 2.0**-15
 _GATES = ("input", "forget", "cell", "output")
@@ -198,7 +198,9 @@ def _multiplier(op: Operator, real: float) -> FixedPoint:
 
 
 def _gate_multiplier(op: Operator, operand: Tensor, weights: Tensor) -> FixedPoint:
-    """From the product's scale, formed in float32 (`GetQuantizedConvolutionMultipler`)."""
+    """Return the multiplier of the product's scale, formed in float32
+    (`GetQuantizedConvolutionMultipler`).
+    """
     with np.errstate(all="ignore"):
         product = float(np.float32(operand.q.scale) * np.float32(weights.q.scale))
     return _multiplier(op, product / _GATE_INPUT_SCALE)

@@ -19,7 +19,7 @@ _NEEDS = ("tf_elementwise.h", "tf_math.h")
 
 
 def _scaling(op: Operator, source: Tensor, output: Tensor) -> dict[str, Any] | None:
-    """How a sum of int8 is scaled; None for float32."""
+    """Return the scaling of an int8 sum; None for float32."""
     if output.dtype is DType.FLOAT32:
         return None
     _, _, multiplier = add_multipliers(op, source, source, output)

@@ -328,7 +328,7 @@ def arg_extreme_s8(op: ArgExtreme, graph: Graph, board: Board, cmsis: CmsisNN) -
 
 
 def arg_extreme_context(op: ArgExtreme, graph: Graph) -> dict[str, Any]:
-    """What a search along one dimension is called with."""
+    """Return the arguments of a search along one dimension."""
     shape = graph.tensors[op.input].shape
     return {
         "outer": math.prod(shape[: op.axis]),
@@ -353,7 +353,8 @@ def resize_bilinear_s8(
 
 
 def _axis(op: ResizeBilinear, source: int, output: int) -> dict[str, int]:
-    """How one dimension is sampled: position = index * scale + offset (`ResizeBilinearInteger`).
+    """Return the sampling of one dimension: position = index * scale + offset
+    (`ResizeBilinearInteger`).
 
     Raises:
         UnsupportedError: rounding of the scale takes the last position beyond the input.

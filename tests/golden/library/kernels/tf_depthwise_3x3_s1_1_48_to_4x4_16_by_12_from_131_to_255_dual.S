@@ -1,6 +1,6 @@
 /*
  * tf_depthwise_3x3_s1_1_48_to_4x4_16_by_12_from_131_to_255_dual.S: a 3x3 depthwise window of stride 1 along lines of 4 outputs, 4 bytes apart,
- * for a core that loads beside multiplications.
+ * for a core that pairs loads with multiplications.
  *
  * A tile is four outputs of a line. Its inputs are three lines of 3 words, each word two
  * neighbours as int16:

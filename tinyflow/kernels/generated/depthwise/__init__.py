@@ -1,13 +1,13 @@
 """DEPTHWISE_CONV_2D on int8, on cores with the DSP extension.
 
-Four channels at a time, lines of the input become columns of pairs of int16 in scratch, over which
-a window moves, one channel after the other; a driver in C does so strip by strip.
+Lines of the input are gathered into columns of pairs of int16 in scratch, four channels at a
+time. A window moves over them, one channel after the other; a driver in C works strip by strip.
 
-- A line runs along the width or along the height, whichever is called the inner dimension.
+- A line runs along the inner dimension, which is the width or the height.
 - The weights of a channel stay in registers. Two neighbouring outputs of stride 1 share all words
   but one, so that a line of a 3x3 window takes four multiply-accumulates for both.
-- A strip's last lines are the next strip's first: they are moved, not gathered again. So what was
-  gathered may be written over, and the output may lie in the input's place.
+- A strip's last lines are the next strip's first: they are moved, not gathered again. So gathered
+  input may be overwritten, and the output may overlap the input.
 
 The functions that gather and multiply are generated. `moving` has those for all layers of
 their kind, shapes being arguments: little code. `fixed` has those of one shape: few instructions.
@@ -41,16 +41,16 @@ from tinyflow.kernels.generated.depthwise.shape import (
 )
 from tinyflow.kernels.generated.depthwise.window import Window, weights_of
 
-#: Lines that there is room for. Few of them need little scratch, many are moved less.
+#: Numbers of lines in scratch: few need little scratch, many are moved less often.
 HEIGHTS = (4, 8, 16, 32)
-#: The one height of little code for layers that have their own: so all of them can share it.
+#: The only height offered in shared code to layers that have their own code: all can share it.
 _SHARED_HEIGHT = 8
-#: More lines than this many times a window's bring next to nothing.
+#: More lines than this many times a window's gain almost nothing.
 _MOST_HEIGHT = 11
 
 
 def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """DEPTHWISE_CONV_2D: int8, any multiplier, scales of 1/4 or more not beside tiny ones.
+    """DEPTHWISE_CONV_2D: int8, any multiplier, scales of 1/4 or more not together with tiny ones.
 
     Along the width or the height stride 1 or 2, up to 7 taps and no dilation. On Cortex-M4, M7 and
     M33. In place, with enough scratch. Row by row, lines along the width.
@@ -81,7 +81,7 @@ def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Ke
 
 
 def _heights(layer: Layer) -> list[int]:
-    """Those that hold a window, up to the first that holds all lines."""
+    """Return the heights that hold a window, up to the first that holds all lines."""
     outer = layer.outer
     some = [height for height in HEIGHTS if outer.reach <= height <= _MOST_HEIGHT * outer.reach]
     enough = sum(height < outer.needed for height in some) + 1
@@ -131,7 +131,7 @@ def _kernel(op: DepthwiseConv2D, graph: Graph, layer: Layer, window: Window) -> 
 def _plan(
     op: DepthwiseConv2D, graph: Graph, layer: Layer, window: Window, strip: int
 ) -> dict[str, object]:
-    """How the layer is walked through, as `tf_depthwise_plan` has it."""
+    """Return the loop nest of the layer, as the fields of `tf_depthwise_plan`."""
     source, output = graph.tensors[op.input], output_of(graph, op)
     outer, columns = layer.outer, columns_of(layer.inner)
     pitch, line_pitch, output_pitch, output_line_pitch = layer.pitches
@@ -182,7 +182,7 @@ def _plan(
 
 
 def _work(layer: Layer, window: Window, strip: int) -> dict[str, int]:
-    """What the cycles of the layer are linear in."""
+    """Return the terms that the cycles of the layer are linear in."""
     outer, columns = layer.outer, columns_of(layer.inner).count
     strips = -(-outer.output // strip)
     groups = -(-layer.channels // CHANNELS)
@@ -197,7 +197,7 @@ def _work(layer: Layer, window: Window, strip: int) -> dict[str, int]:
 
 
 def _row_work(layer: Layer, window: Window) -> dict[str, int]:
-    """The work of a line of outputs: all lines of its window are gathered."""
+    """Return the work of a line of outputs: all lines of its window are gathered."""
     return {**_gathering(layer, window, layer.outer.kernel), **_multiplying(layer, window, 1, 1)}
 
 

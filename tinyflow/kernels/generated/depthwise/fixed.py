@@ -1,8 +1,8 @@
-"""The 3x3 window for one shape: sizes and pitches are part of its code.
+"""3x3 window for one shape: sizes and pitches are part of its code.
 
 Along a line a window begins in one column of pairs and ends in the next, so that no word is loaded
 twice: with stride 1 each column ends two outputs and begins the next two. A Cortex-M7, which loads
-beside its multiplications, takes tiles of four outputs instead, whose results come one by one.
+paired with its multiplications, takes tiles of four outputs instead, whose results come one by one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _GATHERED_TOGETHER = 4
 
 @dataclass(frozen=True)
 class _Line:
-    """How a line's outputs are written out.
+    """Unrolling of a line's outputs.
 
     Attributes:
         times: turns of the loop.

@@ -1,4 +1,4 @@
-"""The window for any shape: sizes and pitches are arguments of its functions."""
+"""Window for any shape: sizes and pitches are arguments of its functions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tinyflow.kernels.generated.depthwise.window import Weights, Window
 
 #: The longest window along a line: two multiply-accumulates a word need its weights in registers.
 _MOST_TAPS = 7
-#: Words of weights that lie on the stack, at most.
+#: Most words of weights on the stack.
 _MOST_WEIGHTS = 64
 #: Bytes of code of a window's lines, written out one after the other; beyond that it is a loop.
 _MOST_UNROLLED = 480
@@ -35,7 +35,7 @@ def is_served(layer: Layer) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class _Form:
-    """What the windows of 3x3 and of other sizes differ in.
+    """Differences between windows of 3x3 and of other sizes.
 
     Attributes:
         shape: the name of the window's size.
@@ -43,8 +43,8 @@ class _Form:
         name: the part of a cost table's key that names it.
         constants: uint32 (output channels, words).
         tiles: tiles of four outputs in a line.
-        rest: what it takes for the outputs after the last tile, or in it.
-        seen: columns that it looks at.
+        rest: work for the outputs after the last tile, or in it.
+        seen: columns that it reads.
         advanced: outputs by which it has advanced at the end of a line.
         line_work: see `Window`.
         channel_work: see `Window`.

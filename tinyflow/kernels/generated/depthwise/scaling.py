@@ -42,7 +42,7 @@ _MOST_RIGHT = 20
 _LEAST_UP, _MOST_UP = 2, 8
 #: The shift of the folded form wherever it can be: layers of one shape then share their code.
 _USUAL_SHIFT = 12
-#: The most that keeps an output beside the zero point in 31 bits.
+#: The most that keeps an output with the zero point in 31 bits.
 _MOST_SHIFT = 22
 
 
@@ -56,7 +56,7 @@ class Scaling:
         right: uint8 (channels,), the exponent of the power of two that shifts to the right.
         wide: whether it is that form.
         signed: whether results below the zero point count.
-        clamp: what is to be clamped to, None if saturation to int8 is the whole clamp.
+        clamp: least and greatest output, None if saturation to int8 is the whole clamp.
         zero_point: of the output.
     """
 
@@ -94,7 +94,7 @@ class Folded:
 def scaling_of(
     op: DepthwiseConv2D, source: Tensor, weights: Tensor, output: Tensor
 ) -> Scaling | None:
-    """None if a layer needs the wide form and a channel's shift is too far for it."""
+    """Return the scaling; None if a layer needs the wide form and a shift is too large for it."""
     multiplier, shift = accumulator_multipliers(source, weights, output, weights.shape[3])
     clamp = activation_range(op.activation, output.q)
     zero_point = output.q.zero_point

@@ -1,4 +1,4 @@
-"""A depthwise layer's dimensions, and how its lines lie in memory and in scratch."""
+"""Dimensions of a depthwise layer, and the layout of its lines in memory and in scratch."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Axis:
 
     @property
     def reach(self) -> int:
-        """Positions that one output looks at, and those between."""
+        """Positions that one output spans."""
         return (self.kernel - 1) * self.dilation + 1
 
     @property
     def needed(self) -> int:
-        """Positions, padding included, that the outputs look at."""
+        """Positions, with padding, that all outputs span."""
         return (self.output - 1) * self.stride + self.reach
 
     @property
@@ -89,7 +89,7 @@ def layer_of(
 
 @dataclass(frozen=True)
 class Columns:
-    """How padding and pixels of a line make its columns, two positions each.
+    """Columns of a line, two positions each, made from its padding and pixels.
 
     Attributes:
         front: columns of padding alone.
@@ -125,7 +125,7 @@ def columns_of(inner: Axis) -> Columns:
 
 
 def is_in_place(layer: Layer, strip: int) -> bool:
-    """Whether the outputs of each strip of lines lie where the input has been gathered by then."""
+    """Whether the outputs of each strip overwrite only input that has been gathered by then."""
     inner, outer = layer.inner, layer.outer
     if layer.multiplier > 1:
         return False

@@ -1,4 +1,4 @@
-"""What a window needs of a layer, whatever its code."""
+"""Parameters of a layer's window, whatever its code."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ class Window:
         source: the file of the other.
         name: the part of a cost table's key that names it.
         constants: uint32 (output channels, words), as its template says.
-        height: lines that there is room for.
+        height: lines in scratch.
         place: bytes of scratch from one place of a line to the next.
         line: bytes of scratch from one line to the next.
         scratch: bytes.
-        outputs: what the function reads of `tf_depthwise_outputs`, but for what all have.
-        line_work: what its cycles on a line are linear in.
-        channel_work: what those on a channel of a strip are linear in.
-        input_line_work: what those of gathering four channels of a line are linear in.
+        outputs: fields of `tf_depthwise_outputs` that this function reads and not all do.
+        line_work: terms that its cycles on a line are linear in.
+        channel_work: the same for a channel of a strip.
+        input_line_work: the same for gathering four channels of a line.
     """
 
     gather: Source
