@@ -46,7 +46,7 @@ from tinyflow.pipeline.vectors import vector_kinds
 from tinyflow.placement.choose import choose_placement
 from tinyflow.plan.in_ram import NOTHING_IN_RAM, InRam
 from tinyflow.plan.memory import MemoryPlan
-from tinyflow.progress import Progress
+from tinyflow.progress import LoggedProgress, Progress
 from tinyflow.report.assemble import assemble_report
 from tinyflow.report.model import Report, ShortfallSection
 from tinyflow.report.plan import describe_plan
@@ -69,7 +69,7 @@ def run(request: BuildRequest, progress: Progress | None = None) -> Report:
         TinyflowError: a stage failed; `tinyflow.errors` lists the kinds. After an
             ExactnessError or a BudgetError the output folder is complete all the same.
     """
-    progress = progress or Progress()
+    progress = LoggedProgress(progress or Progress())
     cache = Cache(warn=progress.warn)
     try:
         with replacing(request.output, cache, progress) as output:
@@ -311,7 +311,7 @@ def emulate(
         )
         verification.save(folder)
 
-    return Verification.load(cache.fetch(key.key(), make))
+    return Verification.load(cache.fetch(key.key(), make, "the verification"))
 
 
 def model_timings(
@@ -347,7 +347,7 @@ def model_timings(
             )
             timing.save(folder / f"timing_{index}.json")
 
-    entry = cache.fetch(key.key(), make)
+    entry = cache.fetch(key.key(), make, "the timing")
     timings = {index: Timing.load(entry / f"timing_{index}.json", board) for index in traced}
     for index, timing in timings.items():
         executed = [layer.instructions for layer in timing.layers]

@@ -10,6 +10,7 @@ states the objectives.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -44,6 +45,8 @@ from tinyflow.selection.options import (
     undominated,
     without_row_kernel,
 )
+
+_log = logging.getLogger(__name__)
 
 #: How many times the cycles of the fastest choice kernels that only save memory may lead to.
 SLOW_FACTOR = 2
@@ -172,6 +175,7 @@ class Chooser:
             start = best[0] if few is self._layers else None
             request = _Request(self._layers, optimize, limits)
             best = request.limited(start)
+        self._log_search(request.all, optimize, limits, best[1])
         return self._choice(request.all, *best)
 
     def _choice(self, search: _Search, picked: _Picked, way: Way) -> Choice:
@@ -187,6 +191,15 @@ class Chooser:
             totals,
             cost_of_rows(chosen, way),
         )
+
+    def _log_search(self, search: _Search, optimize: Objective, limits: Limits, way: Way) -> None:
+        """Log how large the search was, and what it came to."""
+        groups, options, tried = search.size()
+        _log.info(
+            "choice for %s within %s: %d layers in %d groups with %d kernels, %d choices weighed",
+            *(optimize, limits, len(self._options), groups, options, tried),
+        )
+        _log.debug("choice for %s: order %s, row by row %s", optimize, way.order, way.segments)
 
 
 class _Searches:
@@ -406,6 +419,10 @@ class _Search:
         self._has_slow = any(option.row_pieces is not None for each in layers for option in each)
         self._known: dict[_Picked, _Figures] = {}
 
+    def size(self) -> tuple[int, int, int]:
+        """Groups of layers, kernels of all groups, and choices whose figures are known by now."""
+        return len(self._groups), sum(len(g.options) for g in self._groups), len(self._known)
+
     # ---- figures of a choice ----
 
     def options(self, picked: _Picked) -> list[Option]:
@@ -563,7 +580,8 @@ class _Search:
     def _improved(self, starts: Sequence[_Picked], scored: _Scorer) -> tuple[_Picked, Way | None]:
         """The best that any start leads to."""
         found = [self._descend(start, scored) for start in dict.fromkeys(starts)]
-        (_, way), picked = min(found, key=lambda ended: ended[0][0])
+        (score, way), picked = min(found, key=lambda ended: ended[0][0])
+        _log.debug("search from %d starts: score %s", len(found), score)
         return picked, way
 
     def _descend(self, picked: _Picked, scored: _Scorer) -> tuple[_Scored, _Picked]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 
@@ -16,6 +17,8 @@ from tinyflow.project import KernelSet, Objective
 from tinyflow.selection.allowed import allowed
 from tinyflow.selection.objective import Limits, Totals, broken
 from tinyflow.selection.search import Choice, Chooser, price_all
+
+_log = logging.getLogger(__name__)
 
 #: The costs on a board of the kernels of some kinds of operators; None if they are not known. No
 #: kinds are given if no operator has a choice.
@@ -117,6 +120,10 @@ class Found:
         plan, totals = self.planner.plan(choice.kernels, choice.way), choice.totals
         if totals is not None:
             totals = replace(totals, arena=plan.arena_size)
+        _log.info(
+            "memory plan: arena of %d bytes (at least %d), %d fused blocks; %s",
+            *(plan.arena_size, plan.lower_bound, len(plan.segments), totals or "costs not known"),
+        )
         return Selection(choice, plan, totals)
 
 
