@@ -70,4 +70,4 @@ def log_command(
     """
     if log.isEnabledFor(logging.INFO):
         where = "" if folder is None else f" (in {os.fspath(folder)})"
-        log.info("run: %s%s", shlex.join(map(os.fspath, command)), where)
+        log.info("run: %s%s", shlex.join(os.fspath(each) for each in command), where)

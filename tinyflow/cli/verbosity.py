@@ -89,5 +89,5 @@ def with_verbose(command: Callable[..., None]) -> Callable[..., None]:
     parameters = [*signature.parameters.values(), option]
     logged.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     logged.__annotations__ = {each.name: each.annotation for each in parameters}
-    del logged.__wrapped__  # type: ignore[attr-defined]
+    del logged.__wrapped__
     return logged

@@ -48,6 +48,7 @@ class Selection:
         choice: the kernels, and which layers run row by row.
         plan: of the memory.
         totals: predicted, with the arena of the plan; None if a layer's cost is not known.
+        chooser: what chose.
         broken: names of the limits that this build is predicted to break, as in `Limits`.
         nearest: if some are, the build for each limit alone.
     """
@@ -55,6 +56,7 @@ class Selection:
     choice: Choice
     plan: MemoryPlan
     totals: Totals | None
+    chooser: Chooser
     broken: tuple[str, ...] = ()
     nearest: tuple[Nearest, ...] = ()
 
@@ -124,7 +126,7 @@ class Found:
             "memory plan: arena of %d bytes (at least %d), %d fused blocks; %s",
             *(plan.arena_size, plan.lower_bound, len(plan.segments), totals or "costs not known"),
         )
-        return Selection(choice, plan, totals)
+        return Selection(choice, plan, totals, self.chooser)
 
 
 def find(
