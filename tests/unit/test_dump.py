@@ -104,6 +104,13 @@ def test_names_cannot_break_lines() -> None:
     json.loads(data.model_dump_json())
 
 
+def test_fused_names_are_short_in_operators_and_whole_among_tensors() -> None:
+    text = graph_text(dumped_graph(_graph(small_model(lambda name: f"{name};fused/{name}"))))
+    operators, tensors = text.split("tensors in use")
+    assert '%1 "stem" int8' in operators and "fused/" not in operators
+    assert '%1 "stem;fused/stem" activation' in tensors
+
+
 def test_what_a_pass_changed_is_marked() -> None:
     before = _graph(small_model())
     flat = next(each for each in PASSES if each.__name__ == "bypass_reshapes")(before)

@@ -38,10 +38,24 @@ class Alternative:
     reason: str
 
 
+@dataclass(frozen=True)
+class Alternatives:
+    """What a choice might have been.
+
+    Attributes:
+        totals: predicted of the choice itself; like those of the alternatives, with an arena that
+            is estimated.
+        layers: for each layer, in the order of the graph, the kernels that it might have had.
+    """
+
+    totals: Totals
+    layers: tuple[tuple[Alternative, ...], ...]
+
+
 def alternatives(
     choice: Choice, chooser: Chooser, kernels: KernelSet, optimize: Objective, limits: Limits
-) -> tuple[tuple[Alternative, ...], ...]:
-    """For each layer, in the order of the graph, the kernels that it might have had.
+) -> Alternatives:
+    """The kernels that each layer might have had.
 
     Args:
         choice: the choice.
@@ -49,9 +63,12 @@ def alternatives(
         kernels, optimize, limits: what it was asked.
     """
     near = chooser.neighbours(choice, optimize, limits)
-    return tuple(
-        tuple(_of_layer(layer, options, choice, near, kernels, optimize, limits))
-        for layer, options in enumerate(choice.options)
+    return Alternatives(
+        near.totals,
+        tuple(
+            tuple(_of_layer(layer, options, choice, near, kernels, optimize, limits))
+            for layer, options in enumerate(choice.options)
+        ),
     )
 
 

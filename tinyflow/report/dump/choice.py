@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tinyflow.kernels.base import Kernel
 from tinyflow.project import KernelSet, Objective
-from tinyflow.report.dump.text import printable, quoted, table
+from tinyflow.report.dump.text import printable, table, titled
 from tinyflow.selection.alternatives import alternatives
 from tinyflow.selection.objective import BALANCED_LOSS_PERCENT, CYCLES_WEIGHT, Limits, Totals
 from tinyflow.selection.options import Option
@@ -61,14 +61,16 @@ class DumpedChoice(_Section):
 class DumpedSelection(_Section):
     """The choice for all layers, in the order of the graph.
 
-    `totals` are predicted; where a layer's cost is not known, of the others. `broken` names the
-    limits that no choice keeps.
+    `totals` are predicted; where a layer's cost is not known, of the others. `estimate` is the same
+    with the arena as estimated during the search, by which alternatives compare. `broken` names
+    the limits that no choice keeps.
     """
 
     kernels: str
     optimize: str
     limits: DumpedTotals
     totals: DumpedTotals
+    estimate: DumpedTotals
     complete: bool
     row_cycles: int
     broken: tuple[str, ...]
@@ -93,6 +95,7 @@ def dumped_selection(
         totals=DumpedTotals(
             cycles=known.cycles, flash=known.flash, arena=selection.plan.arena_size
         ),
+        estimate=_totals(others.totals),
         complete=selection.totals is not None,
         row_cycles=choice.by_rows.cycles,
         broken=selection.broken,
@@ -104,7 +107,8 @@ def dumped_selection(
                 runs=_title(running),
                 taken=_kernel(taken),
                 alternatives=tuple(
-                    _kernel(other.option, other.totals, other.reason) for other in others[layer]
+                    _kernel(other.option, other.totals, other.reason)
+                    for other in others.layers[layer]
                 ),
             )
             for layer, (taken, running) in enumerate(
@@ -128,11 +132,13 @@ def _kernel(
         scratch=kernel.scratch,
         flash=option.flash,
         sources=tuple(source.file for source in kernel.sources),
-        inference=None
-        if totals is None
-        else DumpedTotals(cycles=totals.cycles, flash=totals.flash, arena=totals.arena),
+        inference=None if totals is None else _totals(totals),
         reason=reason,
     )
+
+
+def _totals(totals: Totals) -> DumpedTotals:
+    return DumpedTotals(cycles=totals.cycles, flash=totals.flash, arena=totals.arena)
 
 
 def _title(kernel: Kernel) -> str:
@@ -144,18 +150,19 @@ def _title(kernel: Kernel) -> str:
 
 def selection_text(selection: DumpedSelection) -> str:
     """The choice for people."""
-    totals = selection.totals
     partly = "" if selection.complete else " (without the layers whose cost is not known)"
+    figures = [("predicted", selection.totals), ("limit", selection.limits)]
+    if selection.estimate != selection.totals:
+        figures.append(("estimated", selection.estimate))
     parts = [
         f"optimize = {selection.optimize}, kernels = {selection.kernels}\n\n",
         table(
             ("", "cycles", "flash", "arena"),
-            [
-                ("predicted", totals.cycles, totals.flash, totals.arena),
-                ("limit", *(getattr(selection.limits, name) for name in DumpedTotals.model_fields)),
-            ],
+            ((name, each.cycles, each.flash, each.arena) for name, each in figures),
         ),
     ]
+    if selection.estimate != selection.totals:
+        parts.append("  alternatives compare with the estimate, made before memory is planned\n")
     if partly:
         parts.append(f"  predicted{partly}\n")
     if selection.row_cycles:
@@ -179,7 +186,7 @@ def selection_text(selection: DumpedSelection) -> str:
 def _layer_text(position: int, layer: DumpedChoice) -> str:
     how = f": row by row, on {layer.runs}" if layer.by_rows else ""
     rows = [_row("*", layer.taken), *(_row("", each) for each in layer.alternatives)]
-    return f"\n{position} {layer.operator} {quoted(layer.name)}{how}\n" + table(
+    return f"\n{position} {layer.operator} {titled(layer.name)}{how}\n" + table(
         (
             "",
             "kernel",

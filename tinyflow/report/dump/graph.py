@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Operator
 from tinyflow.ir.quantization import Quantization
-from tinyflow.report.dump.text import printable, quoted
+from tinyflow.report.dump.text import printable, quoted, titled
 
 #: Scales of up to this many channels are written out.
 _FEW = 4
@@ -215,7 +215,7 @@ def _operator_lines(graph: DumpedGraph) -> list[str]:
         " ".join(
             (
                 operator.operator,
-                quoted(operator.name),
+                titled(operator.name),
                 ", ".join(_reads(operator, tensors)),
                 "->",
                 ", ".join(_short(tensors[index]) for index in operator.writes),
@@ -248,13 +248,17 @@ def _shown(value: Any) -> str:
 
 
 def _short(tensor: DumpedTensor, kind: str | None = None) -> str:
-    """A tensor as an operator's line has it: index, name, type, shape and quantisation."""
+    """A tensor's index, name, type, shape and quantisation.
+
+    With its `kind` the name is whole; without, as in an operator's line, it is a title.
+    """
+    name = quoted(tensor.name) if kind else titled(tensor.name)
     if kind is None:
         kind = {"constant": "const", "state": "state"}.get(tensor.kind)
     sign = "" if kind is None else f" {kind}"
     shape = ",".join(map(str, tensor.shape))
     q = "" if tensor.quantization is None else f" {_scale(tensor.quantization)}"
-    return f"%{tensor.index} {quoted(tensor.name)}{sign} {tensor.dtype}[{shape}]{q}"
+    return f"%{tensor.index} {name}{sign} {tensor.dtype}[{shape}]{q}"
 
 
 def _scale(q: DumpedQuantization) -> str:

@@ -11,7 +11,7 @@ from tinyflow.ir.operators import TensorId
 from tinyflow.plan.allocator import Block
 from tinyflow.plan.layout import Layout
 from tinyflow.plan.memory import MemoryPlan
-from tinyflow.report.dump.text import printable, quoted, table
+from tinyflow.report.dump.text import printable, table, titled
 
 
 class _Section(BaseModel):
@@ -236,7 +236,7 @@ def plan_text(plan: DumpedPlan) -> str:
     ]
     if plan.states:
         rows = (
-            (each.offset, each.bytes, f"%{each.tensor} {quoted(each.name)}") for each in plan.states
+            (each.offset, each.bytes, f"%{each.tensor} {titled(each.name)}") for each in plan.states
         )
         parts += ["\nstates\n", table(("offset", "bytes", "tensor"), rows)]
     return "".join(parts)
@@ -252,7 +252,7 @@ def _layers_text(plan: DumpedPlan) -> str:
                 layer.scratch_offset,
                 layer.scratch,
                 f"{layer.kernel} {layer.variant}".rstrip(),
-                f"{layer.operator} {quoted(layer.name)}",
+                f"{layer.operator} {titled(layer.name)}",
             )
             for layer in plan.layers
         ),
@@ -279,7 +279,7 @@ def _buffers_text(plan: DumpedPlan) -> str:
 
 def _what(buffer: DumpedBuffer) -> str:
     tensors = " ".join(f"%{index}" for index in buffer.tensors)
-    return f"{tensors} {quoted(buffer.name)}".lstrip()
+    return f"{tensors} {titled(buffer.name)}".lstrip()
 
 
 def _overlaps_text(plan: DumpedPlan) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from tinyflow.codegen.names import layer_title
+
 #: Characters of a name that are shown.
 _LONGEST = 200
 
@@ -18,6 +20,11 @@ def quoted(name: str) -> str:
     """A name in quotes, on one line."""
     escaped = printable(name.replace("\\", "\\\\")).replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def titled(name: str) -> str:
+    """A name in quotes; of a layer that the converter fused from several the first."""
+    return quoted(layer_title(name))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, indent: str = "  ") -> str:
