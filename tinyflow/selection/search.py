@@ -243,7 +243,7 @@ class _Searches:
 
     def __init__(self, layers: Sequence[tuple[Option, ...]], planner: MemoryPlanner) -> None:
         self._all, self._planner = layers, planner
-        self._best: dict[Objective, _Picked] = {}
+        self._best: dict[Objective, tuple[_Picked, Way]] = {}
         self.has_slow = any(option.row_pieces is not None for each in layers for option in each)
 
     @cached_property
@@ -257,13 +257,14 @@ class _Searches:
         fast = [tuple(map(without_row_kernel, each)) for each in self._all]
         return _Search(fast, self._planner) if self.has_slow else self.all
 
-    def free(self) -> list[_Picked]:
+    def free_of_all(self) -> list[_Picked]:
         """The best choice of each objective without limits and slow kernels."""
-        return [self._free(each) for each in get_args(Objective)]
+        return [self.free(each)[0] for each in get_args(Objective)]
 
-    def _free(self, optimize: Objective) -> _Picked:
+    def free(self, optimize: Objective) -> tuple[_Picked, Way]:
+        """The best choice without limits and slow kernels, and how to run it."""
         if optimize not in self._best:
-            self._best[optimize] = self.fast.best(optimize, Limits())[0]
+            self._best[optimize] = self.fast.best(optimize, Limits())
         return self._best[optimize]
 
 
@@ -285,7 +286,7 @@ class _Request:
         """The best choice where the limits count, and how to run it."""
         optimize, limits = self._optimize, self._limits
         starts = [] if start is None else [start]
-        starts += self._searches.free()
+        starts += self._searches.free_of_all()
         starts += [p for each in get_args(Objective) for p in self._fast.towards(limits, each)]
         fast = self._fast.best(optimize, limits, also=starts)
         if not self._has_slow:
@@ -305,9 +306,9 @@ class _Request:
         """The best choice without limits."""
         if self._optimize in ("speed", "balanced") or not self._has_slow:
             return self.all.best(self._optimize, Limits())
-        fast = self._fast.best(self._optimize, Limits())
+        fast = self._searches.free(self._optimize)
         ceiling = self.all.totals(*fast).cycles
-        starts = [fast[0], self.all.smallest_by_rows(), *self._searches.free()]
+        starts = [fast[0], self.all.smallest_by_rows(), *self._searches.free_of_all()]
         return self.all.best(self._optimize, Limits(), starts, ceiling)
 
     def excess(self, found: tuple[_Picked, Way]) -> int:
