@@ -186,7 +186,7 @@ def _failed(failure: Exception) -> str:
 
 @contextmanager
 def dumping(request: BuildRequest, cache: Cache, progress: Progress) -> Iterator[BuildObserver]:
-    """What a build tells of itself; where a dump is asked for, its folder is written at the end.
+    """The observer of a build; with `--dump`, its folder is written at the end.
 
     If the build fails, the folder shows what was made until then; if it fails before the import,
     the folder stays as it was.

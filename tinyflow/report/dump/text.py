@@ -47,7 +47,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, indent: str 
 
 
 def _cell(value: object) -> tuple[str, bool]:
-    """The text, and whether it may stand to the right."""
+    """The text, and whether its column may be aligned to the right."""
     if value is None:
         return "-", True
     if isinstance(value, int) and not isinstance(value, bool):
