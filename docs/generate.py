@@ -355,6 +355,8 @@ def _parameter_rows(parameters: list[Any]) -> Iterator[tuple[str, ...]]:
         shown = parameter.opts[0]
         if not shown.startswith("-"):
             shown = shown.upper()
+        elif getattr(parameter, "count", False):
+            shown = ", ".join(reversed(parameter.opts))
         elif not getattr(parameter, "is_flag", False):
             shown += f" {_kind(parameter)}"
         notes = parameter.help

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from tinyflow import distribution
 
 __version__ = distribution.VERSION
+
+# Modules log under their own names below this logger; a program that wants to see that adds a
+# handler, and `tinyflow -v` does.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 if TYPE_CHECKING:
     from tinyflow.api import build as build

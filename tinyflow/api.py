@@ -45,6 +45,7 @@ def build(
     vectors: int = 20,
     emit_tflite_array: bool = False,
     output: Path | str | None = None,
+    dump: Path | str | None = None,
     latency_ms: float | None = None,
     ram_kib: float | None = None,
     flash_kib: float | None = None,
@@ -82,7 +83,8 @@ def build(
         project = make_project(content, base=Path.cwd(), source="the arguments")
         project = with_options(project, given)
         folder = output_path(project.build.output, target.id)
-        return run(request_of(project, target, folder, **data), progress)
+        dump_to = project.build.dump and output_path(project.build.dump, target.id)
+        return run(request_of(project, target, folder, dump_to, **data), progress)
 
     if isinstance(model, str | Path):
         return built(Path(model), None)

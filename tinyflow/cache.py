@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import re
 import secrets
@@ -24,6 +25,8 @@ import numpy as np
 
 from tinyflow.errors import InputError
 from tinyflow.files import NOT_IN_PATHS, is_full, unwritable, write_file
+
+_log = logging.getLogger(__name__)
 
 _UNUSED_SECONDS = 60 * 24 * 3600
 #: Nothing else is ever dropped: the user may have named a folder that holds other files.
@@ -94,19 +97,21 @@ class Cache:
             hint="Name another folder in TINYFLOW_CACHE.",
         )
 
-    def fetch(self, key: str, make: Callable[[Path], None]) -> Path:
+    def fetch(self, key: str, make: Callable[[Path], None], what: str = "results") -> Path:
         """Return the folder of that key; `make` fills it if it is missing or damaged.
 
-        What `make` raises passes through, and nothing is kept.
+        What `make` raises passes through, and nothing is kept. `what` names the results in the log.
 
         Raises:
             InputError: the cache's folder cannot be written.
         """
         entry = self.root / key[:2] / key
         if self._is_whole(entry):
+            _log.info("%s: found in %s", what, entry)
             with contextlib.suppress(OSError):
                 os.utime(entry)
             return entry
+        _log.info("%s: not there yet, goes to %s", what, entry)
         try:
             entry.parent.mkdir(parents=True, exist_ok=True)
             self._remove(entry)

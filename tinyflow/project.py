@@ -134,6 +134,13 @@ class BuildTable(_Table):
         "that holds theirs.",
         examples=["build/stm32f746"],
     )
+    dump: Path | None = Field(
+        default=None,
+        description="Folder for what the build did inside: the graph after import and each pass, "
+        "the kernels weighed for each layer, the memory plan. For several boards, the folder that "
+        "holds theirs.",
+        examples=["dump/stm32f746"],
+    )
 
 
 class BudgetTable(_Table):

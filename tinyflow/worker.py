@@ -16,6 +16,7 @@ import contextlib
 import importlib
 import importlib.util
 import json
+import logging
 import os
 import selectors
 import signal
@@ -36,7 +37,10 @@ from tinyflow.errors import (
     ToolMissingError,
     UnsupportedError,
 )
+from tinyflow.progress import log_command
 from tinyflow.sandbox.confine import confine, physical_memory
+
+_log = logging.getLogger(__name__)
 
 #: Receives one line of progress.
 OnLine = Callable[[str], None]
@@ -117,8 +121,10 @@ def run_worker(
     )
     with (folder / _LOG).open("wb") as errors:
         # -P: a file called keras.py in the user's folder must not be imported.
+        command = [sys.executable, "-P", "-m", "tinyflow.worker", module, str(folder)]
+        log_command(_log, command, folder)
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tinyflow.worker", module, str(folder)],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -31,7 +31,7 @@ def test_the_command_line_has_every_option_and_no_other() -> None:
     command: Any = typer.main.get_command(app)
     flags = {flag for param in command.commands["build"].params for flag in param.opts}
     expected = {option.flag for option in build_options()}
-    assert flags - expected == {"model", "--json"}
+    assert flags - expected == {"model", "--json", "--verbose", "-v"}
     assert expected <= flags
 
 

@@ -30,6 +30,7 @@ from tinyflow.cli import (
     test,
 )
 from tinyflow.cli.console import err, print_error, print_json_error
+from tinyflow.cli.verbosity import Verbose, show_log, with_verbose
 from tinyflow.distribution import VERSION
 from tinyflow.errors import InputError, TinyflowError, exit_codes
 from tinyflow.files import is_full, unwritable
@@ -76,7 +77,7 @@ for module in (
     calibrate,
     doctor,
 ):
-    app.command(help=_unwrapped(module.command), epilog=_EPILOG)(module.command)
+    app.command(help=_unwrapped(module.command), epilog=_EPILOG)(with_verbose(module.command))
 
 
 def _version(value: bool) -> None:
@@ -90,8 +91,11 @@ def _options(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
+    verbose: Verbose = 0,
 ) -> None:
-    """Options before the subcommand."""
+    """Options before the subcommand; its own `-v` adds to `verbose`."""
+    del version
+    show_log(verbose)
 
 
 def main() -> None:

@@ -48,7 +48,12 @@ def command(model: Path | None, as_json: bool, **options: Any) -> None:
         raise typer.BadParameter(error.message) from error
     targets = [load_board(name) for name in _boards(boards, project)]
     requests = [
-        request_of(project, target, _folder(project.build.output, target, len(targets) > 1))
+        request_of(
+            project,
+            target,
+            _folder(project.build.output, target, len(targets) > 1),
+            project.build.dump and _folder(project.build.dump, target, len(targets) > 1),
+        )
         for target in targets
     ]
     _build_all(requests, as_json=as_json)

@@ -36,9 +36,9 @@ def print_error(error: TinyflowError, *, as_json: bool) -> None:
     """One clear error; for a program a JSON document on standard output as well."""
     if as_json:
         print_json_error(type(error).__name__, error.message, error.hint, error.exit_code)
-    err.print(Text.assemble(("error: ", "bold red"), _printable(error.message)), soft_wrap=True)
+    err.print(Text.assemble(("error: ", "bold red"), printable(error.message)), soft_wrap=True)
     if error.hint:
-        err.print(Text(f"  {_printable(error.hint)}"), soft_wrap=True)
+        err.print(Text(f"  {printable(error.hint)}"), soft_wrap=True)
 
 
 def print_json_error(kind: str, message: str, hint: str | None, exit_code: int) -> None:
@@ -46,7 +46,7 @@ def print_json_error(kind: str, message: str, hint: str | None, exit_code: int) 
     print_json({"error": {"kind": kind, "message": message, "hint": hint, "exit_code": exit_code}})
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """A text that cannot steer the terminal, whatever names it quotes."""
     return "".join(
         char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text
@@ -94,7 +94,7 @@ class ConsoleProgress(Progress):
 
     def warn(self, text: str) -> None:
         """A line that stays, above what runs."""
-        err.print(Text.assemble(("warning: ", "yellow"), _printable(text)), soft_wrap=True)
+        err.print(Text.assemble(("warning: ", "yellow"), printable(text)), soft_wrap=True)
 
     def _finish(self, *, failed: bool = False) -> None:
         if self._status is not None:

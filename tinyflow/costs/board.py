@@ -64,6 +64,6 @@ def _measured(
         table = measure_costs([kind], board, cmsis, progress)
         (folder / _FILE).write_text(table.to_json(), encoding="utf-8")
 
-    found = read_costs(cache.fetch(key.key(), make) / _FILE)
+    found = read_costs(cache.fetch(key.key(), make, f"the costs of {kind.kind}") / _FILE)
     assert found is not None
     return found

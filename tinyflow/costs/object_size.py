@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -12,7 +13,10 @@ from elftools.elf.elffile import ELFFile
 
 from tinyflow.boards import Board
 from tinyflow.errors import BuildError, ToolMissingError
+from tinyflow.progress import log_command
 from tinyflow.toolchain.compiler import COMPILER, check_disk
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ def object_code(file: str, text: str, board: Board) -> ObjectCode:
             *([f"-mfpu={board.fpu}"] if board.fpu else []),
             "-std=c11", "-ffreestanding", "-O2", "-c", file, "-o", "code.o",
         ]  # fmt: skip
+        log_command(_log, command, folder)
         try:
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         except FileNotFoundError as error:

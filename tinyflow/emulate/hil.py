@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import signal
@@ -19,6 +20,9 @@ from xml.etree import ElementTree
 
 from tinyflow.emulate.renode import TEST_REMEDY, find_renode_test, renode_test_problem
 from tinyflow.errors import HilTestError, InputError, ToolMissingError
+from tinyflow.progress import log_command
+
+_log = logging.getLogger(__name__)
 
 #: Seconds a whole suite may take; one of 20 vectors takes well under a minute.
 DEFAULT_TIMEOUT_S = 900.0
@@ -104,6 +108,7 @@ def _run(
 ) -> list[str]:
     """Run to the end; returns the last lines printed."""
     last: deque[str] = deque(maxlen=_OUTPUT_LINES)
+    log_command(_log, command, folder)
     try:
         process = subprocess.Popen(
             command,

@@ -6,6 +6,7 @@ Renode is found in `TINYFLOW_RENODE`, a folder or the program itself, or on PATH
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import signal
@@ -21,7 +22,10 @@ from tinyflow.emulate.frames import Frame, FrameDecoder, encode
 from tinyflow.emulate.target import Target
 from tinyflow.emulate.terminal_line import TerminalLine
 from tinyflow.errors import DeviceError, RenodeMissingError
+from tinyflow.progress import log_command
 from tinyflow.toolchain.elf import Image, read_image
+
+_log = logging.getLogger(__name__)
 
 #: A folder that holds Renode, or the program itself.
 VARIABLE = "TINYFLOW_RENODE"
@@ -194,10 +198,12 @@ class Renode(Target):
         script = str(self._folder / "tinyflow.resc").replace(" ", "\\ ")
         command = [str(program), "--disable-xwt", "--console", "--plain"]
         command += ["--config", str(self._folder / "config")]  # not the user's
+        command += ["-e", f"include @{script}", "-e", "start"]
+        log_command(_log, command, self._folder)
         with self._log.open("wb") as log:
             try:
                 return subprocess.Popen(
-                    [*command, "-e", f"include @{script}", "-e", "start"],
+                    command,
                     cwd=self._folder,
                     stdin=subprocess.PIPE,
                     stdout=log,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import json
+import logging
 import os
 import selectors
 import signal
@@ -28,6 +29,9 @@ import numpy as np
 
 from tinyflow.arrays import Array
 from tinyflow.errors import InputError, TinyflowError, UnsupportedError
+from tinyflow.progress import log_command
+
+_log = logging.getLogger(__name__)
 
 #: Seconds for one inference; those of a microcontroller's model take milliseconds.
 _TIMEOUT = 120.0
@@ -122,8 +126,10 @@ class _Process:
         root = str(Path(__file__).resolve().parents[2])
         inherited = os.environ.get("PYTHONPATH")
         path = root if not inherited else os.pathsep.join((root, inherited))
+        command = [sys.executable, "-P", "-m", "tinyflow.oracle.serve", self._folder.name]
+        log_command(_log, command)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tinyflow.oracle.serve", self._folder.name],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

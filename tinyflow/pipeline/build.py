@@ -36,17 +36,18 @@ from tinyflow.oracle.process import start as start_oracle
 from tinyflow.passes import optimise
 from tinyflow.passes.float_ends import convert_at_ends
 from tinyflow.pipeline.conversions import describe_conversions
+from tinyflow.pipeline.dump import BuildObserver, dumping
 from tinyflow.pipeline.output import Output, replacing
 from tinyflow.pipeline.quality import describe_quality
 from tinyflow.pipeline.quantize import device_inputs, quantise
 from tinyflow.pipeline.request import BuildRequest
 from tinyflow.pipeline.score import check_limits, measure_score, task_of
-from tinyflow.pipeline.select import choose, shortfall_of
+from tinyflow.pipeline.select import choose, limits_of, shortfall_of
 from tinyflow.pipeline.vectors import vector_kinds
 from tinyflow.placement.choose import choose_placement
 from tinyflow.plan.in_ram import NOTHING_IN_RAM, InRam
 from tinyflow.plan.memory import MemoryPlan
-from tinyflow.progress import Progress
+from tinyflow.progress import LoggedProgress, Progress
 from tinyflow.report.assemble import assemble_report
 from tinyflow.report.model import Report, ShortfallSection
 from tinyflow.report.plan import describe_plan
@@ -69,18 +70,27 @@ def run(request: BuildRequest, progress: Progress | None = None) -> Report:
         TinyflowError: a stage failed; `tinyflow.errors` lists the kinds. After an
             ExactnessError or a BudgetError the output folder is complete all the same.
     """
-    progress = progress or Progress()
+    progress = LoggedProgress(progress or Progress())
     cache = Cache(warn=progress.warn)
     try:
-        with replacing(request.output, cache, progress) as output:
-            return _run(request, output, cache, progress)
+        with (
+            replacing(request.output, cache, progress) as output,
+            dumping(request, cache, progress) as observer,
+        ):
+            return _run(request, output, cache, progress, observer)
     except OSError as error:
         if is_full(error):
             raise unwritable(error.filename or "a temporary file", error) from error
         raise
 
 
-def _run(request: BuildRequest, output: Output, cache: Cache, progress: Progress) -> Report:
+def _run(
+    request: BuildRequest,
+    output: Output,
+    cache: Cache,
+    progress: Progress,
+    observer: BuildObserver,
+) -> Report:
     require_platformio()  # before the minutes that a Keras model may take
     calibration = calibration_of(request.board)
     name = c_identifier(request.name) if request.name else model_name(request.model)
@@ -89,11 +99,14 @@ def _run(request: BuildRequest, output: Output, cache: Cache, progress: Progress
     quantised = quantise(request, cache, progress)
     folded = fold_constants(quantised.tflite, request.model)
     imported = import_model(folded, request.model, name=name)
-    graph = convert_at_ends(optimise(imported, folded, request.model))
+    observer.imported(imported)
+    graph = convert_at_ends(optimise(imported, folded, request.model, observer))
+    observer.passed(convert_at_ends.__name__, 0, graph)
     source = str(request.test) if isinstance(request.test, str | Path) else "test data"
     task = task_of(graph, quantised, source)
     check_limits(request.budget, task)
     selected = choose(request, graph, cmsis, calibration, cache, progress)
+    observer.selected(graph, selected, limits_of(request, graph, calibration))
     plan, shortfall = selected.plan, shortfall_of(selected, request, graph, calibration)
     code = generate_model(
         graph, plan, cmsis, quantised.tflite, emit_tflite_array=request.emit_tflite_array
@@ -311,7 +324,7 @@ def emulate(
         )
         verification.save(folder)
 
-    return Verification.load(cache.fetch(key.key(), make))
+    return Verification.load(cache.fetch(key.key(), make, "the verification"))
 
 
 def model_timings(
@@ -347,7 +360,7 @@ def model_timings(
             )
             timing.save(folder / f"timing_{index}.json")
 
-    entry = cache.fetch(key.key(), make)
+    entry = cache.fetch(key.key(), make, "the timing")
     timings = {index: Timing.load(entry / f"timing_{index}.json", board) for index in traced}
     for index, timing in timings.items():
         executed = [layer.instructions for layer in timing.layers]

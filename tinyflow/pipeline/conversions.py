@@ -103,4 +103,5 @@ def _timing(kind: str, tensor: Tensor, values: Array, board: Board, cache: Cache
         call = Call("convert", memory={"from": values.tobytes()})
         call_function(image, board, call, warm=True).timing.save(folder / "timing.json")
 
-    return Timing.load(cache.fetch(key.key(), make) / "timing.json", board)
+    entry = cache.fetch(key.key(), make, "the timing of a conversion")
+    return Timing.load(entry / "timing.json", board)

@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
@@ -38,7 +39,8 @@ from tinyflow.progress import Progress
 #: After these the project is whole, and worth looking at.
 _KEPT_AFTER = (BudgetError, DeviceError, ExactnessError)
 
-_CHOOSE = "Choose another --output."
+#: The options that name a folder to be replaced.
+FolderOption = Literal["--output", "--dump"]
 _SHOWN_FILES = 5
 #: Name of a fresh folder.
 _ASIDE = r"\.{}\.tinyflow-[0-9a-f]{{16}}"
@@ -83,7 +85,9 @@ class _Record(BaseModel):
 
 
 @contextmanager
-def replacing(folder: Path, cache: Cache, progress: Progress) -> Iterator[Output]:
+def replacing(
+    folder: Path, cache: Cache, progress: Progress, option: FolderOption = "--output"
+) -> Iterator[Output]:
     """Claim the output folder; at the end it holds `Output.files` and nothing else.
 
     Where the block fails, the folder stays as it was, unless the error says that the build is whole
@@ -93,16 +97,18 @@ def replacing(folder: Path, cache: Cache, progress: Progress) -> Iterator[Output
         folder: the output folder, from `output_path`.
         cache: keeps what a killed build left behind.
         progress: receives a note about what is kept.
+        option: the option that named the folder, for messages; PlatformIO builds in that of
+            `--output`.
 
     Raises:
         InputError: the folder holds anything that tinyflow did not make, another build writes
             there, or it cannot be written.
     """
-    _check_name(folder)
+    _check_name(folder, option)
     with ExitStack() as stack:
-        parent = stack.enter_context(_parent_of(folder))
-        stack.enter_context(_only_build(parent, folder))
-        place = _Place(parent, folder, cache, progress)
+        parent = stack.enter_context(_parent_of(folder, option))
+        stack.enter_context(_only_build(parent, folder, option))
+        place = _Place(parent, folder, cache, progress, option)
         place.clean_up()
         place.check()
         output = Output(folder)
@@ -115,19 +121,23 @@ def replacing(folder: Path, cache: Cache, progress: Progress) -> Iterator[Output
         place.replace(output.files)
 
 
-def _check_name(folder: Path) -> None:
+def _choose(option: FolderOption) -> str:
+    return f"Choose another {option}."
+
+
+def _check_name(folder: Path, option: FolderOption) -> None:
     if not folder.name:
-        raise InputError(f"{folder}: cannot be an output folder", hint=_CHOOSE)
+        raise InputError(f"{folder}: cannot be an output folder", hint=_choose(option))
     unfit = NOT_IN_PATHS.search(str(folder))
-    if unfit is not None:
+    if unfit is not None and option == "--output":
         raise InputError(
             f"{folder}: PlatformIO cannot build in a folder whose path holds {unfit[0]!r}",
-            hint=_CHOOSE,
+            hint=_choose(option),
         )
 
 
 @contextmanager
-def _parent_of(folder: Path) -> Iterator[int]:
+def _parent_of(folder: Path, option: FolderOption) -> Iterator[int]:
     """Open the parent; it is created if missing, and removed again if it stays empty."""
     new = [parent for parent in folder.parents if not parent.exists()]
     try:
@@ -135,7 +145,7 @@ def _parent_of(folder: Path) -> Iterator[int]:
             folder.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise unwritable(folder, error, hint=_CHOOSE) from error
+            raise unwritable(folder, error, hint=_choose(option)) from error
         try:
             yield descriptor
         finally:
@@ -147,7 +157,7 @@ def _parent_of(folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def _only_build(parent: int, folder: Path) -> Iterator[None]:
+def _only_build(parent: int, folder: Path, option: FolderOption) -> Iterator[None]:
     """Lock the output by a file next to it, for any cache; the system frees it if we die."""
     name = f".{folder.name}.tinyflow-lock"
     try:
@@ -155,10 +165,10 @@ def _only_build(parent: int, folder: Path) -> Iterator[None]:
     except BlockingIOError as error:
         raise InputError(
             f"{folder}: another build is writing there",
-            hint="Wait for it, or choose another --output.",
+            hint=f"Wait for it, or choose another {option}.",
         ) from error
     except OSError as error:
-        raise unwritable(folder.parent / name, error, hint=_CHOOSE) from error
+        raise unwritable(folder.parent / name, error, hint=_choose(option)) from error
     try:
         yield
     finally:
@@ -194,6 +204,7 @@ class _Place:
     path: Path
     cache: Cache
     progress: Progress
+    option: FolderOption
 
     @property
     def name(self) -> str:
@@ -213,11 +224,11 @@ class _Place:
         if kind == stat.S_IFLNK:
             raise InputError(f"{self.path}: is a link", hint="Name the folder itself.")
         if kind != stat.S_IFDIR:
-            raise InputError(f"{self.path}: is a file, not a folder", hint=_CHOOSE)
+            raise InputError(f"{self.path}: is a file, not a folder", hint=_choose(self.option))
         if os.path.ismount(self.path):
             raise InputError(
                 f"{self.path}: a file system is mounted there",
-                hint="Choose a folder inside it as --output.",
+                hint=f"Choose a folder inside it as {self.option}.",
             )
         others = self._sorted().others
         if others:
@@ -226,8 +237,9 @@ class _Place:
             raise InputError(
                 f"{self.path}: holds files that tinyflow did not make or that were changed, and "
                 f"would be replaced: {shown}{more}",
-                hint="Move them away, or choose another --output, or an empty folder. A build that "
-                "an earlier version of tinyflow made lists no files, and can be removed.",
+                hint=f"Move them away, or choose another {self.option}, or an empty folder. "
+                "A build that an earlier version of tinyflow made lists no files, and can be "
+                "removed.",
             )
 
     def _sorted(self) -> Sorted:
@@ -236,7 +248,7 @@ class _Place:
                 return sort_files(folder)
         except OSError as error:
             raise InputError(
-                f"{self.path}: cannot be read: {error.strerror}", hint=_CHOOSE
+                f"{self.path}: cannot be read: {error.strerror}", hint=_choose(self.option)
             ) from error
 
     def clean_up(self) -> None:
@@ -269,12 +281,12 @@ class _Place:
         try:
             aside = self._new_folder()
         except OSError as error:
-            raise unwritable(self.path, error, hint=_CHOOSE) from error
+            raise unwritable(self.path, error, hint=_choose(self.option)) from error
         try:
             self._fill_and_swap(aside, files)
         except OSError as error:
             where = self.path / error.filename if error.filename else self.path
-            raise unwritable(where, error, hint=_CHOOSE) from error
+            raise unwritable(where, error, hint=_choose(self.option)) from error
         finally:
             self._drop(aside)
             with contextlib.suppress(OSError):

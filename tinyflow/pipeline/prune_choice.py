@@ -68,7 +68,7 @@ def choose_granularity(
         ]
         (folder / "candidates.json").write_text(json.dumps(names))
 
-    entry = cache.fetch(key.key(), make)
+    entry = cache.fetch(key.key(), make, "the pruned forms")
     cmsis = find_cmsis_nn(request.cmsis_nn)
     key.add("choice", request.board.model_dump_json(), request.kernels, request.optimize)
     key.add(request.budget.model_dump_json(), cmsis.version, cmsis.origin)
@@ -80,7 +80,8 @@ def choose_granularity(
         chosen = {"granularity": forms[best][0], "cycles": cycles[best], "unpruned": cycles[0]}
         (folder / "choice.json").write_text(json.dumps(chosen))
 
-    chosen = json.loads((cache.fetch(key.key(), weigh) / "choice.json").read_text())
+    weighed = cache.fetch(key.key(), weigh, "the choice of a pruned form")
+    chosen = json.loads((weighed / "choice.json").read_text())
     granularity = chosen["granularity"]
     return PruneChoice(
         None if granularity is None else Granularity(**granularity),

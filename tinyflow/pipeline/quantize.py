@@ -177,7 +177,7 @@ def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quan
         }
         (folder / "found.json").write_text(json.dumps(found))
 
-    entry = cache.fetch(key.key(), make)
+    entry = cache.fetch(key.key(), make, "the quantised model")
     outputs_file, prune_file = entry / "float_outputs.npy", entry / "prune.json"
     found = json.loads((entry / "found.json").read_text())
     section = None
@@ -207,7 +207,7 @@ def _model_inputs(request: BuildRequest, cache: Cache) -> tuple[InputSpec, ...]:
         found = [asdict(spec) for spec in model_inputs(request.model)]
         (folder / "inputs.json").write_text(json.dumps(found))
 
-    stored = json.loads((cache.fetch(key, make) / "inputs.json").read_text())
+    stored = json.loads((cache.fetch(key, make, "the inputs") / "inputs.json").read_text())
     return tuple(
         InputSpec(**{**item, "shape": tuple(item["shape"])})  # JSON has lists only
         for item in stored

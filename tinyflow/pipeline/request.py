@@ -44,15 +44,23 @@ class BuildRequest:
     placement: Placement = "auto"
     vectors: int = 20
     emit_tflite_array: bool = False
+    dump: Path | None = None
 
 
-def request_of(project: Project, board: Board, output: Path, **data: DataSource) -> BuildRequest:
+def request_of(
+    project: Project,
+    board: Board,
+    output: Path,
+    dump: Path | None = None,
+    **data: DataSource,
+) -> BuildRequest:
     """Return a project's request for a board.
 
     Args:
         project: the options.
         board: the board, which need not be the project's.
         output: the folder of the build, from `output_path`.
+        dump: the folder of the dump, from `output_path`; None for none.
         data: `calibration`, `training` or `test` given as arrays, in place of the project's files.
     """
     sources = {**dict(project.data), **data}
@@ -75,4 +83,5 @@ def request_of(project: Project, board: Board, output: Path, **data: DataSource)
         placement=project.build.placement,
         vectors=project.build.vectors,
         emit_tflite_array=project.build.emit_tflite_array,
+        dump=dump,
     )

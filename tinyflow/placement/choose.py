@@ -92,7 +92,8 @@ def choose_placement(
             found = InRam(found.code, weights)
         (folder / _FILE).write_bytes(_IN_RAM.dump_json(found))
 
-    return _IN_RAM.validate_json((cache.fetch(key.key(), make) / _FILE).read_bytes())
+    entry = cache.fetch(key.key(), make, "the RAM placement")
+    return _IN_RAM.validate_json((entry / _FILE).read_bytes())
 
 
 def _places_code(board: Board, optimize: Objective, placement: Placement) -> bool:

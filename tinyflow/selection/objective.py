@@ -10,7 +10,7 @@ from tinyflow.project import Objective
 #: The most that `balanced` may give up of the fastest choice's cycles, in percent.
 BALANCED_LOSS_PERCENT = 10
 #: In `balanced`, 1 % of cycles is worth 2 % of flash or arena.
-_CYCLES_WEIGHT = 2
+CYCLES_WEIGHT = 2
 
 #: The less, the better.
 Score = tuple[int, ...]
@@ -47,7 +47,7 @@ def scoring(optimize: Objective, least_cycles: int) -> Scoring:
 
     def balanced(cycles: int, flash: int, arena: int) -> Score:
         lost = max(0, 100 * (cycles - least_cycles) - BALANCED_LOSS_PERCENT * least_cycles)
-        return lost, cycles**_CYCLES_WEIGHT * max(flash, 1) * arena
+        return lost, cycles**CYCLES_WEIGHT * max(flash, 1) * arena
 
     objectives: dict[Objective, Scoring] = {
         "speed": lambda cycles, flash, arena: (cycles, flash, arena),
@@ -67,7 +67,7 @@ def penalised(optimize: Objective, limits: Limits, power: int) -> Scoring:
             "speed": cycles,
             "size": flash,
             "ram": arena,
-            "balanced": figures[0] ** _CYCLES_WEIGHT * figures[1] * figures[2],
+            "balanced": figures[0] ** CYCLES_WEIGHT * figures[1] * figures[2],
         }[optimize]
         factor = 1.0
         for limit, figure in zip((limits.cycles, limits.flash, limits.arena), figures, strict=True):

@@ -10,7 +10,8 @@ states the objectives.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import cycle
@@ -44,6 +45,8 @@ from tinyflow.selection.options import (
     undominated,
     without_row_kernel,
 )
+
+_log = logging.getLogger(__name__)
 
 #: Largest slow-down over the fastest choice by kernels that only save memory.
 SLOW_FACTOR = 2
@@ -171,7 +174,28 @@ class Chooser:
             start = best[0] if few is self._layers else None
             request = _Request(self._layers, optimize, limits)
             best = request.limited(start)
+        self._log_search(request.all, optimize, limits, best[1])
         return self._choice(request.all, *best)
+
+    def neighbours(self, choice: Choice, optimize: Objective, limits: Limits) -> Neighbours:
+        """What the inference would take with other kernels for the layers of a choice.
+
+        One layer at a time changes, together with those that cost the same: they are decided
+        together. The layers run as then suits the objective and the limits best, of the schedules
+        that the choice's memory allows and running all of them whole.
+        """
+        search = self._layers.all
+        picked = search.picked(choice.chosen)
+        score = search.limited(optimize, limits)
+        return Neighbours(
+            score,
+            search.totals(picked, choice.way),
+            {
+                (layer, id(option)): totals
+                for options, totals in search.changed(picked, choice.way, score)
+                for layer, option in options
+            },
+        )
 
     def _choice(self, search: _Search, picked: _Picked, way: Way) -> Choice:
         chosen = search.options(picked)
@@ -186,6 +210,31 @@ class Chooser:
             totals,
             cost_of_rows(chosen, way),
         )
+
+    def _log_search(self, search: _Search, optimize: Objective, limits: Limits, way: Way) -> None:
+        """Log how large the search was, and what it came to."""
+        groups, options, tried = search.size()
+        _log.info(
+            "choice for %s within %s: %d layers in %d groups with %d kernels, %d choices weighed",
+            *(optimize, limits, len(self._options), groups, options, tried),
+        )
+        _log.debug("choice for %s: order %s, row by row %s", optimize, way.order, way.segments)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Choices that differ from one by the kernel of a layer and of those like it.
+
+    Attributes:
+        score: the objective within the limits: the less, the better.
+        totals: predicted of the choice itself, by the same estimate of the arena.
+        changed: predicted of each neighbour, by layer and by `id` of its option in
+            `Choice.options`; the chosen options are not among them.
+    """
+
+    score: Scoring
+    totals: Totals
+    changed: Mapping[tuple[int, int], Totals]
 
 
 class _Searches:
@@ -418,6 +467,10 @@ class _Search:
         self._has_slow = any(option.row_pieces is not None for each in layers for option in each)
         self._known: dict[_Picked, _Figures] = {}
 
+    def size(self) -> tuple[int, int, int]:
+        """Groups of layers, kernels of all groups, and choices whose figures are known by now."""
+        return len(self._groups), sum(len(g.options) for g in self._groups), len(self._known)
+
     # ---- figures of a choice ----
 
     def options(self, picked: _Picked) -> list[Option]:
@@ -453,7 +506,43 @@ class _Search:
             own += group.own[position]
         return own + sum(pieces.values())
 
+    def picked(self, options: Sequence[Option]) -> _Picked:
+        """The choice that has these options, or others of the same costs."""
+
+        def position(group: _Group) -> int:
+            wanted = options[group.layers[0]]
+            made = [option[0] for option in group.options]
+            same = (p for p, option in enumerate(made) if option.kernel is wanted.kernel)
+            return next(same, list(map(_alike, made)).index(_alike(wanted)))
+
+        return tuple(map(position, self._groups))
+
+    def changed(
+        self, picked: _Picked, way: Way, score: Scoring
+    ) -> Iterator[tuple[list[tuple[int, Option]], Totals]]:
+        """All choices with another option for one group, as its layers' options and the totals."""
+        for index, group in enumerate(self._groups):
+            for position, options in enumerate(group.options):
+                if position != picked[index]:
+                    known = self._figures(_with(picked, index=index, position=position))
+                    schedules = [known.whole, known.within(way.peak)]
+                    totals = [
+                        Totals(schedule.cycles, schedule.flash, known.arena(schedule))
+                        for schedule in schedules
+                        if schedule is not None
+                    ]
+                    best = min(totals, key=lambda one: score(one.cycles, one.flash, one.arena))
+                    yield list(zip(group.layers, options, strict=True)), best
+
     # ---- scores: the least is the best ----
+
+    def limited(self, optimize: Objective, limits: Limits) -> Scoring:
+        """The objective, after how far a choice is beyond the limits."""
+        score = scoring(optimize, self._cycles(self._fastest()))
+        return lambda cycles, flash, arena: (
+            excess(Totals(cycles, flash, arena), limits),
+            *score(cycles, flash, arena),
+        )
 
     def best(
         self,
@@ -583,8 +672,9 @@ class _Search:
             yield picked
 
     def _ends(self, starts: Sequence[_Picked], scored: _Scorer) -> list[tuple[_Picked, Way]]:
-        """Where the starts lead to, without repetition."""
+        """Return the choices that the starts lead to, each once."""
         ends = [self._descend(start, scored) for start in dict.fromkeys(starts)]
+        _log.debug("search from %d starts: score %s", len(ends), min(end[0][0] for end in ends))
         return list(dict.fromkeys((picked, way) for (_, way), picked in ends if way is not None))
 
     def _descend(self, picked: _Picked, scored: _Scorer) -> tuple[_Scored, _Picked]:

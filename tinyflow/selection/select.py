@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 
@@ -16,6 +17,8 @@ from tinyflow.project import KernelSet, Objective
 from tinyflow.selection.allowed import allowed
 from tinyflow.selection.objective import Limits, Totals, broken
 from tinyflow.selection.search import Choice, Chooser, price_all
+
+_log = logging.getLogger(__name__)
 
 #: Returns the costs on a board of some operators' kernels; None if they are not known. It gets no
 #: operators if none has a choice.
@@ -45,6 +48,7 @@ class Selection:
         choice: the kernels, and which layers run row by row.
         plan: of the memory.
         totals: predicted, with the arena of the plan; None if a layer's cost is not known.
+        chooser: what chose.
         broken: names of the limits that this build is predicted to break, as in `Limits`.
         nearest: if some are, the build for each limit alone.
     """
@@ -52,6 +56,7 @@ class Selection:
     choice: Choice
     plan: MemoryPlan
     totals: Totals | None
+    chooser: Chooser
     broken: tuple[str, ...] = ()
     nearest: tuple[Nearest, ...] = ()
 
@@ -117,7 +122,11 @@ class Found:
         plan, totals = self.planner.plan(choice.kernels, choice.way), choice.totals
         if totals is not None:
             totals = replace(totals, arena=plan.arena_size)
-        return Selection(choice, plan, totals)
+        _log.info(
+            "memory plan: arena of %d bytes (at least %d), %d fused blocks; %s",
+            *(plan.arena_size, plan.lower_bound, len(plan.segments), totals or "costs not known"),
+        )
+        return Selection(choice, plan, totals, self.chooser)
 
 
 def find(

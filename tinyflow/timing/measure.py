@@ -6,6 +6,7 @@ twice, with and without, and the results must be the same.
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,10 +24,13 @@ from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.emulate.trace import Trace, Tracer, Watched
 from tinyflow.errors import BuildError, DeviceError, InputError, ToolMissingError
+from tinyflow.progress import log_command
 from tinyflow.timing.counts import InferenceCounts, count, watched
 from tinyflow.timing.model import Timing, predict
 from tinyflow.toolchain.compiler import COMPILER, check_disk
 from tinyflow.toolchain.elf import Image, read_image
+
+_log = logging.getLogger(__name__)
 
 #: Symbol of the place that a measured function returns to, and what RAM holds before.
 _RETURN, _RAM_FILL = "tf_return", b"\xa5"
@@ -203,6 +207,7 @@ def compile_code(
             *(file for file in sources if file.endswith((".c", ".S"))),
             *(f"-l{library}" for library in libraries), "-o", elf.name,
         ]  # fmt: skip
+        log_command(_log, command, folder)
         try:
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         except FileNotFoundError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import contextlib
 import importlib.util
+import logging
 import os
 import re
 import signal
@@ -16,7 +17,10 @@ from pathlib import Path
 
 from tinyflow.distribution import install_hint
 from tinyflow.errors import BuildError, DeviceError, FitError, ToolMissingError
+from tinyflow.progress import log_command
 from tinyflow.toolchain.compiler import check_disk
+
+_log = logging.getLogger(__name__)
 
 OnLine = Callable[[str], None]
 
@@ -115,10 +119,11 @@ def _run_platformio(
     """The output and exit status of `pio run`."""
     require_platformio()
     python = [sys.executable, "-P"]  # modules in the folder the user is in are not PlatformIO's
-    command = [*python, "-m", "platformio", "run", "--project-dir", str(directory)]
+    command = [*python, "-m", "platformio", "run", "--project-dir", str(directory), *arguments]
+    log_command(_log, command)
     lines: list[str] = []
     with subprocess.Popen(
-        [*command, *arguments],
+        command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

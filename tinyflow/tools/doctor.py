@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -12,9 +13,12 @@ from tinyflow.distribution import install_hint
 from tinyflow.emulate.renode import TEST_REMEDY, find_renode_test, renode_test_problem
 from tinyflow.errors import InputError, RenodeMissingError
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
+from tinyflow.progress import log_command
 from tinyflow.sandbox.landlock import landlock_version
 from tinyflow.sandbox.seccomp import has_seccomp
 from tinyflow.toolchain.compiler import COMPILER
+
+_log = logging.getLogger(__name__)
 
 _TIMEOUT_S = 10
 
@@ -102,6 +106,7 @@ def _program(name: str, option: str) -> str | None:
     path = shutil.which(name)
     if path is None:
         return None
+    log_command(_log, [path, option])
     try:
         result = subprocess.run(
             [path, option], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
