@@ -21,11 +21,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tinyflow.boards import Board
 from tinyflow.kernels.base import Kernel, RowForm, Source
+from tinyflow.kernels.name import KernelName
 
 COSTS = Path(__file__).resolve().parent / "boards"
 
-#: Parameters of generated code that a unit of work's cost depends on, and no variant tells.
-_SHAPING = ("stride",)
 #: Parameters that a generated file's size does not depend on.
 _OF_NO_SIZE = frozenset(
     "function greatest high least line line_pitch line_stride low name output_line pitch shift "
@@ -34,7 +33,7 @@ _OF_NO_SIZE = frozenset(
 #: Instructions of a turn's call and of finding a row, and the bytes of code that a turn fetches
 #: again: measured on the networks of MLPerf Tiny.
 _TURN_INSTRUCTIONS, _ROW_INSTRUCTIONS, _TURN_BYTES = 10, 32, 640
-_WORD = re.compile(r"\d+|[^\s\d,]+")
+_WORD = re.compile(r"\d+|[^\s\d,_]+")
 #: The dissimilarity of two words; numbers differ by the logarithm of their ratio.
 _UNLIKE = 1.0
 
@@ -166,7 +165,7 @@ class CostTable(BaseModel):
         if name in self.kernels:
             return self.kernels[name]
         family = kernel_family(kernel)
-        relatives = (known for known in self.kernels if known.partition(", ")[0] == family)
+        relatives = (known for known in self.kernels if _family_of(known) == family)
         nearest = min(relatives, key=lambda known: dissimilarity(known, name), default=None)
         return None if nearest is None else self.kernels[nearest]
 
@@ -209,21 +208,19 @@ def _unlike(value: int | str | bool | None, other: int | str | bool) -> float:
 
 
 def kernel_name(kernel: Kernel) -> str:
-    """What a table knows a kernel by: its family, its variant, and how its code was generated."""
-    generated = {
-        f"{name} {value}"
-        for source in kernel.sources
-        for name, value in source.parameters
-        if name in _SHAPING
-    }
-    return ", ".join(filter(None, (kernel_family(kernel), kernel.variant, *sorted(generated))))
+    """What a table knows a kernel by: its name, or its function and variant."""
+    return ", ".join(filter(None, (kernel.title, kernel.variant)))
 
 
 def kernel_family(kernel: Kernel) -> str:
-    """What the variants of a kernel have in common: its function, or, where that is generated
-    with them, the template of its call.
-    """
-    return kernel.template.removesuffix(".c.j2") if kernel.is_native else kernel.function
+    """What the variants of a kernel have in common."""
+    return kernel.function if kernel.name is None else kernel.name.family
+
+
+def _family_of(name: str) -> str:
+    """The family of a `kernel_name`."""
+    generated = KernelName.parse(name)
+    return name.partition(", ")[0] if generated is None else generated.family
 
 
 def dissimilarity(one: str, other: str) -> float:
