@@ -236,7 +236,7 @@ class AlternativeSection(Section):
 class LayerSection(Section):
     """One layer that runs code.
 
-    `variant` tells the form of one of CMSIS-NN's kernels that has several; a generated kernel's name
+    `variant` tells the form of a kernel of CMSIS-NN's that has several; a generated kernel's name
     has its own. `energy_uj` is None where the run current is not known; `float32` is true where the
     layer was left unquantised. `alternatives` are all kernels that can serve, the chosen one
     included. Layers of one `segment` run row by row, in turns. `predicted_cycles` is None where the
