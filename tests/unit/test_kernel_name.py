@@ -52,6 +52,11 @@ def test_a_word_is_letters_and_digits(words: tuple[str, ...]) -> None:
         KernelName("conv", "s8", "dsp", words=words)
 
 
+def test_a_family_is_no_portable_function() -> None:
+    name = KernelName("add", "s8", "dsp", words=("lut",))
+    assert name.family == name.plus("signed").family == "tf_add_s8_dsp"
+
+
 def test_limits_are_words() -> None:
     assert clamp_words(-128, 127) == ()
     assert KernelName("a", "s8", "c").plus(*clamp_words(-128, 6)).words == ("clamp", "m128", "6")
@@ -61,7 +66,7 @@ def test_limits_are_words() -> None:
 def test_files_symbols_and_cost_tables_have_the_same_names(board: str) -> None:
     costs = read_costs(COSTS / f"{board}.json")
     assert costs is not None
-    seen = {}
+    seen: dict[str, str] = {}
     for kernel in kernels(board):
         if kernel.name is None:
             continue

@@ -58,8 +58,8 @@ class KernelName:
 
     @property
     def family(self) -> str:
-        """What all variants of a kernel have in common."""
-        return f"{PREFIX}_{self.operator}_{self.types}"
+        """What all variants of a kernel have in common: its name of no size and no words."""
+        return str(replace(self, size=(), words=()))
 
     def plus(self, *words: str) -> KernelName:
         """The name with more words."""
