@@ -208,7 +208,7 @@ LAYER small_layer_04_fully_connected(void)
  */
 LAYER small_layer_05_softmax(void)
 {
-    tf_native_softmax_s8(small_layer_05_softmax_exponentials, 139, &small_arena[16], &small_arena[0], 1, 4);
+    tf_softmax_s8_c(small_layer_05_softmax_exponentials, 139, &small_arena[16], &small_arena[0], 1, 4);
     return 0;
 }
 
