@@ -31,6 +31,8 @@ from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.oracle.constants import fold_constants, reference
 from tinyflow.passes import optimise
 from tinyflow.pipeline.quantize import Quantised, device_inputs
+from tinyflow.plan.allocator import GREEDY, THOROUGH, Effort
+from tinyflow.plan.memory import Planner
 from tinyflow.project import KernelSet
 from tinyflow.selection.search import choose_kernels
 from tinyflow.tflite.importer import import_model
@@ -39,7 +41,8 @@ from tinyflow.tflite.importer import import_model
 Case = Callable[[TfliteBuilder, np.random.Generator], tuple[list[int], list[int]]]
 
 GROUP = 16
-VECTORS = 24
+#: Of a library, and of a firmware, where each byte goes over the emulated UART.
+VECTORS, FIRMWARE_VECTORS = 24, 8
 
 
 def groups(cases: Mapping[str, Case], size: int = GROUP) -> Iterator[dict[str, Case]]:
@@ -78,12 +81,14 @@ def check(
     _check(cases, lambda content: _build(content, folder, board, cmsis_nn, kernels))
 
 
-def check_library(cases: Mapping[str, Case], board: Board, kernels: KernelSet) -> None:
+def check_library(
+    cases: Mapping[str, Case], board: Board, kernels: KernelSet, *, vectors: int = VECTORS
+) -> None:
     """Compile and run the cases as one library; where that fails, name those that fail alone.
 
     Of kernels whose cost on the board is known the fastest are taken. No case may keep a state.
     """
-    _check(cases, lambda content: _run_library(content, board, kernels))
+    _check(cases, lambda content: _run_library(content, board, kernels, vectors))
 
 
 def _check(cases: Mapping[str, Case], run: Run) -> None:
@@ -133,17 +138,19 @@ def _build(
         output=folder / "build",
         placement="flash",
         optimize="speed",  # is decided without a plan of memory for each choice
-        vectors=VECTORS,
+        vectors=FIRMWARE_VECTORS,
         cmsis_nn=cmsis_nn,
         kernels=kernels,
     )
-    assert report.exact.vectors == VECTORS
+    assert report.exact.vectors == FIRMWARE_VECTORS
     assert report.exact.bytes > 0
     assert sum(layer.instructions for layer in report.layers) <= report.latency.instructions
     assert all(layer.instructions > 0 for layer in report.layers)
 
 
-def library_of(content: bytes, board: Board, kernels: KernelSet) -> tuple[Graph, Trial]:
+def library_of(
+    content: bytes, board: Board, kernels: KernelSet, effort: Effort = THOROUGH
+) -> tuple[Graph, Trial]:
     """A model's graph after all passes, and its library with the fastest kernels."""
     path = Path("cases.tflite")
     folded = fold_constants(content, path)
@@ -152,15 +159,18 @@ def library_of(content: bytes, board: Board, kernels: KernelSet) -> tuple[Graph,
     found = [candidates(operator, graph, board, cmsis) for operator in graph.operators]
     costs = shipped_costs(board)
     choice = choose_kernels(found, costs, NoMemory(), board, kernels=kernels, optimize="speed")
-    return graph, Trial(graph, choice.kernels, board, cmsis)
+    plan = Planner(graph).plan(choice.kernels, choice.way, effort=effort)
+    return graph, Trial(graph, choice.kernels, board, cmsis, plan=plan)
 
 
-def _run_library(content: bytes, board: Board, kernels: KernelSet) -> None:
-    graph, trial = library_of(content, board, kernels)
-    samples, _ = device_inputs(graph, Quantised(content), VECTORS)
+def _run_library(content: bytes, board: Board, kernels: KernelSet, vectors: int) -> None:
+    # The least arena of many operators side by side takes long.
+    graph, trial = library_of(content, board, kernels, GREEDY)
+    samples, _ = device_inputs(graph, Quantised(content), vectors)
     oracle = reference(content)
-    canaries = CanaryCalls(assembly_functions(trial.code.files), board)
-    found_outputs = trial.run_each(samples, watch=canaries.watch)
+    assembly = assembly_functions(trial.code.files)
+    canaries = CanaryCalls(assembly, board)
+    found_outputs = trial.run_each(samples, watch=canaries.watch if assembly else None)
     if canaries.problems:
         raise ExactnessError("; ".join(sorted(set(canaries.problems))))
     compared = wrong = 0

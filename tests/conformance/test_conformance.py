@@ -27,9 +27,9 @@ from tests.conformance import (
     tables,
     windows,
 )
-from tests.conformance.driver import GROUP, Case, check, check_library, groups
+from tests.conformance.driver import GROUP, VECTORS, Case, check, check_library, groups
 from tests.support.cores import OTHER_CORES, board_with, cortex_m0plus
-from tinyflow.boards import Core, load_board
+from tinyflow.boards import Board, Core, load_board
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
@@ -75,12 +75,25 @@ def family_of(group: str) -> str:
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_operators_are_exact(group: str, tmp_path: Path) -> None:
-    check(GROUPS[group], tmp_path, kernels="cmsis-nn")
+    _check_on(load_board("stm32l4r5"), family_of(group), GROUPS[group], tmp_path)
 
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_operators_are_exact_on_a_cortex_m0plus(group: str, tmp_path: Path) -> None:
-    _check_on("cortex-m0plus", family_of(group), GROUPS[group], tmp_path)
+    _check_on(cortex_m0plus(tmp_path), family_of(group), GROUPS[group], tmp_path, vectors=12)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_operators_are_exact_in_firmware(
+    group: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """By default one group of each family: the others are compiled as libraries above."""
+    if request.config.getoption("conformance") == "full":
+        check(GROUPS[group], tmp_path, kernels="cmsis-nn")
+    elif group.endswith("-0"):
+        check(SAMPLES[family_of(group)], tmp_path, kernels="cmsis-nn")
+    else:
+        pytest.skip("with --conformance=full")
 
 
 @pytest.mark.parametrize("core", OTHER_CORES)
@@ -88,15 +101,16 @@ def test_operators_are_exact_on_a_cortex_m0plus(group: str, tmp_path: Path) -> N
 def test_some_operators_are_exact_on_the_other_cores(
     family: str, core: Core, tmp_path: Path
 ) -> None:
-    _check_on(core, family, SAMPLES[family], tmp_path)
+    _check_on(board_with(core, tmp_path), family, SAMPLES[family], tmp_path, vectors=12)
 
 
-def _check_on(core: Core, family: str, cases: dict[str, Case], folder: Path) -> None:
-    board = board_with(core, folder)
+def _check_on(
+    board: Board, family: str, cases: dict[str, Case], folder: Path, *, vectors: int = VECTORS
+) -> None:
     if family in STATEFUL:
         check(cases, folder, board=board, kernels="cmsis-nn")
     else:
-        check_library(cases, board, "cmsis-nn")
+        check_library(cases, board, "cmsis-nn", vectors=vectors)
 
 
 @pytest.mark.parametrize("family", SAMPLES)

@@ -24,7 +24,7 @@ from tinyflow.emulate.simulator import Simulator
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import TensorId
 from tinyflow.pipeline.quantize import Quantised, device_inputs
-from tinyflow.plan.allocator import ALIGNMENT, Allocation, Block, Sharing, aligned
+from tinyflow.plan.allocator import ALIGNMENT, THOROUGH, Allocation, Block, Effort, Sharing, aligned
 from tinyflow.plan.memory import _states
 from tinyflow.project import KernelSet
 from tinyflow.report.plan import PlanFile
@@ -49,12 +49,12 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Spans:
     """Lays out arenas with guards from now on, and lists what lies between them."""
     found: Spans = []
 
-    def spread(blocks: Sequence[Block], _: Sequence[Sharing], *, thorough: bool) -> Allocation:
+    def spread(blocks: Sequence[Block], _: Sequence[Sharing], *, effort: Effort) -> Allocation:
         offset, offsets = GUARD, list[int]()
         for block in blocks:
             offsets.append(offset)
             offset += -(-block.size // ALIGNMENT) * ALIGNMENT + GUARD
-        if thorough:  # the plan that is used, not one tried while kernels are chosen
+        if effort is THOROUGH:  # the plan that is used, not one tried while kernels are chosen
             found.extend((start, block.size) for start, block in zip(offsets, blocks, strict=True))
         return Allocation(tuple(offsets), offset, offset)
 

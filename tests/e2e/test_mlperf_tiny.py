@@ -37,7 +37,7 @@ pytestmark = [
     ),
 ]
 
-VECTORS = 20
+VECTORS = 8
 #: Arena of CMSIS-NN called directly with a static plan, bytes; with its kernels ours may not be
 #: larger.
 ARENA_LIMIT = {"kws": 17_152, "ic": 51_456, "vww": 69_120, "ad": 768}
@@ -76,7 +76,7 @@ def _real_inputs(model: str) -> np.ndarray | None:
 @pytest.mark.parametrize("model", TFLITE)
 def test_reference_model_is_exact(model: str, board: str, tmp_path: Path) -> None:
     samples = _real_inputs(model)
-    vectors = VECTORS if samples is None else min(50, len(samples))
+    vectors = VECTORS if samples is None else 20
     report = tinyflow.build(
         _MODELS / TFLITE[model],
         board=board,
@@ -116,7 +116,7 @@ def test_an_objective_gives_the_least_of_it(model: str, tmp_path: Path) -> None:
             output=tmp_path / objective,
             optimize=objective,
             placement="code",  # weights in RAM are for speed alone
-            vectors=3,
+            vectors=1,
         )
         for objective in get_args(Objective)
     }

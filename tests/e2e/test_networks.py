@@ -83,7 +83,7 @@ class Build:
 
 def _build(path: Path, folder: Path, builds: Mapping[Core, Build] | None = None) -> list[Report]:
     usual: dict[Core, Build] = {
-        "cortex-m4": Build("stm32l4r5", 8),
+        "cortex-m4": Build("stm32l4r5", 4),
         "cortex-m0plus": Build(cortex_m0plus(folder), 2, "native"),
     }
     samples = np.load(path.with_suffix("").with_suffix(".npy"))

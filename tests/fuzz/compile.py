@@ -12,6 +12,7 @@ from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.oracle.constants import fold_constants
 from tinyflow.passes import optimise
 from tinyflow.pipeline.build import check_fit
+from tinyflow.plan.allocator import GREEDY
 from tinyflow.plan.memory import plan_memory
 from tinyflow.tflite.file import read_tflite
 from tinyflow.tflite.importer import import_model
@@ -28,7 +29,7 @@ def compile_file(path: Path) -> str:
         content = fold_constants(read_tflite(path), path)
         graph = optimise(import_model(content, path, name="fuzzed"), content, path)
         cmsis = find_cmsis_nn()
-        plan = plan_memory(graph, select_kernels(graph, _BOARD, cmsis), thorough=False)
+        plan = plan_memory(graph, select_kernels(graph, _BOARD, cmsis), effort=GREEDY)
         check_fit(generate_model(graph, plan, cmsis, content), plan, _BOARD)
     except TinyflowError as error:
         assert error.message.strip()

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import flatbuffers
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
+from tests.support.mixed_model import mixed_model
 from tests.support.open_batch import open_signature
+from tests.support.stateful_model import stateful_model
+from tests.support.svdf_network import svdf_network
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.errors import InputError, TinyflowError, UnsupportedError
 from tinyflow.ir.graph import Graph
@@ -192,3 +198,29 @@ def test_calls_of_subgraphs_that_call_themselves() -> None:
     error = _refusal(b.build([x], [y]))
     assert "CALL_ONCE runs the main subgraph" in error.message
     assert error.hint
+
+
+@pytest.mark.parametrize("axis", [-5, -1, 0, 1, 9])
+@pytest.mark.parametrize("make", [svdf_network, mixed_model, stateful_model])
+def test_scales_along_any_axis_of_any_tensor_compile_or_are_refused(
+    make: Callable[[], bytes], axis: int
+) -> None:
+    content = make()
+    count = len(schema.ModelT.InitFromPackedBuf(content).subgraphs[0].tensors)
+    refused = 0
+    for index in range(count):
+        model = schema.ModelT.InitFromPackedBuf(content)
+        found = model.subgraphs[0].tensors[index].quantization
+        if found is None or found.scale is None or not len(found.scale):
+            continue
+        found.scale = np.array([found.scale[0], 2 * found.scale[0]], np.float32)
+        found.zeroPoint = np.array([found.zeroPoint[0]] * 2, np.int64)
+        found.quantizedDimension = axis
+        builder = flatbuffers.Builder()
+        builder.Finish(model.Pack(builder), b"TFL3")
+        try:
+            import_model(bytes(builder.Output()), PATH, name="net")
+        except TinyflowError as error:
+            assert error.message.startswith("net.tflite: ")
+            refused += 1
+    assert refused

@@ -14,6 +14,10 @@ import numpy as np
 from tinyflow.ir.types import Activation
 
 
+class PerAxisError(ValueError):
+    """One scale or zero point is asked of a tensor that is quantised per axis."""
+
+
 @dataclass(frozen=True)
 class Quantization:
     """real = scale * (quantised - zero_point), per tensor or along `axis`.
@@ -30,15 +34,27 @@ class Quantization:
 
     @property
     def scale(self) -> float:
-        """The scale of a tensor quantised per tensor."""
-        (scale,) = self.scales
-        return scale
+        """The scale of a tensor quantised per tensor.
+
+        Raises:
+            PerAxisError: there are several.
+        """
+        self._check_per_tensor()
+        return self.scales[0]
 
     @property
     def zero_point(self) -> int:
-        """The zero point of a tensor quantised per tensor."""
-        (zero_point,) = self.zero_points
-        return zero_point
+        """The zero point of a tensor quantised per tensor.
+
+        Raises:
+            PerAxisError: there are several.
+        """
+        self._check_per_tensor()
+        return self.zero_points[0]
+
+    def _check_per_tensor(self) -> None:
+        if len(self.scales) != 1 or len(self.zero_points) != 1:
+            raise PerAxisError(f"{len(self.scales)} scales along axis {self.axis}")
 
 
 @dataclass(frozen=True)

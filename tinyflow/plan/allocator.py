@@ -27,9 +27,17 @@ from itertools import accumulate
 #: Every block starts at a multiple of this many bytes, enough for any word access.
 ALIGNMENT = 8
 
-#: How many pairs of blocks the two searches may look at.
-_CLIMBING_BUDGET = 150_000
-_BRANCHING_BUDGET = 300_000
+
+@dataclass(frozen=True)
+class Effort:
+    """How many pairs of blocks the local search and branch and bound may look at."""
+
+    climbing: int
+    branching: int
+
+
+#: The first allocation that is found, a short search, and one for the plan that is built.
+GREEDY, BRIEF, THOROUGH = Effort(0, 0), Effort(15_000, 30_000), Effort(150_000, 300_000)
 
 
 @dataclass(frozen=True)
@@ -89,23 +97,23 @@ _ORDERS: tuple[Callable[[Block], tuple[int, ...]], ...] = (
 
 
 def allocate(
-    blocks: Sequence[Block], sharings: Sequence[Sharing] = (), *, thorough: bool = True
+    blocks: Sequence[Block], sharings: Sequence[Sharing] = (), *, effort: Effort = THOROUGH
 ) -> Allocation:
-    """Place all blocks; deterministic. Only a `thorough` search does more than the greedy one."""
-    return _allocated(tuple(blocks), tuple(sharings), thorough)
+    """Place all blocks; deterministic."""
+    return _allocated(tuple(blocks), tuple(sharings), effort)
 
 
 @lru_cache(maxsize=256)  # choices of kernels often differ in nothing that is placed
 def _allocated(
-    blocks: tuple[Block, ...], sharings: tuple[Sharing, ...], thorough: bool
+    blocks: tuple[Block, ...], sharings: tuple[Sharing, ...], effort: Effort
 ) -> Allocation:
     problem = _Problem(blocks, sharings)
     bound = problem.bound()
     best = min(map(problem.place, problem.orders()), key=problem.height)
-    if thorough and problem.height(best) > bound:
-        best = _climb(problem, best, bound)
-    if thorough and problem.height(best) > bound:
-        search = _Branching(problem, best, bound)
+    if effort.climbing and problem.height(best) > bound:
+        best = _climb(problem, best, bound, effort.climbing)
+    if effort.branching and problem.height(best) > bound:
+        search = _Branching(problem, best, bound, effort.branching)
         best = search.best
         if search.exhausted and problem.is_rigid:
             bound = problem.height(best)
@@ -246,13 +254,13 @@ def _meeting(blocks: Sequence[Block]) -> list[tuple[int, int]]:
     return sorted(found)
 
 
-def _climb(problem: _Problem, best: list[int], bound: int) -> list[int]:
+def _climb(problem: _Problem, best: list[int], bound: int, budget: int) -> list[int]:
     """Change orders a little again and again, and keep what does not make the arena larger."""
     draw = random.Random(0)
     cost = sum(map(len, problem.neighbours)) + len(problem.blocks)
     order = sorted(range(len(best)), key=lambda index: (best[index], index))
     offsets = problem.place(order)
-    for _ in range(_CLIMBING_BUDGET // max(1, cost)):
+    for _ in range(budget // max(1, cost)):
         tried = _promoted(problem, order, offsets, draw)
         found = problem.place(tried)
         if problem.height(found) <= problem.height(offsets):
@@ -291,11 +299,11 @@ class _Branching:
         exhausted: whether there is none better among those searched.
     """
 
-    def __init__(self, problem: _Problem, best: list[int], bound: int) -> None:
+    def __init__(self, problem: _Problem, best: list[int], bound: int, budget: int) -> None:
         self.best = best
         self._problem, self._bound = problem, bound
         self._height = problem.height(best)
-        self._budget = _BRANCHING_BUDGET
+        self._budget = budget
         self._offsets = [-1] * len(best)
         steps = sorted({block.first for block in problem.blocks})
         self._alive = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import TensorId
 from tinyflow.kernels.base import Kernel, nhwc
-from tinyflow.plan.allocator import aligned, allocate
+from tinyflow.plan.allocator import BRIEF, GREEDY, THOROUGH, Effort, aligned, allocate
 from tinyflow.plan.layout import Layout
 from tinyflow.plan.order import has_one_order, order_for_memory
 from tinyflow.plan.rows import Segment
@@ -61,7 +61,7 @@ _PREPARED = 256
 
 
 def plan_memory(
-    graph: Graph, kernels: Sequence[Kernel], *, room: int | None = None, thorough: bool = True
+    graph: Graph, kernels: Sequence[Kernel], *, room: int | None = None, effort: Effort = THOROUGH
 ) -> MemoryPlan:
     """Place every activation and scratch buffer of the graph in one arena, and its states.
 
@@ -75,24 +75,24 @@ def plan_memory(
         room: bytes that the arena may have. Where it would have more, layers run row by row, if
             their kernels can and that makes it smaller: no more rows than are needed for that.
             None lets all layers run whole, and 0 makes the arena as small as can be.
-        thorough: search long for the least arena; else take what is found at once.
+        effort: how long to search for the least arena.
     """
     planner = Planner(graph)
-    best = planner.plan(kernels, planner.whole(kernels), thorough=thorough)
+    best = planner.plan(kernels, planner.whole(kernels), effort=effort)
     if room is None or best.arena_size <= room:
         return best
     rows = [planner.rows(kernel) for kernel in kernels]
     way: Way | None = planner.way(kernels, rows, room) or planner.lowest(kernels, rows)
     # What is placed may take more than the peak.
     while way is not None and best.arena_size > room:
-        plan = planner.plan(kernels, way, thorough=thorough)
+        plan = planner.plan(kernels, way, effort=effort)
         best = min(best, plan, key=lambda found: found.arena_size)
         way = planner.way(kernels, rows, way.peak - 1)
     return best
 
 
-#: Up to this many layers, arenas are exact while kernels are chosen: greedy placement can be some
-#: percent above what the final plan needs, and hide the better choice.
+#: Up to this many layers, arenas are searched for while kernels are chosen: greedy placement can be
+#: some percent above what the final plan needs, and hide the better choice.
 FEW_LAYERS = 12
 
 
@@ -143,23 +143,22 @@ class Planner:
         return way
 
     def arena(self, kernels: Sequence[Kernel], way: Way) -> int:
-        """Arena bytes: of few layers as `plan` finds them, of more by greedy placement."""
+        """Arena bytes: of few layers by a brief search, of more by greedy placement."""
         key = self._seen(kernels), way
         if key not in self._arenas:
-            plan = self.plan(kernels, way, thorough=False)
-            if plan.arena_size > plan.lower_bound and len(kernels) <= FEW_LAYERS:
-                plan = self.plan(kernels, way)
+            effort = BRIEF if len(kernels) <= FEW_LAYERS else GREEDY
+            plan = self.plan(kernels, way, effort=effort)
             self._arenas[key] = plan.arena_size
         return self._arenas[key]
 
-    def plan(self, kernels: Sequence[Kernel], way: Way, *, thorough: bool = True) -> MemoryPlan:
-        """The plan of a way; only a `thorough` search does more than place things at once."""
+    def plan(self, kernels: Sequence[Kernel], way: Way, *, effort: Effort = THOROUGH) -> MemoryPlan:
+        """The plan of a way."""
         ordered = tuple(running(kernels, way)[index] for index in way.order)
         layers = self._layers_of(kernels, way.order)
         members = [layers.row_layer(index, kernel) for index, kernel in enumerate(ordered)]
         segments = tuple(layers.segment(run, members)[1] for run in way.segments)
         layout = Layout(self._graph, ordered, segments)
-        allocation = allocate(layout.blocks, layout.sharings, thorough=thorough)
+        allocation = allocate(layout.blocks, layout.sharings, effort=effort)
         offsets = allocation.offsets
         states, state_size = _states(self._graph)
         return MemoryPlan(

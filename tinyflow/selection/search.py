@@ -228,9 +228,10 @@ class _Request:
         fast = self._fast.best(optimize, limits, also=free)
         if self.excess(fast):  # before a limit is given up: what other objectives lead to
             others = [
-                self._fast.best(other, limits, also=[fast[0]])[0]
+                picked
                 for other in get_args(Objective)
                 if other != optimize
+                for picked in self._fast.towards(limits, other)
             ]
             fast = self._fast.best(optimize, limits, [fast[0], *others])
         if not self._has_slow:
@@ -455,7 +456,7 @@ class _Search:
             also: further starts.
             strict: the ceiling comes before the limits.
         """
-        fastest = self._each(lambda group, p: (group.cycles[p], sum(group.pieces[p].values())))
+        fastest = self._fastest()
         score = scoring(optimize, self._cycles(fastest))
 
         def limited(cycles: int, flash: int, arena: int) -> Score:
@@ -476,10 +477,14 @@ class _Search:
                 return picked, whole
             starts = [picked, *starts]
         if limits != Limits() and ceiling is None:
-            starts = [*starts, *self._towards(limits, optimize, fastest)]
+            starts = [*starts, *self.towards(limits, optimize)]
         picked, way = self._improved(starts, partial(self._scored, limited))
         assert way is not None
         return picked, way
+
+    def _fastest(self) -> _Picked:
+        """For each layer alone the fastest option."""
+        return self._each(lambda group, p: (group.cycles[p], sum(group.pieces[p].values())))
 
     def _simple(self, fastest: _Picked) -> list[_Picked]:
         """For each layer alone the fastest option, the smallest, the one of least memory, and the
@@ -539,9 +544,9 @@ class _Search:
             min(range(len(group.options)), key=lambda p: rank(group, p)) for group in self._groups
         )
 
-    def _towards(self, limits: Limits, optimize: Objective, start: _Picked) -> Iterator[_Picked]:
+    def towards(self, limits: Limits, optimize: Objective) -> Iterator[_Picked]:
         """Choices that approach the limits from beyond, by a penalty that grows."""
-        picked = start
+        picked = self._fastest()
         for power in (1, 3):
             score = partial(self._scored, penalised(optimize, limits, power))
             picked = self._descend(picked, score)[1]

@@ -14,7 +14,7 @@ from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Operator, Weighted
 from tinyflow.ir.plain import is_float
-from tinyflow.ir.quantization import Quantization
+from tinyflow.ir.quantization import PerAxisError, Quantization
 from tinyflow.ir.signal import SIGNAL_OPERATORS, SignalEnergy, unwritten
 from tinyflow.ir.state import AssignVariable, ReadVariable, SequenceLstm, Svdf
 from tinyflow.ir.types import DType
@@ -294,8 +294,8 @@ class _Importer:
         if not scales or not points:
             return None
         if is_constant and dtype in (DType.INT32, DType.INT64) and len(scales) > 1:
-            along = indices(raw.shape)[int(parameters.quantizedDimension) :][:1]
-            if along != [len(scales)]:
+            axis, shape = int(parameters.quantizedDimension), indices(raw.shape)
+            if not 0 <= axis < len(shape) or shape[axis] != len(scales):
                 return None
         if is_constant and dtype in (DType.INT32, DType.INT64) and not are_scales(scales):
             return None
@@ -428,7 +428,13 @@ class _Importer:
         at = OperatorReader(
             raw, kind, self.subgraph, self.tensors, self.path, self.resources.handles
         )
-        return (plain_reader(at) or IMPORTERS.get(kind, _not_quantised))(at)
+        try:
+            return (plain_reader(at) or IMPORTERS.get(kind, _not_quantised))(at)
+        except PerAxisError as error:
+            raise at.refuse(
+                f"a tensor has {error}, where this operator takes one scale",
+                "Only the weights of convolutions and products are quantised per axis.",
+            ) from error
 
 
 def _unread(raw: Any) -> Tensor:

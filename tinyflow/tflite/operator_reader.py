@@ -279,7 +279,8 @@ class OperatorReader:
         if found.axis in (None, axis) or len(found.scales) == 1:
             return
         # TFLM takes the scales as those of `axis` where the extents agree.
-        if not found.axis < len(shape) > axis or shape[found.axis] != shape[axis]:
+        extents = [shape[each] for each in (found.axis, axis) if 0 <= each < len(shape)]
+        if len(extents) != 2 or len(set(extents)) != 1:
             raise self.refuse(f"the weights {tensor.name!r} are quantised along another dimension")
         self.tensors[index] = replace(self.tensors[index], quantization=replace(found, axis=axis))
 

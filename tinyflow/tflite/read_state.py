@@ -62,8 +62,8 @@ def _svdf(at: OperatorReader) -> Operator:
         raise at.refuse("a fused activation other than RELU")
     at.weights(at.input(1), axis=0)
     at.per_tensor(at.input(1))
-    time = at.tensors[at.input(2)]
     at.per_tensor(at.input(2))
+    time = at.tensors[at.input(2)]
     if time.data is None or time.dtype not in (DType.INT8, DType.INT16) or time.q.zero_point:
         raise at.refuse(f"the time weights {time.name!r} are not int8 or int16 constants around 0")
     bias = at.bias(3)

@@ -25,6 +25,7 @@ class Usart(Uart):
     CR1: ClassVar[int]
     BRR: ClassVar[int]
     STATUS: ClassVar[int]
+    DATA: ClassVar[int]  # of the receiver
     UE: ClassVar[int]
 
     def __init__(self, instance: PeripheralInstance, machine: Machine) -> None:
@@ -33,9 +34,12 @@ class Usart(Uart):
         self._status = 0
 
     def read(self, offset: int, size: int) -> int:
-        """As the base class; the status register, which is polled, goes first."""
-        if offset == self.STATUS and self._status and self.machine.clocks.is_enabled(self.name):
-            return self._status | _RXNE if self.poll() else self._status
+        """As the base class; what is read for every byte goes first."""
+        if self._status and self.machine.clocks.is_enabled(self.name):
+            if offset == self.STATUS:
+                return self._status | _RXNE if self.poll() else self._status
+            if offset == self.DATA and self._checked & _RE:
+                return self.take()
         return super().read(offset, size)
 
     def get(self, offset: int) -> int:
@@ -112,7 +116,7 @@ class UsartV1(Usart):
     """`stm32_usart_v1`: one data register."""
 
     STATUS, DR, BRR, CR1 = 0x00, 0x04, 0x08, 0x0C
-    UE = 1 << 13
+    UE, DATA = 1 << 13, DR
     registers: ClassVar[RegisterMap] = {
         STATUS: Register("USART_SR", 0xC0, 0x360),
         DR: Register("USART_DR"),
@@ -139,7 +143,7 @@ class UsartV2(Usart):
     """`stm32_usart_v2`: separate receive and transmit registers; LPUART by its name."""
 
     CR1, BRR, STATUS, RDR, TDR = 0x00, 0x0C, 0x1C, 0x24, 0x28
-    UE = 1 << 0
+    UE, DATA = 1 << 0, RDR
     registers: ClassVar[RegisterMap] = {
         CR1: Register("USART_CR1"),
         0x04: Register("USART_CR2"),
