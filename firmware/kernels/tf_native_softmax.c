@@ -45,7 +45,7 @@ static void softmax_row(const int32_t *exponentials, uint32_t count, const int8_
     }
 }
 
-void tf_native_softmax_s8(const int32_t *exponentials, uint32_t count, const int8_t *input,
+void tf_softmax_s8_c(const int32_t *exponentials, uint32_t count, const int8_t *input,
                           int8_t *output, size_t rows, size_t depth)
 {
     for (; rows > 0; --rows, input += depth, output += depth) {

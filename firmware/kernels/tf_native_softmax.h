@@ -10,7 +10,7 @@
  * fixed point of 31 fractional bits; beyond its `count` entries they do not count. The output's scale
  * is 1/256 and its zero point -128. The output may begin at the input or before it.
  */
-void tf_native_softmax_s8(const int32_t *exponentials, uint32_t count, const int8_t *input,
+void tf_softmax_s8_c(const int32_t *exponentials, uint32_t count, const int8_t *input,
                           int8_t *output, size_t rows, size_t depth);
 
 #endif

@@ -145,7 +145,7 @@ def test_weights_are_packed_where_that_is_exact(form: str) -> None:
         widest_bias=widest_bias,
     )
     kernels = check_variants(model(case), load_board(BOARDS[0]), vectors=1)
-    assert {"packed" in kernel.variant for kernel in kernels} == {packs}
+    assert {"packed" in kernel.title for kernel in kernels} == {packs}
 
 
 def drawn(rng: np.random.Generator) -> Case:

@@ -89,7 +89,7 @@ def test_explicit_padding(pads: tuple[tuple[int, int], tuple[int, int]]) -> None
     for kernel in native_kernels(operator, graph, board):
         if kernel.function == FUNCTION:
             (found,) = Trial(graph, [kernel], board, find_cmsis_nn()).run(sample)
-            np.testing.assert_array_equal(found, expected, kernel.variant)
+            np.testing.assert_array_equal(found, expected, kernel.title)
             tried += 1
     assert tried
 

@@ -66,13 +66,13 @@ def check_variants(
         functions = assembly_functions(trial.code.files)
         canaries = CanaryCalls(functions, board)
         found_outputs = trial.run_each([sample for sample, _ in samples], watch=canaries.watch)
-        assert not canaries.problems, f"{kernel.function} ({kernel.variant}): {canaries.problems}"
-        assert bool(canaries.calls) == bool(functions), f"{kernel.variant}: nothing was called"
+        assert not canaries.problems, f"{kernel.title}: {canaries.problems}"
+        assert bool(canaries.calls) == bool(functions), f"{kernel.title}: nothing was called"
         for (_, expected), outputs in zip(samples, found_outputs, strict=True):
             for found, right in zip(outputs, expected, strict=True):
                 wrong = np.flatnonzero(found.ravel() != right.ravel())
                 assert not wrong.size, (
-                    f"{kernel.function} ({kernel.variant}): {wrong.size} of {right.size} elements "
+                    f"{kernel.title}: {wrong.size} of {right.size} elements "
                     f"differ, first {wrong[0]}: {found.ravel()[wrong[0]]} for "
                     f"{right.ravel()[wrong[0]]}"
                 )

@@ -76,7 +76,7 @@ def check_rows(
     output = output_of(graph, operator)
     tried = []
     for kernel in native_kernels(operator, graph, board):
-        if kernel.row_form is None or (without is not None and without in kernel.variant):
+        if kernel.row_form is None or (without is not None and without in kernel.title):
             continue
         rows = nhwc(output)[1]
         context = {"form": kernel.row_form, "sources": sources, "due": rows}
@@ -85,7 +85,7 @@ def check_rows(
             kernel, context=context, template=_TEMPLATE, overlaps=(), file=_file_of(kernel)
         )
         (found,) = Trial(graph, [alone], board, find_cmsis_nn()).run(*sample)
-        np.testing.assert_array_equal(found, expected, err_msg=kernel.variant)
+        np.testing.assert_array_equal(found, expected, err_msg=kernel.title)
         tried.append(kernel)
     return tried
 

@@ -14,6 +14,7 @@ from tinyflow.costs.table import Cost, CostTable, FamilyCode, KernelCosts, turn_
 from tinyflow.ir.operators import Operator, Softmax
 from tinyflow.kernels.base import Constant, Kernel, RowForm
 from tinyflow.kernels.candidates import Candidates
+from tinyflow.kernels.name import KernelName
 from tinyflow.plan.schedule import Way
 from tinyflow.project import KernelSet, Objective
 from tinyflow.selection.objective import BALANCED_LOSS_PERCENT, Limits
@@ -41,20 +42,27 @@ CODE = {"small": 100, "big": 4000, "native/fast": 1000, "native/faster": 2000}
 
 
 def kernel(name: str, operator: Operator, made: Made) -> Kernel:
-    native = name.startswith("native/")
+    generated = generated_name(name)
     values = np.full(made.constants, zlib.crc32(f"{name} {operator.name}".encode()) % 251, np.uint8)
     return Kernel(
         operator,
         name.removeprefix("native/"),
         "tinyflow",
-        f"{name}.c.j2" if native else f"portable/{name}.c.j2",
+        f"{name}.c.j2" if generated else f"portable/{name}.c.j2",
         constants=(Constant("weights", "uint8_t", values, ""),) if made.constants else (),
         scratch=made.scratch,
         row_form=None
         if made.row_cycles is None
         else RowForm("row.c.j2", work={"cycles": made.row_cycles}),
         work={"cycles": made.cycles},
+        name=generated,
     )
+
+
+def generated_name(name: str) -> KernelName | None:
+    """That of a kernel `native/<name>`."""
+    native, _, rest = name.partition("native/")
+    return None if native or not rest else KernelName(rest, "s8", "c")
 
 
 def candidates(layers: Sequence[Mapping[str, Made]]) -> list[Candidates]:
@@ -79,9 +87,12 @@ def table(unknown: Sequence[str] = ()) -> CostTable:
         board="",
         model="",
         families={
-            name: FamilyCode(functions={name: size}, layer_bytes=10) for name, size in known.items()
+            generated.family if (generated := generated_name(name)) else name: FamilyCode(
+                functions={name: size}, layer_bytes=10
+            )
+            for name, size in known.items()
         },
-        kernels=dict.fromkeys(known, costs),
+        kernels={f"{generated_name(name) or name}": costs for name in known},
         sources=(),
     )
 
@@ -169,8 +180,8 @@ def test_size_shares_constants_of_the_same_content() -> None:
     shared = kernel("native/fast", operator, Made(1, constants=5000))
     again = Kernel(
         Softmax("b", 1, 2, 1.0), "fast", "tinyflow", "native/fast.c.j2",
-        constants=shared.constants, work={"cycles": 1},
-    )  # fmt: skip
+        constants=shared.constants, work={"cycles": 1}, name=shared.name,
+        )  # fmt: skip
     found = [Candidates(one.operator, (one,), None) for one in (shared, again)]
     totals = choose_kernels(found, table(), Planner(), BOARD, optimize="size").totals
     assert totals is not None

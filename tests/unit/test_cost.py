@@ -28,6 +28,7 @@ from tinyflow.costs.table import (
 from tinyflow.ir.operators import Softmax
 from tinyflow.kernels.base import Source
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
+from tinyflow.kernels.name import KernelName
 
 OPERATOR = Softmax("layer", 0, 1, 1.0)
 FAST = kernel("native/fast", OPERATOR, Made(1000))
@@ -69,16 +70,16 @@ def test_a_table_tells_cycles_code_and_similar_variants() -> None:
     costs = table()
     assert costs.cost(FAST) == Cost(1000, 0)
     assert costs.code(FAST) == {"native/fast": 1000}
-    similar = replace(FAST, variant="unrolled by 4")
+    similar = replace(FAST, name=KernelName("fast", "s8", "c", words=("unroll4",)))
     assert costs.cost(similar) == Cost(1000, 0)
     assert costs.cost(kernel("native/unknown", OPERATOR, Made(1))) is None
     assert costs.cost(replace(FAST, work={})) is None
 
 
 def test_the_nearest_variant_is_that_of_the_nearest_number() -> None:
-    names = [f"native/fast, unrolled by {number}" for number in (2, 8, 32)] + ["native/fast, odd"]
-    nearest = min(names, key=lambda name: dissimilarity(name, "native/fast, unrolled by 6"))
-    assert nearest == "native/fast, unrolled by 8"
+    names = [f"tf_fast_s8_2x4x{number}_dsp" for number in (2, 8, 32)] + ["tf_fast_s8_odd_dsp"]
+    nearest = min(names, key=lambda name: dissimilarity(name, "tf_fast_s8_2x4x6_dsp"))
+    assert nearest == "tf_fast_s8_2x4x8_dsp"
 
 
 def test_the_size_of_a_generated_file_is_that_of_the_most_similar_one() -> None:
@@ -89,20 +90,24 @@ def test_the_size_of_a_generated_file_is_that_of_the_most_similar_one() -> None:
     costs = table().model_copy(update={"sources": sizes})
 
     def size(*parameters: tuple[str, int | bool]) -> int:
-        return costs.source_bytes(Source("a.S", "a.S.j2", parameters))
+        return costs.source_bytes(Source(KernelName("a", "s8", "c"), "a.S.j2", parameters))
 
     assert size(("unroll", 8), ("signed", True), ("low", -128)) == 200
     assert size(("unroll", 4), ("signed", True)) == 110
-    assert costs.source_bytes(Source("b.S", "b.S.j2")) == 0
+    assert costs.source_bytes(Source(KernelName("b", "s8", "c"), "b.S.j2")) == 0
 
 
-def test_what_shapes_the_code_is_part_of_a_kernels_name() -> None:
-    sources = tuple(
-        Source(f"{stride}.S", "a.S.j2", (("stride", stride), ("low", -1))) for stride in (1, 2)
-    )
-    assert kernel_name(FAST) == "native/fast"
-    named = replace(FAST, variant="4 at a time", sources=sources[1:])
-    assert kernel_name(named) == "native/fast, 4 at a time, stride 2"
+def test_a_table_knows_kernels_by_their_names() -> None:
+    assert kernel_name(FAST) == "tf_fast_s8_c"
+    library = kernel("small", OPERATOR, Made(1))
+    assert kernel_name(replace(library, variant="im2col")) == "small, im2col"
+
+
+def test_costs_are_of_the_same_family_only() -> None:
+    costs = table().model_copy(update={"families": {}})
+    unlike = replace(FAST, name=KernelName("fast_and_other", "s8", "c"))
+    assert costs.of(replace(FAST, name=KernelName("fast", "s8", "c", (2, 4)))) == costs.of(FAST)
+    assert costs.of(unlike) is None
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:

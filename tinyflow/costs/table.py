@@ -21,12 +21,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tinyflow.boards import Board
 from tinyflow.kernels.base import Kernel, RowForm, Source
+from tinyflow.kernels.name import KernelName
 
 COSTS = Path(__file__).resolve().parent / "boards"
 
-#: Parameters of generated code that change the cost of a unit of work without being in the
-#: variant's name.
-_SHAPING = ("stride",)
 #: Parameters that a generated file's size does not depend on.
 _OF_NO_SIZE = frozenset(
     "function greatest high least line line_pitch line_stride low name output_line pitch shift "
@@ -35,7 +33,7 @@ _OF_NO_SIZE = frozenset(
 #: Instructions to call a turn and to find a row, and the code bytes that a turn fetches again:
 #: measured on the networks of MLPerf Tiny.
 _TURN_INSTRUCTIONS, _ROW_INSTRUCTIONS, _TURN_BYTES = 10, 32, 640
-_WORD = re.compile(r"\d+|[^\s\d,]+")
+_WORD = re.compile(r"\d+|[^\s\d,_]+")
 #: The dissimilarity of two words; numbers differ by the logarithm of their ratio.
 _UNLIKE = 1.0
 
@@ -168,7 +166,7 @@ class CostTable(BaseModel):
         if name in self.kernels:
             return self.kernels[name]
         family = kernel_family(kernel)
-        relatives = (known for known in self.kernels if known.partition(", ")[0] == family)
+        relatives = (known for known in self.kernels if _family_of(known) == family)
         nearest = min(relatives, key=lambda known: dissimilarity(known, name), default=None)
         return None if nearest is None else self.kernels[nearest]
 
@@ -211,23 +209,19 @@ def _unlike(value: int | str | bool | None, other: int | str | bool) -> float:
 
 
 def kernel_name(kernel: Kernel) -> str:
-    """Return the key of a kernel in cost tables: its family, its variant, and how its code was
-    generated.
-    """
-    generated = {
-        f"{name} {value}"
-        for source in kernel.sources
-        for name, value in source.parameters
-        if name in _SHAPING
-    }
-    return ", ".join(filter(None, (kernel_family(kernel), kernel.variant, *sorted(generated))))
+    """Return the key of a kernel in cost tables: its name, or its function and variant."""
+    return ", ".join(filter(None, (kernel.title, kernel.variant)))
 
 
 def kernel_family(kernel: Kernel) -> str:
-    """Return the part of a kernel's name that its variants share: its function, or, where that is
-    generated with them, the template of its call.
-    """
-    return kernel.template.removesuffix(".c.j2") if kernel.is_native else kernel.function
+    """Return the part of a kernel's name that its variants share."""
+    return kernel.function if kernel.name is None else kernel.name.family
+
+
+def _family_of(name: str) -> str:
+    """Return the family of a `kernel_name`."""
+    generated = KernelName.parse(name)
+    return name.partition(", ")[0] if generated is None else generated.family
 
 
 def dissimilarity(one: str, other: str) -> float:

@@ -15,6 +15,7 @@ from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Operator, Window
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.name import KernelName
 
 LibraryName = Literal["CMSIS-NN", "tinyflow", "none"]
 
@@ -44,14 +45,19 @@ class Source:
     Layers whose kernels name the same file share it, so the name contains every parameter.
 
     Attributes:
-        file: its name in the model's `kernels/`, such as `tf_tile_2x4_u8.S`.
+        name: of the function and, with `.S`, of the file in the model's `kernels/`.
         template: under `templates/kernels`.
         parameters: what the template needs: numbers, flags and names of tinyflow's own.
     """
 
-    file: str
+    name: KernelName
     template: str
     parameters: tuple[tuple[str, int | str | bool], ...] = ()
+
+    @property
+    def file(self) -> str:
+        """Its name in the model's `kernels/`."""
+        return f"{self.name}.S"
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,7 @@ class Kernel:
 
     Attributes:
         operator: what it computes.
-        function: the C function called, as the report names it.
+        function: the C function called.
         library: origin of the function; "none" if no code runs.
         template: the Jinja template of the layer's body under `templates/model/layers`.
         context: what the template needs besides the tensors: numbers only, never a model's text.
@@ -133,8 +139,9 @@ class Kernel:
         row_form: how it computes one row, None if it cannot.
         row_kernel: the kernel to run instead if the layer runs row by row; None if this one can,
             or no kernel of the operator can.
-        variant: what distinguishes it from other kernels of the same function, as reports show it:
-            "2x4, unrolled by 8"; empty if there is only one.
+        name: name of a generated kernel; None for other kernels.
+        variant: what distinguishes it from other kernels of the same function, such as "im2col";
+            empty if there is only one, and for a generated kernel, whose name includes it.
         work: what its cycles are linear in, by name: iterations of its loops, with "calls" for
             what is paid once; empty where its cost is not predicted.
     """
@@ -155,13 +162,19 @@ class Kernel:
     overlaps: tuple[Overlap, ...] = ()
     row_form: RowForm | None = None
     row_kernel: Kernel | None = None
+    name: KernelName | None = None
     variant: str = ""
     work: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_native(self) -> bool:
-        """Whether it is one of tinyflow's generated kernels, by the folder of its call template."""
-        return self.template.startswith("native/")
+        """Whether it is one of tinyflow's generated kernels."""
+        return self.name is not None
+
+    @property
+    def title(self) -> str:
+        """Name in reports: a generated kernel's name, or else the function."""
+        return self.function if self.name is None else str(self.name)
 
     @property
     def by_rows(self) -> Kernel | None:

@@ -143,7 +143,7 @@ def _layers(
         LayerSection(
             name=layer_title(layer.kernel.operator.name),
             operator=layer.kernel.operator.title,
-            kernel=layer.kernel.function,
+            kernel=layer.kernel.title,
             macs=layer.kernel.macs,
             instructions=timed.instructions,
             cycles=timed.cycles,
@@ -170,7 +170,7 @@ def _calibrated(cycles: int | None, timing: Timing) -> int | None:
 def _alternatives(choice: Choice, operator: Operator) -> tuple[AlternativeSection, ...]:
     return tuple(
         AlternativeSection(
-            kernel=option.kernel.function,
+            kernel=option.kernel.title,
             variant=option.kernel.variant,
             native=option.kernel.is_native,
             cycles=None if option.cost is None else option.cost.cycles,

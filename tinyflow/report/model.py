@@ -236,11 +236,11 @@ class AlternativeSection(Section):
 class LayerSection(Section):
     """One layer that runs code.
 
-    `variant` is the form of a kernel that has several. `energy_uj` is None if the run
-    current is not known; `float32` is true where the layer was left unquantised. `alternatives`
-    are all kernels that support the layer, with the chosen one. Layers of one `segment` run row
-    by row, in turns. `predicted_cycles` is None if the chosen kernel was not measured; predictions
-    ignore code and constants in RAM.
+    `variant` is the form of a CMSIS-NN kernel that has several; the name of a generated kernel
+    includes its form. `energy_uj` is None if the run current is not known; `float32` is true where
+    the layer was left unquantised. `alternatives` are all kernels that support the layer, with the
+    chosen one. Layers of one `segment` run row by row, in turns. `predicted_cycles` is None if the
+    chosen kernel was not measured; predictions ignore code and constants in RAM.
     """
 
     name: str

@@ -90,7 +90,7 @@ def describe_plan(graph: Graph, plan: MemoryPlan, code: ModelCode) -> PlanFile:
                 function=layer.function,
                 name=layer_title(layer.kernel.operator.name),
                 operator=layer.kernel.operator.title,
-                kernel=layer.kernel.function,
+                kernel=layer.kernel.title,
                 outputs=tuple(
                     _tensor(graph, plan, index, _known_as(layer.kernel.operator, index))
                     for index in layer.kernel.operator.outputs()

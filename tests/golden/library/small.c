@@ -33,9 +33,9 @@ _Alignas(16) static int8_t small_arena[SMALL_ARENA_SIZE];
  */
 LAYER small_layer_00_conv_2d(void)
 {
-    extern tf_conv_expand_function tf_conv_expand_4;
-    extern tf_conv_tile_function tf_conv_tile_4_m7_u14_once_packed_clamp_3_127;
-extern tf_conv_weave_function tf_conv_weave_3x3;
+    extern tf_conv_expand_function tf_im2col_s8_s16_x4_dsp;
+    extern tf_conv_tile_function tf_conv_s8_2x4x28_packed_once_clamp_3_127_m7;
+extern tf_conv_weave_function tf_interleave_s8_3x3_dsp;
     static const tf_conv_woven woven = {
         .window = {
             .matrix = {
@@ -47,8 +47,8 @@ extern tf_conv_weave_function tf_conv_weave_3x3;
                     .channels = 4,
                     .zero_point = 3,
                 },
-                .expand_four = tf_conv_expand_4,
-                .four = tf_conv_tile_4_m7_u14_once_packed_clamp_3_127,
+                .expand_four = tf_im2col_s8_s16_x4_dsp,
+                .four = tf_conv_s8_2x4x28_packed_once_clamp_3_127_m7,
                 .expand_rest = NULL,
                 .rest = NULL,
                 .groups = 1,
@@ -70,7 +70,7 @@ extern tf_conv_weave_function tf_conv_weave_3x3;
             .inner_begin = 0,
             .inner_end = 4,
         },
-        .weave = tf_conv_weave_3x3,
+        .weave = tf_interleave_s8_3x3_dsp,
         .rows = (const int8_t **)(void *)(&small_arena[0] + 248),
         .lines = &small_arena[0] + 260,
         .padding = &small_arena[0] + 345,
@@ -96,11 +96,11 @@ extern tf_conv_weave_function tf_conv_weave_3x3;
  */
 LAYER small_layer_01_depthwise_conv_2d(void)
 {
-    extern tf_depthwise_gather tf_depthwise_gather_1x2x4_16_to_48_ht131_dual;
-    extern tf_depthwise_window tf_depthwise_3x3_s1_1_48_to_4x4_16_by_12_from_131_to_255_dual;
+    extern tf_depthwise_gather tf_depthwise_im2col_s8_s16_fixed_columns1_head_tail_pitch4_16_to_48_zero131_m7;
+    extern tf_depthwise_window tf_depthwise_conv_s8_3x3_stride1_fixed_lines1_48_outputs4_pitch4_16_shift12_clamp_3_127_m7;
     static const tf_depthwise_plan plan = {
-        .gather = tf_depthwise_gather_1x2x4_16_to_48_ht131_dual,
-        .window = tf_depthwise_3x3_s1_1_48_to_4x4_16_by_12_from_131_to_255_dual,
+        .gather = tf_depthwise_im2col_s8_s16_fixed_columns1_head_tail_pitch4_16_to_48_zero131_m7,
+        .window = tf_depthwise_conv_s8_3x3_stride1_fixed_lines1_48_outputs4_pitch4_16_shift12_clamp_3_127_m7,
         .input = {
             .zero = 0x00030003u,
             .zero_bytes = 0x03030303u,
@@ -141,7 +141,7 @@ LAYER small_layer_01_depthwise_conv_2d(void)
 
 /*
  * Layer 2: ADD, add
- *   1x4x4x4 int8 and 1x4x4x4 int8 -> 1x4x4x4 int8, tf_native_sum_s8_shift20
+ *   1x4x4x4 int8 and 1x4x4x4 int8 -> 1x4x4x4 int8, tf_add_s8_rounded_once_shift20_dsp
  */
 LAYER small_layer_02_add(void)
 {
@@ -151,14 +151,14 @@ LAYER small_layer_02_add(void)
         .right = 167772246,
         .offset = -262146,
     };
-    tf_sum_kernel tf_native_sum_s8_shift20;
-    tf_native_sum_s8_shift20(&small_arena[568], &small_arena[288], &small_arena[0], &constants);
+    tf_sum_kernel tf_add_s8_rounded_once_shift20_dsp;
+    tf_add_s8_rounded_once_shift20_dsp(&small_arena[568], &small_arena[288], &small_arena[0], &constants);
     return 0;
 }
 
 /*
  * Layer 3: AVERAGE_POOL_2D, pool
- *   1x4x4x4 int8 -> 1x1x1x4 int8, tf_native_average_s8
+ *   1x4x4x4 int8 -> 1x1x1x4 int8, tf_average_pool_s8_dsp
  */
 LAYER small_layer_03_average_pool_2d(void)
 {
@@ -177,14 +177,14 @@ LAYER small_layer_03_average_pool_2d(void)
         .averages = 1,
         .constants = {0u, 0u, 0u, 0u},
     };
-    tf_pool_kernel tf_native_average_s8;
-    tf_native_pool(&params, tf_native_average_s8, &small_arena[0], &small_arena[64]);
+    tf_pool_kernel tf_average_pool_s8_dsp;
+    tf_native_pool(&params, tf_average_pool_s8_dsp, &small_arena[0], &small_arena[64]);
     return 0;
 }
 
 /*
  * Layer 4: FULLY_CONNECTED, scores
- *   1x1x1x4 int8 -> 1x4 int8, tf_fully_connected_packed_0_pairs_signed
+ *   1x1x1x4 int8 -> 1x4 int8, tf_fully_connected_s8_2x1x4_packed_rest_pairs_signed_dsp
  */
 LAYER small_layer_04_fully_connected(void)
 {
@@ -196,19 +196,19 @@ LAYER small_layer_04_fully_connected(void)
         .multiplier = 2199023124u,
         .power = 67108864u,
     };
-    tf_fully_connected_row tf_fully_connected_packed_0_pairs_signed;
-    tf_fully_connected_s8(&params, tf_fully_connected_packed_0_pairs_signed, small_layer_04_fully_connected_stream, &small_arena[64], &small_arena[16],
+    tf_fully_connected_row tf_fully_connected_s8_2x1x4_packed_rest_pairs_signed_dsp;
+    tf_fully_connected_s8(&params, tf_fully_connected_s8_2x1x4_packed_rest_pairs_signed_dsp, small_layer_04_fully_connected_stream, &small_arena[64], &small_arena[16],
                           1, 4, (uint32_t *)(void *)&small_arena[0]);
     return 0;
 }
 
 /*
  * Layer 5: SOFTMAX, classes
- *   1x4 int8 -> 1x4 int8, tf_native_softmax_s8
+ *   1x4 int8 -> 1x4 int8, tf_softmax_s8_c
  */
 LAYER small_layer_05_softmax(void)
 {
-    tf_native_softmax_s8(small_layer_05_softmax_exponentials, 139, &small_arena[16], &small_arena[0], 1, 4);
+    tf_softmax_s8_c(small_layer_05_softmax_exponentials, 139, &small_arena[16], &small_arena[0], 1, 4);
     return 0;
 }
 

@@ -17,12 +17,16 @@ from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Conv2D, Operator
 from tinyflow.kernels.base import Kernel, Overlap, RowForm, Source, VariantMaker, images, nhwc
 from tinyflow.kernels.generated.matrix import PIXELS, Layer, Matrix, Pair, layer_of, matrices
+from tinyflow.kernels.name import KernelName
 
 #: Interleaved row: bytes of a pixel, and the number of rows.
 MOST_WOVEN_DEPTH = 3
 MOST_WOVEN_ROWS = 10
 #: Bytes after a line that a window's last word may reach, or weaving may write.
 READ_BEYOND = 4
+#: Operator in a kernel's name, for each way to read the windows.
+_NAMES = {"line": "conv_pointwise", "window": "conv", "padded": "conv_padded"}
+_NAMES |= {"woven": "conv_interleaved"}
 #: Size of a pointer on the target, bytes.
 _POINTER = 4
 
@@ -249,7 +253,7 @@ def woven(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     words = _words(width_k * woven_depth)
     lines = 1 + _waiting(out_width)
     size = pieces.width * woven_depth + READ_BEYOND
-    weave = f"tf_conv_weave_{height_k}x{depth}"
+    weave = KernelName("interleave", "s8", "dsp", (height_k, depth))
     placed = _placed(out_height, out_width, (0, out_width), (1, 1))
     lone = _placed(1, out_width, (0, out_width), (1, 1))
     weights = layer.weights.transpose(0, 2, 1, 3).reshape(layer.channels, -1)
@@ -263,7 +267,7 @@ def woven(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
             context={
                 "images": images(layer.source, layer.output),
                 "woven": {
-                    "function": weave,
+                    "function": str(weave),
                     "rows_at": places.context["rows_at"],
                     "lines_at": places.end,
                     "padding_at": padding_at,
@@ -296,9 +300,7 @@ def woven(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
                 },
             },
             scratch=padding_at + width * depth + 1,
-            sources=(
-                Source(f"{weave}.S", "conv/weave.S.j2", (("rows", height_k), ("depth", depth))),
-            ),
+            sources=(Source(weave, "conv/weave.S.j2", (("rows", height_k), ("depth", depth))),),
             row_form=_row_form(layer, "woven", matrix.work(out_width, words) | lone),
             work=matrix.work(pixels, words)
             | {"rows": out_height, "woven": out_height * pieces.kept * height_k}
@@ -337,7 +339,7 @@ def _kernel(
         sources=(*matrix.files, *sources),
         overlaps=overlaps,
         row_form=row_form,
-        variant=matrix.tile.title,
+        name=matrix.tile.name(_NAMES[form], matrix.layer.board),
         work=work,
     )
 

@@ -27,10 +27,17 @@ from tinyflow.kernels.base import (
     row_elements,
 )
 from tinyflow.kernels.generated.requantise import requantisation
+from tinyflow.kernels.name import KernelName, clamp_words
 from tinyflow.kernels.portable.elementwise import loops
 from tinyflow.numerics.multipliers import ADD_LEFT_SHIFT, add_multipliers, output_multiplier
 from tinyflow.numerics.requantize import Ints, multiply
 
+#: The kernels, by template: a sum in one rounding, one with a table for an operand, a product.
+_NAMES = {
+    "sum": KernelName("add", "s8", "dsp", words=("rounded", "once")),
+    "sum_table": KernelName("add", "s8", "dsp", words=("lut",)),
+    "product": KernelName("mul", "s8", "dsp"),
+}
 _HEADER = "tf_native_elementwise.h"
 _INT8 = np.arange(-128, 128)
 
@@ -112,7 +119,7 @@ def sum_s8(op: Add | Sub, graph: Graph, board: Board) -> Iterator[Kernel]:
             "offset": weighted.offset,
         }
         shift = {"shift": weighted.shift}
-        yield _kernel(operands, "sum", "one rounding", constants, parameters=shift)
+        yield _kernel(operands, "sum", constants, parameters=shift)
     yield from _sum_by_table(operands, sign, points)
 
 
@@ -195,7 +202,6 @@ def _sum_by_table(
     yield _kernel(
         operands,
         "sum_table",
-        "table",
         {"multiplier": f"{multiplier}u", "power": f"{power}u", "zero_point": how.zero_point},
         parameters={"negated": signs[1] < 0, "signed": how.signed},
         table=Constant("table", "int32_t", by_byte, "the scaled operand by its byte [256]"),
@@ -232,7 +238,7 @@ def product_s8(op: Mul, graph: Graph, board: Board) -> Iterator[Kernel]:
         "power": f"{power}u",
         "zero_point": how.zero_point,
     }
-    yield _kernel(operands, "product", "", constants, parameters={"signed": how.signed})
+    yield _kernel(operands, "product", constants, parameters={"signed": how.signed})
 
 
 def _twice(value: int) -> int:
@@ -246,7 +252,6 @@ def _twice(value: int) -> int:
 def _kernel(
     operands: Operands,
     kind: str,
-    variant: str,
     constants: Mapping[str, object],
     *,
     parameters: Mapping[str, int | bool],
@@ -256,8 +261,9 @@ def _kernel(
     op, output = operands.op, operands.output
     low, high = operands.limits
     clamped = (low, high) != (-128, 127)
-    name = _name(f"tf_native_{kind}_s8", parameters, (low, high) if clamped else None)
-    given: dict[str, int | str | bool] = {"name": name, **parameters}
+    kernel = _NAMES[kind]
+    name = kernel.plus(*_words(parameters), *clamp_words(low, high))
+    given: dict[str, int | str | bool] = {"name": str(name), **parameters}
     given |= {"clamped": clamped, "low": low, "high": high}
     fields = {"left": operands.left, "right": operands.right}
     computed = all(not tensor.is_constant for tensor in fields.values())
@@ -269,11 +275,11 @@ def _kernel(
     )
     return Kernel(
         operator=op,
-        function=name,
+        function=str(name),
         library="tinyflow",
         template="native/binary.c.j2",
         context={
-            "function": name,
+            "function": str(name),
             "kind": kind,
             "constants": constants,
             "first": first,
@@ -294,28 +300,26 @@ def _kernel(
         header=_HEADER,
         file="",
         needs=("tf_elementwise.h",),
-        sources=(Source(f"{name}.S", f"{kind}.S.j2", tuple(given.items())),),
+        sources=(Source(name, f"{kind}.S.j2", tuple(given.items())),),
         overlaps=overlaps,
         row_form=RowForm("native/binary_row.c.j2", overlaps=overlaps)
         if computed and alike and is_image(output)
         else None,
-        variant=variant,
+        name=kernel,
         work={"calls": operands.runs, "fours": operands.runs * (operands.run // 4)}
         | {"ones": operands.runs * (operands.run % 4)},
     )
 
 
-def _name(start: str, parameters: Mapping[str, int | bool], clamp: tuple[int, int] | None) -> str:
-    """A function's name, which contains every parameter of its code."""
-    parts = [start]
+def _words(parameters: Mapping[str, int | bool]) -> list[str]:
+    """The words of a function's name that say with which parameters its code is made."""
+    words = []
     for key, value in parameters.items():
         if isinstance(value, bool):
-            parts += [key] if value else []
+            words += [key] if value else []
         else:
-            parts.append(f"{key}{value}")
-    if clamp is not None:
-        parts.append(f"{clamp[0]}_{clamp[1]}".replace("-", "m"))
-    return "_".join(parts)
+            words.append(f"{key}{value}")
+    return words
 
 
 VARIANTS: dict[type[Operator], tuple[VariantMaker, ...]] = {

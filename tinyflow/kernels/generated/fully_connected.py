@@ -20,6 +20,7 @@ from tinyflow.ir.quantization import activation_range
 from tinyflow.ir.types import DType
 from tinyflow.kernels.base import Constant, Kernel, Overlap, Source, VariantMaker, output_of
 from tinyflow.kernels.generated.requantise import Requantisation, requantisation
+from tinyflow.kernels.name import KernelName, clamp_words
 from tinyflow.numerics.multipliers import accumulator_multipliers
 from tinyflow.numerics.requantize import Ints, settle_constants
 
@@ -46,11 +47,11 @@ class Form:
     unroll: int
 
     @property
-    def variant(self) -> str:
-        """Name of the variant among the others."""
-        form = "packed pairs" if self.packed else "plain bytes"
-        ahead = ", loads ahead" if self.spare and self.packed else ""
-        return f"{2 * self.pairs} outputs, {form}{ahead}, {_STEP * self.unroll} inputs a turn"
+    def name(self) -> KernelName:
+        """The kernel's name; its size is outputs, rows and inputs for each turn of the loop."""
+        words = ["packed" if self.packed else "bytes", *["ahead"] * (self.spare and self.packed)]
+        size = (2 * self.pairs, 1, _STEP * self.unroll)
+        return KernelName("fully_connected", "s8", "dsp", size, tuple(words))
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,11 +125,11 @@ def _kernel(op: FullyConnected, graph: Graph, board: Board, layer: Layer, form: 
     stream = _stream(layer, form)
     return Kernel(
         operator=op,
-        function=name,
+        function=str(name),
         library="tinyflow",
         template="native/fully_connected.c.j2",
         context={
-            "function": name,
+            "function": str(name),
             "row_bytes": 8 * steps,
             "block_outputs": outputs - left,
             "outputs": outputs,
@@ -142,7 +143,7 @@ def _kernel(op: FullyConnected, graph: Graph, board: Board, layer: Layer, form: 
         header="tf_dense.h",
         sources=(_source(name, layer, form, board, blocks, left),),
         overlaps=(_overlap(rows, outputs, depth),),
-        variant=form.variant,
+        name=form.name,
         work={
             "calls": 1,
             "rows": rows,
@@ -162,24 +163,26 @@ def _overlap(rows: int, outputs: int, depth: int) -> Overlap:
     return Overlap("input", lead=max((rows - 1) * (outputs - depth), outputs - depth))
 
 
-def _name(layer: Layer, form: Form, board: Board, blocks: int, left: int) -> str:
+def _name(layer: Layer, form: Form, board: Board, blocks: int, left: int) -> KernelName:
     """The function's name, which contains every parameter of its code."""
     how = layer.how
-    parts = ["packed" if form.packed else "plain", f"{2 * form.pairs if blocks else 0}"]
-    parts += [f"u{form.unroll}"] if blocks else []
-    parts += ["ahead"] if form.spare and form.packed and blocks else []
-    parts += [("pairs", "odd")[left % 2]] if left else []
-    parts += ["channels"] if layer.per_channel else []
-    parts += ["signed"] if how.signed else []
-    parts += [f"{how.low}_{how.high}".replace("-", "m")] if how.clamped else []
-    parts += [] if board.fpu else ["soft"]
-    return "tf_fully_connected_" + "_".join(parts)
+    words = [("pairs", "odd")[left % 2]] if left else []
+    words += ["channels"] if layer.per_channel else []
+    words += ["signed"] if how.signed else []
+    words += clamp_words(how.low, how.high) if how.clamped else ()
+    words += [] if board.fpu else ["soft"]
+    if not blocks:  # the same code whatever the form's blocks are
+        packing = "packed" if form.packed else "bytes"
+        return KernelName("fully_connected", "s8", "dsp", (2, 1, _STEP), (packing, "rest", *words))
+    return form.name.plus(*words)
 
 
-def _source(name: str, layer: Layer, form: Form, board: Board, blocks: int, left: int) -> Source:
+def _source(
+    name: KernelName, layer: Layer, form: Form, board: Board, blocks: int, left: int
+) -> Source:
     how = layer.how
     parameters: dict[str, int | str | bool] = {
-        "name": name,
+        "name": str(name),
         "form": "packed" if form.packed else "plain",
         "pairs": form.pairs,
         "spare": form.spare,
@@ -194,7 +197,7 @@ def _source(name: str, layer: Layer, form: Form, board: Board, blocks: int, left
         "high": how.high,
         "fpu": board.fpu is not None,
     }
-    return Source(f"{name}.S", "fully_connected.S.j2", tuple(parameters.items()))
+    return Source(name, "fully_connected.S.j2", tuple(parameters.items()))
 
 
 # ---- the stream ----

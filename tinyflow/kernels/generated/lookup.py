@@ -25,11 +25,12 @@ from tinyflow.kernels.base import (
     row_elements,
 )
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.name import KernelName
 from tinyflow.kernels.portable import plain, tables
 from tinyflow.numerics.multipliers import rescale
 from tinyflow.numerics.requantize import multiply
 
-_FUNCTION = "tf_native_lookup_s8"
+_NAME = KernelName("lut", "s8", "dsp")
 #: Placeholder: the makers of tables do not use it.
 _NO_CMSIS = CmsisNN("", "lib_deps", None, None, {})
 
@@ -75,11 +76,11 @@ def _kernels(op: Unary, graph: Graph, table: Constant) -> Iterator[Kernel]:
     output = output_of(graph, op)
     in_flash = Kernel(
         operator=op,
-        function=_FUNCTION,
+        function=str(_NAME),
         library="tinyflow",
         template="native/lookup.c.j2",
         context={
-            "function": _FUNCTION,
+            "function": str(_NAME),
             "field": "input",
             "elements": output.elements,
             "row": row_elements(output),
@@ -89,12 +90,12 @@ def _kernels(op: Unary, graph: Graph, table: Constant) -> Iterator[Kernel]:
         header="tf_native_elementwise.h",
         file="",
         needs=("tf_elementwise.h",),
-        sources=(Source(f"{_FUNCTION}.S", "lookup.S.j2", (("name", _FUNCTION),)),),
+        sources=(Source(_NAME, "lookup.S.j2", (("name", str(_NAME)),)),),
         overlaps=(Overlap("input"),),
         row_form=RowForm("native/lookup_row.c.j2", overlaps=(Overlap("input"),))
         if is_image(output)
         else None,
-        variant="table in flash",
+        name=_NAME.plus("flash"),
         work={"calls": 1, "fours": output.elements // 4, "ones": output.elements % 4},
     )
     yield in_flash
@@ -103,7 +104,7 @@ def _kernels(op: Unary, graph: Graph, table: Constant) -> Iterator[Kernel]:
         context={**in_flash.context, "copied": True},
         scratch=table.size,
         row_form=None,
-        variant="table in RAM",
+        name=_NAME.plus("ram"),
     )
 
 

@@ -24,6 +24,7 @@ from tinyflow.ir.types import DType
 from tinyflow.kernels.base import Constant, Source, nhwc, output_of
 from tinyflow.kernels.generated import packing
 from tinyflow.kernels.generated.requantise import Requantisation, requantisation
+from tinyflow.kernels.name import Isa, KernelName, clamp_words
 from tinyflow.numerics.multipliers import accumulator_multipliers
 
 #: Pixels of the tile.
@@ -128,16 +129,17 @@ class Tile:
         """There is no loop over the steps."""
         return self.steps == self.unroll
 
-    @property
-    def title(self) -> str:
-        """Name in reports."""
-        shape = "4x2" if self.quads else "2x4"
-        title = f"{shape}, {'packed' if self.packed else 'bytes'}, unrolled by {self.unroll}"
-        if self.once:
-            title += ", no loop"
-        if self.groups > 1:
-            title += f", {self.groups} groups" + " from RAM" * self.copied
-        return title
+    def name(self, operator: str, board: Board) -> KernelName:
+        """Return the name of a kernel with this tile."""
+        isa: Isa = "m7" if board.core == "cortex-m7" else "dsp"
+        words = ["packed" if self.packed else "bytes", *["once"] * self.once]
+        words += [f"groups{self.groups}"] * (self.groups > 1) + ["ram"] * self.copied
+        return KernelName(operator, "s8", isa, self.size(PIXELS), tuple(words))
+
+    def size(self, pixels: int) -> tuple[int, int, int]:
+        """Return channels, pixels, and inputs for each turn of the loop of a microkernel."""
+        inputs = self.unroll * 4 // packing.STEPS_PER_WORD
+        return (4, min(2, pixels), inputs) if self.quads else (2, pixels, inputs)
 
     def columns(self, board: Board) -> int:
         """Bytes of the expanded windows; the Cortex-M7's order reads two words beyond."""
@@ -260,13 +262,14 @@ def _tile_source(layer: Layer, tile: Tile, pixels: int) -> Source:
     schedule = "m7" if layer.board.core == "cortex-m7" and whole else "m4"
     shape = "quad" if tile.quads else "tile"
     remaining = (tile.stream - tile.doubled) % 8 if tile.copied else 0
-    parts = [f"tf_conv_{shape}_{pixels}_{schedule}_u{tile.unroll}"]
-    parts += ["once"] * tile.once + ["packed"] * tile.packed + ["odd"] * odd
-    parts += ["signed"] * how.signed + ["groups"] * (tile.groups > 1)
-    parts += [f"copied_{remaining}"] * tile.copied
-    parts += [f"clamp_{how.low}_{how.high}".replace("-", "m")] * how.clamped
+    words = ["packed" if tile.packed else "bytes", *["once"] * tile.once]
+    words += ["rest"] * (not whole) + [f"{pixels}"] * (not whole and tile.quads)
+    words += ["groups"] * (tile.groups > 1) + ["ram", f"{remaining}"] * tile.copied
+    words += ["odd"] * odd + ["signed"] * how.signed
+    words += clamp_words(how.low, how.high) if how.clamped else ()
+    isa: Isa = "m7" if schedule == "m7" else "dsp"
     return Source(
-        f"{'_'.join(parts)}.S",
+        KernelName("conv", "s8", isa, tile.size(pixels), tuple(words)),
         f"conv/{shape}_{schedule}.S.j2",
         (
             ("pixels", pixels),
@@ -283,6 +286,10 @@ def _tile_source(layer: Layer, tile: Tile, pixels: int) -> Source:
             ("greatest", how.high),
         ),
     )
+
+
+def _expand_name(pixels: int) -> KernelName:
+    return KernelName("im2col", "s8_s16", "dsp", words=(f"x{pixels}",))
 
 
 @dataclass(frozen=True, eq=False)
@@ -305,7 +312,7 @@ class Matrix:
         return {
             "tile": {pixels: self._function(pixels) for pixels in range(PIXELS + 1)},
             "expand": {
-                pixels: f"tf_conv_expand_{pixels}" if pixels in self.sources else "NULL"
+                pixels: str(_expand_name(pixels)) if pixels in self.sources else "NULL"
                 for pixels in range(PIXELS + 1)
             },
             "steps": self.tile.steps,
@@ -320,14 +327,14 @@ class Matrix:
     def files(self) -> tuple[Source, ...]:
         """All generated files."""
         expand = (
-            Source(f"tf_conv_expand_{pixels}.S", "conv/expand.S.j2", (("pixels", pixels),))
+            Source(_expand_name(pixels), "conv/expand.S.j2", (("pixels", pixels),))
             for pixels in self.sources
         )
         return (*self.sources.values(), *expand)
 
     def _function(self, pixels: int) -> str:
         made = self.sources.get(pixels)
-        return "NULL" if made is None else made.file.removesuffix(".S")
+        return "NULL" if made is None else str(made.name)
 
     @property
     def _stays_cached(self) -> bool:

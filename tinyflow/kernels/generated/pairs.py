@@ -24,6 +24,7 @@ from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Conv2D, Operator
 from tinyflow.kernels.base import Constant, Kernel, RowForm, Source, VariantMaker, images, nhwc
 from tinyflow.kernels.generated.matrix import LEAST_CACHE, Layer, layer_of
+from tinyflow.kernels.name import KernelName, clamp_words
 
 #: Most channels of the input: with more, runs of words are read in place.
 MOST_DEPTH = 4
@@ -237,7 +238,6 @@ def _kernel(
         work=_lines_work(layer, weave, unroll, steps, [-(-layer.positions[1] // 2)])
         | {"copied": words},
     )
-    title = f"4x2, int16, unrolled by {unroll}" + ", no loop" * once + ", from RAM" * copied
     return Kernel(
         operator=layer.op,
         function="tf_conv_pairs_s8",
@@ -254,8 +254,15 @@ def _kernel(
         file="native_conv_pairs",
         sources=sources,
         row_form=row_form if nhwc(layer.source)[0] == 1 else None,
-        variant=title,
+        name=_name(unroll, once=once, dual=dual).plus(*["ram"] * copied),
         work=_work(layer, weave, unroll, steps, words),
+    )
+
+
+def _name(unroll: int, *, once: bool, dual: bool) -> KernelName:
+    words = ("once",) if once else ()
+    return KernelName(
+        "conv_row_pairs", "s8", "m7" if dual else "dsp", (TOGETHER, 2, 2 * unroll), words
     )
 
 
@@ -264,14 +271,13 @@ def _sources(
 ) -> tuple[Source, Source]:
     """The product and the weaving."""
     how = layer.how
-    parts = [f"tf_conv_pair_{'m7' if dual else 'm4'}_{steps}_u{unroll}_by_{weave.unit}"]
-    parts += ["signed"] * how.signed
-    parts += [f"clamp_{how.low}_{how.high}".replace("-", "m")] * how.clamped
+    words = [f"steps{steps}", f"unit{weave.unit}", *["signed"] * how.signed]
+    words += clamp_words(how.low, how.high) if how.clamped else ()
     stride = layer.op.window.stride[1]
-    name = f"tf_conv_pair_weave_{weave.rows}x{weave.columns}x{weave.depth}_s{stride}"
+    size = (weave.rows, weave.columns, weave.depth)
     return (
         Source(
-            f"{'_'.join(parts)}.S",
+            _name(unroll, once=once, dual=dual).plus(*words),
             "conv/pair.S.j2",
             (
                 ("steps", steps),
@@ -286,7 +292,7 @@ def _sources(
             ),
         ),
         Source(
-            f"{name}.S",
+            KernelName("interleave", "s8_s16", "dsp", size, (f"stride{stride}",)),
             "conv/pair_weave.S.j2",
             (
                 ("rows", weave.rows),
@@ -355,7 +361,7 @@ def _context(
     window, pad = layer.op.window, layer.pads[1] + weave.shift
     stride = window.stride[1]
     begin = pad // stride
-    compute, woven = (source.file.removesuffix(".S") for source in sources)
+    compute, woven = (str(source.name) for source in sources)
     return {
         "compute": compute,
         "weave": woven,

@@ -35,6 +35,7 @@ from tinyflow.kernels.base import (
     nhwc,
     output_of,
 )
+from tinyflow.kernels.name import KernelName
 from tinyflow.numerics.multipliers import accumulator_multipliers
 from tinyflow.numerics.requantize import Ints, settle_constants
 
@@ -50,7 +51,7 @@ _MOST = 1 << 29
 _MOST_ROWS = 32
 _POINTER = 4
 #: Assembly of the innermost loops, where the compiler's code is slow.
-_LOOPS = Source("tf_plain_multiply.S", "plain_multiply.S.j2")
+_LOOPS = Source(KernelName("products", "s8", "m0"), "plain_multiply.S.j2")
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,8 +143,8 @@ def _serves(op: Weighted, graph: Graph, board: Board) -> bool:
     )
 
 
-def _variant(board: Board) -> str:
-    return "loops in assembly" if _loops(board) else "C"
+def _name(operator: str, board: Board) -> KernelName:
+    return KernelName(operator, "s8", "m0" if _loops(board) else "c")
 
 
 def _loops(board: Board) -> tuple[Source, ...]:
@@ -187,7 +188,7 @@ def fully_connected_s8(op: FullyConnected, graph: Graph, board: Board) -> Iterat
         needs=_NEEDS,
         sources=_loops(board),
         overlaps=(Overlap("input", lead=lead),),
-        variant=_variant(board),
+        name=_name("fully_connected", board),
         work=_work(rows, depth, outputs, layer),
     )
 
@@ -226,7 +227,7 @@ def conv_s8(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
         # A pixel is copied before its outputs are written, which must not reach the next.
         overlaps=(Overlap("input", lead=_lead(pixels, outputs, depth)),) if pointwise else (),
         row_form=_row_form(op, source, height),
-        variant=_variant(board),
+        name=_name("conv", board),
         work=_work(pixels, window, outputs, layer),
     )
 
@@ -268,7 +269,7 @@ def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Ke
         needs=_NEEDS,
         sources=_loops(board),
         row_form=_row_form(op, source, height),
-        variant=_variant(board),
+        name=_name("depthwise_conv", board),
         work={
             "calls": 1,
             "pixels": pixels,

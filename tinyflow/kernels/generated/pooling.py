@@ -23,8 +23,11 @@ from tinyflow.kernels.base import (
     output_of,
 )
 from tinyflow.kernels.generated.requantise import requantisation
+from tinyflow.kernels.name import KernelName, clamp_words
 from tinyflow.numerics.multipliers import mean_multiplier
 
+#: The kinds of windows, in kernels' names.
+_NAMES = {"average": "average_pool", "max": "max_pool", "mean": "mean"}
 #: `TF_POOL_ROWS` of `tf_native_pool.h`.
 _MOST_ROWS = 32
 #: This many int8 values have a sum within int16.
@@ -169,12 +172,11 @@ def _kernel(
     wide = shape.channels % 4 == 0 and shape.channels >= 8 and not long
     clamped = limits != (-128, 127)
     flags = {"wide": wide, "long": long, **parameters, "clamped": clamped}
-    parts = [f"tf_native_{kind}_s8", *(name for name, on in flags.items() if on)]
-    if clamped:
-        # The limits of maxima are data, but for channels that no word of four holds.
-        parts.append(f"{limits[0]}_{limits[1]}".replace("-", "m"))
-    name = "_".join(parts)
-    given: dict[str, int | str | bool] = {"name": name, "kind": kind, "upper": False}
+    kernel = KernelName(_NAMES[kind], "s8", "dsp")
+    # The limits of maxima are data, but for channels that no word of four holds.
+    words = (word for word, on in flags.items() if on and word != "clamped")
+    name = kernel.plus(*words, *clamp_words(*limits))
+    given: dict[str, int | str | bool] = {"name": str(name), "kind": kind, "upper": False}
     given |= {**flags, "low": limits[0], "high": limits[1]}
     windows = shape.images * math.prod(shape.output)
     taps = windows * math.prod(shape.kernel)
@@ -183,11 +185,11 @@ def _kernel(
     outside = math.prod(shape.output) * shape.channels
     return Kernel(
         operator=op,
-        function=name,
+        function=str(name),
         library="tinyflow",
         template="native/pool.c.j2",
         context={
-            "function": name,
+            "function": str(name),
             "shape": shape.fields(),
             "averages": int(kind == "average"),
             "constants": constants,
@@ -195,9 +197,10 @@ def _kernel(
         },
         header="tf_native_pool.h",
         file="native_pool",
-        sources=(Source(f"{name}.S", "pool.S.j2", tuple(given.items())),),
+        sources=(Source(name, "pool.S.j2", tuple(given.items())),),
         overlaps=(Overlap("input", lead=shape.lead()),) if shape.images == 1 else (),
         row_form=_row_form(op, shape),
+        name=kernel,
         work={"calls": shape.images, "windows": windows}
         | {f"{key} groups": windows * count for key, count in groups.items()}
         | {f"{key} taps": taps * count for key, count in groups.items()},

@@ -13,9 +13,11 @@ from tinyflow.ir.operators import Operator, Softmax
 from tinyflow.ir.quantization import FixedPoint
 from tinyflow.ir.types import DType
 from tinyflow.kernels.base import Constant, Kernel, Overlap, VariantMaker, output_of
+from tinyflow.kernels.name import KernelName
 from tinyflow.numerics import fixed_point as fp
 from tinyflow.numerics.multipliers import SOFTMAX_INTEGER_BITS, softmax_parameters
 
+_NAME = KernelName("softmax", "s8", "c")
 #: Exponentials below this, with 31 fractional bits, count neither in a sum, which has 19, nor in
 #: an output, of which one step is 1/256 of that sum.
 _LEAST = 1 << 11
@@ -35,13 +37,14 @@ def softmax_s8(op: Softmax, graph: Graph, board: Board) -> Iterator[Kernel]:
     count = len(table)
     yield Kernel(
         operator=op,
-        function="tf_native_softmax_s8",
+        function=str(_NAME),
         library="tinyflow",
         template="native/softmax.c.j2",
         context={"count": count, "rows": rows, "depth": depth},
         constants=(Constant("exponentials", "int32_t", table, f"by difference [{count}]"),),
         header="tf_native_softmax.h",
         file="native_softmax",
+        name=_NAME,
         overlaps=(Overlap("input"),),
         work={"calls": 1, "rows": rows, "elements": rows * depth},
     )

@@ -70,6 +70,7 @@ from tinyflow.kernels.base import (
     output_of,
 )
 from tinyflow.kernels.generated.requantise import Requantisation, requantisation
+from tinyflow.kernels.name import Isa, KernelName, clamp_words
 from tinyflow.numerics.multipliers import accumulator_multipliers
 
 #: Tiles of a group, filters multiplied at a time.
@@ -295,7 +296,7 @@ def _kernel(
             "pads": op.window.pads((height, width), (3, 3)),
             "side": side,
             "groups": tiling.groups,
-            "functions": {stage: made.file.removesuffix(".S") for stage, made in sources.items()},
+            "functions": {stage: str(made.name) for stage, made in sources.items()},
         },
         constants=(constant,),
         scratch=tiling.scratch(channels),
@@ -309,7 +310,7 @@ def _kernel(
             if tiling.passes == 1 and source.shape[0] == 1
             else ()
         ),
-        variant=f"tiles of {side}x{side}",
+        name=KernelName("conv_winograd", "s8", _isa(board), (3, 3), (f"tile{side}x{side}",)),
         work=_work(tiling, source, output, how, board),
     )
 
@@ -323,29 +324,41 @@ def _unroll(pairs: int, board: Board) -> int:
     return next(unroll for unroll in unrolls if unroll <= most and pairs % unroll == 0)
 
 
+def _isa(board: Board) -> Isa:
+    return "m7" if board.core == "cortex-m7" else "dsp"
+
+
 def _sources(side: int, pairs: int, how: Requantisation, board: Board) -> dict[str, Source]:
     """The generated functions by what they are for."""
     unroll, dual = _unroll(pairs, board), board.core == "cortex-m7"
     looped = pairs != unroll
-    clamp = f"_{how.low}_{how.high}".replace("-", "m") if how.clamped else ""
+    clamp = clamp_words(how.low, how.high) if how.clamped else ()
 
-    def made(stage: str, suffix: str = "", **parameters: int | str | bool) -> Source:
-        file = f"tf_winograd_{stage}_{side}{suffix}.S"
-        return Source(file, f"winograd/{stage}.S.j2", (("side", side), *parameters.items()))
+    def made(
+        stage: str, types: str, isa: Isa, *words: str, **parameters: int | str | bool
+    ) -> Source:
+        name = KernelName(f"winograd_{stage}", types, isa, (3, 3), (f"tile{side}x{side}", *words))
+        return Source(name, f"winograd/{stage}.S.j2", (("side", side), *parameters.items()))
 
     return {
-        "input": made("input"),
-        "weights": made("weights"),
+        "input": made("input", "s8_s16", "dsp"),
+        "weights": made("weights", "s8_s16", "dsp"),
         "gemm": made(
             "gemm",
-            f"_u{unroll}{'' if looped else '_once'}{'_dual' if dual else ''}",
+            "s16_s32",
+            _isa(board),
+            f"k{2 * unroll}",
+            *["once"] * (not looped),
             unroll=unroll,
             looped=looped,
             dual=dual,
         ),
         "output": made(
             "output",
-            f"{'_dual' if dual else ''}{'_signed' if how.signed else ''}{clamp}",
+            "s32_s8",
+            _isa(board),
+            *["signed"] * how.signed,
+            *clamp,
             dual=dual,
             signed=how.signed,
             clamped=how.clamped,

@@ -123,7 +123,7 @@ def _kernel(op: DepthwiseConv2D, graph: Graph, layer: Layer, window: Window) -> 
             pad=outer.pad,
             work=_row_work(layer, window),
         ),
-        variant=window.name,
+        name=window.name,
         work=_work(layer, window, strip),
     )
 
@@ -139,8 +139,8 @@ def _plan(
     one_strip = strip >= outer.output and layer.multiplier == 1
     return {
         "functions": {
-            "gather": window.gather.file.removesuffix(".S"),
-            "window": window.source.file.removesuffix(".S"),
+            "gather": str(window.gather.name),
+            "window": str(window.source.name),
         },
         "images": images(source, output),
         "lines": {

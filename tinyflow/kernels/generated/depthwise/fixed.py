@@ -17,6 +17,7 @@ from tinyflow.kernels.base import Source
 from tinyflow.kernels.generated.depthwise.scaling import Folded, Scaling, folded
 from tinyflow.kernels.generated.depthwise.shape import WORDS, Axis, Layer, columns_of
 from tinyflow.kernels.generated.depthwise.window import Weights, Window
+from tinyflow.kernels.name import Isa, KernelName, clamp_words
 
 #: The greatest offset of a load or store.
 _REACH = 4095
@@ -72,7 +73,7 @@ def window(
     return Window(
         gather=_gather_source(layer, line, zero_point, dual_issue=dual_issue),
         source=_window_source(layer, line, written, scaling, how, board),
-        name="3x3, of one shape",
+        name=_name(inner.stride, board),
         constants=_constants(weights, scaling, how, inner.stride),
         height=min(height, outer.needed),
         place=WORDS,
@@ -86,6 +87,11 @@ def window(
         channel_work={},
         input_line_work={"gathered columns": columns.gathered},
     )
+
+
+def _name(stride: int, board: Board) -> KernelName:
+    isa: Isa = "m7" if board.core == "cortex-m7" else "dsp"
+    return KernelName("depthwise_conv", "s8", isa, (3, 3), (f"stride{stride}", "fixed"))
 
 
 def _line_of_columns(inner: Axis) -> _Line:
@@ -116,18 +122,15 @@ def _gather_source(layer: Layer, line: int, zero_point: int, *, dual_issue: bool
     whole = columns.words - columns.head
     together = _GATHERED_TOGETHER
     times = 0 if columns.gathered <= _MOST_GATHERED else whole // together
-    name = "_".join(
-        [
-            f"tf_depthwise_gather_{whole}x2x{pitch}_{line_pitch}_to_{line}",
-            f"{'h' if columns.head else ''}{'t' if columns.tail else ''}{zero_point + 128}",
-            *(["dual"] if dual_issue else []),
-        ]
-    )
+    words = ["fixed", f"columns{whole}", *["head"] * columns.head, *["tail"] * columns.tail]
+    words += [f"pitch{pitch}", f"{line_pitch}", "to", f"{line}", f"zero{zero_point + 128}"]
+    isa: Isa = "m7" if dual_issue else "dsp"
+    name = KernelName("depthwise_im2col", "s8_s16", isa, words=tuple(words))
     return Source(
-        f"{name}.S",
+        name,
         "depthwise/gather_shape.S.j2",
         (
-            ("function", name),
+            ("function", str(name)),
             ("head", columns.head),
             ("times", times),
             ("together", together),
@@ -154,22 +157,17 @@ def _window_source(
     low, high = scaling.clamp or (0, 0)
     _, _, pitch, line_pitch = layer.pitches
     stride = layer.inner.stride
-    parts = [
-        f"tf_depthwise_3x3_s{stride}_{layer.outer.stride}_{line}",
-        f"to_{layer.inner.output}x{pitch}_{line_pitch}",
-        *([f"by_{how.shift}"] if how else []),
-        *(["signed"] if scaling.signed else []),
-        *([f"from_{low + 128}_to_{high + 128}"] if scaling.clamp else []),
-        *(["dual"] if dual_issue else []),
-        *([] if board.fpu else ["soft"]),
-    ]
-    name = "_".join(parts)
+    words = [f"lines{layer.outer.stride}", f"{line}", f"outputs{layer.inner.output}"]
+    words += [f"pitch{pitch}", f"{line_pitch}", *([f"shift{how.shift}"] if how else [])]
+    words += [*["signed"] * scaling.signed, *(clamp_words(low, high) if scaling.clamp else ())]
+    words += [] if board.fpu else ["soft"]
+    name = _name(stride, board).plus(*words)
     template = "tiles_3x3" if dual_issue else f"columns_3x3_s{stride}"
     return Source(
-        f"{name}.S",
+        name,
         f"depthwise/{template}.S.j2",
         (
-            ("function", name),
+            ("function", str(name)),
             ("stride", stride),
             ("line_stride", layer.outer.stride),
             ("line", line),

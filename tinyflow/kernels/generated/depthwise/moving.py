@@ -13,6 +13,7 @@ from tinyflow.kernels.base import Source
 from tinyflow.kernels.generated.depthwise.scaling import Scaling
 from tinyflow.kernels.generated.depthwise.shape import WORDS, Axis, Layer, columns_of
 from tinyflow.kernels.generated.depthwise.window import Weights, Window
+from tinyflow.kernels.name import Isa, KernelName, clamp_words
 
 #: The longest window along a line: two multiply-accumulates a word need its weights in registers.
 _MOST_TAPS = 7
@@ -40,7 +41,8 @@ class _Form:
     Attributes:
         shape: the name of the window's size.
         parameters: of its template.
-        name: the part of a cost table's key that names it.
+        size: height and width, where the kernel's name has them.
+        words: of the kernel's name.
         constants: uint32 (output channels, words).
         tiles: tiles of four outputs in a line.
         rest: work for the outputs after the last tile, or in it.
@@ -52,7 +54,8 @@ class _Form:
 
     shape: str
     parameters: Mapping[str, int]
-    name: str
+    size: tuple[int, ...]
+    words: tuple[str, ...]
     constants: NDArray[np.uint32]
     tiles: int
     rest: int
@@ -78,7 +81,7 @@ def window(layer: Layer, weights: Weights, scaling: Scaling, height: int, board:
     return Window(
         gather=_gather_source(height),
         source=_window_source(form, height, scaling, board),
-        name=form.name,
+        name=_name(form, board),
         constants=form.constants,
         height=height,
         place=place,
@@ -102,7 +105,8 @@ def _form_3x3(inner: Axis, weights: Weights, scaling: Scaling) -> _Form:
     return _Form(
         shape="3x3",
         parameters={"stride": inner.stride},
-        name="3x3",
+        size=(3, 3),
+        words=(),
         constants=_words(weights, scaling, _bytes_3x3(weights.taps, inner.stride, scaling)),
         tiles=tiles,
         rest=rest,
@@ -128,7 +132,7 @@ def _form_of_any_size(
     unrolled = lines * 4 * (1 + words + products) <= _MOST_UNROLLED
     shape = f"{outer.kernel}x{inner.kernel}"
     if outer.dilation > 1:
-        shape += f"_d{outer.dilation}"
+        shape += f"d{outer.dilation}"
     return _Form(
         shape=shape,
         parameters={
@@ -138,7 +142,8 @@ def _form_of_any_size(
             "advance": advance,
             "unrolled": unrolled,
         },
-        name="any window, unrolled" if unrolled else "any window",
+        size=(),
+        words=("any", "unrolled") if unrolled else ("any",),
         constants=_words(weights, scaling, _bytes_of_pairs(taps, part, scaling)),
         tiles=tiles,
         rest=(inner.output - 1) % 4 + 1,
@@ -167,29 +172,31 @@ def _part(inner: Axis) -> Axis:
     return min(parts, key=lambda part: -(-inner.kernel // part.kernel) * sum(_line_of_tile(part)))
 
 
+def _name(form: _Form, board: Board) -> KernelName:
+    isa: Isa = "m7" if board.core == "cortex-m7" else "dsp"
+    words = (f"stride{form.parameters['stride']}", *form.words)
+    return KernelName("depthwise_conv", "s8", isa, form.size, words)
+
+
 def _gather_source(height: int) -> Source:
-    name = f"tf_depthwise_gather_{height}"
-    return Source(f"{name}.S", "depthwise/gather.S.j2", (("function", name), ("height", height)))
+    name = KernelName("depthwise_im2col", "s8_s16", "dsp", words=(f"lines{height}",))
+    parameters = (("function", str(name)), ("height", height))
+    return Source(name, "depthwise/gather.S.j2", parameters)
 
 
 def _window_source(form: _Form, height: int, scaling: Scaling, board: Board) -> Source:
     dual_issue = board.core == "cortex-m7"
     low, high = scaling.clamp or (0, 0)
-    parts = [
-        f"tf_depthwise_{form.shape}_s{form.parameters['stride']}",
-        f"{height}",
-        *(["signed"] if scaling.signed else []),
-        *(["wide"] if scaling.wide else []),
-        *([f"from_{low + 128}_to_{high + 128}"] if scaling.clamp else []),
-        *(["dual"] if dual_issue else []),
-        *([] if board.fpu else ["soft"]),
-    ]
-    name = "_".join(parts)
+    words = [f"lines{height}", *["signed"] * scaling.signed, *["wide"] * scaling.wide]
+    words += clamp_words(low, high) if scaling.clamp else ()
+    words += [] if board.fpu else ["soft"]
+    shape = () if form.size else (form.shape,)
+    name = _name(form, board).plus(*shape, *words)
     return Source(
-        f"{name}.S",
+        name,
         f"depthwise/window{'_3x3' if form.shape == '3x3' else ''}.S.j2",
         (
-            ("function", name),
+            ("function", str(name)),
             *form.parameters.items(),
             ("height", height),
             ("signed", scaling.signed),

@@ -12,6 +12,7 @@ from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import DepthwiseConv2D
 from tinyflow.kernels.base import Source
 from tinyflow.kernels.generated.depthwise.shape import Layer
+from tinyflow.kernels.name import KernelName
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +47,7 @@ class Window:
     Attributes:
         gather: the file of the one.
         source: the file of the other.
-        name: the part of a cost table's key that names it.
+        name: the kernel's.
         constants: uint32 (output channels, words), as its template says.
         height: lines in scratch.
         place: bytes of scratch from one place of a line to the next.
@@ -60,7 +61,7 @@ class Window:
 
     gather: Source
     source: Source
-    name: str
+    name: KernelName
     constants: NDArray[np.uint32]
     height: int
     place: int
