@@ -75,7 +75,7 @@ def test_runs_miss_what_their_lines_miss(
 
 
 def test_lines_must_fill_the_ways() -> None:
-    with pytest.raises(ValidationError, match="cannot be shared out"):
+    with pytest.raises(ValidationError, match="lines must be a multiple of ways: 10 lines, 4 ways"):
         CacheGeometry(line_bytes=32, lines=10, ways=4)
 
 

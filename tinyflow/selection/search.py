@@ -381,7 +381,7 @@ class _Group:
         return self._moves[key]
 
 
-class _Schedule:
+class _PricedSchedule:
     """A way to run a choice of kernels, with its figures."""
 
     def __init__(self, options: Sequence[Option], way: Way, cycles: int, flash: int) -> None:
@@ -410,7 +410,7 @@ class _Figures:
         self.floor = least_flash(options, flash)
         self._planner = planner
         #: Each with the most room that it was the cheapest in.
-        self._schedules: list[tuple[int, _Schedule]] = []
+        self._schedules: list[tuple[int, _PricedSchedule]] = []
         #: Bytes of room that no schedule has.
         self._too_little = -1
 
@@ -423,7 +423,7 @@ class _Figures:
         return [1 if one.by_rows is None else one.by_rows.cycles for one in self.options]
 
     @cached_property
-    def whole(self) -> _Schedule:
+    def whole(self) -> _PricedSchedule:
         """All layers run whole."""
         return self._scheduled(self._planner.whole(self._kernels))
 
@@ -431,7 +431,7 @@ class _Figures:
         """Bytes that no arena is below; more once more is known."""
         return self._planner.least(self._kernels)
 
-    def within(self, room: int) -> _Schedule | None:
+    def within(self, room: int) -> _PricedSchedule | None:
         """The cheapest schedule with a peak of at most `room` bytes, or None."""
         if room <= self._too_little:
             return None
@@ -446,14 +446,14 @@ class _Figures:
         self._schedules.append((room, schedule))
         return schedule
 
-    def arena(self, schedule: _Schedule) -> int:
+    def arena(self, schedule: _PricedSchedule) -> int:
         """Bytes."""
         if schedule.arena is None:
             schedule.arena = self._planner.arena(self._kernels, schedule.way)
         return schedule.arena
 
-    def _scheduled(self, way: Way) -> _Schedule:
-        return _Schedule(self.options, way, self.cycles, self.flash)
+    def _scheduled(self, way: Way) -> _PricedSchedule:
+        return _PricedSchedule(self.options, way, self.cycles, self.flash)
 
 
 class _Search:
@@ -641,7 +641,7 @@ class _Search:
         if best is not None and objective(known.cycles, known.floor, 0) >= best:
             return None
         least = known.least()
-        schedule: _Schedule | None = known.whole
+        schedule: _PricedSchedule | None = known.whole
         found: _Scored | None = None
         while schedule is not None:
             figures = schedule.cycles, schedule.flash
