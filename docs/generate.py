@@ -419,11 +419,11 @@ A converter leaves some operators in float32 inside an int8 model; see
 
 Activations that may be fused into an operator: {activations}.
 
-[Native kernels](#native-kernels), generated for the layer, support most convolutions, products,
-sums, pools and tables of int8 where that is best. The others depend on the copy of CMSIS-NN at
-hand, and are named below: `arm_` functions are CMSIS-NN's; `tf_` functions are tinyflow's own
-portable C, used for what the copy lacks. The report names each layer's kernel. The copy of
-CMSIS-NN {bundled} is the part of it that PyPI's `bakenn` carries.
+[Generated kernels](#generated-kernels), generated for the layer, support most convolutions,
+products, sums, pools and tables of int8 where that is best. The others depend on the copy of
+CMSIS-NN at hand, and are named below: `arm_` functions are CMSIS-NN's; `tinyflow_` functions are
+tinyflow's own portable C, used for what the copy lacks. The report names each layer's kernel. The
+copy of CMSIS-NN {bundled} is the part of it that PyPI's `bakenn` carries.
 
 VAR_HANDLE and CALL_ONCE are accepted, too, and become no code: variables are known by their
 container and shared name, and a subgraph that CALL_ONCE runs may assign constants to them. See
@@ -442,8 +442,8 @@ DEQUANTIZE; a box without an area ends the inference with an error, as in TFLM.
 """
 
 
-_NATIVE_HEAD = """
-## Native kernels
+_GENERATED_HEAD = """
+## Generated kernels
 
 These are generated for the layers at hand, in variants of which a build [chooses](kernels.md).
 Where a layer is outside of all of them, or where that is better, one of the kernels above is taken
@@ -504,14 +504,14 @@ def _operators_page() -> str:
     )
     common = _table(heading, _operator_rows(bundled, newest))
     columns = ("operator", "supported, of int8", "cores", "in place", "row by row")
-    return head + common + _NATIVE_HEAD + _table(columns, _native_rows()) + _FLOAT_TAIL
+    return head + common + _GENERATED_HEAD + _table(columns, _generated_rows()) + _FLOAT_TAIL
 
 
-def _native_rows() -> Iterator[tuple[str, ...]]:
-    """Yield what native kernels support; operators with the same text share a row."""
+def _generated_rows() -> Iterator[tuple[str, ...]]:
+    """Yield what generated kernels support; operators with the same text share a row."""
     rows: dict[tuple[str, ...], list[str]] = {}
     for service in services():
-        if service.library == "native":
+        if service.library == "generated":
             text = service.attributes[:1].upper() + service.attributes[1:].rstrip(".")
             cores = ", ".join(service.cores)
             abilities = (when or "" for when in (service.in_place, service.by_rows))
@@ -529,7 +529,7 @@ def _bundled() -> Path:
 
 def _operator_rows(*copies: CmsisNN) -> Iterator[tuple[str, ...]]:
     probed = [_probed(copy) for copy in copies]
-    others = (service for service in services() if service.library != "native")
+    others = (service for service in services() if service.library != "generated")
     for kind, kernels in groupby(others, key=lambda service: service.operator):
         stated = list(kernels)
         functions = (

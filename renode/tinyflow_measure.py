@@ -2,14 +2,15 @@
 """Monitor commands for Renode that measure a function: executed instructions and virtual time.
 
 Renode runs this in its own IronPython, which gives `monitor` and makes commands of functions whose
-names begin with `mc_`. Include it, then `tf_measure "SYMBOL"`; after the function has returned,
-`tf_measured "instructions"` and `tf_measured "microseconds"` give those of its last call.
+names begin with `mc_`. Include it, then `tinyflow_measure "SYMBOL"`; after the function has
+returned, `tinyflow_measured "instructions"` and `tinyflow_measured "microseconds"` give those of
+its last call.
 """
 
-tf_last_call = {}
+tinyflow_last_call = {}
 
 
-def mc_tf_measure(symbol):
+def mc_tinyflow_measure(symbol):
     """Watch the function: from its first instruction to the one it returns to."""
     machine = monitor.Machine
     cpu = machine["sysbus.cpu"]
@@ -32,17 +33,17 @@ def mc_tf_measure(symbol):
         if call.get("return") != int(address) or call["sp"] != int(cpu.SP.RawValue):
             return
         end = now()
-        tf_last_call["instructions"] = int(end[0]) - int(call["start"][0])
-        tf_last_call["microseconds"] = float(end[1]) - float(call["start"][1])
+        tinyflow_last_call["instructions"] = int(end[0]) - int(call["start"][0])
+        tinyflow_last_call["microseconds"] = float(end[1]) - float(call["start"][1])
         call.clear()
 
-    tf_last_call.clear()
+    tinyflow_last_call.clear()
     cpu.AddHook(entry, entered)
 
 
-def mc_tf_measured(what):
+def mc_tinyflow_measured(what):
     """Print `instructions` or `microseconds` of the last call."""
-    value = tf_last_call.get(what)
+    value = tinyflow_last_call.get(what)
     if value is None:
         print("not measured: the function has not returned yet")
     else:

@@ -21,7 +21,7 @@ PROJECT_FILE = "tinyflow.toml"
 #: Type of quantised activations, and of the model's inputs and outputs.
 Activations = Literal["int8", "int16"]
 #: Kernels that a build may use; an operator without one of them falls back to the other kernels.
-KernelSet = Literal["auto", "native", "cmsis-nn"]
+KernelSet = Literal["auto", "generated", "cmsis-nn"]
 #: Objective of the kernel choice.
 Objective = Literal["balanced", "speed", "size", "ram"]
 
@@ -113,7 +113,8 @@ class BuildTable(_Table):
     )
     kernels: KernelSet = Field(
         default="auto",
-        description="Which kernels to use: auto takes the best for each layer; native and cmsis-nn "
+        description="Which kernels to use: auto takes the best for each layer; generated and "
+        "cmsis-nn "
         "take these wherever they support the layer.",
     )
     placement: Placement = Field(
@@ -239,6 +240,8 @@ def make_project(
 
 def _reason(error: Any, keys: list[str]) -> str:
     match error["type"]:
+        case "literal_error" if keys == ["kernels"] and error["input"] == "native":
+            return "'native' is now called 'generated'"
         case "extra_forbidden":
             return "unknown key" if keys else "unknown table"
         case "missing":

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tf_core.h"
+#include "tinyflow_core.h"
 
 extern uint32_t _stack_start[], _stack_end[]; /* lowest address, and one past the highest */
 extern uint32_t _sbss[], _ebss[];
@@ -29,11 +29,11 @@ extern int main(void);
 #define SCB_CPACR (*(volatile uint32_t *)0xE000ED88u)
 #define CPACR_FPU (0xFu << 20) /* full access to CP10 and CP11 */
 
-volatile uint32_t tf_halt_reason;
+volatile uint32_t tinyflow_halt_reason;
 
 _Noreturn void Reset_Handler(void);
-_Noreturn void tf_fault_handler(void);
-_Noreturn void tf_reset(void);
+_Noreturn void tinyflow_fault_handler(void);
+_Noreturn void tinyflow_reset(void);
 
 typedef union {
     void *stack;
@@ -44,32 +44,32 @@ typedef union {
 __attribute__((section(".isr_vector"), used)) static const vector_t vectors[16] = {
     [0] = {.stack = _stack_end},
     [1] = {.handler = Reset_Handler},
-    [2] = {.handler = tf_fault_handler},  /* NMI */
-    [3] = {.handler = tf_fault_handler},  /* HardFault: the others escalate to it */
-    [4] = {.handler = tf_fault_handler},  /* MemManage */
-    [5] = {.handler = tf_fault_handler},  /* BusFault */
-    [6] = {.handler = tf_fault_handler},  /* UsageFault */
-    [11] = {.handler = tf_fault_handler}, /* SVCall */
-    [12] = {.handler = tf_fault_handler}, /* DebugMonitor */
-    [14] = {.handler = tf_fault_handler}, /* PendSV */
-    [15] = {.handler = tf_fault_handler}, /* SysTick */
+    [2] = {.handler = tinyflow_fault_handler},  /* NMI */
+    [3] = {.handler = tinyflow_fault_handler},  /* HardFault: the others escalate to it */
+    [4] = {.handler = tinyflow_fault_handler},  /* MemManage */
+    [5] = {.handler = tinyflow_fault_handler},  /* BusFault */
+    [6] = {.handler = tinyflow_fault_handler},  /* UsageFault */
+    [11] = {.handler = tinyflow_fault_handler}, /* SVCall */
+    [12] = {.handler = tinyflow_fault_handler}, /* DebugMonitor */
+    [14] = {.handler = tinyflow_fault_handler}, /* PendSV */
+    [15] = {.handler = tinyflow_fault_handler}, /* SysTick */
 };
 
 /* Sets the stack pointer itself: a bootloader or a debugger may come here without a reset. */
 __attribute__((naked)) void Reset_Handler(void) {
     __asm volatile("ldr r0, =_stack_end\n"
                    "mov sp, r0\n"
-                   "b tf_reset\n");
+                   "b tinyflow_reset\n");
 }
 
 /* A fault may come from a stack overflow: take a sound stack before calling anything. */
-__attribute__((naked)) void tf_fault_handler(void) {
+__attribute__((naked)) void tinyflow_fault_handler(void) {
     __asm volatile("ldr r0, =_stack_end\n"
                    "mov sp, r0\n"
                    "movs r0, %0\n"
-                   "b tf_halt\n"
+                   "b tinyflow_halt\n"
                    :
-                   : "i"(TF_HALT_FAULT));
+                   : "i"(TINYFLOW_HALT_FAULT));
 }
 
 /* The stores are volatile so that the compiler cannot turn this loop into a call. */
@@ -79,7 +79,7 @@ static void copy(const uint32_t *image, volatile uint32_t *begin, const volatile
     }
 }
 
-_Noreturn __attribute__((used)) void tf_reset(void) {
+_Noreturn __attribute__((used)) void tinyflow_reset(void) {
 #if defined(__ARM_FP)
     SCB_CPACR |= CPACR_FPU;
     __asm volatile("dsb\n isb" ::: "memory");
@@ -100,21 +100,21 @@ _Noreturn __attribute__((used)) void tf_reset(void) {
         *word = 0;
     }
     (void)main();
-    tf_halt(TF_HALT_MAIN_RETURNED);
+    tinyflow_halt(TINYFLOW_HALT_MAIN_RETURNED);
 }
 
-_Noreturn __attribute__((noinline, used)) void tf_halt(uint32_t reason) {
-    tf_halt_reason = reason;
+_Noreturn __attribute__((noinline, used)) void tinyflow_halt(uint32_t reason) {
+    tinyflow_halt_reason = reason;
     for (;;) {
         __asm volatile("wfe");
     }
 }
 
-uint32_t tf_stack_size(void) {
+uint32_t tinyflow_stack_size(void) {
     return (uint32_t)((uintptr_t)_stack_end - (uintptr_t)_stack_start);
 }
 
-uint32_t tf_stack_peak(void) {
+uint32_t tinyflow_stack_peak(void) {
     const volatile uint32_t *word = _stack_start;
     while (word < _stack_end && *word == STACK_PAINT) {
         ++word;

@@ -3,10 +3,10 @@
  * Source: Armv7-M Architecture Reference Manual (Arm DDI 0403E): C1.6.5 DEMCR, C1.8 "The Data
  * Watchpoint and Trace unit"; for the caches Arm DDI 0489, Cortex-M7 Technical Reference Manual.
  */
-#ifndef TF_CORTEX_M_H
-#define TF_CORTEX_M_H
+#ifndef TINYFLOW_CORTEX_M_H
+#define TINYFLOW_CORTEX_M_H
 
-#include "tf_registers.h"
+#include "tinyflow_registers.h"
 
 #define CORTEX_DEMCR 0xE000EDFCu
 #define DEMCR_TRCENA BIT(24)
@@ -16,30 +16,30 @@
 
 #if __ARM_ARCH < 7
 /* Armv6-M has no cycle counter (Arm DDI 0419, "The Data Watchpoint and Trace unit"): it reads 0. */
-static inline void tf_cycle_counter_start(void) {
+static inline void tinyflow_cycle_counter_start(void) {
 }
 
-static inline uint32_t tf_cycle_counter(void) {
+static inline uint32_t tinyflow_cycle_counter(void) {
     return 0;
 }
 #else
-static inline void tf_cycle_counter_start(void) {
-    tf_modify(CORTEX_DEMCR, 0, DEMCR_TRCENA);
-#if defined(TF_CORTEX_M7)
+static inline void tinyflow_cycle_counter_start(void) {
+    tinyflow_modify(CORTEX_DEMCR, 0, DEMCR_TRCENA);
+#if defined(TINYFLOW_CORTEX_M7)
     /* Cortex-M7 locks the DWT's registers against software: Arm DDI 0489, "CoreSight Lock
      * Access Register". */
     REG32(0xE0001FB0u) = 0xC5ACCE55u;
 #endif
     REG32(DWT_CYCCNT) = 0;
-    tf_modify(DWT_CTRL, 0, DWT_CTRL_CYCCNTENA);
+    tinyflow_modify(DWT_CTRL, 0, DWT_CTRL_CYCCNTENA);
 }
 
-static inline uint32_t tf_cycle_counter(void) {
+static inline uint32_t tinyflow_cycle_counter(void) {
     return REG32(DWT_CYCCNT);
 }
 #endif
 
-#if defined(TF_CORTEX_M7)
+#if defined(TINYFLOW_CORTEX_M7)
 #define SCB_CCR 0xE000ED14u
 #define CCR_DC BIT(16)
 #define CCR_IC BIT(17)
@@ -48,20 +48,20 @@ static inline uint32_t tf_cycle_counter(void) {
 #define SCB_ICIALLU 0xE000EF50u
 #define SCB_DCISW 0xE000EF60u
 
-static inline void tf_barrier(void) {
+static inline void tinyflow_barrier(void) {
     __asm volatile("dsb\n isb" ::: "memory");
 }
 
 /* Both caches hold random contents after reset: invalidate, then enable. */
-static inline void tf_caches_enable(void) {
-    tf_barrier();
+static inline void tinyflow_caches_enable(void) {
+    tinyflow_barrier();
     REG32(SCB_ICIALLU) = 0;
-    tf_barrier();
-    tf_modify(SCB_CCR, 0, CCR_IC);
-    tf_barrier();
+    tinyflow_barrier();
+    tinyflow_modify(SCB_CCR, 0, CCR_IC);
+    tinyflow_barrier();
 
     REG32(SCB_CSSELR) = 0; /* select the level 1 data cache */
-    tf_barrier();
+    tinyflow_barrier();
     const uint32_t geometry = REG32(SCB_CCSIDR);
     const uint32_t last_set = (geometry >> 13) & 0x7FFFu;
     const uint32_t last_way = (geometry >> 3) & 0x3FFu;
@@ -71,9 +71,9 @@ static inline void tf_caches_enable(void) {
             REG32(SCB_DCISW) = (way << 30) | (set << 5);
         }
     }
-    tf_barrier();
-    tf_modify(SCB_CCR, 0, CCR_DC);
-    tf_barrier();
+    tinyflow_barrier();
+    tinyflow_modify(SCB_CCR, 0, CCR_DC);
+    tinyflow_barrier();
 }
 #endif
 

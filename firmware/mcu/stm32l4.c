@@ -8,7 +8,7 @@
  *
  * Board defines: those of stm32.h.
  */
-#include "tf_mcu.h"
+#include "tinyflow_mcu.h"
 
 #include "cortex_m.h"
 #include "stm32.h"
@@ -25,68 +25,69 @@
 #define FLASH_ACR 0x40022000u
 
 #define MSI_HZ 4000000u                /* the oscillator's range after reset */
-#define PLL_N (2u * TF_CLOCK_HZ / MSI_HZ) /* M = 1; the VCO at twice the core clock, R = 2 */
+#define PLL_N (2u * TINYFLOW_CLOCK_HZ / MSI_HZ) /* M = 1; the VCO at twice the core clock, R = 2 */
 
-_Static_assert(TF_CLOCK_HZ <= 120000000u && TF_CLOCK_HZ > 80000000u, "made for boost mode");
+_Static_assert(TINYFLOW_CLOCK_HZ <= 120000000u && TINYFLOW_CLOCK_HZ > 80000000u,
+               "made for boost mode");
 _Static_assert(PLL_N >= 8 && PLL_N <= 127, "no PLL multiplier");
 
 static void clock_init(void) {
-    tf_modify(RCC_APB1ENR1, 0, BIT(28)); /* PWREN */
+    tinyflow_modify(RCC_APB1ENR1, 0, BIT(28)); /* PWREN */
     (void)REG32(RCC_APB1ENR1);
 
     /* PLL: source MSI, M = 1, N, R = 2 (PLLR = 0); its R output feeds the core. */
-    tf_wait(RCC_CR, BIT(1), BIT(1)); /* MSIRDY */
+    tinyflow_wait(RCC_CR, BIT(1), BIT(1)); /* MSIRDY */
     REG32(RCC_PLLCFGR) = 1u | (PLL_N << 8) | BIT(24);
-    tf_modify(RCC_CR, 0, BIT(24)); /* PLLON */
-    tf_wait(RCC_CR, BIT(25), BIT(25));
+    tinyflow_modify(RCC_CR, 0, BIT(24)); /* PLLON */
+    tinyflow_wait(RCC_CR, BIT(25), BIT(25));
 
     /* "Dynamic voltage scaling management", from range 1 to range 1 boost mode: halve the
      * AHB clock, clear R1MODE, set the wait states, switch, wait 1 us, restore the AHB clock. */
-    tf_modify(RCC_CFGR, 0xFu << 4, 8u << 4);
-    tf_modify(PWR_CR5, BIT(8), 0);
+    tinyflow_modify(RCC_CFGR, 0xFu << 4, 8u << 4);
+    tinyflow_modify(PWR_CR5, BIT(8), 0);
     /* "Read access latency": 5 wait states at 120 MHz in boost mode; FLASH_ACR: prefetch,
      * instruction and data cache. */
-    tf_modify(FLASH_ACR, 0xFu, 5u | BIT(8) | BIT(9) | BIT(10));
-    tf_wait(FLASH_ACR, 0xFu, 5u);
-    tf_modify(RCC_CFGR, 3u, 3u);
-    tf_wait(RCC_CFGR, 3u << 2, 3u << 2);
+    tinyflow_modify(FLASH_ACR, 0xFu, 5u | BIT(8) | BIT(9) | BIT(10));
+    tinyflow_wait(FLASH_ACR, 0xFu, 5u);
+    tinyflow_modify(RCC_CFGR, 3u, 3u);
+    tinyflow_wait(RCC_CFGR, 3u << 2, 3u << 2);
     for (uint32_t turn = 0; turn < 60u; ++turn) {
         __asm volatile("nop"); /* at least one cycle each, of a 60 MHz core: 1 us and more */
     }
-    tf_modify(RCC_CFGR, 0xFu << 4, 0);
+    tinyflow_modify(RCC_CFGR, 0xFu << 4, 0);
 }
 
 static void uart_init(void) {
-    tf_modify(PWR_CR2, 0, BIT(9)); /* IOSV: port G, from pin 2 on, is supplied by VDDIO2 */
-    tf_modify(RCC_AHB2ENR, 0, BIT(TF_UART_TX_PORT) | BIT(TF_UART_RX_PORT));
-    tf_modify(RCC_APB1ENR2, 0, BIT(0)); /* LPUART1EN; clocked by APB1, as after reset */
+    tinyflow_modify(PWR_CR2, 0, BIT(9)); /* IOSV: port G, from pin 2 on, is supplied by VDDIO2 */
+    tinyflow_modify(RCC_AHB2ENR, 0, BIT(TINYFLOW_UART_TX_PORT) | BIT(TINYFLOW_UART_RX_PORT));
+    tinyflow_modify(RCC_APB1ENR2, 0, BIT(0)); /* LPUART1EN; clocked by APB1, as after reset */
     (void)REG32(RCC_APB1ENR2);
     /* "LPUART baud rate generation": BRR is 256 times the divider of the clock. */
     REG32(USART_V2_BRR) =
-        (uint32_t)((256ull * TF_CLOCK_HZ + TF_UART_BAUD / 2u) / TF_UART_BAUD);
+        (uint32_t)((256ull * TINYFLOW_CLOCK_HZ + TINYFLOW_UART_BAUD / 2u) / TINYFLOW_UART_BAUD);
     REG32(USART_V2_CR3) = USART_V2_CR3_OVRDIS; /* an overrun must not stop reception */
     REG32(USART_V2_CR1) = USART_V2_CR1_UE | USART_CR1_TE | USART_CR1_RE;
-    tf_stm32_uart_pins(GPIOA);
+    tinyflow_stm32_uart_pins(GPIOA);
 }
 
-void tf_mcu_init(void) {
+void tinyflow_mcu_init(void) {
     clock_init();
-    tf_cycle_counter_start();
+    tinyflow_cycle_counter_start();
     uart_init();
 }
 
-uint8_t tf_mcu_uart_read(void) {
-    return tf_stm32_uart_read(USART_V2_ISR, USART_V2_RDR);
+uint8_t tinyflow_mcu_uart_read(void) {
+    return tinyflow_stm32_uart_read(USART_V2_ISR, USART_V2_RDR);
 }
 
-void tf_mcu_uart_write(uint8_t byte) {
-    tf_stm32_uart_write(USART_V2_ISR, USART_V2_TDR, byte);
+void tinyflow_mcu_uart_write(uint8_t byte) {
+    tinyflow_stm32_uart_write(USART_V2_ISR, USART_V2_TDR, byte);
 }
 
-void tf_mcu_uart_flush(void) {
-    tf_stm32_uart_flush(USART_V2_ISR);
+void tinyflow_mcu_uart_flush(void) {
+    tinyflow_stm32_uart_flush(USART_V2_ISR);
 }
 
-uint32_t tf_mcu_cycles(void) {
-    return tf_cycle_counter();
+uint32_t tinyflow_mcu_cycles(void) {
+    return tinyflow_cycle_counter();
 }

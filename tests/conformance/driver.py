@@ -159,7 +159,7 @@ def library_of(
     found = [candidates(operator, graph, board, cmsis) for operator in graph.operators]
     costs = shipped_costs(board)
     choice = choose_kernels(found, costs, NoMemory(), board, kernels=kernels, optimize="speed")
-    plan = Planner(graph).plan(choice.kernels, choice.way, effort=effort)
+    plan = Planner(graph).plan(choice.kernels, choice.schedule, effort=effort)
     return graph, Trial(graph, choice.kernels, board, cmsis, plan=plan)
 
 

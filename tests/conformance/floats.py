@@ -564,9 +564,9 @@ CASES: dict[str, Case] = {
     "table_cos_exp": tabulated("COS", "EXP"),
     "table_log": tabulated("LOG"),
     "table_neg_square": tabulated("NEG", "SQUARE", scale=0.3, zero_point=-128),
-    "island_sqrt": back("SQRT", 0.02, -5),
-    "island_rsqrt": back("RSQRT", 0.02, 7),
-    "island_exp_saturating": back("EXP", 1e-6, 3, 0.5),
-    "island_tanh": back("TANH", 1 / 128, 0),
+    "subgraph_sqrt": back("SQRT", 0.02, -5),
+    "subgraph_rsqrt": back("RSQRT", 0.02, 7),
+    "subgraph_exp_saturating": back("EXP", 1e-6, 3, 0.5),
+    "subgraph_tanh": back("TANH", 1 / 128, 0),
     "layer_normalization": layer_normalization(),
 }

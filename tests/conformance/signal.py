@@ -151,7 +151,7 @@ def unquantised(dtype: str) -> Case:
     return case
 
 
-def moved_plain(kind: str, dtype: str) -> Case:
+def moved_unquantised(kind: str, dtype: str) -> Case:
     """An operator that moves numbers without a scale."""
 
     def case(b: TfliteBuilder, rng: np.random.Generator) -> Found:
@@ -233,7 +233,7 @@ CASES: dict[str, Case] = {
     "unquantised int16": unquantised("int16"),
     "unquantised int32": unquantised("int32"),
     **{
-        f"{kind.lower()} {dtype}": moved_plain(kind, dtype)
+        f"{kind.lower()} {dtype}": moved_unquantised(kind, dtype)
         for kind, dtypes in {
             "CONCATENATION": ("int64", "bool"),
             "PACK": ("int16", "int64"),

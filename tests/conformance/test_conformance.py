@@ -120,19 +120,19 @@ def test_some_operators_are_exact_in_firmware_for_a_cortex_m0plus(
     check(SAMPLES[family], tmp_path, board=cortex_m0plus(tmp_path), kernels="cmsis-nn")
 
 
-#: Families with operators that native kernels support.
-NATIVE = ("convolutions", "elementwise", "litert", "quantize", "tables", "windows")
+#: Families with operators that generated kernels support.
+GENERATED = ("convolutions", "elementwise", "litert", "quantize", "tables", "windows")
 
 
-@pytest.mark.parametrize("group", [name for name in GROUPS if family_of(name) in NATIVE])
-def test_native_kernels_are_exact(group: str) -> None:
+@pytest.mark.parametrize("group", [name for name in GROUPS if family_of(name) in GENERATED])
+def test_generated_kernels_are_exact(group: str) -> None:
     """Wherever one is legal; tests of each kernel try all of its variants."""
-    check_library(GROUPS[group], load_board("stm32l4r5"), "native")
+    check_library(GROUPS[group], load_board("stm32l4r5"), "generated")
 
 
-@pytest.mark.parametrize("family", NATIVE)
-def test_native_kernels_are_exact_in_firmware(family: str, tmp_path: Path) -> None:
-    check(SAMPLES[family], tmp_path, board="stm32f746", kernels="native")
+@pytest.mark.parametrize("family", GENERATED)
+def test_generated_kernels_are_exact_in_firmware(family: str, tmp_path: Path) -> None:
+    check(SAMPLES[family], tmp_path, board="stm32f746", kernels="generated")
 
 
 _OTHER = os.environ.get("TINYFLOW_TEST_CMSIS_NN")

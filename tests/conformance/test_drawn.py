@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.conformance.drawn import STRATEGIES
 from tests.conformance.drawn.values import Drawn
 from tests.conformance.driver import GROUP, check, check_library
-from tests.conformance.test_conformance import NATIVE, STATEFUL
+from tests.conformance.test_conformance import GENERATED, STATEFUL
 from tests.support.cores import cortex_m0plus
 from tinyflow.boards import load_board
 
@@ -60,7 +60,7 @@ def test_drawn_cases_are_exact(
             check(dict(cases), tmp_path, board=board, kernels="cmsis-nn")
             return
         check_library(dict(cases), board, "cmsis-nn")
-        if family in NATIVE:
-            check_library(dict(cases), board, "native")
+        if family in GENERATED:
+            check_library(dict(cases), board, "generated")
 
     image()

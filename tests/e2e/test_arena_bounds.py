@@ -16,7 +16,7 @@ import pytest
 
 import tinyflow
 from tests.conformance.driver import library_of, model_of
-from tests.conformance.test_conformance import GROUPS, NATIVE, STATEFUL, family_of
+from tests.conformance.test_conformance import GENERATED, GROUPS, STATEFUL, family_of
 from tinyflow.boards import load_board
 from tinyflow.costs.trial import ARENA_FILL
 from tinyflow.emulate.protocol import HarnessClient
@@ -24,7 +24,15 @@ from tinyflow.emulate.simulator import Simulator
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import TensorId
 from tinyflow.pipeline.quantize import Quantised, device_inputs
-from tinyflow.plan.allocator import ALIGNMENT, THOROUGH, Allocation, Block, Effort, Sharing, aligned
+from tinyflow.plan.allocator import (
+    ALIGNMENT,
+    THOROUGH,
+    Allocation,
+    Block,
+    Effort,
+    InPlaceOverlap,
+    aligned,
+)
 from tinyflow.plan.memory import _states
 from tinyflow.project import KernelSet
 from tinyflow.report.plan import PlanFile
@@ -49,7 +57,9 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Spans:
     """Lays out arenas with guards from now on, and lists what lies between them."""
     found: Spans = []
 
-    def spread(blocks: Sequence[Block], _: Sequence[Sharing], *, effort: Effort) -> Allocation:
+    def spread(
+        blocks: Sequence[Block], _: Sequence[InPlaceOverlap], *, effort: Effort
+    ) -> Allocation:
         offset, offsets = GUARD, list[int]()
         for block in blocks:
             offsets.append(offset)
@@ -83,8 +93,8 @@ def kept_spans(monkeypatch: pytest.MonkeyPatch) -> Spans:
 @pytest.mark.parametrize("group", [name for name in GROUPS if family_of(name) not in STATEFUL])
 def test_guards_around_every_buffer_stay(group: str, spans: Spans) -> None:
     kernel_sets: list[KernelSet] = ["cmsis-nn"]
-    if family_of(group) in NATIVE:
-        kernel_sets.append("native")
+    if family_of(group) in GENERATED:
+        kernel_sets.append("generated")
     content = model_of(GROUPS[group])
     for kernels in kernel_sets:
         spans.clear()

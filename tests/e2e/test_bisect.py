@@ -127,9 +127,9 @@ def test_layers_that_run_row_by_row_are_compared_where_they_are_whole(
     layers = tinyflow("bisect", tmp_path / "build", "--inputs", vectors, "--json").json["layers"]
     hidden = [layer for layer in plan["layers"] if not layer["outputs"]]
     assert hidden
-    assert all(layer["segment"] is not None for layer in hidden)
+    assert all(layer["fused_block"] is not None for layer in hidden)
     assert all(
-        layer["segment"] == planned["segment"]
+        layer["fused_block"] == planned["fused_block"]
         for layer, planned in zip(report.model_dump()["layers"], plan["layers"], strict=True)
     )
     for layer, planned in zip(layers, plan["layers"], strict=True):

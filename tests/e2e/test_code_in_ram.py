@@ -66,7 +66,7 @@ def test_the_image_is_exact_and_runs_from_ram(build: Path) -> None:
     place = range(part.fetched_from, part.fetched_from + part.size)
     moved = {name: image.symbol(name).address for name in placed.functions}
     assert {f"{report.model.name}_invoke", "arm_convolve_wrapper_s8"} <= set(moved)
-    own = [name for name in moved if name.startswith((report.model.name, "arm_", "tf_"))]
+    own = [name for name in moved if name.startswith((report.model.name, "arm_", "tinyflow_"))]
     assert all(moved[name] in place and moved[name] in image.ram_code for name in own)
     assert image.symbol("Reset_Handler").address not in place
 

@@ -87,7 +87,7 @@ def _build(path: Path, folder: Path) -> list[tuple[str, str]]:
 
 def test_what_a_converter_leaves_becomes_a_table(models: Path, tmp_path: Path) -> None:
     layers = _build(models / "elu.keras", tmp_path)
-    assert ("ELU", "tf_lookup_s8") in layers
+    assert ("ELU", "tinyflow_lut_s8") in layers
     assert not {"DEQUANTIZE", "QUANTIZE"} & {operator for operator, _ in layers}
 
 
@@ -114,8 +114,8 @@ def test_a_float_layer_is_told(core: str, tmp_path: Path) -> None:
     assert "2 layer(s) compute in float32" in shown
     # No function is compiled that no layer needs.
     kernels = {file.name for file in (tmp_path / "build/lib/left/kernels").glob("*.c")}
-    assert "tf_expf.c" in kernels
-    assert not {"tf_tanhf.c", "tf_expm1f.c", "tf_conv_f32.c"} & kernels
+    assert "tinyflow_expf.c" in kernels
+    assert not {"tinyflow_tanhf.c", "tinyflow_expm1f.c", "tinyflow_conv_f32.c"} & kernels
 
 
 def test_no_product_is_fused_with_a_sum(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from tinyflow.kernels.candidates import candidates
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.passes import optimise
 from tinyflow.plan.memory import Planner
-from tinyflow.plan.schedule import Way
+from tinyflow.plan.schedule import Schedule
 from tinyflow.project import Objective
 from tinyflow.selection.search import choose_kernels
 from tinyflow.tflite.importer import import_model
@@ -44,7 +44,7 @@ VECTORS = 8
 #: larger.
 ARENA_LIMIT = {"kws": 17_152, "ic": 51_456, "vww": 69_120, "ad": 768}
 #: Instructions of the same with CMSIS-NN 4.0.0 on a Cortex-M4; with its kernels ours may be 3 %
-#: more, and with native ones half as many on any board.
+#: more, and with generated ones half as many on any board.
 INSTRUCTION_LIMIT = {"kws": 7.668e6, "ic": 31.835e6, "vww": 23.907e6, "ad": 0.574e6}
 
 TFLITE = {
@@ -102,7 +102,7 @@ def test_cmsis_nn_alone_is_as_good_as_called_by_hand(model: str, tmp_path: Path)
         kernels="cmsis-nn",
         vectors=3,
     )
-    assert not any(layer.native for layer in report.layers)
+    assert not any(layer.generated for layer in report.layers)
     assert not [*(tmp_path / "build" / "lib").rglob("*.S")]
     assert report.memory.ram.arena <= ARENA_LIMIT[model]
     if report.kernels.cmsis_nn == "4.0.0":
@@ -141,9 +141,11 @@ class _Counting(Planner):
 
     calls = 0
 
-    def way(self, kernels: Sequence[Kernel], costs: Sequence[int], room: int) -> Way | None:
+    def schedule(
+        self, kernels: Sequence[Kernel], costs: Sequence[int], room: int
+    ) -> Schedule | None:
         self.calls += 1
-        return super().way(kernels, costs, room)
+        return super().schedule(kernels, costs, room)
 
 
 #: A third more than the largest model asks for.
@@ -158,7 +160,7 @@ def test_choosing_for_least_ram_is_quick(model: str) -> None:
     planner = _Counting(graph)
     choice = choose_kernels(found, shipped_costs(board), planner, board, optimize="ram")
     assert planner.calls < MOST_CALLS
-    assert planner.plan(choice.kernels, choice.way).arena_size <= LEAST_ARENA[model]
+    assert planner.plan(choice.kernels, choice.schedule).arena_size <= LEAST_ARENA[model]
 
 
 @pytest.mark.parametrize("optimize", ["speed", "size", "balanced"])
@@ -175,7 +177,7 @@ def test_layers_run_row_by_row_where_a_budget_is_kept_in_no_other_way(
     )
     assert report.exact.mismatches == 0
     assert all(item.kept for item in report.budget)
-    assert any(layer.segment is not None for layer in report.layers)
+    assert any(layer.fused_block is not None for layer in report.layers)
     assert report.kernels.row_cycles > 0
 
 

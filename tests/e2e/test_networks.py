@@ -62,7 +62,7 @@ def test_network_is_exact_on_the_other_cores(
 
     monkeypatch.setattr("tinyflow.pipeline.select.board_costs", costs)
     builds: dict[Core, Build] = {
-        "cortex-m3": Build(board_with("cortex-m3", tmp_path), 4, "native"),
+        "cortex-m3": Build(board_with("cortex-m3", tmp_path), 4, "generated"),
         "cortex-m7": Build("stm32f746", 4),
         "cortex-m33": Build(board_with("cortex-m33", tmp_path), 4),
     }
@@ -73,7 +73,7 @@ def test_network_is_exact_on_the_other_cores(
 @dataclass(frozen=True)
 class Build:
     """Target of a network's build. A board that exists only here has no cost table, but for a core
-    without the DSP extension there is no choice of native kernels.
+    without the DSP extension there is no choice of generated kernels.
     """
 
     board: Board | str
@@ -84,7 +84,7 @@ class Build:
 def _build(path: Path, folder: Path, builds: Mapping[Core, Build] | None = None) -> list[Report]:
     usual: dict[Core, Build] = {
         "cortex-m4": Build("stm32l4r5", 4),
-        "cortex-m0plus": Build(cortex_m0plus(folder), 2, "native"),
+        "cortex-m0plus": Build(cortex_m0plus(folder), 2, "generated"),
     }
     samples = np.load(path.with_suffix("").with_suffix(".npy"))
     reports = []

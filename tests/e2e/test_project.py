@@ -137,7 +137,11 @@ def test_a_compiler_error_is_shown(tmp_path: Path) -> None:
 
 def test_a_warning_in_own_code_is_an_error(tmp_path: Path) -> None:
     write_fake_model(tmp_path, load_board("stm32f407"))
-    edit(tmp_path / "src/main.c", "tf_mcu_init();", "tf_mcu_init(); int8_t narrow = index;")
+    edit(
+        tmp_path / "src/main.c",
+        "tinyflow_mcu_init();",
+        "tinyflow_mcu_init(); int8_t narrow = index;",
+    )
     edit(tmp_path / "src/main.c", "int main(void) {", "int main(void) { int index = 0;")
     with pytest.raises(BuildError, match="-Werror"):
         build_project(tmp_path)

@@ -67,8 +67,8 @@ def test_a_stream_is_exact_and_begins_again_after_a_reset(
 ) -> None:
     path: Path = request.getfixturevalue(model)
     board = cortex_m0plus(tmp_path) if core == "cortex-m0plus" else load_board("stm32l4r5")
-    # Without a table of costs: of native kernels for an M0+ there is no choice.
-    kernels: KernelSet = "native" if core == "cortex-m0plus" else "auto"
+    # Without a table of costs: of generated kernels for an M0+ there is no choice.
+    kernels: KernelSet = "generated" if core == "cortex-m0plus" else "auto"
     report = tinyflow.build(
         path, board=board, output=tmp_path / "build", vectors=FRAMES, kernels=kernels
     )

@@ -147,7 +147,7 @@ def test_the_wheel_builds_offline(python: Path, tmp_path: Path) -> None:
     assert built.returncode == 0, built.stderr
     report = json.loads(built.stdout)
     assert (report["exact"]["vectors"], report["exact"]["mismatches"]) == (4, 0)
-    assert all(layer["native"] for layer in report["layers"])
+    assert all(layer["generated"] for layer in report["layers"])
     assert "lib_deps" not in (tmp_path / "build/stm32f746/platformio.ini").read_text()
     refused = tinyflow("build", "net.keras", "--board", "stm32f746", "--json")
     assert refused.returncode == 3

@@ -43,7 +43,7 @@ static void put(unsigned byte) {
     REG(0x4000251C) = byte & 255;
     while (!REG(0x4000211C)) { }
 }
-__attribute__((noinline, used)) void tf_halt(unsigned reason) { (void)reason; for (;;) { } }
+__attribute__((noinline, used)) void tinyflow_halt(unsigned reason) { (void)reason; for (;;) { } }
 void start(void) {
     SETUP
     for (;;) { put(run(get())); }

@@ -28,7 +28,7 @@ SOURCE = """\
 #include "plus_one.h"
 #define SIZE 16
 static int8_t plus_one_arena[2 * SIZE] __attribute__((aligned(16)));
-__attribute__((section(".rodata.tf_weights.ones"), aligned(16)))
+__attribute__((section(".rodata.tinyflow_weights.ones"), aligned(16)))
 static const int8_t ones[SIZE] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
 void plus_one_init(void) {
     for (int i = 0; i < 2 * SIZE; ++i) {

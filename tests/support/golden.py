@@ -62,7 +62,7 @@ def _variants(cmsis: CmsisNN) -> list[Source]:
 def _library(cmsis: CmsisNN) -> Mapping[str, str]:
     content, path = small_model(), Path("small.tflite")
     graph = optimise(import_model(content, path, name="small"), content, path)
-    request = BuildRequest(path, load_board("stm32f746"), Path("build"), kernels="native")
+    request = BuildRequest(path, load_board("stm32f746"), Path("build"), kernels="generated")
     planned = choose(request, graph, cmsis, None, Cache(), Progress())
     code = generate_model(graph, planned.plan, cmsis, content)
     return {name: text for name, text in code.files.items() if isinstance(text, str)}

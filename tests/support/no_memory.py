@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tinyflow.kernels.base import Kernel
-from tinyflow.plan.schedule import MemoryPlanner, Way
+from tinyflow.plan.schedule import MemoryPlanner, Schedule
 
 
 class NoMemory(MemoryPlanner):
@@ -19,18 +19,20 @@ class NoMemory(MemoryPlanner):
         """None."""
         return 0
 
-    def whole(self, kernels: Sequence[Kernel]) -> Way:
+    def whole(self, kernels: Sequence[Kernel]) -> Schedule:
         """Run all layers whole, in the graph's order."""
-        return Way(0, tuple(range(len(kernels))))
+        return Schedule(0, tuple(range(len(kernels))))
 
-    def way(self, kernels: Sequence[Kernel], costs: Sequence[int], room: int) -> Way | None:
+    def schedule(
+        self, kernels: Sequence[Kernel], costs: Sequence[int], room: int
+    ) -> Schedule | None:
         """No other one."""
         return None
 
-    def arena(self, kernels: Sequence[Kernel], way: Way) -> int:
+    def arena(self, kernels: Sequence[Kernel], schedule: Schedule) -> int:
         """None."""
         return 0
 
-    def planned_arena(self, kernels: Sequence[Kernel], way: Way) -> int:
+    def planned_arena(self, kernels: Sequence[Kernel], schedule: Schedule) -> int:
         """None."""
         return 0

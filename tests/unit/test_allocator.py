@@ -10,7 +10,7 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinyflow.plan.allocator import ALIGNMENT, Block, Sharing, allocate, lower_bound
+from tinyflow.plan.allocator import ALIGNMENT, Block, InPlaceOverlap, allocate, lower_bound
 
 blocks = st.lists(
     st.builds(
@@ -24,23 +24,27 @@ blocks = st.lists(
 
 
 @st.composite
-def in_place(draw: st.DrawFn, most: int = 5, steps: int = 4) -> tuple[list[Block], list[Sharing]]:
+def in_place(
+    draw: st.DrawFn, most: int = 5, steps: int = 4
+) -> tuple[list[Block], list[InPlaceOverlap]]:
     """A few small blocks, and for some that meet in one step a rule of how they may overlap."""
     found = [
         Block("b", ALIGNMENT * draw(st.integers(1, 4)), first, first + draw(st.integers(0, 2)))
         for first in draw(st.lists(st.integers(0, steps), min_size=1, max_size=most))
     ]
-    sharings = [
-        Sharing(i, j, *draw(st.sampled_from([(0, True), (0, False), (8, False), (-16, False)])))
+    overlaps = [
+        InPlaceOverlap(
+            i, j, *draw(st.sampled_from([(0, True), (0, False), (8, False), (-16, False)]))
+        )
         for i, one in enumerate(found)
         for j, other in enumerate(found)
         if i != j and one.last == other.first and one.first < one.last and draw(st.booleans())
     ]
-    return found, sharings
+    return found, overlaps
 
 
 def _fits(
-    blocks: Sequence[Block], sharings: Sequence[Sharing], offsets: Sequence[int], index: int
+    blocks: Sequence[Block], overlaps: Sequence[InPlaceOverlap], offsets: Sequence[int], index: int
 ) -> bool:
     """Whether a block keeps the rules together with those before it."""
     for other in range(index):
@@ -54,14 +58,14 @@ def _fits(
             offsets[rule.before] == offsets[rule.after]
             if rule.exact
             else offsets[rule.before] - offsets[rule.after] >= rule.lead
-            for rule in sharings
+            for rule in overlaps
             if {rule.before, rule.after} == {other, index}
         ):
             return False
     return True
 
 
-def _least_height(blocks: Sequence[Block], sharings: Sequence[Sharing]) -> int:
+def _least_height(blocks: Sequence[Block], overlaps: Sequence[InPlaceOverlap]) -> int:
     """The optimum, by trying every offset."""
     best = sum(block.size for block in blocks)
     offsets = [0] * len(blocks)
@@ -74,7 +78,7 @@ def _least_height(blocks: Sequence[Block], sharings: Sequence[Sharing]) -> int:
         for offset in range(0, best - blocks[index].size, ALIGNMENT):
             offsets[index] = offset
             top = max(height, offset + blocks[index].size)
-            if top < best and _fits(blocks, sharings, offsets, index):
+            if top < best and _fits(blocks, overlaps, offsets, index):
                 place(index + 1, top)
 
     place(0, 0)
@@ -97,21 +101,21 @@ def test_blocks_that_live_together_do_not_overlap(blocks: list[Block]) -> None:
 @settings(max_examples=100, deadline=None)
 @given(in_place())
 def test_small_problems_in_place_are_solved(
-    problem: tuple[list[Block], list[Sharing]],
+    problem: tuple[list[Block], list[InPlaceOverlap]],
 ) -> None:
-    blocks, sharings = problem
-    allocation = allocate(blocks, sharings)
-    assert all(_fits(blocks, sharings, allocation.offsets, i) for i in range(len(blocks)))
-    best = _least_height(blocks, sharings)
-    assert lower_bound(blocks, sharings) <= allocation.lower_bound <= best <= allocation.size
-    if all(rule.lead >= 0 and not rule.exact for rule in sharings):
+    blocks, overlaps = problem
+    allocation = allocate(blocks, overlaps)
+    assert all(_fits(blocks, overlaps, allocation.offsets, i) for i in range(len(blocks)))
+    best = _least_height(blocks, overlaps)
+    assert lower_bound(blocks, overlaps) <= allocation.lower_bound <= best <= allocation.size
+    if all(rule.lead >= 0 and not rule.exact for rule in overlaps):
         assert allocation.size == allocation.lower_bound == best
 
 
 @settings(max_examples=100, deadline=None)
 @given(in_place(most=6, steps=5))
 def test_small_problems_are_solved_to_the_optimum(
-    problem: tuple[list[Block], list[Sharing]],
+    problem: tuple[list[Block], list[InPlaceOverlap]],
 ) -> None:
     blocks, _ = problem
     allocation = allocate(blocks)
@@ -125,10 +129,10 @@ def test_a_chain_needs_its_largest_pair() -> None:
 
 def test_a_chain_in_place_needs_its_largest_block() -> None:
     chain = [Block(str(i), size, i, i + 1) for i, size in enumerate([64, 800, 800, 400, 80])]
-    sharings = [Sharing(i, i + 1) for i in range(4)]
-    allocation = allocate(chain, sharings)
+    overlaps = [InPlaceOverlap(i, i + 1) for i in range(4)]
+    allocation = allocate(chain, overlaps)
     assert allocation.size == allocation.lower_bound == 800
-    ahead = [Sharing(i, i + 1, lead=64) for i in range(4)]
+    ahead = [InPlaceOverlap(i, i + 1, lead=64) for i in range(4)]
     # Each of the two large ones must begin ahead of the one before.
     assert allocate(chain, ahead).size == 2 * 64 + 800
 

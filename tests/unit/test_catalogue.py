@@ -1,4 +1,4 @@
-"""Native kernels do what they state, on the layers that they are measured on."""
+"""Generated kernels do what they state, on the layers that they are measured on."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tests.support.cores import board_with
 from tinyflow.boards import Core
 from tinyflow.costs.probes import probes
 from tinyflow.ir.operators import Operator
-from tinyflow.ir.plain import Tabulated
+from tinyflow.ir.unquantised import Tabulated
 from tinyflow.kernels.base import Kernel, VariantMaker
-from tinyflow.kernels.catalogue import ALWAYS, native_service, services
-from tinyflow.kernels.generated.registry import NATIVE
+from tinyflow.kernels.catalogue import ALWAYS, generated_service, services
+from tinyflow.kernels.generated.registry import GENERATED
 
 MAKERS = [
     pytest.param(kind, make, id=f"{kind.kind} {make.__module__.rpartition('.')[2]}.{make.__name__}")
-    for family in NATIVE
+    for family in GENERATED
     for kind, makers in family.items()
     for make in makers
     if kind is not Tabulated
@@ -29,7 +29,7 @@ MAKERS = [
 def test_cores_and_abilities_are_as_stated(
     kind: type[Operator], make: VariantMaker, tmp_path: Path
 ) -> None:
-    stated = native_service(kind.kind, make)
+    stated = generated_service(kind.kind, make)
     made: dict[Core, list[Kernel]] = {}
     for core in get_args(Core):
         board = board_with(core, tmp_path)
@@ -47,15 +47,17 @@ def test_cores_and_abilities_are_as_stated(
         assert all(can) or said != ALWAYS
 
 
-def test_every_native_kernel_is_listed_before_the_others() -> None:
+def test_every_generated_kernel_is_listed_before_the_others() -> None:
     for operator in {service.operator for service in services()}:
-        native = [each.library == "native" for each in services() if each.operator == operator]
-        assert native == sorted(native, reverse=True)
-    listed = {service.operator for service in services() if service.library == "native"}
-    assert listed == {kind.kind for family in NATIVE for kind in family} - {Tabulated.kind}
+        generated = [
+            each.library == "generated" for each in services() if each.operator == operator
+        ]
+        assert generated == sorted(generated, reverse=True)
+    listed = {service.operator for service in services() if service.library == "generated"}
+    assert listed == {kind.kind for family in GENERATED for kind in family} - {Tabulated.kind}
 
 
-def test_all_native_kernels_state_types_and_attributes() -> None:
-    native = [service for service in services() if service.library == "native"]
-    assert {service.types for service in native} == {"int8", "int8 to int8"}
-    assert all(service.attributes for service in native)
+def test_all_generated_kernels_state_types_and_attributes() -> None:
+    generated = [service for service in services() if service.library == "generated"]
+    assert {service.types for service in generated} == {"int8", "int8 to int8"}
+    assert all(service.attributes for service in generated)

@@ -11,28 +11,28 @@ import pytest
 from tinyflow.resources import FIRMWARE
 
 _COMPILER = shutil.which("cc") or shutil.which("gcc")
-_SOURCES = ("tf_broadcast_args", "tf_floor_f32", "tf_gather_nd")
+_SOURCES = ("tinyflow_broadcast_args", "tinyflow_floor_f32", "tinyflow_gather_nd")
 _PROGRAM = """
-#include "tf_movement.h"
-#include "tf_plain.h"
+#include "tinyflow_movement.h"
+#include "tinyflow_unquantised.h"
 
 #include <stdio.h>
 
 int main(void)
 {
     const float numbers[] = {1.0f, -7.5f, 3.0f}, divisors[] = {2.0f, 2.0f, DIVISOR};
-    const tf_broadcast loops = {
+    const tinyflow_broadcast loops = {
         .extent = {1, 1, 1, 1, 3}, .left = {0, 0, 0, 0, 1}, .right = {0, 0, 0, 0, 1}};
-    const tf_gather_nd_params places = {
+    const tinyflow_gather_nd_params places = {
         .slices = 1, .depth = 2, .step = {4, 1}, .run = 1, .total = 12, .size = 1};
     const int8_t values[12] = {0};
     const int32_t index[] = {ROW, COLUMN}, left[] = {3, LEFT}, right[] = {RIGHT};
     float quotient[3];
     int8_t found;
     int32_t shape[2];
-    printf("%d %d %d", tf_floor_div_f32(&loops, numbers, divisors, quotient),
-           tf_gather_nd(&places, index, values, &found),
-           tf_broadcast_args_s32(left, 2, right, 1, shape));
+    printf("%d %d %d", tinyflow_floor_div_f32(&loops, numbers, divisors, quotient),
+           tinyflow_gather_nd(&places, index, values, &found),
+           tinyflow_broadcast_args_s32(left, 2, right, 1, shape));
     return 0;
 }
 """

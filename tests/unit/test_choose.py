@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from tinyflow.boards import load_board
-from tinyflow.costs.table import Cost, CostTable, FamilyCode, KernelCosts, turn_cost
+from tinyflow.costs.table import Cost, CostTable, FamilyCode, KernelCosts, step_cost
 from tinyflow.ir.operators import Operator, Softmax
 from tinyflow.kernels.base import Constant, Kernel, RowForm
 from tinyflow.kernels.candidates import Candidates
 from tinyflow.kernels.name import KernelName
-from tinyflow.plan.schedule import Way
+from tinyflow.plan.schedule import Schedule
 from tinyflow.project import KernelSet, Objective
 from tinyflow.selection.objective import BALANCED_LOSS_PERCENT, Limits
 from tinyflow.selection.search import Choice, choose_kernels
@@ -38,7 +38,7 @@ class Made:
 
 
 #: Bytes of code of each kernel.
-CODE = {"small": 100, "big": 4000, "native/fast": 1000, "native/faster": 2000}
+CODE = {"small": 100, "big": 4000, "generated/fast": 1000, "generated/faster": 2000}
 
 
 def kernel(name: str, operator: Operator, made: Made) -> Kernel:
@@ -46,7 +46,7 @@ def kernel(name: str, operator: Operator, made: Made) -> Kernel:
     values = np.full(made.constants, zlib.crc32(f"{name} {operator.name}".encode()) % 251, np.uint8)
     return Kernel(
         operator,
-        name.removeprefix("native/"),
+        name.removeprefix("generated/"),
         "tinyflow",
         f"{name}.c.j2" if generated else f"portable/{name}.c.j2",
         constants=(Constant("weights", "uint8_t", values, ""),) if made.constants else (),
@@ -60,20 +60,23 @@ def kernel(name: str, operator: Operator, made: Made) -> Kernel:
 
 
 def generated_name(name: str) -> KernelName | None:
-    """That of a kernel `native/<name>`."""
-    native, _, rest = name.partition("native/")
-    return None if native or not rest else KernelName(rest, "s8", "c")
+    """That of a kernel `generated/<name>`."""
+    generated, _, rest = name.partition("generated/")
+    return None if generated or not rest else KernelName(rest, "s8", "c")
 
 
 def candidates(layers: Sequence[Mapping[str, Made]]) -> list[Candidates]:
-    """Make candidates by kernel name; `native/` begins native ones, others are the library's."""
+    """Make candidates by kernel name.
+
+    `generated/` begins generated ones, others are the library's.
+    """
     found = []
     for index, layer in enumerate(layers):
         operator = Softmax(f"layer {index}", index, index + 1, 1.0)
         made = {name: kernel(name, operator, figures) for name, figures in layer.items()}
-        natives = tuple(one for name, one in made.items() if name.startswith("native/"))
-        others = [one for name, one in made.items() if not name.startswith("native/")]
-        found.append(Candidates(operator, natives, others[0] if others else None))
+        generated = tuple(one for name, one in made.items() if name.startswith("generated/"))
+        others = [one for name, one in made.items() if not name.startswith("generated/")]
+        found.append(Candidates(operator, generated, others[0] if others else None))
     return found
 
 
@@ -107,21 +110,25 @@ class Planner:
         whole = self.whole(kernels).peak
         return whole // 2 if all(one.row_form for one in kernels) else whole
 
-    def whole(self, kernels: Sequence[Kernel]) -> Way:
-        return Way(1000 + max(one.scratch for one in kernels), tuple(range(len(kernels))))
+    def whole(self, kernels: Sequence[Kernel]) -> Schedule:
+        return Schedule(1000 + max(one.scratch for one in kernels), tuple(range(len(kernels))))
 
-    def way(self, kernels: Sequence[Kernel], costs: Sequence[int], room: int) -> Way | None:
+    def schedule(
+        self, kernels: Sequence[Kernel], costs: Sequence[int], room: int
+    ) -> Schedule | None:
         whole = self.whole(kernels)
         if whole.peak <= room:
             return whole
         least = self.least(kernels)
-        return replace(whole, peak=least, segments=((0, len(kernels)),)) if least <= room else None
+        return (
+            replace(whole, peak=least, fused_blocks=((0, len(kernels)),)) if least <= room else None
+        )
 
-    def arena(self, kernels: Sequence[Kernel], way: Way) -> int:
-        return way.peak
+    def arena(self, kernels: Sequence[Kernel], schedule: Schedule) -> int:
+        return schedule.peak
 
-    def planned_arena(self, kernels: Sequence[Kernel], way: Way) -> int:
-        return way.peak
+    def planned_arena(self, kernels: Sequence[Kernel], schedule: Schedule) -> int:
+        return schedule.peak
 
 
 def choose(
@@ -148,8 +155,8 @@ def names(choice: Choice) -> list[str]:
 
 
 TWO_KINDS = [
-    {"native/fast": Made(1000), "native/faster": Made(900), "small": Made(3000)},
-    {"native/fast": Made(500), "native/faster": Made(600), "small": Made(1000)},
+    {"generated/fast": Made(1000), "generated/faster": Made(900), "small": Made(3000)},
+    {"generated/fast": Made(500), "generated/faster": Made(600), "small": Made(1000)},
 ]
 
 
@@ -162,13 +169,13 @@ def test_speed_takes_the_fewest_cycles_of_each_layer() -> None:
 
 
 def test_speed_takes_the_smaller_of_equals() -> None:
-    assert names(choose([{"native/faster": Made(10), "native/fast": Made(10)}])) == ["fast"]
+    assert names(choose([{"generated/faster": Made(10), "generated/fast": Made(10)}])) == ["fast"]
 
 
 def test_size_pays_shared_code_once() -> None:
     """Alone, every layer is smaller with other code; together they share one code."""
     layers = [
-        {"small": Made(10, constants=500), "native/fast": Made(9, constants=200 + index)}
+        {"small": Made(10, constants=500), "generated/fast": Made(9, constants=200 + index)}
         for index in range(5)
     ]
     assert names(choose(layers, "size")) == ["fast"] * 5
@@ -177,9 +184,9 @@ def test_size_pays_shared_code_once() -> None:
 
 def test_size_shares_constants_of_the_same_content() -> None:
     operator = Softmax("a", 0, 1, 1.0)
-    shared = kernel("native/fast", operator, Made(1, constants=5000))
+    shared = kernel("generated/fast", operator, Made(1, constants=5000))
     again = Kernel(
-        Softmax("b", 1, 2, 1.0), "fast", "tinyflow", "native/fast.c.j2",
+        Softmax("b", 1, 2, 1.0), "fast", "tinyflow", "generated/fast.c.j2",
         constants=shared.constants, work={"cycles": 1}, name=shared.name,
         )  # fmt: skip
     found = [Candidates(one.operator, (one,), None) for one in (shared, again)]
@@ -190,8 +197,8 @@ def test_size_shares_constants_of_the_same_content() -> None:
 
 def test_ram_asks_the_planner_and_then_takes_the_fastest() -> None:
     layers = [
-        {"native/faster": Made(10, scratch=900), "native/fast": Made(20, scratch=100)},
-        {"native/faster": Made(10, scratch=90), "native/fast": Made(20)},
+        {"generated/faster": Made(10, scratch=900), "generated/fast": Made(20, scratch=100)},
+        {"generated/faster": Made(10, scratch=90), "generated/fast": Made(20)},
     ]
     choice = choose(layers, "ram")
     assert names(choice) == ["fast", "faster"]
@@ -200,14 +207,14 @@ def test_ram_asks_the_planner_and_then_takes_the_fastest() -> None:
 
 
 def test_balanced_refuses_much_flash_for_little_gain() -> None:
-    layers = [{"native/fast": Made(1000), "big": Made(990)}]
+    layers = [{"generated/fast": Made(1000), "big": Made(990)}]
     assert names(choose(layers, "speed")) == ["big"]
     assert names(choose(layers, "balanced")) == ["fast"]
 
 
 def test_balanced_never_gives_up_much_speed() -> None:
     slower = 1000 + 10 * BALANCED_LOSS_PERCENT + 1
-    layers = [{"native/faster": Made(1000), "small": Made(slower)}]
+    layers = [{"generated/faster": Made(1000), "small": Made(slower)}]
     assert names(choose(layers, "balanced")) == ["faster"]
     assert names(choose(layers, "size")) == ["small"]
 
@@ -232,7 +239,7 @@ def test_size_moves_to_what_is_fast_enough() -> None:
 
 
 def test_speed_moves_to_what_fits_an_arena() -> None:
-    layers = [{"native/faster": Made(10, scratch=900), "native/fast": Made(20, scratch=100)}]
+    layers = [{"generated/faster": Made(10, scratch=900), "generated/fast": Made(20, scratch=100)}]
     assert names(choose(layers, limits=Limits(arena=1900))) == ["faster"]
     assert names(choose(layers, limits=Limits(arena=1899))) == ["fast"]
 
@@ -241,16 +248,16 @@ def test_speed_moves_to_what_fits_an_arena() -> None:
     ("kernels", "due"),
     [
         ("auto", ["small", "small", "fast"]),
-        ("native", ["fast", "small", "fast"]),
+        ("generated", ["fast", "small", "fast"]),
         ("cmsis-nn", ["small", "small", "fast"]),
     ],
 )
 def test_what_may_serve(kernels: KernelSet, due: list[str]) -> None:
     """If nothing that is asked for supports a layer, other kernels are allowed."""
     layers = [
-        {"native/fast": Made(20), "small": Made(10)},
+        {"generated/fast": Made(20), "small": Made(10)},
         {"small": Made(10)},
-        {"native/fast": Made(5)},
+        {"generated/fast": Made(5)},
     ]
     assert names(choose(layers, kernels=kernels)) == due
 
@@ -262,9 +269,9 @@ def test_without_costs_the_first_is_taken() -> None:
 
 
 def test_a_kernel_without_a_cost_gives_way_to_one_that_has_it() -> None:
-    layers = [{"native/fast": Made(1000), "small": Made(1)}]
+    layers = [{"generated/fast": Made(1000), "small": Made(1)}]
     assert names(choose(layers, costs=table(unknown=["small"]))) == ["fast"]
-    choice = choose(layers, costs=table(unknown=["small", "native/fast"]))
+    choice = choose(layers, costs=table(unknown=["small", "generated/fast"]))
     assert names(choice) == ["fast"]
     assert choice.totals is None
 
@@ -278,33 +285,33 @@ def test_all_options_are_told() -> None:
 
 
 def test_layers_that_are_alike_are_decided_together() -> None:
-    layers = [{"native/fast": Made(10), "native/faster": Made(9)}] * 3
+    layers = [{"generated/fast": Made(10), "generated/faster": Made(9)}] * 3
     assert names(choose(layers)) == ["faster"] * 3
 
 
 def test_balanced_runs_by_rows_what_little_speed_is_lost_by() -> None:
-    layers = [{"native/fast": Made(1_000_000, row_cycles=100_100)}]
+    layers = [{"generated/fast": Made(1_000_000, row_cycles=100_100)}]
     choice = choose(layers, "balanced")
-    turns = turn_cost(RowForm("row.c.j2"), BOARD)
-    assert choice.way.by_rows == (0,)
+    turns = step_cost(RowForm("row.c.j2"), BOARD)
+    assert choice.schedule.by_rows == (0,)
     assert choice.by_rows == Cost(1000 + ROWS * turns.cycles, ROWS * turns.instructions)
     assert choice.totals is not None
     assert choice.totals.cycles == 1_000_000 + choice.by_rows.cycles
     assert choice.totals.arena == 500
-    assert not choose(layers, "speed").way.by_rows
+    assert not choose(layers, "speed").schedule.by_rows
     # More than `balanced` may lose.
-    layers = [{"native/fast": Made(1_000_000, row_cycles=112_000)}]
-    assert not choose(layers, "balanced").way.by_rows
-    assert choose(layers, "ram").way.by_rows == (0,)
+    layers = [{"generated/fast": Made(1_000_000, row_cycles=112_000)}]
+    assert not choose(layers, "balanced").schedule.by_rows
+    assert choose(layers, "ram").schedule.by_rows == (0,)
 
 
 @pytest.mark.parametrize("optimize", ["speed", "size", "balanced", "ram"])
 def test_a_kernel_that_can_compute_rows_is_taken_where_only_rows_fit(optimize: Objective) -> None:
     layers = [
-        {"native/fast": Made(1_000_000), "native/faster": Made(1_300_000, row_cycles=131_000)}
+        {"generated/fast": Made(1_000_000), "generated/faster": Made(1_300_000, row_cycles=131_000)}
     ]
     if optimize != "ram":
         assert names(choose(layers, optimize)) == ["fast"]
     choice = choose(layers, optimize, limits=Limits(arena=600))
     assert names(choice) == ["faster"]
-    assert choice.way.by_rows == (0,)
+    assert choice.schedule.by_rows == (0,)

@@ -21,7 +21,7 @@ from tinyflow.cli.app import app
 from tinyflow.distribution import install_hint
 from tinyflow.errors import InputError, TinyflowError, exit_codes
 from tinyflow.tflite.read_core import IMPORTERS
-from tinyflow.tflite.read_float import PLAIN_KINDS
+from tinyflow.tflite.read_float import UNQUANTISED_KINDS
 
 COMMANDS = (
     "build compare profile init boards operators run test bisect flash calibrate doctor".split()
@@ -63,13 +63,13 @@ def test_version(tinyflow: CommandLine) -> None:
 
 def test_operators(tinyflow: CommandLine) -> None:
     listed = tinyflow("operators", "--json").json
-    assert {service["operator"] for service in listed} == {*IMPORTERS, *PLAIN_KINDS}
+    assert {service["operator"] for service in listed} == {*IMPORTERS, *UNQUANTISED_KINDS}
     assert all(service["types"] or service["attributes"] for service in listed)
     convolution = tinyflow("operators", "conv_2d", "--json").json
-    assert {service["library"] for service in convolution} == {"native", "CMSIS-NN", "tinyflow"}
-    native = [service for service in convolution if service["library"] == "native"]
-    assert convolution[: len(native)] == native
-    (pointwise,) = (service for service in native if service["attributes"].startswith("1x1"))
+    assert {service["library"] for service in convolution} == {"generated", "CMSIS-NN", "tinyflow"}
+    generated = [service for service in convolution if service["library"] == "generated"]
+    assert convolution[: len(generated)] == generated
+    (pointwise,) = (service for service in generated if service["attributes"].startswith("1x1"))
     assert pointwise["cores"] == ["cortex-m4", "cortex-m7", "cortex-m33"]
     assert (pointwise["in_place"], pointwise["by_rows"]) == ("always", "always")
     assert {"int8", "int16", "float32"} <= {service["types"] for service in convolution}

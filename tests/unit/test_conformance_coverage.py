@@ -12,12 +12,12 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from tests.conformance.driver import groups, model_of
-from tests.conformance.test_conformance import FAMILIES, NATIVE
+from tests.conformance.test_conformance import FAMILIES, GENERATED
 from tinyflow.boards import load_board
-from tinyflow.kernels.generated.registry import native_kernels
+from tinyflow.kernels.generated.registry import generated_kernels
 from tinyflow.tflite.importer import import_model
 from tinyflow.tflite.read_core import IMPORTERS
-from tinyflow.tflite.read_float import PLAIN_KINDS
+from tinyflow.tflite.read_float import UNQUANTISED_KINDS
 
 _NAMES = {
     value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)
@@ -136,7 +136,7 @@ def _values(kind: str, read: Callable[[Any, Any], Any]) -> set[Any]:
 
 
 def test_every_operator_has_a_case() -> None:
-    assert {*IMPORTERS, *PLAIN_KINDS} - set(_operators()) == set()
+    assert {*IMPORTERS, *UNQUANTISED_KINDS} - set(_operators()) == set()
 
 
 @pytest.mark.parametrize(("kind", "option"), _ATTRIBUTES)
@@ -175,18 +175,18 @@ def test_operands_that_may_be_computed_have_cases_of_both(operand: str) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_families_with_native_kernels_run_them(family: str) -> None:
+def test_families_with_generated_kernels_run_them(family: str) -> None:
     board = load_board("stm32l4r5")
     graphs = (
         import_model(model_of(group), Path("group"), name="group")
         for group in groups(FAMILIES[family])
     )
     supported = any(
-        any(native_kernels(operator, graph, board))
+        any(generated_kernels(operator, graph, board))
         for graph in graphs
         for operator in graph.operators
     )
-    assert supported is (family in NATIVE)
+    assert supported is (family in GENERATED)
 
 
 def _shape(graph: Any, index: int) -> tuple[int, ...]:

@@ -31,7 +31,7 @@ from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
 from tinyflow.kernels.name import KernelName
 
 OPERATOR = Softmax("layer", 0, 1, 1.0)
-FAST = kernel("native/fast", OPERATOR, Made(1000))
+FAST = kernel("generated/fast", OPERATOR, Made(1000))
 
 
 # ---- the fit ----
@@ -69,17 +69,19 @@ def test_what_counts_little_decides_only_what_is_left_open() -> None:
 def test_a_table_tells_cycles_code_and_similar_variants() -> None:
     costs = table()
     assert costs.cost(FAST) == Cost(1000, 0)
-    assert costs.code(FAST) == {"native/fast": 1000}
+    assert costs.code(FAST) == {"generated/fast": 1000}
     similar = replace(FAST, name=KernelName("fast", "s8", "c", words=("unroll4",)))
     assert costs.cost(similar) == Cost(1000, 0)
-    assert costs.cost(kernel("native/unknown", OPERATOR, Made(1))) is None
+    assert costs.cost(kernel("generated/unknown", OPERATOR, Made(1))) is None
     assert costs.cost(replace(FAST, work={})) is None
 
 
 def test_the_nearest_variant_is_that_of_the_nearest_number() -> None:
-    names = [f"tf_fast_s8_2x4x{number}_dsp" for number in (2, 8, 32)] + ["tf_fast_s8_odd_dsp"]
-    nearest = min(names, key=lambda name: dissimilarity(name, "tf_fast_s8_2x4x6_dsp"))
-    assert nearest == "tf_fast_s8_2x4x8_dsp"
+    names = [f"tinyflow_fast_s8_2x4x{number}_dsp" for number in (2, 8, 32)] + [
+        "tinyflow_fast_s8_odd_dsp"
+    ]
+    nearest = min(names, key=lambda name: dissimilarity(name, "tinyflow_fast_s8_2x4x6_dsp"))
+    assert nearest == "tinyflow_fast_s8_2x4x8_dsp"
 
 
 def test_the_size_of_a_generated_file_is_that_of_the_most_similar_one() -> None:
@@ -98,7 +100,7 @@ def test_the_size_of_a_generated_file_is_that_of_the_most_similar_one() -> None:
 
 
 def test_a_table_knows_kernels_by_their_names() -> None:
-    assert kernel_name(FAST) == "tf_fast_s8_c"
+    assert kernel_name(FAST) == "tinyflow_fast_s8_c"
     library = kernel("small", OPERATOR, Made(1))
     assert kernel_name(replace(library, variant="im2col")) == "small, im2col"
 

@@ -157,16 +157,16 @@ def test_buffers_overlap_in_place_only(name: str, room: int | None) -> None:
 def test_fused_blocks_and_overlaps_are_shown() -> None:
     graph = _graph(residual_block())
     plan = plan_memory(graph, row_kernels(graph, BOARD, find_cmsis_nn()), room=0)
-    (block,) = plan.segments
+    (block,) = plan.fused_blocks
     data = dumped_plan(graph, plan)
     (shown,) = data.fused_blocks
-    assert (shown.first, shown.last + 1, shown.turns) == (block.first, block.end, len(block.turns))
+    assert (shown.first, shown.last + 1, shown.turns) == (block.first, block.end, len(block.steps))
     assert shown.rings == dict(block.rings)
     rings = {b.tensors[0]: (b.offset, b.rows) for b in data.buffers if b.kind == "ring"}
     assert rings == {tensor: (ring.offset, ring.rows) for tensor, ring in plan.rings.items()}
     text = plan_text(data)
     assert f"arena  {plan.arena_size:,} bytes" in text
-    assert f"layers {block.first} to {block.end - 1}, {len(block.turns)} rows computed" in text
+    assert f"layers {block.first} to {block.end - 1}, {len(block.steps)} rows computed" in text
     for each in data.overlaps:
         output, source = data.buffers[each.output], data.buffers[each.input]
         assert source.offset - output.offset == each.lead
@@ -246,7 +246,7 @@ def test_what_is_not_allowed_says_so() -> None:
     left_out = [each for layer in data.layers for each in layer.alternatives]
     assert left_out
     assert {each.reason for each in left_out} == {"left out by kernels = cmsis-nn"}
-    assert all(layer.taken.library != "native" for layer in data.layers)
+    assert all(layer.taken.library != "generated" for layer in data.layers)
 
 
 # --------------------------------------------------------------------------------- folder

@@ -18,7 +18,7 @@ COMPILER = "arm-none-eabi-gcc"
 SOURCE = """\
 #include <stdint.h>
 static int8_t tiny_arena[48] __attribute__((used, aligned(16)));
-__attribute__((section(".rodata.tf_weights.w"), used)) static const int8_t w[32] = {1};
+__attribute__((section(".rodata.tinyflow_weights.w"), used)) static const int8_t w[32] = {1};
 __attribute__((used)) static const int8_t table[8] = {2};
 int32_t counter[3] = {1, 2, 3};
 __attribute__((section(".isr_vector"), used)) const uint32_t vectors[2] = {1, 2};

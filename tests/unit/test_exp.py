@@ -25,7 +25,7 @@ pytestmark = [
 ]
 
 _PROGRAM = """
-#include "tf_math.h"
+#include "tinyflow_math.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -41,16 +41,17 @@ int main(void)
         const double share = (double)(random >> 11) / 9007199254740992.0 - 0.5;
         const double x = i % 3 == 0 ? share * 1400.0 : i % 3 == 1 ? share * 20.0 : share * 1e-3;
         const long double due = expl((long double)x);
-        const double found = tf_exp(x, table);
+        const double found = tinyflow_exp(x, table);
         const double unit = nextafter((double)due, INFINITY) - (double)due;
         const long double error = fabsl((long double)found - due) / unit;
         worst = error > worst ? error : worst;
         ++compared;
         floats += (float)(0.5 * found * 0.37) != (float)(0.5 * exp(x) * 0.37);
     }
-    const int edges = tf_exp(0.0, table) == 1.0 && tf_exp(800.0, table) == INFINITY
-                      && tf_exp(-800.0, table) == 0.0 && tf_exp(NAN, table) != tf_exp(NAN, table)
-                      && tf_exp(INFINITY, table) == INFINITY && tf_exp(-INFINITY, table) == 0.0;
+    const int edges = tinyflow_exp(0.0, table) == 1.0 && tinyflow_exp(800.0, table) == INFINITY
+                      && tinyflow_exp(-800.0, table) == 0.0 && tinyflow_exp(NAN, table) !=
+                      tinyflow_exp(NAN, table) && tinyflow_exp(INFINITY, table) == INFINITY &&
+                      tinyflow_exp(-INFINITY, table) == 0.0;
     printf("%d %d %lu %d", worst < 0.54L, compared == 3000000, floats, edges);
     return 0;
 }
@@ -63,7 +64,7 @@ def test_exp_is_within_its_bound_and_gives_the_same_floats(tmp_path: Path) -> No
     kernels = FIRMWARE / "kernels"
     assert _COMPILER is not None
     subprocess.run(
-        [_COMPILER, "-O2", f"-I{kernels}", "compare.c", str(kernels / "tf_exp.c"), "-lm"],
+        [_COMPILER, "-O2", f"-I{kernels}", "compare.c", str(kernels / "tinyflow_exp.c"), "-lm"],
         cwd=tmp_path,
         check=True,
     )

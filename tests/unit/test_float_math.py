@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 _PROGRAM = """
-#include "tf_math.h"
+#include "tinyflow_math.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -35,12 +35,12 @@ int main(void)
 {
     unsigned long differing = 0, compared = 0;
     for (uint64_t bits = 0; bits < UINT64_C(1) << 32; bits += 4099) {
-        const float x = tf_float_of((uint32_t)bits);
-        const float due = FUNCTION(x), found = tf_FUNCTION(x);
+        const float x = tinyflow_float_of((uint32_t)bits);
+        const float due = FUNCTION(x), found = tinyflow_FUNCTION(x);
         if (x == x) {
             ++compared;
             const int is_undefined = due != due && found != found;
-            differing += !is_undefined && tf_bits_of(due) != tf_bits_of(found);
+            differing += !is_undefined && tinyflow_bits_of(due) != tinyflow_bits_of(found);
         } else {
             differing += found == found;
         }
@@ -57,7 +57,8 @@ def test_a_function_has_the_bits_of_glibc(function: str, tmp_path: Path) -> None
     (tmp_path / "compare.c").write_text(program)
     kernels = FIRMWARE / "kernels"
     sources = [
-        str(kernels / f"tf_{name}.c") for name in ("expf", "expm1f", "logf", "sincosf", "tanhf")
+        str(kernels / f"tinyflow_{name}.c")
+        for name in ("expf", "expm1f", "logf", "sincosf", "tanhf")
     ]
     assert _COMPILER is not None
     subprocess.run(

@@ -22,21 +22,21 @@ FLUSH = bytes(MAX_PAYLOAD + 10)
 SUPPORT = """\
 #include <stdio.h>
 #include <stdlib.h>
-#include "tf_core.h"
-#include "tf_harness.h"
-#include "tf_mcu.h"
+#include "tinyflow_core.h"
+#include "tinyflow_harness.h"
+#include "tinyflow_mcu.h"
 
 static uint32_t cycles;
-uint8_t tf_mcu_uart_read(void) {
+uint8_t tinyflow_mcu_uart_read(void) {
     const int byte = getchar();
     if (byte == EOF) { exit(0); }
     return (uint8_t)byte;
 }
-void tf_mcu_uart_write(uint8_t byte) { putchar(byte); }
-void tf_mcu_uart_flush(void) { fflush(stdout); }
-uint32_t tf_mcu_cycles(void) { return cycles += 1000u; }
-uint32_t tf_stack_size(void) { return 4096u; }
-uint32_t tf_stack_peak(void) { return 777u; }
+void tinyflow_mcu_uart_write(uint8_t byte) { putchar(byte); }
+void tinyflow_mcu_uart_flush(void) { fflush(stdout); }
+uint32_t tinyflow_mcu_cycles(void) { return cycles += 1000u; }
+uint32_t tinyflow_stack_size(void) { return 4096u; }
+uint32_t tinyflow_stack_peak(void) { return 777u; }
 
 static uint8_t in[1000], out[600];
 static void init(void) { for (int i = 0; i < 600; ++i) { out[i] = 0; } }
@@ -47,16 +47,18 @@ static int invoke(void) {
     return -7;
 }
 static const uint32_t shape[] = {1, 10, 100};
-static const tf_tensor_t inputs[] = {
-    {.type = TF_INT8, .rank = 3, .shape = shape, .bytes = 1000, .scale = 0.1f, .zero_point = -3}};
-static const tf_tensor_t outputs[] = {
-    {.type = TF_UINT8, .rank = 0, .shape = NULL, .bytes = 600, .scale = 2.0f, .zero_point = 9}};
-static const tf_model_t model = {
+static const tinyflow_tensor_t inputs[] = {
+    {.type = TINYFLOW_INT8, .rank = 3, .shape = shape, .bytes = 1000, .scale = 0.1f, .zero_point =
+    -3}};
+static const tinyflow_tensor_t outputs[] = {
+    {.type = TINYFLOW_UINT8, .rank = 0, .shape = NULL, .bytes = 600, .scale = 2.0f, .zero_point =
+    9}};
+static const tinyflow_model_t model = {
     .name = "m", .board = "host", .digest = {1, 2, 3, 4, 5, 6, 7, 8}, .arena_bytes = 1600,
     .clock_hz = 64000000, .layer_count = 5, .input_count = 1, .output_count = 1,
     .inputs = inputs, .outputs = outputs, .init = init, .input = input, .output = output,
     .invoke = invoke};
-int main(void) { tf_harness_run(&model); }
+int main(void) { tinyflow_harness_run(&model); }
 """
 
 Talk = Callable[[bytes], bytes]
@@ -72,7 +74,7 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> Talk:
     (folder / "support.c").write_text(SUPPORT)
     harness = FIRMWARE / "harness"
     includes = [f"-I{FIRMWARE / name}" for name in ("harness", "core", "mcu")]
-    sources = [harness / "tf_harness.c", harness / "tf_crc32.c", folder / "support.c"]
+    sources = [harness / "tinyflow_harness.c", harness / "tinyflow_crc32.c", folder / "support.c"]
     warnings = ["-std=c11", "-Wall", "-Wextra", "-Werror"]
     program = folder / "harness"
     subprocess.run([compiler, *warnings, *includes, *sources, "-o", program], check=True)

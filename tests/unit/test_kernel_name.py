@@ -26,14 +26,14 @@ def kernels(board: str) -> list[Kernel]:
     [
         (
             KernelName("conv_pointwise", "s8", "dsp", (2, 4, 32), ("packed", "once")),
-            "tf_conv_pointwise_s8_2x4x32_packed_once_dsp",
+            "tinyflow_conv_pointwise_s8_2x4x32_packed_once_dsp",
         ),
         (
             KernelName("depthwise_im2col", "s8_s16", "m7", words=("lines8",)),
-            "tf_depthwise_im2col_s8_s16_lines8_m7",
+            "tinyflow_depthwise_im2col_s8_s16_lines8_m7",
         ),
-        (KernelName("softmax", "s8", "c"), "tf_softmax_s8_c"),
-        (KernelName("mul", "s8", "dsp", (), ("m7",)), "tf_mul_s8_m7_dsp"),
+        (KernelName("softmax", "s8", "c"), "tinyflow_softmax_s8_c"),
+        (KernelName("mul", "s8", "dsp", (), ("m7",)), "tinyflow_mul_s8_m7_dsp"),
     ],
 )
 def test_a_name_is_written_and_parsed(name: KernelName, text: str) -> None:
@@ -41,7 +41,9 @@ def test_a_name_is_written_and_parsed(name: KernelName, text: str) -> None:
     assert KernelName.parse(text) == name
 
 
-@pytest.mark.parametrize("text", ["tf_add_s8", "arm_softmax_s8_c", "tf_s8_c", "tf_conv_s8_packed_"])
+@pytest.mark.parametrize(
+    "text", ["tinyflow_add_s8", "arm_softmax_s8_c", "tinyflow_s8_c", "tinyflow_conv_s8_packed_"]
+)
 def test_other_functions_are_not_in_the_grammar(text: str) -> None:
     assert KernelName.parse(text) is None
 
@@ -54,7 +56,7 @@ def test_a_word_is_letters_and_digits(words: tuple[str, ...]) -> None:
 
 def test_a_family_is_no_portable_function() -> None:
     name = KernelName("add", "s8", "dsp", words=("lut",))
-    assert name.family == name.plus("signed").family == "tf_add_s8_dsp"
+    assert name.family == name.plus("signed").family == "tinyflow_add_s8_dsp"
 
 
 def test_limits_are_words() -> None:

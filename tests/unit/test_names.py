@@ -20,7 +20,7 @@ from tinyflow.codegen.names import c_identifier, layer_title, model_name
         ("3layers", "model_3layers"),
         ("double", "model_double"),
         ("Main", "model_main"),
-        ("tf_harness", "model_tf_harness"),
+        ("tinyflow_harness", "model_tinyflow_harness"),
         ("tinyflow_harness", "model_tinyflow_harness"),
         ("stdint", "model_stdint"),
         ("math", "model_math"),

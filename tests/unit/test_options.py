@@ -69,6 +69,12 @@ def test_paths_of_options_are_relative_to_the_current_folder(
     assert found.model.path == Path("/base/net.tflite")
 
 
+def test_the_former_name_of_a_value_is_answered_with_the_new_one() -> None:
+    former = "native"
+    with pytest.raises(OptionError, match=r"^--kernels: 'native' is now called 'generated'$"):
+        with_options(_project(), {"kernels": former})
+
+
 def test_a_wrong_value_names_the_option() -> None:
     with pytest.raises(
         OptionError, match=r"^--prune-ratio: input should be less than 1, got 1\.5$"

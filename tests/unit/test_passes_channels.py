@@ -24,7 +24,7 @@ from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.oracle.oracle import Oracle
 from tinyflow.passes import optimise
 from tinyflow.passes.channels import drop_channels
-from tinyflow.passes.intervals import Intervals
+from tinyflow.passes.ranges import Ranges
 from tinyflow.tflite.importer import import_model
 
 needs_compiler = pytest.mark.skipif(
@@ -43,7 +43,7 @@ def elements(graph: Graph) -> int:
 def test_no_value_is_outside_of_its_interval(first: int) -> None:
     content = file_of([DrawnNet(seed) for seed in range(first, first + 30)])
     graph = import_model(content, PATH, name="net")
-    intervals, oracle = Intervals(graph), Oracle(content, keep_tensors=True)
+    ranges, oracle = Ranges(graph), Oracle(content, keep_tensors=True)
     rng = np.random.default_rng(first)
     constant = 0
     for turn in range(6):
@@ -53,7 +53,7 @@ def test_no_value_is_outside_of_its_interval(first: int) -> None:
         for op in graph.operators:
             (index,) = op.outputs()
             if graph.tensors[index].dtype is DType.INT8:
-                values, limits = oracle.tensor(index), intervals[index]
+                values, limits = oracle.tensor(index), ranges[index]
                 assert np.all(limits.low <= values), (op, values, limits)
                 assert np.all(values <= limits.high), (op, values, limits)
                 constant += int(limits.constant.sum())

@@ -153,5 +153,7 @@ def test_the_linker_script_has_a_section_for_each_ram() -> None:
     )
     assert "WEIGHTS_1 (r) : ORIGIN = 0x20001000, LENGTH = 4096 /* SRAM1 */" in text
     assert "WEIGHTS_2 (r) : ORIGIN = 0x20040000, LENGTH = 8192 /* SRAM3 */" in text
-    assert text.index("*(.rodata.tf_weights.net_b)") < text.index("*(.rodata.tf_weights*)")
+    assert text.index("*(.rodata.tinyflow_weights.net_b)") < text.index(
+        "*(.rodata.tinyflow_weights*)"
+    )
     assert "ram_weights" not in script(board)

@@ -361,7 +361,7 @@ def test_ctrl_c_ends_a_hang(measuring: bool, tmp_path: Path) -> None:
 
 
 def test_a_halt_gives_its_reason_and_its_caller(tmp_path: Path) -> None:
-    image = build(tmp_path, function("run", "movs r0, #2\n nop\n bl tf_halt"))
+    image = build(tmp_path, function("run", "movs r0, #2\n nop\n bl tinyflow_halt"))
     error = fault(image)
     assert (
         "the firmware halted: an oscillator, PLL or regulator never became ready" in error.message

@@ -23,7 +23,7 @@ from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
 from tinyflow.oracle.oracle import Oracle
 from tinyflow.plan.memory import MemoryPlan, Planner, plan_memory
 from tinyflow.plan.rows import RowLayer, row_bytes, row_layer
-from tinyflow.plan.schedule import Way
+from tinyflow.plan.schedule import Schedule
 from tinyflow.tflite.importer import import_model
 
 CMSIS = CmsisNN("7.0.0", "lib_deps", None, None, {})
@@ -46,11 +46,13 @@ class _Replay:
     def run(self) -> None:
         for index in self._graph.inputs:
             self._write(index, 0, self._graph.tensors[index].size)
-        streamed = {index for each in self._plan.segments for index in range(each.first, each.end)}
-        turns = {segment.first: segment.turns for segment in self._plan.segments}
+        streamed = {
+            index for each in self._plan.fused_blocks for index in range(each.first, each.end)
+        }
+        steps = {fused_block.first: fused_block.steps for fused_block in self._plan.fused_blocks}
         for index, kernel in enumerate(self._plan.kernels):
-            if index in turns:
-                self._run_segment(turns[index])
+            if index in steps:
+                self._run_fused_block(steps[index])
             elif index not in streamed:
                 self._run_whole(index, kernel)
         for index in self._graph.outputs:
@@ -64,9 +66,9 @@ class _Replay:
         for tensor in kernel.operator.outputs():
             self._write(tensor, 0, self._graph.tensors[tensor].size)
 
-    def _run_segment(self, turns: tuple[int, ...]) -> None:
-        done = dict.fromkeys(turns, 0)
-        for index in turns:
+    def _run_fused_block(self, steps: tuple[int, ...]) -> None:
+        done = dict.fromkeys(steps, 0)
+        for index in steps:
             layer = row_layer(self._graph, self._plan.kernels[index])
             assert layer is not None
             self._spoil_scratch(index)
@@ -126,7 +128,7 @@ def test_what_is_still_needed_is_never_written_over() -> None:
         graph, plan = _planned(row_network(seed))
         _Replay(graph, plan).run()
         whole = _planned(row_network(seed), None)[1]
-        assert not whole.segments
+        assert not whole.fused_blocks
         assert plan.arena_size <= whole.arena_size
         streamed += plan.arena_size < whole.arena_size
     assert streamed >= 20
@@ -134,11 +136,11 @@ def test_what_is_still_needed_is_never_written_over() -> None:
 
 def test_a_residual_block_needs_its_input_and_a_few_rows() -> None:
     graph, plan = _planned(residual_block())
-    (segment,) = plan.segments
+    (fused_block,) = plan.fused_blocks
     (x,), (y,) = graph.inputs, graph.outputs
-    assert list(segment.rings.values()) == [3, 1]
+    assert list(fused_block.rings.values()) == [3, 1]
     # The sum is written over the rows that it is made of: they are not needed any more.
-    assert segment.leads == {(x, y): 0}
+    assert fused_block.leads == {(x, y): 0}
     assert plan.arena_size == (64 + 3 + 1) * 64
     assert plan.is_optimal
 
@@ -148,12 +150,12 @@ def test_a_layer_alone_writes_behind_the_rows_that_it_reads() -> None:
     x, y = (b.tensor((1, 64, 16, 4), scale=0.1) for _ in range(2))
     b.operator("MAX_POOL_2D", [x], [y], **POOL)
     _, plan = _planned(b.build([x], [y]))
-    assert [segment.leads for segment in plan.segments] == [{(x, y): 2 * 64}]
+    assert [fused_block.leads for fused_block in plan.fused_blocks] == [{(x, y): 2 * 64}]
     assert plan.arena_size == (64 + 2) * 64
 
 
 def _turns(plan: MemoryPlan) -> int:
-    return sum(len(segment.turns) for segment in plan.segments)
+    return sum(len(fused_block.steps) for fused_block in plan.fused_blocks)
 
 
 def test_no_more_layers_run_row_by_row_than_the_room_asks_for() -> None:
@@ -165,20 +167,22 @@ def test_no_more_layers_run_row_by_row_than_the_room_asks_for() -> None:
         b.operator("MAX_POOL_2D", [ends[-2]], [ends[-1]], **POOL)
     content = b.build([x], [ends[-1]])
     whole = _planned(content, None)[1]
-    assert not whole.segments
-    assert not _planned(content, whole.arena_size)[1].segments
+    assert not whole.fused_blocks
+    assert not _planned(content, whole.arena_size)[1].fused_blocks
     tight = _planned(content, whole.arena_size - 1)[1]
-    assert tight.segments
+    assert tight.fused_blocks
     assert tight.arena_size < whole.arena_size
     assert _turns(tight) <= _turns(_planned(content, 0)[1])
 
 
-def _ways(planner: Planner, kernels: Sequence[Kernel], costs: Sequence[int]) -> Iterator[Way]:
+def _schedules(
+    planner: Planner, kernels: Sequence[Kernel], costs: Sequence[int]
+) -> Iterator[Schedule]:
     """The cheapest way, and cheaper and cheaper arenas."""
-    way: Way | None = planner.whole(kernels)
-    while way is not None:
-        yield way
-        way = planner.way(kernels, costs, way.peak - 1)
+    schedule: Schedule | None = planner.whole(kernels)
+    while schedule is not None:
+        yield schedule
+        schedule = planner.schedule(kernels, costs, schedule.peak - 1)
 
 
 def test_less_memory_costs_more_and_nothing_is_written_over() -> None:
@@ -186,17 +190,17 @@ def test_less_memory_costs_more_and_nothing_is_written_over() -> None:
         graph = import_model(row_network(seed), Path("net.tflite"), name="net")
         kernels = row_kernels(graph, BOARD, CMSIS)
         planner, costs = Planner(graph), [100 + index for index in range(len(kernels))]
-        ways = list(_ways(planner, kernels, costs))
-        spent = [sum(costs[index] for index in way.by_rows) for way in ways]
+        schedules = list(_schedules(planner, kernels, costs))
+        spent = [sum(costs[index] for index in schedule.by_rows) for schedule in schedules]
         assert spent == sorted(spent)
-        assert planner.least(kernels) == ways[-1].peak
-        for way in ways:
-            plan = planner.plan(kernels, way)
-            assert plan.arena_size >= max(1, way.peak)
+        assert planner.least(kernels) == schedules[-1].peak
+        for schedule in schedules:
+            plan = planner.plan(kernels, schedule)
+            assert plan.arena_size >= max(1, schedule.peak)
             _Replay(graph, plan).run()
         # With some room the cheapest way that has it.
-        for way in ways:
-            assert planner.way(kernels, costs, way.peak) == way
+        for schedule in schedules:
+            assert planner.schedule(kernels, costs, schedule.peak) == schedule
 
 
 def test_what_a_planner_remembers_of_other_kernels_does_no_harm() -> None:
@@ -212,8 +216,8 @@ def test_what_a_planner_remembers_of_other_kernels_does_no_harm() -> None:
                 else replace(kernel, row_form=None)
                 for kernel in able
             ]
-            assert list(_ways(planner, kernels, costs)) == list(
-                _ways(Planner(graph), kernels, costs)
+            assert list(_schedules(planner, kernels, costs)) == list(
+                _schedules(Planner(graph), kernels, costs)
             )
 
 
@@ -240,7 +244,7 @@ def test_results_are_exact(core: Core, seed: int, tmp_path: Path) -> None:
     graph = import_model(content, Path("net.tflite"), name="net")
     target, cmsis = board_with(core, tmp_path), find_cmsis_nn()
     trial = Trial(graph, row_kernels(graph, target, cmsis), target, cmsis, room=0)
-    assert trial.plan.segments
+    assert trial.plan.fused_blocks
     oracle, rng = Oracle(content), np.random.default_rng(seed)
     for _ in range(3):
         sample = rng.integers(-128, 128, next(graph.input_tensors()).shape).astype(np.int8)

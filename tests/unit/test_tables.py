@@ -42,14 +42,14 @@ def large_report(board_id: str = "stm32f746", **changes: object) -> Report:
         LayerSection(
             name=LONG.format(index),
             operator=("FULLY_CONNECTED", "UNIDIRECTIONAL_SEQUENCE_LSTM", "CONV_2D")[index % 3],
-            kernel="tf_fully_connected_s8_packed_0_pairs_signed_with_a_long_name",
+            kernel="tinyflow_fully_connected_s8_packed_0_pairs_signed_with_a_long_name",
             macs=BIG + index,
             instructions=BIG,
             cycles=987_654_321 + index,
             ms=4572.474 + index,
             energy_uj=None,
             split=layer.split,
-            native=True,
+            generated=True,
             float32=index == 2,
         )
         for index in range(7)

@@ -31,7 +31,7 @@ def command(names: Names = None, as_json: Json = False) -> None:
     A model that holds another operator, or one of these outside its constraints, is refused
     before anything is generated; the message names the layer and the constraint.
 
-    An operator has a line for each kernel: the native ones, which are generated for the layer, with
+    An operator has a line for each kernel: the generated ones, made for the layer, with
     the cores they run on and whether they work in place and row by row; then CMSIS-NN's and
     tinyflow's portable C, of which the first one is taken that is legal for the layer and in the
     copy of CMSIS-NN at hand.
@@ -62,7 +62,7 @@ def command(names: Names = None, as_json: Json = False) -> None:
 
 def _attributes(kernel: Service) -> str:
     """Describe the layers that a kernel supports and, where stated, its attributes."""
-    if kernel.library != "native":
+    if kernel.library != "generated":
         return kernel.attributes
     abilities = {"in place": kernel.in_place, "row by row": kernel.by_rows}
     parts = [f"on {', '.join(kernel.cores)}"]

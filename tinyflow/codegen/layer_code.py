@@ -102,7 +102,9 @@ def layer_code(
         arrays: the names of their constants.
     """
     streamed = {
-        kernel for segment in plan.segments for kernel in plan.kernels[segment.first : segment.end]
+        kernel
+        for fused_block in plan.fused_blocks
+        for kernel in plan.kernels[fused_block.first : fused_block.end]
     }
     bodies = [
         (_RowBody if kernel in streamed else _Body)(graph, plan, kernel, arrays)
@@ -240,7 +242,7 @@ class _RowBody(_Body):
         return text.rstrip("\n")
 
     def _rows(self, tensor: TensorId) -> dict[str, Any]:
-        """Return the location of a tensor's rows, as the fields of a `tf_rows`."""
+        """Return the location of a tensor's rows, as the fields of a `tinyflow_rows`."""
         height = nhwc(self._graph.tensors[tensor])[1]
         ring = self._plan.rings.get(tensor)
         offset = self._plan.tensors[tensor] if ring is None else ring.offset

@@ -25,9 +25,9 @@ from tinyflow.plan.rows import row_bytes
 from tinyflow.resources import FIRMWARE
 
 #: Headers for layers that run row by row.
-_ROWS_HEADER = "tf_rows.h"
+_ROWS_HEADER = "tinyflow_rows.h"
 #: Header of QUANTIZE and DEQUANTIZE, which convert float inputs and outputs.
-_CONVERSIONS_HEADER = "tf_kernels.h"
+_CONVERSIONS_HEADER = "tinyflow_kernels.h"
 
 #: Type names in functions that convert to float32 and back.
 _SUFFIXES = {DType.INT8: "s8", DType.UINT8: "u8", DType.INT16: "s16"}
@@ -46,12 +46,12 @@ class Layer:
     Attributes:
         function: the C function, a symbol of the ELF.
         kernel: what it calls.
-        segment: which of the segments that run row by row it is part of, None if it runs whole.
+        fused_block: which of the segments that run row by row it is part of, None if it runs whole.
     """
 
     function: str
     kernel: Kernel
-    segment: int | None = None
+    fused_block: int | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def generate_model(
             calls=list(_calls(graph, plan, layers)),
             headers=sorted(
                 {kernel.header for kernel in kernels if kernel.library == "tinyflow"}
-                | ({_ROWS_HEADER} if plan.segments else set())
+                | ({_ROWS_HEADER} if plan.fused_blocks else set())
                 | ({_CONVERSIONS_HEADER} if conversions else set())
             ),
         ),
@@ -131,7 +131,7 @@ def generate_model(
         f"{name}_weights.c": render("model/weights.c.j2", **common, arrays=arrays, total=total),
     }
     files |= _portable_sources(kernels) | _firmware_kernels(conversions)
-    if plan.segments:
+    if plan.fused_blocks:
         files |= _firmware_kernels({_ROWS_HEADER})
     files |= _generated_sources(kernels)
     if uses_cmsis:
@@ -150,35 +150,35 @@ def generate_model(
 
 
 def _layers(graph: Graph, plan: MemoryPlan) -> Iterator[Layer]:
-    segments = {
+    fused_blocks = {
         position: number
-        for number, segment in enumerate(plan.segments)
-        for position in range(segment.first, segment.end)
+        for number, fused_block in enumerate(plan.fused_blocks)
+        for position in range(fused_block.first, fused_block.end)
     }
     running = [i for i, kernel in enumerate(plan.kernels) if not kernel.aliases_input]
     for index, position in enumerate(running):
         kernel = plan.kernels[position]
         title = kernel.operator.title.lower().replace("+", "_")
         function = f"{graph.name}_layer_{index:02d}_{title}"
-        yield Layer(function, kernel, segments.get(position))
+        yield Layer(function, kernel, fused_blocks.get(position))
 
 
 def _calls(graph: Graph, plan: MemoryPlan, layers: tuple[Layer, ...]) -> Iterator[dict[str, Any]]:
     """Yield an inference's calls, in order: whole layers, and fused blocks with their steps."""
     numbered = enumerate(layers)
-    for segment, group in groupby(numbered, key=lambda pair: pair[1].segment):
+    for fused_block, group in groupby(numbered, key=lambda pair: pair[1].fused_block):
         members = list(group)
-        if segment is None:
+        if fused_block is None:
             yield from ({"function": layer.function, "members": ()} for _, layer in members)
             continue
         first, last = members[0][0], members[-1][0]
-        found = plan.segments[segment]
+        found = plan.fused_blocks[fused_block]
         yield {
             "function": f"{graph.name}_rows_{first:02d}_to_{last:02d}",
             "first": first,
             "last": last,
             "members": [layer.function for _, layer in members],
-            "turns": literals(np.array(found.turns) - found.first),
+            "steps": literals(np.array(found.steps) - found.first),
         }
 
 
@@ -266,7 +266,7 @@ def _layer_context(graph: Graph, index: int, layer: Layer, body: str) -> dict[st
         "title": layer_title(operator.name),
         "function": layer.function,
         "shapes": _shapes(graph, layer.kernel),
-        "by_rows": layer.segment is not None,
+        "by_rows": layer.fused_block is not None,
         "body": body,
     }
 
@@ -328,7 +328,7 @@ def _portable_sources(kernels: list[Kernel]) -> dict[str, bytes]:
     named = {file for kernel in own for file in (kernel.source, kernel.header, *kernel.needs)}
     files = {file for file in named if file is not None}
     if own:
-        files.add("tf_requantize.h")
+        files.add("tinyflow_requantize.h")
     return _firmware_kernels(files)
 
 
@@ -338,8 +338,8 @@ def _firmware_kernels(names: Iterable[str]) -> dict[str, bytes]:
 
 def _conversions(graph: Graph) -> set[str]:
     """The files of `firmware/kernels` that convert float inputs and outputs."""
-    files = {"tf_quantize.c"} if graph.float_inputs else set()
-    files |= {"tf_dequantize.c"} if graph.float_outputs else set()
+    files = {"tinyflow_quantize.c"} if graph.float_inputs else set()
+    files |= {"tinyflow_dequantize.c"} if graph.float_outputs else set()
     return files | {_CONVERSIONS_HEADER} if files else files
 
 

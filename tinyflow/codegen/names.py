@@ -16,7 +16,7 @@ _C_HEADERS = frozenset(
     newlib reent setjmp signal stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib
     stdnoreturn string strings tgmath threads time uchar unistd wchar wctype""".split()
 )
-_OWN_PREFIXES = ("tf_", "arm_", "cmsis_", "tinyflow_")
+_OWN_PREFIXES = ("tinyflow_", "arm_", "cmsis_")
 
 
 def c_identifier(text: str, *, limit: int = 32) -> str:

@@ -16,15 +16,15 @@ from tinyflow.plan.in_ram import NOTHING_IN_RAM, InRam
 from tinyflow.resources import FIRMWARE
 
 _C_TYPES = {
-    "int8": "TF_INT8",
-    "uint8": "TF_UINT8",
-    "int16": "TF_INT16",
-    "int32": "TF_INT32",
-    "int64": "TF_INT64",
-    "uint32": "TF_UINT32",
-    "uint64": "TF_UINT64",
-    "float32": "TF_FLOAT32",
-    "bool": "TF_BOOL",
+    "int8": "TINYFLOW_INT8",
+    "uint8": "TINYFLOW_UINT8",
+    "int16": "TINYFLOW_INT16",
+    "int32": "TINYFLOW_INT32",
+    "int64": "TINYFLOW_INT64",
+    "uint32": "TINYFLOW_UINT32",
+    "uint64": "TINYFLOW_UINT64",
+    "float32": "TINYFLOW_FLOAT32",
+    "bool": "TINYFLOW_BOOL",
 }
 
 
@@ -44,7 +44,7 @@ class HarnessTensor:
 
     @property
     def type_constant(self) -> str:
-        """The name of the type in `tf_harness.h`."""
+        """The name of the type in `tinyflow_harness.h`."""
         return _C_TYPES[self.dtype]
 
 

@@ -32,7 +32,7 @@ _OF_NO_SIZE = frozenset(
 )
 #: Instructions to call a turn and to find a row, and the code bytes that a turn fetches again:
 #: measured on the networks of MLPerf Tiny.
-_TURN_INSTRUCTIONS, _ROW_INSTRUCTIONS, _TURN_BYTES = 10, 32, 640
+_STEP_INSTRUCTIONS, _ROW_INSTRUCTIONS, _STEP_BYTES = 10, 32, 640
 _WORD = re.compile(r"\d+|[^\s\d,_]+")
 #: The dissimilarity of two words; numbers differ by the logarithm of their ratio.
 _UNLIKE = 1.0
@@ -134,7 +134,7 @@ class CostTable(BaseModel):
         costs = None if able is None else self.of(able)
         if able is None or able.row_form is None or costs is None:
             return None
-        turn, form = turn_cost(able.row_form, board), able.row_form
+        turn, form = step_cost(able.row_form, board), able.row_form
         more = {name: rows * count - able.work.get(name, 0) for name, count in form.work.items()}
         cycles = _dot(costs.cycles, more) + rows * turn.cycles
         instructions = _dot(costs.instructions, more) + rows * turn.instructions
@@ -254,16 +254,16 @@ def _without_sources(value: Any) -> Any:
     return value
 
 
-def turn_cost(form: RowForm, board: Board) -> Cost:
+def step_cost(form: RowForm, board: Board) -> Cost:
     """Return the cost of one row of a layer besides its kernel, where layers run row by row.
 
     Other layers run between two turns and evict a layer's code from a small cache.
     """
-    instructions = _TURN_INSTRUCTIONS + _ROW_INSTRUCTIONS * form.height
+    instructions = _STEP_INSTRUCTIONS + _ROW_INSTRUCTIONS * form.height
     timing = board.timing
     if timing is None or timing.fetch.cache is None:
         return Cost(instructions, instructions)
-    lines = _TURN_BYTES // timing.fetch.cache.line_bytes
+    lines = _STEP_BYTES // timing.fetch.cache.line_bytes
     return Cost(round(instructions + lines * timing.cycles(timing.fetch)), instructions)
 
 

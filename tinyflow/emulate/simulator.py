@@ -35,7 +35,7 @@ _RAM_FILL = b"\xa5"
 #: Accesses this far below the stack are taken for its overflow, bytes.
 _OVERFLOW_RANGE = 64 * 1024
 #: Firmware that cannot go on calls this function, with the reason as its argument.
-_HALT = "tf_halt"
+_HALT = "tinyflow_halt"
 _HALT_REASONS = {
     1: "a CPU exception",
     2: "an oscillator, PLL or regulator never became ready",

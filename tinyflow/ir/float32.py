@@ -5,9 +5,9 @@ from __future__ import annotations
 from tinyflow.ir.detection import DetectionPostProcess
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator
-from tinyflow.ir.plain import is_float
 from tinyflow.ir.signal import Fft, SignalOverlapAdd
 from tinyflow.ir.types import DType
+from tinyflow.ir.unquantised import is_float
 
 
 def computes_in_float32(graph: Graph, operator: Operator) -> bool:

@@ -15,7 +15,7 @@ from tinyflow.ir.checks import Rule, expect, fail, rank_of
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.movement import Slice, StridedSlice
 from tinyflow.ir.operators import Operator, Reshape, TensorId, Unary
-from tinyflow.ir.plain import Cast
+from tinyflow.ir.unquantised import Cast
 
 #: Entries of SignalPCAN's table that an input of 32 bits can reach.
 PCAN_ENTRIES = 125

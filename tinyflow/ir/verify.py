@@ -10,10 +10,10 @@ from tinyflow.ir import (
     elementwise,
     logic,
     movement,
-    plain,
     signal,
     state,
     tables,
+    unquantised,
     windows,
 )
 from tinyflow.ir.checks import Rule, expect, expect_window, fail, rank_of
@@ -196,7 +196,7 @@ _RULES: dict[type[Operator], Rule] = {
     **logic.RULES,
     **tables.RULES,
     **movement.RULES,
-    **plain.RULES,
+    **unquantised.RULES,
     **windows.RULES,
     **state.RULES,
     **signal.RULES,

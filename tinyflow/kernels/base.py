@@ -131,8 +131,8 @@ class Kernel:
         macs: multiply-accumulates of one inference.
         aliases_input: the output is the input's memory; no code runs.
         header: for tinyflow's own kernels, the header that declares the function.
-        file: its C file without `tf_` and `.c`, where that is not named as the template; empty
-            where all of its code is generated.
+        file: its C file without `tinyflow_` and `.c`, where that is not named as the template;
+            empty where all of its code is generated.
         needs: further files of `firmware/kernels` that its C needs.
         sources: files that are generated for this variant.
         overlaps: where the output may lie in an input's memory.
@@ -155,7 +155,7 @@ class Kernel:
     scratch: int = 0
     macs: int = 0
     aliases_input: bool = False
-    header: str = "tf_kernels.h"
+    header: str = "tinyflow_kernels.h"
     file: str | None = None
     needs: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
@@ -167,7 +167,7 @@ class Kernel:
     work: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def is_native(self) -> bool:
+    def is_generated(self) -> bool:
         """Whether it is one of tinyflow's generated kernels."""
         return self.name is not None
 
@@ -186,7 +186,7 @@ class Kernel:
         """The C file in `firmware/kernels` of one of tinyflow's own: named as its template."""
         if self.file == "":
             return None
-        return f"tf_{self.file or self.template.rpartition('/')[2].removesuffix('.c.j2')}.c"
+        return f"tinyflow_{self.file or self.template.rpartition('/')[2].removesuffix('.c.j2')}.c"
 
 
 #: Makes the kernel of an operator, or None if it is not legal or not available.

@@ -22,12 +22,12 @@ from tinyflow.ir.operators import (
     Reshape,
     Softmax,
 )
-from tinyflow.ir.plain import is_plain
 from tinyflow.ir.types import DType
+from tinyflow.ir.unquantised import is_unquantised
 from tinyflow.kernels.base import Kernel, Maker
 from tinyflow.kernels.cmsis_nn import convolution, elementwise, fully_connected, pooling
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.kernels.generated.registry import native_kernels
+from tinyflow.kernels.generated.registry import generated_kernels
 from tinyflow.kernels.portable import detection as portable_detection
 from tinyflow.kernels.portable import elementwise as portable_elementwise
 from tinyflow.kernels.portable import int4 as portable_int4
@@ -35,11 +35,11 @@ from tinyflow.kernels.portable import int16 as portable_int16
 from tinyflow.kernels.portable import kernels as portable
 from tinyflow.kernels.portable import logic as portable_logic
 from tinyflow.kernels.portable import movement as portable_movement
-from tinyflow.kernels.portable import plain as portable_plain
 from tinyflow.kernels.portable import signal as portable_signal
 from tinyflow.kernels.portable import state as portable_state
 from tinyflow.kernels.portable import sums as portable_sums
 from tinyflow.kernels.portable import tables as portable_tables
+from tinyflow.kernels.portable import unquantised as portable_unquantised
 from tinyflow.kernels.portable import windows as portable_windows
 from tinyflow.kernels.portable.rows import row_kernel
 
@@ -58,7 +58,7 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     ),
     MaxPool2D: (pooling.pool_s8,),
     Mean: (portable.mean_s8, portable_windows.mean_any_axes_s8),
-    Pad: (portable_movement.pad_plain, elementwise.pad_s8, portable.pad_s8),
+    Pad: (portable_movement.pad_unquantised, elementwise.pad_s8, portable.pad_s8),
     Quantize: (portable.quantize,),
     Reshape: (portable.reshape,),
     Softmax: (elementwise.softmax_s8, portable.softmax_s8),
@@ -67,7 +67,7 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     **portable_sums.KERNELS,
     **portable_tables.KERNELS,
     **portable_movement.KERNELS,
-    **portable_plain.KERNELS,
+    **portable_unquantised.KERNELS,
     **portable_windows.KERNELS,
     **portable_state.KERNELS,
     **portable_signal.KERNELS,
@@ -92,19 +92,19 @@ class Candidates:
 
     Attributes:
         operator: what they compute.
-        native: all legal variants of tinyflow's generated kernels.
+        generated: all legal variants of tinyflow's generated kernels.
         library: the first of CMSIS-NN's and tinyflow's portable kernels, in order of preference,
             that is legal and available; None if none is.
     """
 
     operator: Operator
-    native: tuple[Kernel, ...]
+    generated: tuple[Kernel, ...]
     library: Kernel | None
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
-        """All kernels, the native ones first."""
-        return self.native if self.library is None else (*self.native, self.library)
+        """All kernels, the generated ones first."""
+        return self.generated if self.library is None else (*self.generated, self.library)
 
 
 def candidates(operator: Operator, graph: Graph, board: Board, cmsis: CmsisNN) -> Candidates:
@@ -113,12 +113,12 @@ def candidates(operator: Operator, graph: Graph, board: Board, cmsis: CmsisNN) -
     Raises:
         UnsupportedError: there is none; names the operator and the layer.
     """
-    if is_plain(graph, operator):
-        return Candidates(operator, (), _plain(operator, graph, board, cmsis))
+    if is_unquantised(graph, operator):
+        return Candidates(operator, (), _unquantised(operator, graph, board, cmsis))
     made = (make(operator, graph, board, cmsis) for make in _makers(operator, graph))
     library = next((kernel for kernel in made if kernel is not None), None)
-    native = tuple(native_kernels(operator, graph, board))
-    if not native and library is None:
+    generated = tuple(generated_kernels(operator, graph, board))
+    if not generated and library is None:
         raise UnsupportedError(f"{operator.kind} layer {operator.name!r}: no kernel supports it")
     rows = row_kernel(operator, graph, board)
 
@@ -127,7 +127,7 @@ def candidates(operator: Operator, graph: Graph, board: Board, cmsis: CmsisNN) -
         return kernel if able else replace(kernel, row_kernel=rows)
 
     return Candidates(
-        operator, tuple(map(with_rows, native)), None if library is None else with_rows(library)
+        operator, tuple(map(with_rows, generated)), None if library is None else with_rows(library)
     )
 
 
@@ -138,8 +138,8 @@ def _makers(operator: Operator, graph: Graph) -> tuple[Maker, ...]:
     return kernels
 
 
-def _plain(operator: Operator, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel:
-    make = portable_plain.PLAIN_KERNELS.get(type(operator))
+def _unquantised(operator: Operator, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel:
+    make = portable_unquantised.UNQUANTISED_KERNELS.get(type(operator))
     kernel = None if make is None else make(operator, graph, board, cmsis)
     if kernel is None:
         raise UnsupportedError(

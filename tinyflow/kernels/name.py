@@ -1,6 +1,7 @@
 """The grammar of kernels' names: one string in files, symbols, reports, cost tables and tests.
 
-    tf_OPERATOR_TYPES[_SIZE][_WORD...]_ISA        tf_conv_pointwise_s8_2x4x32_packed_once_dsp
+    tinyflow_OPERATOR_TYPES[_SIZE][_WORD...]_ISA
+    tinyflow_conv_pointwise_s8_2x4x32_packed_once_dsp
 
 OPERATOR is what is computed, by which algorithm where there are several. TYPES are those of input
 and output, one if they are the same. SIZE is MRxNRxK of a microkernel: output channels, pixels or
@@ -17,7 +18,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal, cast, get_args
 
-PREFIX = "tf"
+PREFIX = "tinyflow"
 
 #: C for any core; Armv6-M; the DSP extension; that in an order for the Cortex-M7's two pipelines.
 Isa = Literal["c", "m0", "dsp", "m7"]

@@ -1,4 +1,4 @@
-"""The table that `tf_exp.c` computes exp in double precision with."""
+"""The table that `tinyflow_exp.c` computes exp in double precision with."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator, Quantize, Unary
-from tinyflow.ir.plain import Exp, Gelu, Log, Neg, Tabulated
 from tinyflow.ir.quantization import Quantization
 from tinyflow.ir.tables import (
     Abs,
@@ -25,6 +24,7 @@ from tinyflow.ir.tables import (
     Tanh,
 )
 from tinyflow.ir.types import DType
+from tinyflow.ir.unquantised import Exp, Gelu, Log, Neg, Tabulated
 from tinyflow.numerics import int8_tables as lookup
 
 _Make = Callable[[Any, Quantization, Quantization], lookup.Table]

@@ -13,8 +13,8 @@ from tinyflow.ir.verify import verify
 from tinyflow.passes.activations import fuse_activations
 from tinyflow.passes.channels import drop_channels
 from tinyflow.passes.duplicates import share_duplicates
+from tinyflow.passes.float_subgraphs import tabulate_float_subgraphs
 from tinyflow.passes.identities import reshape_identities
-from tinyflow.passes.islands import tabulate_islands
 from tinyflow.passes.padding import fold_padding
 from tinyflow.passes.reshape_after_elementwise import reshape_after_elementwise
 from tinyflow.passes.reshape_before_pad import reshape_before_pad
@@ -74,8 +74,8 @@ def optimise(graph: Graph, content: bytes, path: Path, observer: Observer = UNOB
     Raises:
         TinyflowError: the oracle refuses a part of the model.
     """
-    tabulated = tabulate_islands(graph, content, path)
-    _note(tabulate_islands.__name__, 0, graph, tabulated, observer)
+    tabulated = tabulate_float_subgraphs(graph, content, path)
+    _note(tabulate_float_subgraphs.__name__, 0, graph, tabulated, observer)
     return rewrite(tabulated, observer)
 
 

@@ -27,22 +27,22 @@ from tinyflow.ir.operators import (
 )
 from tinyflow.ir.types import DType
 from tinyflow.passes.edit import with_inputs
-from tinyflow.passes.needs import Mask, Needs, columns, operands_with_channels
+from tinyflow.passes.live_channels import LiveChannels, Mask, columns, operands_with_channels
 
 MULTIPLE = 4
 
 
 def drop_channels(graph: Graph, multiple: int = MULTIPLE) -> Graph:
     """The graph without channels that can go, tensors rounded up to a multiple of channels."""
-    needs = Needs(graph, multiple)
-    kept = needs.cut()
+    live = LiveChannels(graph, multiple)
+    kept = live.cut()
     if not kept:
         return graph
     tensors = [
         _without(tensor, kept[index]) if index in kept else tensor
         for index, tensor in enumerate(graph.tensors)
     ]
-    cutter = _Cutter(graph, needs, tensors, kept)
+    cutter = _Cutter(graph, live, tensors, kept)
     operators = tuple(cutter.operator(op) for op in graph.operators)
     return replace(graph, tensors=tuple(tensors), operators=operators)
 
@@ -71,16 +71,16 @@ class _Cutter:
     """Rewrites operators for tensors that have lost channels; constants are added behind."""
 
     def __init__(
-        self, graph: Graph, needs: Needs, tensors: list[Tensor], kept: Mapping[TensorId, Mask]
+        self, graph: Graph, live: LiveChannels, tensors: list[Tensor], kept: Mapping[TensorId, Mask]
     ) -> None:
-        self._graph, self._needs, self._tensors, self._kept = graph, needs, tensors, kept
+        self._graph, self._live, self._tensors, self._kept = graph, live, tensors, kept
 
     def operator(self, op: Operator) -> Operator:
         """The operator on what is left."""
         if not self._kept.keys() & {*op.inputs(), *op.outputs()}:
             return op
         if isinstance(op, DepthwiseConv2D):
-            mask = self._needs[op.output]
+            mask = self._live[op.output]
             bias = None if op.bias is None else self._add(_cut(self._constant(op.bias), 0, mask))
             return replace(
                 op, weights=self._add(_cut(self._constant(op.weights), 3, mask)), bias=bias
@@ -92,7 +92,7 @@ class _Cutter:
     def _mixing(self, op: Conv2D | FullyConnected) -> Operator:
         weights = self._constant(op.weights)
         of_column = columns(op, self._graph) if isinstance(op, FullyConnected) else None
-        inputs, outputs = self._needs[op.input], self._needs[op.output]
+        inputs, outputs = self._live[op.input], self._live[op.output]
         removed = self._folded(op)
         if of_column is not None:
             inputs, removed = inputs[of_column], removed[of_column]
@@ -103,10 +103,10 @@ class _Cutter:
 
     def _folded(self, op: Weighted) -> NDArray[np.int64]:
         """Return each removed input channel's share of the sums, 0 for those that stay."""
-        constant = self._needs.intervals[op.input]
+        constant = self._live.ranges[op.input]
         offset = constant.low - self._graph.tensors[op.input].q.zero_point
         # A channel that goes though it has several values has weights of 0.
-        return np.where(self._needs[op.input] | ~constant.constant, 0, offset)
+        return np.where(self._live[op.input] | ~constant.constant, 0, offset)
 
     def _bias(self, op: Weighted, outputs: Mask, folded: NDArray[np.int64]) -> TensorId | None:
         if op.bias is None:
@@ -126,7 +126,7 @@ class _Cutter:
             tensor = self._graph.tensors[index]
             if tensor.is_constant and index in operands_with_channels(self._graph, op):
                 (output,) = op.outputs()
-                narrow = _cut(tensor, len(tensor.shape) - 1, self._needs[output])
+                narrow = _cut(tensor, len(tensor.shape) - 1, self._live[output])
                 instead[index] = self._add(narrow)
         return with_inputs(op, instead)
 

@@ -69,7 +69,7 @@ def _from_input(
         chain.append(op)
         (at,) = op.outputs()
         if isinstance(op, Quantize):
-            return chain if _is_plain(graph, index, at, _INPUTS) else []
+            return chain if _is_unquantised(graph, index, at, _INPUTS) else []
     return []
 
 
@@ -89,11 +89,13 @@ def _to_output(
         chain.append(op)
         at = op.input
         if isinstance(op, Dequantize):
-            return chain if _is_plain(graph, index, at, _OUTPUTS) else []
+            return chain if _is_unquantised(graph, index, at, _OUTPUTS) else []
     return []
 
 
-def _is_plain(graph: Graph, real: TensorId, quantised: TensorId, dtypes: tuple[DType, ...]) -> bool:
+def _is_unquantised(
+    graph: Graph, real: TensorId, quantised: TensorId, dtypes: tuple[DType, ...]
+) -> bool:
     """Whether one tensor has the elements of the other, in a type that is converted here."""
     tensor = graph.tensors[quantised]
     return (

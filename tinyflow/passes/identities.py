@@ -25,20 +25,20 @@ from tinyflow.ir.operators import Operator, Pad, Quantize, Reshape
 from tinyflow.ir.tables import Function
 from tinyflow.numerics.operator_tables import table_of
 from tinyflow.passes.edit import alike, touches_state
-from tinyflow.passes.intervals import Intervals, intervals_of
+from tinyflow.passes.ranges import Ranges, ranges_of
 
 
 def reshape_identities(graph: Graph) -> Graph:
     """The graph with a RESHAPE in place of each operator that keeps every element."""
-    intervals = intervals_of(graph) if any(map(_is_function, graph.operators)) else None
-    changed = tuple(_rewritten(graph, op, intervals) for op in graph.operators)
+    ranges = ranges_of(graph) if any(map(_is_function, graph.operators)) else None
+    changed = tuple(_rewritten(graph, op, ranges) for op in graph.operators)
     if all(new is old for new, old in zip(changed, graph.operators, strict=True)):
         return graph
     return replace(graph, operators=changed)
 
 
-def _rewritten(graph: Graph, op: Operator, intervals: Intervals | None) -> Operator:
-    if not _moves_nothing(graph, op) and not _is_identity(graph, op, intervals):
+def _rewritten(graph: Graph, op: Operator, ranges: Ranges | None) -> Operator:
+    if not _moves_nothing(graph, op) and not _is_identity(graph, op, ranges):
         return op
     (source, *_), (output,) = op.inputs(), op.outputs()
     if not alike(graph.tensors[source], graph.tensors[output]) or touches_state(graph, op):
@@ -69,13 +69,13 @@ def _is_function(op: Operator) -> TypeGuard[Function | Quantize]:
     return isinstance(op, Function | Quantize)
 
 
-def _is_identity(graph: Graph, op: Operator, intervals: Intervals | None) -> bool:
+def _is_identity(graph: Graph, op: Operator, ranges: Ranges | None) -> bool:
     """Whether a function gives back each value that its input can have."""
-    if intervals is None or not _is_function(op) or not graph.tensors[op.input].shape:
+    if ranges is None or not _is_function(op) or not graph.tensors[op.input].shape:
         return False
     table = table_of(op, graph)
     if table is None:
         return False
-    limits = intervals[op.input]
+    limits = ranges[op.input]
     values = np.arange(limits.low.min(), limits.high.max() + 1)
     return bool(np.array_equal(table[values & 0xFF], values))

@@ -8,8 +8,8 @@ import numpy as np
 
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator, Quantize, Unary
-from tinyflow.ir.plain import Tabulated
 from tinyflow.ir.tables import Function
+from tinyflow.ir.unquantised import Tabulated
 from tinyflow.numerics.operator_tables import table_of
 from tinyflow.passes.edit import readers, sole_reader, writers
 

@@ -79,16 +79,16 @@ def _section(
 def _timing(kind: str, tensor: Tensor, values: Array, board: Board, cache: Cache) -> Timing:
     """The modelled timing of the conversion of some elements."""
     real, suffix = kind == "input", _SUFFIXES[tensor.dtype.value]
-    kernel = "tf_quantize.c" if real else "tf_dequantize.c"
+    kernel = "tinyflow_quantize.c" if real else "tinyflow_dequantize.c"
     sources: dict[str, str | bytes] = {
-        name: (FIRMWARE / "kernels" / name).read_bytes() for name in ("tf_kernels.h", kernel)
+        name: (FIRMWARE / "kernels" / name).read_bytes() for name in ("tinyflow_kernels.h", kernel)
     }
     sources["convert.c"] = render(
         "timing/conversion.c.j2",
         kind=kind,
         source_type="float" if real else tensor.dtype.c_type,
         result_type=tensor.dtype.c_type if real else "float",
-        function=f"tf_quantize_f32_{suffix}" if real else f"tf_dequantize_{suffix}_f32",
+        function=f"tinyflow_quantize_f32_{suffix}" if real else f"tinyflow_dequantize_{suffix}_f32",
         elements=len(values),
         scale=tensor.q.scale,
         zero_point=tensor.q.zero_point,

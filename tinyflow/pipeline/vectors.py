@@ -11,8 +11,8 @@ from tinyflow.arrays import Array
 from tinyflow.emulate.verify import VectorKinds
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator, Quantize, Softmax, TensorId
-from tinyflow.ir.plain import index_extent
 from tinyflow.ir.types import DType
+from tinyflow.ir.unquantised import index_extent
 from tinyflow.oracle.pieces import LONGEST_SOFTMAX
 
 #: Float inputs that are quantised on the device go this far beyond what their type holds.

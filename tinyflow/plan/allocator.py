@@ -1,7 +1,7 @@
 """Allocator: offsets for blocks of known size and lifetime; those that live together never overlap.
 
-Two blocks that meet in one step may share memory under a `Sharing`: an operator that works in
-place writes its output over an input that is not read again.
+Two blocks that meet in one step may share memory under a `InPlaceOverlap`: an operator that works
+in place writes its output over an input that is not read again.
 
 Three searches follow one another until one reaches the lower bound:
 
@@ -55,7 +55,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Sharing:
+class InPlaceOverlap:
     """Two blocks, by index, that meet in one step and may overlap in memory.
 
     Attributes:
@@ -97,17 +97,17 @@ _ORDERS: tuple[Callable[[Block], tuple[int, ...]], ...] = (
 
 
 def allocate(
-    blocks: Sequence[Block], sharings: Sequence[Sharing] = (), *, effort: Effort = THOROUGH
+    blocks: Sequence[Block], overlaps: Sequence[InPlaceOverlap] = (), *, effort: Effort = THOROUGH
 ) -> Allocation:
     """Place all blocks; deterministic."""
-    return _allocated(tuple(blocks), tuple(sharings), effort)
+    return _allocated(tuple(blocks), tuple(overlaps), effort)
 
 
 @lru_cache(maxsize=256)  # choices of kernels often differ in nothing that is placed
 def _allocated(
-    blocks: tuple[Block, ...], sharings: tuple[Sharing, ...], effort: Effort
+    blocks: tuple[Block, ...], overlaps: tuple[InPlaceOverlap, ...], effort: Effort
 ) -> Allocation:
-    problem = _Problem(blocks, sharings)
+    problem = _Problem(blocks, overlaps)
     bound = problem.bound()
     best = min(map(problem.place, problem.orders()), key=problem.height)
     if effort.climbing and problem.height(best) > bound:
@@ -120,9 +120,9 @@ def _allocated(
     return Allocation(tuple(best), problem.height(best), bound)
 
 
-def lower_bound(blocks: Sequence[Block], sharings: Sequence[Sharing] = ()) -> int:
+def lower_bound(blocks: Sequence[Block], overlaps: Sequence[InPlaceOverlap] = ()) -> int:
     """The least memory that can hold what is in use at any one step: no arena can be smaller."""
-    return _Problem(blocks, sharings).bound()
+    return _Problem(blocks, overlaps).bound()
 
 
 def aligned(size: int) -> int:
@@ -131,7 +131,7 @@ def aligned(size: int) -> int:
 
 
 def most_in_common(before: int, after: int, lead: int) -> int:
-    """The most bytes, aligned, that blocks of two sizes can share under a `Sharing`."""
+    """The most bytes, aligned, that blocks of two sizes can share under a `InPlaceOverlap`."""
     least = max(aligned(before) + max(0, aligned(lead)), aligned(after))
     return max(0, aligned(before) + aligned(after) - least)
 
@@ -146,43 +146,45 @@ class _Problem:
             blocks it shares with, and how many bytes it can have in common with them at most.
     """
 
-    def __init__(self, blocks: Sequence[Block], sharings: Sequence[Sharing]) -> None:
+    def __init__(self, blocks: Sequence[Block], overlaps: Sequence[InPlaceOverlap]) -> None:
         self.blocks = blocks
         self.sizes = [aligned(block.size) for block in blocks]
-        self.is_rigid = all(sharing.lead >= 0 and not sharing.exact for sharing in sharings)
+        self.is_rigid = all(overlap.lead >= 0 and not overlap.exact for overlap in overlaps)
         self.neighbours: list[list[tuple[int, tuple[_Gap, ...]]]] = [[] for _ in blocks]
-        rules = {(sharing.before, sharing.after): sharing for sharing in sharings}
+        rules = {(overlap.before, overlap.after): overlap for overlap in overlaps}
         for one, other in _meeting(blocks):
             gaps = self._gaps(one, other, rules)
             self.neighbours[other].append((one, gaps))
             mirrored = tuple((-high, -low) for low, high in reversed(gaps))
             self.neighbours[one].append((other, mirrored))
-        self.savings = list(self._savings(sharings))
+        self.savings = list(self._savings(overlaps))
 
     def _gaps(
-        self, one: int, other: int, rules: dict[tuple[int, int], Sharing]
+        self, one: int, other: int, rules: dict[tuple[int, int], InPlaceOverlap]
     ) -> tuple[_Gap, ...]:
         """Return the offsets of `other` less that of `one` that are not possible."""
         below, above = -self.sizes[other], self.sizes[one]
-        if sharing := rules.get((one, other)):
-            start = max(below, -aligned(sharing.lead))
-            gaps = ((below, 0), (0, above)) if sharing.exact else ((start, above),)
-        elif sharing := rules.get((other, one)):
-            end = min(above, aligned(sharing.lead))
-            gaps = ((below, 0), (0, above)) if sharing.exact else ((below, end),)
+        if overlap := rules.get((one, other)):
+            start = max(below, -aligned(overlap.lead))
+            gaps = ((below, 0), (0, above)) if overlap.exact else ((start, above),)
+        elif overlap := rules.get((other, one)):
+            end = min(above, aligned(overlap.lead))
+            gaps = ((below, 0), (0, above)) if overlap.exact else ((below, end),)
         else:
             gaps = ((below, above),)
         return tuple((low, high) for low, high in gaps if low < high)
 
-    def _savings(self, sharings: Sequence[Sharing]) -> Iterator[tuple[int, frozenset[int], int]]:
-        for after in dict.fromkeys(sharing.after for sharing in sharings):
-            own = [sharing for sharing in sharings if sharing.after == after]
+    def _savings(
+        self, overlaps: Sequence[InPlaceOverlap]
+    ) -> Iterator[tuple[int, frozenset[int], int]]:
+        for after in dict.fromkeys(overlap.after for overlap in overlaps):
+            own = [overlap for overlap in overlaps if overlap.after == after]
             common = (
-                most_in_common(self.sizes[sharing.before], self.sizes[after], sharing.lead)
-                for sharing in own
+                most_in_common(self.sizes[overlap.before], self.sizes[after], overlap.lead)
+                for overlap in own
             )
             most = min(self.sizes[after], sum(common))
-            yield after, frozenset(sharing.before for sharing in own), most
+            yield after, frozenset(overlap.before for overlap in own), most
 
     def bound(self) -> int:
         """See `lower_bound`."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from tinyflow.ir.graph import Graph
 from tinyflow.kernels.base import Kernel
-from tinyflow.plan.allocator import Block, Sharing
+from tinyflow.plan.allocator import Block, InPlaceOverlap
 from tinyflow.plan.lifetimes import Lifetimes, overlap
-from tinyflow.plan.rows import Segment, row_bytes
+from tinyflow.plan.rows import FusedBlock, row_bytes
 
 
 class Layout:
@@ -17,20 +17,24 @@ class Layout:
     Attributes:
         lives: of the graph's tensors.
         blocks: all of them.
-        sharings: which may overlap.
+        in_place_overlaps: which may overlap.
         whole: the block of each memory that is there as a whole.
         rings: the block of each tensor of which only some rows are there.
         scratch: the block of each kernel's scratch, shared by the layers of a segment.
     """
 
     def __init__(
-        self, graph: Graph, kernels: tuple[Kernel, ...], segments: tuple[Segment, ...]
+        self, graph: Graph, kernels: tuple[Kernel, ...], fused_blocks: tuple[FusedBlock, ...]
     ) -> None:
         self._graph, self._kernels = graph, kernels
         self.lives = Lifetimes(graph, kernels)
         self.blocks: list[Block] = []
-        self._steps = _steps(len(kernels), segments)
-        ringed = {tensor: rows for segment in segments for tensor, rows in segment.rings.items()}
+        self._steps = _steps(len(kernels), fused_blocks)
+        ringed = {
+            tensor: rows
+            for fused_block in fused_blocks
+            for tensor, rows in fused_block.rings.items()
+        }
         self.whole = {
             memory: self._add(
                 graph.tensors[memory].name,
@@ -51,22 +55,26 @@ class Layout:
             for tensor, rows in ringed.items()
         }
         self.scratch: list[int | None] = [None] * len(kernels)
-        streamed = {index for segment in segments for index in range(segment.first, segment.end)}
-        runs = [range(segment.first, segment.end) for segment in segments]
+        streamed = {
+            index
+            for fused_block in fused_blocks
+            for index in range(fused_block.first, fused_block.end)
+        }
+        runs = [range(fused_block.first, fused_block.end) for fused_block in fused_blocks]
         runs += [range(index, index + 1) for index in range(len(kernels)) if index not in streamed]
         for run in runs:
             self._add_scratch(run)
-        self.sharings = [
+        self.in_place_overlaps = [
             *(
-                sharing
+                in_place_overlap
                 for i in range(len(kernels))
                 if i not in streamed
-                for sharing in self._in_place(i)
+                for in_place_overlap in self._in_place(i)
             ),
             *(
-                Sharing(self.whole[before], self.whole[after], lead)
-                for segment in segments
-                for (before, after), lead in segment.leads.items()
+                InPlaceOverlap(self.whole[before], self.whole[after], lead)
+                for fused_block in fused_blocks
+                for (before, after), lead in fused_block.leads.items()
             ),
         ]
 
@@ -83,7 +91,7 @@ class Layout:
             for index in run:
                 self.scratch[index] = block if self._kernels[index].scratch else None
 
-    def _in_place(self, index: int) -> Iterator[Sharing]:
+    def _in_place(self, index: int) -> Iterator[InPlaceOverlap]:
         """Yield the ways in which the output of a layer may overlap its inputs."""
         kernel, lives = self._kernels[index], self.lives
         if kernel.aliases_input or len(lives.writes[index]) != 1:
@@ -92,12 +100,16 @@ class Layout:
             rule = overlap(kernel, kernel.overlaps, lives.storage, memory)
             if rule is not None and lives.last[memory] == index:
                 after = self.whole[lives.writes[index][0]]
-                yield Sharing(self.whole[memory], after, rule.lead, rule.exact)
+                yield InPlaceOverlap(self.whole[memory], after, rule.lead, rule.exact)
 
 
-def _steps(count: int, segments: tuple[Segment, ...]) -> list[int]:
+def _steps(count: int, fused_blocks: tuple[FusedBlock, ...]) -> list[int]:
     """Return the step of each layer, and last the step after all layers."""
-    following = {index for segment in segments for index in range(segment.first + 1, segment.end)}
+    following = {
+        index
+        for fused_block in fused_blocks
+        for index in range(fused_block.first + 1, fused_block.end)
+    }
     steps: list[int] = []
     for index in range(count + 1):
         steps.append((steps[-1] + (index not in following)) if steps else 0)

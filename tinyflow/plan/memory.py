@@ -11,8 +11,8 @@ from tinyflow.kernels.base import Kernel, nhwc
 from tinyflow.plan.allocator import BRIEF, GREEDY, THOROUGH, Effort, aligned, allocate
 from tinyflow.plan.layout import Layout
 from tinyflow.plan.order import has_one_order, order_for_memory
-from tinyflow.plan.rows import Segment
-from tinyflow.plan.schedule import Way, running
+from tinyflow.plan.rows import FusedBlock
+from tinyflow.plan.schedule import Schedule, running
 from tinyflow.plan.streaming import Cuttings, Layers
 
 
@@ -36,7 +36,7 @@ class MemoryPlan:
         lower_bound: bytes that no arena for this order of layers can go below.
         states: offset of each state in the memory that is kept between inferences.
         state_size: bytes of that memory.
-        segments: layers that run row by row, in execution order.
+        fused_blocks: layers that run row by row, in execution order.
         rings: buffers of rows, for the tensors that are not stored whole.
     """
 
@@ -47,7 +47,7 @@ class MemoryPlan:
     lower_bound: int
     states: Mapping[TensorId, int]
     state_size: int
-    segments: tuple[Segment, ...] = ()
+    fused_blocks: tuple[FusedBlock, ...] = ()
     rings: Mapping[TensorId, Ring] = field(default_factory=dict)
 
     @property
@@ -82,12 +82,14 @@ def plan_memory(
     if room is None or best.arena_size <= room:
         return best
     rows = [planner.rows(kernel) for kernel in kernels]
-    way: Way | None = planner.way(kernels, rows, room) or planner.lowest(kernels, rows)
+    schedule: Schedule | None = planner.schedule(kernels, rows, room) or planner.lowest(
+        kernels, rows
+    )
     # What is placed may take more than the peak.
-    while way is not None and best.arena_size > room:
-        plan = planner.plan(kernels, way, effort=effort)
+    while schedule is not None and best.arena_size > room:
+        plan = planner.plan(kernels, schedule, effort=effort)
         best = min(best, plan, key=lambda found: found.arena_size)
-        way = planner.way(kernels, rows, way.peak - 1)
+        schedule = planner.schedule(kernels, rows, schedule.peak - 1)
     return best
 
 
@@ -117,59 +119,65 @@ class Planner:
 
     def least(self, kernels: Sequence[Kernel]) -> int:
         """Lower bound of the arena in bytes, whatever runs row by row."""
-        return min(cuttings.least for _, cuttings in self._cuttings(kernels))
+        return min(partitions.least for _, partitions in self._partitions(kernels))
 
-    def whole(self, kernels: Sequence[Kernel]) -> Way:
+    def whole(self, kernels: Sequence[Kernel]) -> Schedule:
         """All layers run whole, in the order that needs less memory."""
-        ways = [Way(cuttings.whole, order) for order, cuttings in self._cuttings(kernels)]
-        return min(ways, key=lambda way: way.peak)
+        schedules = [
+            Schedule(partitions.whole, order) for order, partitions in self._partitions(kernels)
+        ]
+        return min(schedules, key=lambda schedule: schedule.peak)
 
-    def way(self, kernels: Sequence[Kernel], costs: Sequence[int], room: int) -> Way | None:
+    def schedule(
+        self, kernels: Sequence[Kernel], costs: Sequence[int], room: int
+    ) -> Schedule | None:
         """See `tinyflow.plan.schedule.MemoryPlanner`."""
         found = [
-            (cutting, order)
-            for order, cuttings in self._cuttings(kernels)
-            if (cutting := cuttings.within(room, [costs[index] for index in order])) is not None
+            (partition, order)
+            for order, partitions in self._partitions(kernels)
+            if (partition := partitions.within(room, [costs[index] for index in order])) is not None
         ]
         if not found:
             return None
-        cutting, order = min(found, key=lambda pair: (pair[0].cost, pair[0].peak))
-        runs = tuple((segment.first, segment.end) for segment in cutting.segments)
-        return Way(cutting.peak, order, runs)
+        partition, order = min(found, key=lambda pair: (pair[0].cost, pair[0].peak))
+        runs = tuple((fused_block.first, fused_block.end) for fused_block in partition.fused_blocks)
+        return Schedule(partition.peak, order, runs)
 
-    def lowest(self, kernels: Sequence[Kernel], costs: Sequence[int]) -> Way:
+    def lowest(self, kernels: Sequence[Kernel], costs: Sequence[int]) -> Schedule:
         """The cheapest way with the lowest peak."""
-        while (way := self.way(kernels, costs, self.least(kernels))) is None:
+        while (schedule := self.schedule(kernels, costs, self.least(kernels))) is None:
             pass  # the bound has become higher
-        return way
+        return schedule
 
-    def arena(self, kernels: Sequence[Kernel], way: Way) -> int:
+    def arena(self, kernels: Sequence[Kernel], schedule: Schedule) -> int:
         """Arena bytes: of few layers by a brief search, of more by greedy placement."""
-        key = self._seen(kernels), way
+        key = self._seen(kernels), schedule
         if key not in self._arenas:
             effort = BRIEF if len(kernels) <= FEW_LAYERS else GREEDY
-            plan = self.plan(kernels, way, effort=effort)
+            plan = self.plan(kernels, schedule, effort=effort)
             self._arenas[key] = plan.arena_size
         return self._arenas[key]
 
-    def planned_arena(self, kernels: Sequence[Kernel], way: Way) -> int:
+    def planned_arena(self, kernels: Sequence[Kernel], schedule: Schedule) -> int:
         """Arena bytes of the plan that is built."""
-        estimate = self.arena(kernels, way)
-        if estimate <= way.peak:
+        estimate = self.arena(kernels, schedule)
+        if estimate <= schedule.peak:
             return estimate
-        key = self._seen(kernels), way
+        key = self._seen(kernels), schedule
         if key not in self._planned:
-            self._planned[key] = self.plan(kernels, way).arena_size
+            self._planned[key] = self.plan(kernels, schedule).arena_size
         return self._planned[key]
 
-    def plan(self, kernels: Sequence[Kernel], way: Way, *, effort: Effort = THOROUGH) -> MemoryPlan:
+    def plan(
+        self, kernels: Sequence[Kernel], schedule: Schedule, *, effort: Effort = THOROUGH
+    ) -> MemoryPlan:
         """The plan of a way."""
-        ordered = tuple(running(kernels, way)[index] for index in way.order)
-        layers = self._layers_of(kernels, way.order)
+        ordered = tuple(running(kernels, schedule)[index] for index in schedule.order)
+        layers = self._layers_of(kernels, schedule.order)
         members = [layers.row_layer(index, kernel) for index, kernel in enumerate(ordered)]
-        segments = tuple(layers.segment(run, members)[1] for run in way.segments)
-        layout = Layout(self._graph, ordered, segments)
-        allocation = allocate(layout.blocks, layout.sharings, effort=effort)
+        fused_blocks = tuple(layers.fused_block(run, members)[1] for run in schedule.fused_blocks)
+        layout = Layout(self._graph, ordered, fused_blocks)
+        allocation = allocate(layout.blocks, layout.in_place_overlaps, effort=effort)
         offsets = allocation.offsets
         states, state_size = _states(self._graph)
         return MemoryPlan(
@@ -184,11 +192,11 @@ class Planner:
             lower_bound=max(allocation.lower_bound, 1),
             states=states,
             state_size=state_size,
-            segments=segments,
+            fused_blocks=fused_blocks,
             rings={
                 tensor: Ring(offsets[layout.rings[tensor]], rows)
-                for segment in segments
-                for tensor, rows in segment.rings.items()
+                for fused_block in fused_blocks
+                for tensor, rows in fused_block.rings.items()
             },
         )
 
@@ -203,7 +211,7 @@ class Planner:
                 self._kind_of[kernel] = self._kinds.setdefault(kind, len(self._kinds))
         return tuple(map(self._kind_of.__getitem__, kernels))
 
-    def _cuttings(self, kernels: Sequence[Kernel]) -> list[tuple[tuple[int, ...], Cuttings]]:
+    def _partitions(self, kernels: Sequence[Kernel]) -> list[tuple[tuple[int, ...], Cuttings]]:
         """Return the partitions by the order of the layers."""
         key = self._seen(kernels)
         if key not in self._prepared:

@@ -24,13 +24,13 @@ from tinyflow.plan.lifetimes import overlap
 
 
 @dataclass(frozen=True)
-class Segment:
+class FusedBlock:
     """Layers that run row by row.
 
     Attributes:
         first: the index of the first layer, in execution order.
         end: the index after the last one's.
-        turns: for each turn which layer computes its next row, as an index.
+        steps: for each turn which layer computes its next row, as an index.
         rings: number of rows held of each tensor that is not stored whole.
         leads: for a memory that is read for the last time in the segment and one that is written
             in it, how many bytes the second must begin before the first, if they overlap.
@@ -38,7 +38,7 @@ class Segment:
 
     first: int
     end: int
-    turns: tuple[int, ...]
+    steps: tuple[int, ...]
     rings: Mapping[TensorId, int]
     leads: Mapping[tuple[TensorId, TensorId], int]
 
@@ -102,11 +102,11 @@ def row_bytes(graph: Graph, tensor: TensorId) -> int:
     return graph.tensors[tensor].size // nhwc(graph.tensors[tensor])[1]
 
 
-class Rehearsal:
+class DryRun:
     """Runs the turns of a segment without computing anything, and notes what memory it takes.
 
     Attributes:
-        turns, rings, leads: as in `Segment`.
+        turns, rings, leads: as in `FusedBlock`.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Rehearsal:
             whole: tensors that the layers write and that must be stored whole.
             dying: memories that are not read after the segment.
         """
-        self.turns: list[int] = []
+        self.steps: list[int] = []
         self.rings: dict[TensorId, int] = {}
         self.leads: dict[tuple[TensorId, TensorId], int] = {}
         self._graph, self._storage, self._layers = graph, storage, layers
@@ -170,7 +170,7 @@ class Rehearsal:
                 if writer is not None:
                     self._advance(writer, layer.rows_needed(due, self._layers[writer].rows))
             self._note(index, layer)
-            self.turns.append(index)
+            self.steps.append(index)
             self._done[index] = due
 
     def _note(self, index: int, layer: RowLayer) -> None:

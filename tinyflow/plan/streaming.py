@@ -24,10 +24,10 @@ from tinyflow.ir.operators import TensorId
 from tinyflow.kernels.base import Kernel, Overlap
 from tinyflow.plan.allocator import aligned, most_in_common
 from tinyflow.plan.lifetimes import Lifetimes, overlap
-from tinyflow.plan.rows import Rehearsal, RowLayer, Segment, row_bytes, row_layer
+from tinyflow.plan.rows import DryRun, FusedBlock, RowLayer, row_bytes, row_layer
 
 #: Most layers of a segment, and most searches for the best cutting.
-_LONGEST, _TURNS = 40, 200
+_LONGEST, _STEPS = 40, 200
 #: More than any bytes or costs.
 _NEVER = 1 << 60
 
@@ -37,18 +37,18 @@ _Run = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Cutting:
+class Partition:
     """A cutting.
 
     Attributes:
         peak: the most bytes in use in any of its runs.
         cost: of its segments.
-        segments: in execution order.
+        fused_blocks: in execution order.
     """
 
     peak: int
     cost: int
-    segments: tuple[Segment, ...]
+    fused_blocks: tuple[FusedBlock, ...]
 
 
 class Layers:
@@ -75,7 +75,7 @@ class Layers:
         #: The window of each layer that has had a kernel with a row form.
         self._windows: dict[int, RowLayer] = {}
         self._bounds: tuple[int, _Ints] | None = None
-        self._rehearsed: dict[_Run, dict[tuple[object, ...], tuple[int, Segment]]] = {}
+        self._dry_runs: dict[_Run, dict[tuple[object, ...], tuple[int, FusedBlock]]] = {}
         self._wholes: dict[_Run, frozenset[TensorId]] = {}
 
     def row_layer(self, index: int, kernel: Kernel) -> RowLayer | None:
@@ -168,21 +168,21 @@ class Layers:
 
     def known(self, members: Sequence[RowLayer | None]) -> Iterator[tuple[_Run, int]]:
         """The segments of these layers that were rehearsed, and the bytes of their tensors."""
-        for run, variants in self._rehearsed.items():
+        for run, variants in self._dry_runs.items():
             found = variants.get(self._key(run, members))
             if found is not None:
                 yield run, found[0]
 
     def is_known(self, run: _Run, members: Sequence[RowLayer | None]) -> bool:
         """Whether a segment was rehearsed."""
-        return self._key(run, members) in self._rehearsed.get(run, {})
+        return self._key(run, members) in self._dry_runs.get(run, {})
 
-    def segment(self, run: _Run, members: Sequence[RowLayer | None]) -> tuple[int, Segment]:
+    def fused_block(self, run: _Run, members: Sequence[RowLayer | None]) -> tuple[int, FusedBlock]:
         """A segment, and the bytes of its tensors that are in use in it."""
-        variants = self._rehearsed.setdefault(run, {})
+        variants = self._dry_runs.setdefault(run, {})
         key = self._key(run, members)
         if key not in variants:
-            variants[key] = self._rehearse(run, members)
+            variants[key] = self._dry_run(run, members)
         return variants[key]
 
     def _key(self, run: _Run, members: Sequence[RowLayer | None]) -> tuple[object, ...]:
@@ -193,13 +193,11 @@ class Layers:
             for layer in members[run[0] : run[1]]
         )
 
-    def _rehearse(self, run: _Run, members: Sequence[RowLayer | None]) -> tuple[int, Segment]:
+    def _dry_run(self, run: _Run, members: Sequence[RowLayer | None]) -> tuple[int, FusedBlock]:
         held, whole = self._held[run[0]], self.whole(run)
         layers = {index: layer for index in range(*run) if (layer := members[index]) is not None}
         dying = [memory for memory in held if self.lives.last[memory] < run[1]]
-        done = Rehearsal(
-            self.graph, self.lives.storage, layers, whole=whole, dying=frozenset(dying)
-        )
+        done = DryRun(self.graph, self.lives.storage, layers, whole=whole, dying=frozenset(dying))
         used = sum(map(self._sizes.__getitem__, held))
         for layer in layers.values():
             tensor = layer.output
@@ -212,7 +210,7 @@ class Layers:
                 for memory in dying
             )
             used += size - min(size, common)
-        return used, Segment(*run, tuple(done.turns), done.rings, done.leads)
+        return used, FusedBlock(*run, tuple(done.steps), done.rings, done.leads)
 
 
 class Cuttings:
@@ -274,7 +272,7 @@ class Cuttings:
             peaks.append(peak)
         return peaks[-1]
 
-    def within(self, limit: int, costs: Sequence[int]) -> Cutting | None:
+    def within(self, limit: int, costs: Sequence[int]) -> Partition | None:
         """The cheapest cutting with a peak within a limit, or None.
 
         Args:
@@ -282,7 +280,7 @@ class Cuttings:
             costs: of each layer, if it runs row by row; more than 0.
         """
         sums = [0, *accumulate(costs)]
-        for _ in range(_TURNS):
+        for _ in range(_STEPS):
             if self.least > limit:
                 return None
             runs = self._cheapest(limit, sums)
@@ -290,16 +288,16 @@ class Cuttings:
             if not guessed:
                 return self._cutting(runs, sums)
             for run in guessed:
-                self._set(run, self._layers.segment(run, self._members)[0])
+                self._set(run, self._layers.fused_block(run, self._members)[0])
         return None
 
-    def _cutting(self, runs: Sequence[_Run], sums: Sequence[int]) -> Cutting:
+    def _cutting(self, runs: Sequence[_Run], sums: Sequence[int]) -> Partition:
         inside = {index for run in runs for index in range(*run)}
         peaks = [int(self._bytes[end - 1, end - 1 - first]) for first, end in runs]
         peaks += [used for index, used in enumerate(self._single) if index not in inside]
         cost = sum(sums[end] - sums[first] for first, end in runs)
-        segments = (self._layers.segment(run, self._members)[1] for run in runs)
-        return Cutting(max(peaks, default=0), cost, tuple(segments))
+        fused_blocks = (self._layers.fused_block(run, self._members)[1] for run in runs)
+        return Partition(max(peaks, default=0), cost, tuple(fused_blocks))
 
     def _cheapest(self, limit: int, sums: Sequence[int]) -> list[_Run]:
         """The segments of the cheapest cutting within a limit, which there is."""

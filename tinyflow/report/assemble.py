@@ -152,9 +152,9 @@ def _layers(
             split=split_section(timed.split),
             float32=computes_in_float32(graph, layer.kernel.operator),
             variant=layer.kernel.variant,
-            native=layer.kernel.is_native,
+            generated=layer.kernel.is_generated,
             alternatives=_alternatives(choice, layer.kernel.operator),
-            segment=layer.segment,
+            fused_block=layer.fused_block,
             predicted_cycles=_calibrated(choice.predicted_cycles(layer.kernel.operator), timing),
         )
         for layer, timed in zip(code.layers, timing.layers, strict=True)
@@ -172,7 +172,7 @@ def _alternatives(choice: Choice, operator: Operator) -> tuple[AlternativeSectio
         AlternativeSection(
             kernel=option.kernel.title,
             variant=option.kernel.variant,
-            native=option.kernel.is_native,
+            generated=option.kernel.is_generated,
             cycles=None if option.cost is None else option.cost.cycles,
             instructions=None if option.cost is None else option.cost.instructions,
             flash=option.flash,

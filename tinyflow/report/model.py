@@ -214,7 +214,7 @@ class ExactSection(Section):
 
 
 class AlternativeSection(Section):
-    """A kernel that supports a layer, `native` where it is one of tinyflow's generated ones.
+    """A kernel that supports a layer, `generated` where it is one of tinyflow's generated ones.
 
     `cycles` and `instructions` are predicted, None if the kernel was not measured; `row_cycles`
     and `row_instructions` are the extra cost if the layer runs row by row, None if it
@@ -224,7 +224,7 @@ class AlternativeSection(Section):
 
     kernel: str
     variant: str
-    native: bool
+    generated: bool
     cycles: int | None
     instructions: int | None
     flash: int
@@ -239,8 +239,8 @@ class LayerSection(Section):
     `variant` is the form of a CMSIS-NN kernel that has several; the name of a generated kernel
     includes its form. `energy_uj` is None if the run current is not known; `float32` is true where
     the layer was left unquantised. `alternatives` are all kernels that support the layer, with the
-    chosen one. Layers of one `segment` run row by row, in turns. `predicted_cycles` is None if the
-    chosen kernel was not measured; predictions ignore code and constants in RAM.
+    chosen one. Layers of one `fused_block` run row by row, in turns. `predicted_cycles` is None if
+    the chosen kernel was not measured; predictions ignore code and constants in RAM.
     """
 
     name: str
@@ -254,21 +254,21 @@ class LayerSection(Section):
     split: SplitSection
     float32: bool = False
     variant: str = ""
-    native: bool = False
+    generated: bool = False
     alternatives: tuple[AlternativeSection, ...] = ()
-    segment: int | None = None
+    fused_block: int | None = None
     predicted_cycles: int | None = None
 
     @property
     def library_cycles(self) -> int | None:
         """Predicted cycles of CMSIS-NN, or of portable C where it has no kernel."""
-        others = (other.cycles for other in self.alternatives if not other.native)
+        others = (other.cycles for other in self.alternatives if not other.generated)
         return next(others, None)
 
     @property
     def gain(self) -> float | None:
-        """Predicted speed-up of a native kernel over the library's."""
-        if not self.native or self.library_cycles is None:
+        """Predicted speed-up of a generated kernel over the library's."""
+        if not self.generated or self.library_cycles is None:
             return None
         return self.library_cycles / max(1, self.cycles)
 

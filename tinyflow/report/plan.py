@@ -39,8 +39,8 @@ class PlannedTensor(_Section):
 class PlannedLayer(_Section):
     """A layer that runs code, and what it writes: its outputs, and the states that it keeps.
 
-    Layers of one `segment` run row by row, in turns. Their outputs are listed only where they are
-    whole in memory at the end of the segment.
+    Layers of one `fused_block` run row by row, in turns. Their outputs are listed only where they
+    are whole in memory at the end of the segment.
     """
 
     function: str
@@ -49,7 +49,7 @@ class PlannedLayer(_Section):
     kernel: str
     outputs: tuple[PlannedTensor, ...]
     states: tuple[PlannedTensor, ...] = ()
-    segment: int | None = None
+    fused_block: int | None = None
 
 
 class PlanFile(_Section):
@@ -101,7 +101,7 @@ def describe_plan(graph: Graph, plan: MemoryPlan, code: ModelCode) -> PlanFile:
                     for index in layer.kernel.operator.states()
                     if not graph.tensors[index].internal
                 ),
-                segment=layer.segment,
+                fused_block=layer.fused_block,
             )
             for layer in code.layers
         ),

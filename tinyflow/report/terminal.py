@@ -64,16 +64,16 @@ def _layer_cells(layer: LayerSection, total: int) -> tuple[str | Text, ...]:
 def _kernels(report: Report) -> str:
     """Describe how the kernels were chosen, and the predicted gain."""
     kernels = report.kernels
-    native = [layer for layer in report.layers if layer.native]
-    text = f"{kernels.kernels}, for {kernels.optimize}: {len(native)} of {len(report.layers)} "
-    text += "layers native"
-    library = [layer.library_cycles for layer in native]
-    if native and None not in library:
+    generated = [layer for layer in report.layers if layer.generated]
+    text = f"{kernels.kernels}, for {kernels.optimize}: {len(generated)} of {len(report.layers)} "
+    text += "layers on generated kernels"
+    library = [layer.library_cycles for layer in generated]
+    if generated and None not in library:
         saved = sum(cycles for cycles in library if cycles is not None)
-        saved -= sum(layer.cycles for layer in native)
+        saved -= sum(layer.cycles for layer in generated)
         gain = (report.latency.cycles + saved) / max(1, report.latency.cycles)
         text += f", {gain:.1f}x faster than CMSIS-NN (predicted)"
-    by_rows = sum(layer.segment is not None for layer in report.layers)
+    by_rows = sum(layer.fused_block is not None for layer in report.layers)
     if by_rows:
         text += f"; {by_rows} row by row, predicted to take {kernels.row_cycles:,} cycles more"
     return text

@@ -11,6 +11,6 @@ def allowed(found: Candidates, kernels: KernelSet) -> tuple[Kernel, ...]:
     """Candidates allowed by `kernels`; never empty."""
     if kernels == "cmsis-nn" and found.library is not None:
         return (found.library,)
-    if kernels == "native" and found.native:
-        return found.native
+    if kernels == "generated" and found.generated:
+        return found.generated
     return found.kernels

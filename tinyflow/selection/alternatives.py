@@ -98,11 +98,11 @@ def _of_layer(
 
 
 def _candidates(options: tuple[Option, ...]) -> Candidates:
-    """The candidates that options were made of: the native ones, then that of a library."""
+    """The candidates that options were made of: the generated ones, then that of a library."""
     made = [option.kernel for option in options]
-    native = tuple(kernel for kernel in made if kernel.is_native)
-    library = next((kernel for kernel in made if not kernel.is_native), None)
-    return Candidates(made[0].operator, native, library)
+    generated = tuple(kernel for kernel in made if kernel.is_generated)
+    library = next((kernel for kernel in made if not kernel.is_generated), None)
+    return Candidates(made[0].operator, generated, library)
 
 
 def _is_taken(option: Option, chosen: Option) -> bool:

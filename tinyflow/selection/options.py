@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from tinyflow.boards import Board
 from tinyflow.costs.table import Cost, CostTable
 from tinyflow.kernels.base import Kernel
-from tinyflow.plan.schedule import Way
+from tinyflow.plan.schedule import Schedule
 
 #: Bytes of flash by which a layer's code is longer if it computes a row, and of the function that
 #: calls the layers of a segment in turns.
-_ROW_BYTES, _SEGMENT_BYTES = 120, 100
+_ROW_BYTES, _FUSED_BLOCK_BYTES = 120, 100
 
 #: Bytes of flash of constants and functions, each by what identifies it: shared ones count once.
 Pieces = Mapping[Hashable, int]
@@ -116,16 +116,16 @@ def _cycles(option: Option) -> tuple[int, int]:
     return whole, whole + (0 if option.by_rows is None else option.by_rows.cycles)
 
 
-def cost_of_rows(options: Sequence[Option], way: Way) -> Cost:
+def cost_of_rows(options: Sequence[Option], schedule: Schedule) -> Cost:
     """Return the extra cost of a schedule over running all layers whole."""
-    more = [cost for index in way.by_rows if (cost := options[index].by_rows) is not None]
+    more = [cost for index in schedule.by_rows if (cost := options[index].by_rows) is not None]
     return Cost(sum(one.cycles for one in more), sum(one.instructions for one in more))
 
 
-def flash_of_rows(options: Sequence[Option], way: Way) -> int:
+def flash_of_rows(options: Sequence[Option], schedule: Schedule) -> int:
     """Return the extra flash bytes of a way over running all layers whole; may be negative."""
-    layers = set(way.by_rows)
-    code = _ROW_BYTES * len(layers) + _SEGMENT_BYTES * len(way.segments)
+    layers = set(schedule.by_rows)
+    code = _ROW_BYTES * len(layers) + _FUSED_BLOCK_BYTES * len(schedule.fused_blocks)
     if all(options[index].row_pieces is None for index in layers):
         return code
     whole: dict[Hashable, int] = {}

@@ -22,7 +22,7 @@ from tinyflow.costs.table import Cost, CostTable, kernel_name
 from tinyflow.ir.operators import Operator
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.candidates import Candidates
-from tinyflow.plan.schedule import MemoryPlanner, Way, running
+from tinyflow.plan.schedule import MemoryPlanner, Schedule, running
 from tinyflow.project import KernelSet, Objective
 from tinyflow.selection.allowed import allowed
 from tinyflow.selection.objective import (
@@ -60,7 +60,7 @@ class Choice:
         kernels: one for each operator, in order.
         options: for each operator all that support it, the chosen one included.
         chosen: for each operator the option that was chosen of them.
-        way: which layers run row by row, and the order of all.
+        schedule: which layers run row by row, and the order of all.
         totals: predicted; None if a layer's cost is not known.
         known_totals: the same, of the layers whose cost is known.
         by_rows: the part of it for running row by row.
@@ -69,7 +69,7 @@ class Choice:
     kernels: tuple[Kernel, ...]
     options: tuple[tuple[Option, ...], ...]
     chosen: tuple[Option, ...]
-    way: Way
+    schedule: Schedule
     totals: Totals | None
     known_totals: Totals
     by_rows: Cost
@@ -85,11 +85,11 @@ class Choice:
         option = self.chosen[index]
         if option.cost is None:
             return None
-        more = option.by_rows if index in self.way.by_rows else None
+        more = option.by_rows if index in self.schedule.by_rows else None
         return option.cost.cycles + (0 if more is None else more.cycles)
 
     def options_of(self, operator: Operator) -> tuple[Option, ...]:
-        """All kernels that support an operator; those of tinyflow's native ones first."""
+        """All kernels that support an operator; those of tinyflow's generated ones first."""
         outputs = list(operator.outputs())
         return next(
             options
@@ -189,36 +189,43 @@ class Chooser:
         score = search.limited(optimize, limits)
         return Neighbours(
             score,
-            search.totals(picked, choice.way),
+            search.totals(picked, choice.schedule),
             {
                 (layer, id(option)): totals
-                for options, totals in search.changed(picked, choice.way, score)
+                for options, totals in search.changed(picked, choice.schedule, score)
                 for layer, option in options
             },
         )
 
-    def _choice(self, search: _Search, picked: _Picked, way: Way) -> Choice:
+    def _choice(self, search: _Search, picked: _Picked, schedule: Schedule) -> Choice:
         chosen = search.options(picked)
-        totals = search.totals(picked, way)
+        totals = search.totals(picked, schedule)
         known = all(option.cost is not None for option in chosen)
         return Choice(
-            running([option.kernel for option in chosen], way),
+            running([option.kernel for option in chosen], schedule),
             self._options,
             tuple(chosen),
-            way,
+            schedule,
             totals if known else None,
             totals,
-            cost_of_rows(chosen, way),
+            cost_of_rows(chosen, schedule),
         )
 
-    def _log_search(self, search: _Search, optimize: Objective, limits: Limits, way: Way) -> None:
+    def _log_search(
+        self, search: _Search, optimize: Objective, limits: Limits, schedule: Schedule
+    ) -> None:
         """Log how large the search was, and what it came to."""
         groups, options, tried = search.size()
         _log.info(
             "choice for %s within %s: %d layers in %d groups with %d kernels, %d choices weighed",
             *(optimize, limits, len(self._options), groups, options, tried),
         )
-        _log.debug("choice for %s: order %s, row by row %s", optimize, way.order, way.segments)
+        _log.debug(
+            "choice for %s: order %s, row by row %s",
+            optimize,
+            schedule.order,
+            schedule.fused_blocks,
+        )
 
 
 @dataclass(frozen=True)
@@ -242,7 +249,7 @@ class _Searches:
 
     def __init__(self, layers: Sequence[tuple[Option, ...]], planner: MemoryPlanner) -> None:
         self._all, self._planner = layers, planner
-        self._best: dict[Objective, tuple[_Picked, Way]] = {}
+        self._best: dict[Objective, tuple[_Picked, Schedule]] = {}
         self.has_slow = any(option.row_pieces is not None for each in layers for option in each)
 
     @cached_property
@@ -256,11 +263,11 @@ class _Searches:
         fast = [tuple(map(without_row_kernel, each)) for each in self._all]
         return _Search(fast, self._planner) if self.has_slow else self.all
 
-    def free_of_all(self) -> list[tuple[_Picked, Way]]:
+    def free_of_all(self) -> list[tuple[_Picked, Schedule]]:
         """The best choice of each objective without limits and slow kernels."""
         return [self.free(each) for each in get_args(Objective)]
 
-    def free(self, optimize: Objective) -> tuple[_Picked, Way]:
+    def free(self, optimize: Objective) -> tuple[_Picked, Schedule]:
         """The best choice without limits and slow kernels, and how to run it."""
         if optimize not in self._best:
             self._best[optimize] = self.fast.best(optimize, Limits())
@@ -281,7 +288,7 @@ class _Request:
         self.all, self._fast = searches.all, searches.fast
         self._optimize, self._limits = optimize, limits
 
-    def limited(self, start: _Picked | None) -> tuple[_Picked, Way]:
+    def limited(self, start: _Picked | None) -> tuple[_Picked, Schedule]:
         """Return the best choice within the limits, and how to run it."""
         optimize, limits = self._optimize, self._limits
         known = self._searches.free_of_all()
@@ -303,7 +310,7 @@ class _Request:
             return self.all.best(optimize, limits, [fastest[0], *starts], most, known=[fastest])
         return self.all.best(optimize, limits, starts, ceiling, known=known, strict=True)
 
-    def freely(self) -> tuple[_Picked, Way]:
+    def freely(self) -> tuple[_Picked, Schedule]:
         """The best choice without limits."""
         if self._optimize in ("speed", "balanced"):
             return self.all.best(self._optimize, Limits())
@@ -317,7 +324,7 @@ class _Request:
         starts += _towards(self.all, below)
         return self.all.best(self._optimize, Limits(), starts, ceiling, known=known)
 
-    def excess(self, found: tuple[_Picked, Way]) -> int:
+    def excess(self, found: tuple[_Picked, Schedule]) -> int:
         """Return how far a choice exceeds the limits."""
         return excess(self.all.totals(*found), self._limits)
 
@@ -330,7 +337,7 @@ def _towards(search: _Search, limits: Limits) -> list[_Picked]:
 #: Position of the chosen option, for each group of layers.
 _Picked = tuple[int, ...]
 #: Score of a choice's best schedule, and that schedule; None if the arena is left out.
-_Scored = tuple[Score, Way | None]
+_Scored = tuple[Score, Schedule | None]
 #: Scorer that returns None if a choice does not improve on a score.
 _Scorer = Callable[[_Picked, Score | None], _Scored | None]
 
@@ -384,10 +391,12 @@ class _Group:
 class _PricedSchedule:
     """A way to run a choice of kernels, with its figures."""
 
-    def __init__(self, options: Sequence[Option], way: Way, cycles: int, flash: int) -> None:
-        self.way = way
-        self.cycles = cycles + cost_of_rows(options, way).cycles
-        self.flash = flash + flash_of_rows(options, way)
+    def __init__(
+        self, options: Sequence[Option], schedule: Schedule, cycles: int, flash: int
+    ) -> None:
+        self.schedule = schedule
+        self.cycles = cycles + cost_of_rows(options, schedule).cycles
+        self.flash = flash + flash_of_rows(options, schedule)
         self.arena: int | None = None
 
 
@@ -410,7 +419,7 @@ class _Figures:
         self.floor = least_flash(options, flash)
         self._planner = planner
         #: Each with the most room that it was the cheapest in.
-        self._schedules: list[tuple[int, _PricedSchedule]] = []
+        self._priced: list[tuple[int, _PricedSchedule]] = []
         #: Bytes of room that no schedule has.
         self._too_little = -1
 
@@ -425,7 +434,7 @@ class _Figures:
     @cached_property
     def whole(self) -> _PricedSchedule:
         """All layers run whole."""
-        return self._scheduled(self._planner.whole(self._kernels))
+        return self._price(self._planner.whole(self._kernels))
 
     def least(self) -> int:
         """Bytes that no arena is below; more once more is known."""
@@ -435,25 +444,25 @@ class _Figures:
         """The cheapest schedule with a peak of at most `room` bytes, or None."""
         if room <= self._too_little:
             return None
-        for most, schedule in self._schedules:
-            if schedule.way.peak <= room <= most:
-                return schedule
-        way = self._planner.way(self._kernels, self._costs, room)
-        if way is None:
+        for most, priced in self._priced:
+            if priced.schedule.peak <= room <= most:
+                return priced
+        schedule = self._planner.schedule(self._kernels, self._costs, room)
+        if schedule is None:
             self._too_little = room
             return None
-        schedule = self._scheduled(way)
-        self._schedules.append((room, schedule))
-        return schedule
+        priced = self._price(schedule)
+        self._priced.append((room, priced))
+        return priced
 
-    def arena(self, schedule: _PricedSchedule) -> int:
+    def arena(self, priced: _PricedSchedule) -> int:
         """Bytes."""
-        if schedule.arena is None:
-            schedule.arena = self._planner.arena(self._kernels, schedule.way)
-        return schedule.arena
+        if priced.arena is None:
+            priced.arena = self._planner.arena(self._kernels, priced.schedule)
+        return priced.arena
 
-    def _scheduled(self, way: Way) -> _PricedSchedule:
-        return _PricedSchedule(self.options, way, self.cycles, self.flash)
+    def _price(self, schedule: Schedule) -> _PricedSchedule:
+        return _PricedSchedule(self.options, schedule, self.cycles, self.flash)
 
 
 class _Search:
@@ -480,13 +489,13 @@ class _Search:
             found |= zip(group.layers, group.options[position], strict=True)
         return [found[layer] for layer in range(self._count)]
 
-    def totals(self, picked: _Picked, way: Way) -> Totals:
+    def totals(self, picked: _Picked, schedule: Schedule) -> Totals:
         """All figures."""
         figures = self._figures(picked)
         options = figures.options
-        arena = self._planner.planned_arena([option.kernel for option in options], way)
-        cycles = figures.cycles + cost_of_rows(options, way).cycles
-        return Totals(cycles, figures.flash + flash_of_rows(options, way), arena)
+        arena = self._planner.planned_arena([option.kernel for option in options], schedule)
+        cycles = figures.cycles + cost_of_rows(options, schedule).cycles
+        return Totals(cycles, figures.flash + flash_of_rows(options, schedule), arena)
 
     def _figures(self, picked: _Picked) -> _Figures:
         if picked not in self._known:
@@ -518,18 +527,18 @@ class _Search:
         return tuple(map(position, self._groups))
 
     def changed(
-        self, picked: _Picked, way: Way, score: Scoring
+        self, picked: _Picked, schedule: Schedule, score: Scoring
     ) -> Iterator[tuple[list[tuple[int, Option]], Totals]]:
         """All choices with another option for one group, as its layers' options and the totals."""
         for index, group in enumerate(self._groups):
             for position, options in enumerate(group.options):
                 if position != picked[index]:
                     known = self._figures(_with(picked, index=index, position=position))
-                    schedules = [known.whole, known.within(way.peak)]
+                    priced = [known.whole, known.within(schedule.peak)]
                     totals = [
-                        Totals(schedule.cycles, schedule.flash, known.arena(schedule))
-                        for schedule in schedules
-                        if schedule is not None
+                        Totals(one.cycles, one.flash, known.arena(one))
+                        for one in priced
+                        if one is not None
                     ]
                     best = min(totals, key=lambda one: score(one.cycles, one.flash, one.arena))
                     yield list(zip(group.layers, options, strict=True)), best
@@ -552,9 +561,9 @@ class _Search:
         ceiling: int | None = None,
         *,
         also: Sequence[_Picked] = (),
-        known: Sequence[tuple[_Picked, Way]] = (),
+        known: Sequence[tuple[_Picked, Schedule]] = (),
         strict: bool = False,
-    ) -> tuple[_Picked, Way]:
+    ) -> tuple[_Picked, Schedule]:
         """The best choice within the limits, as far as the search finds it, and how to run it.
 
         Args:
@@ -595,8 +604,8 @@ class _Search:
             starts = [*starts, *self.towards(limits, optimize)]
         found = [*self._ends(starts, partial(self._scored, limited)), *known]
 
-        def planned(picked: _Picked, way: Way) -> Score:
-            totals = self.totals(picked, way)
+        def planned(picked: _Picked, schedule: Schedule) -> Score:
+            totals = self.totals(picked, schedule)
             return limited(totals.cycles, totals.flash, totals.arena)
 
         return min(found, key=lambda end: planned(*end))
@@ -641,18 +650,18 @@ class _Search:
         if best is not None and objective(known.cycles, known.floor, 0) >= best:
             return None
         least = known.least()
-        schedule: _PricedSchedule | None = known.whole
+        priced: _PricedSchedule | None = known.whole
         found: _Scored | None = None
-        while schedule is not None:
-            figures = schedule.cycles, schedule.flash
-            if best is None or objective(*figures, schedule.way.peak) < best:
-                score = objective(*figures, known.arena(schedule))
+        while priced is not None:
+            figures = priced.cycles, priced.flash
+            if best is None or objective(*figures, priced.schedule.peak) < best:
+                score = objective(*figures, known.arena(priced))
                 if best is None or score < best:
-                    best, found = score, (score, schedule.way)
+                    best, found = score, (score, priced.schedule)
             # What takes less memory takes more cycles.
-            ceiling = partial(objective, schedule.cycles, known.floor)
-            room = room_below(best, ceiling, least, schedule.way.peak - 1)
-            schedule = None if room is None else known.within(room)
+            ceiling = partial(objective, priced.cycles, known.floor)
+            room = room_below(best, ceiling, least, priced.schedule.peak - 1)
+            priced = None if room is None else known.within(room)
         return found
 
     # ---- the search ----
@@ -671,11 +680,15 @@ class _Search:
             picked = self._descend(picked, score)[1]
             yield picked
 
-    def _ends(self, starts: Sequence[_Picked], scored: _Scorer) -> list[tuple[_Picked, Way]]:
+    def _ends(self, starts: Sequence[_Picked], scored: _Scorer) -> list[tuple[_Picked, Schedule]]:
         """Return the choices that the starts lead to, each once."""
         ends = [self._descend(start, scored) for start in dict.fromkeys(starts)]
         _log.debug("search from %d starts: score %s", len(ends), min(end[0][0] for end in ends))
-        return list(dict.fromkeys((picked, way) for (_, way), picked in ends if way is not None))
+        return list(
+            dict.fromkeys(
+                (picked, schedule) for (_, schedule), picked in ends if schedule is not None
+            )
+        )
 
     def _descend(self, picked: _Picked, scored: _Scorer) -> tuple[_Scored, _Picked]:
         """Change a choice until no change makes it better."""

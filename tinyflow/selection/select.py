@@ -119,12 +119,17 @@ class Found:
     def best(self, optimize: Objective, limits: Limits) -> Selection:
         """The best choice and its plan."""
         choice = self.chooser.choose(optimize, limits)
-        plan, totals = self.planner.plan(choice.kernels, choice.way), choice.totals
+        plan, totals = self.planner.plan(choice.kernels, choice.schedule), choice.totals
         if totals is not None:
             totals = replace(totals, arena=plan.arena_size)
         _log.info(
             "memory plan: arena of %d bytes (at least %d), %d fused blocks; %s",
-            *(plan.arena_size, plan.lower_bound, len(plan.segments), totals or "costs not known"),
+            *(
+                plan.arena_size,
+                plan.lower_bound,
+                len(plan.fused_blocks),
+                totals or "costs not known",
+            ),
         )
         return Selection(choice, plan, totals, self.chooser)
 

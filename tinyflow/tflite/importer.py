@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Operator, Weighted
-from tinyflow.ir.plain import is_float
 from tinyflow.ir.quantization import PerAxisError, Quantization
 from tinyflow.ir.signal import SIGNAL_OPERATORS, SignalEnergy, unwritten
 from tinyflow.ir.state import AssignVariable, ReadVariable, SequenceLstm, Svdf
 from tinyflow.ir.types import DType
+from tinyflow.ir.unquantised import is_float
 from tinyflow.ir.verify import MAX_ELEMENTS, are_scales, verify
 from tinyflow.tflite.file import operator_name, parse_tflite, text, unpack_int4
 from tinyflow.tflite.operator_reader import QUANTISE_HINT, OperatorReader, indices
 from tinyflow.tflite.read_core import IMPORTERS
 from tinyflow.tflite.read_detection import SEVERAL_OUTPUTS as SEVERAL_DETECTIONS
-from tinyflow.tflite.read_float import PLAIN_KINDS, plain_reader
+from tinyflow.tflite.read_float import UNQUANTISED_KINDS, unquantised_reader
 from tinyflow.tflite.read_movement import SEVERAL_OUTPUTS
 from tinyflow.tflite.read_signal import SEVERAL_OUTPUTS as SEVERAL_SIGNALS
 from tinyflow.tflite.state_mark import is_reset
@@ -63,8 +63,8 @@ _DAMAGED_HINT = (
 #: Operators that may write several tensors.
 _SEVERAL = SEVERAL_OUTPUTS | SEVERAL_SIGNALS | SEVERAL_DETECTIONS
 
-#: Every operator that is compiled, on quantised or plain numbers.
-SUPPORTED = frozenset({*IMPORTERS, *PLAIN_KINDS, *RESOURCE_OPERATORS})
+#: Every operator that is compiled, on quantised or unquantised numbers.
+SUPPORTED = frozenset({*IMPORTERS, *UNQUANTISED_KINDS, *RESOURCE_OPERATORS})
 
 
 def import_model(content: bytes, path: Path, *, name: str) -> Graph:
@@ -429,7 +429,7 @@ class _Importer:
             raw, kind, self.subgraph, self.tensors, self.path, self.resources.handles
         )
         try:
-            return (plain_reader(at) or IMPORTERS.get(kind, _not_quantised))(at)
+            return (unquantised_reader(at) or IMPORTERS.get(kind, _not_quantised))(at)
         except PerAxisError as error:
             raise at.refuse(
                 f"a tensor has {error}, where this operator takes one scale",
@@ -447,6 +447,6 @@ def _listed(values: Any) -> list[Any]:
 
 
 def _not_quantised(at: OperatorReader) -> Operator:
-    """Refuses an operator that is compiled on plain numbers alone."""
+    """Refuses an operator that is compiled on unquantised numbers alone."""
     shown = ", ".join(dict.fromkeys(at.tensors[i].dtype.value for i in indices(at.operator.inputs)))
     raise at.refuse(f"of {shown}: only float32 is compiled")

@@ -26,8 +26,8 @@ from tinyflow.ir.elementwise import (
     Sub,
 )
 from tinyflow.ir.operators import Add, Operator
-from tinyflow.ir.plain import Div
 from tinyflow.ir.types import DType
+from tinyflow.ir.unquantised import Div
 from tinyflow.tflite.operator_reader import OperatorReader, Read, indices
 
 

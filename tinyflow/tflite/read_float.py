@@ -1,4 +1,4 @@
-"""Operators on plain numbers, float32 and int32: how a .tflite has them, and what is accepted."""
+"""Operators on float32 and int32: how a .tflite has them, and what is accepted."""
 
 from __future__ import annotations
 
@@ -40,7 +40,22 @@ from tinyflow.ir.operators import (
     Pool2D,
     Softmax,
 )
-from tinyflow.ir.plain import (
+from tinyflow.ir.tables import (
+    Abs,
+    Elu,
+    Function,
+    HardSwish,
+    L2Normalization,
+    LeakyRelu,
+    Logistic,
+    LogSoftmax,
+    Relu,
+    Relu6,
+    Rsqrt,
+    Tanh,
+)
+from tinyflow.ir.types import Activation, DType
+from tinyflow.ir.unquantised import (
     Cast,
     Ceil,
     Cos,
@@ -58,21 +73,6 @@ from tinyflow.ir.plain import (
     Sqrt,
     Square,
 )
-from tinyflow.ir.tables import (
-    Abs,
-    Elu,
-    Function,
-    HardSwish,
-    L2Normalization,
-    LeakyRelu,
-    Logistic,
-    LogSoftmax,
-    Relu,
-    Relu6,
-    Rsqrt,
-    Tanh,
-)
-from tinyflow.ir.types import Activation, DType
 from tinyflow.ir.windows import (
     ArgExtreme,
     ArgMax,
@@ -90,8 +90,11 @@ from tinyflow.tflite.read_windows import arg_extreme, cumsum, resize_bilinear
 _CASTS = (DType.BOOL, DType.INT8, DType.INT16, DType.INT32, DType.UINT32, DType.FLOAT32)
 
 
-def plain_reader(at: OperatorReader) -> Read | None:
-    """The function that reads an operator on plain numbers; None if it is on quantised ones."""
+def unquantised_reader(at: OperatorReader) -> Read | None:
+    """The function that reads an operator on unquantised numbers.
+
+    None if it is on quantised ones.
+    """
     types = {at.tensors[index].dtype for index in _touched(at)}
     if at.kind in _OF_FLOAT and DType.FLOAT32 in types:
         return _OF_FLOAT[at.kind]
@@ -511,5 +514,5 @@ _OF_FLOAT: dict[str, Read] = {
 }
 _ALWAYS: dict[str, Read] = {"CAST": _cast, "EMBEDDING_LOOKUP": _embedding}
 
-#: The operators that are read here, on plain numbers.
-PLAIN_KINDS = frozenset({*_OF_FLOAT, *_OF_INTEGERS[DType.INT32], *_ALWAYS})
+#: The operators that are read here, on unquantised numbers.
+UNQUANTISED_KINDS = frozenset({*_OF_FLOAT, *_OF_INTEGERS[DType.INT32], *_ALWAYS})

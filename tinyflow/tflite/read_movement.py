@@ -53,7 +53,7 @@ _PACKED = (*_ANY, DType.INT64)
 _JOINED = (*_PACKED, DType.BOOL)
 _RESHAPED = (*_EVERY, DType.UINT32, DType.UINT64)
 #: The types that are not quantised.
-_PLAIN = (
+_UNQUANTISED = (
     DType.INT32,
     DType.INT64,
     DType.UINT32,
@@ -93,7 +93,7 @@ def _moved(
         if tensor.dtype is not at.tensors[first].dtype:
             raise at.refuse("its tensors have different types")
         quantised = tensor.quantization is not None
-        if tensor.dtype not in _PLAIN and (quantised or padded):
+        if tensor.dtype not in _UNQUANTISED and (quantised or padded):
             at.per_tensor(index)
         if not rescaled:
             at.same_quantization(first, index)

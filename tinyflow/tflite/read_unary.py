@@ -8,7 +8,6 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tinyflow.ir.operators import Operator
-from tinyflow.ir.plain import Exp, Gelu, Log, Neg
 from tinyflow.ir.quantization import Quantization
 from tinyflow.ir.tables import (
     Abs,
@@ -26,6 +25,7 @@ from tinyflow.ir.tables import (
     Tanh,
 )
 from tinyflow.ir.types import Activation, DType
+from tinyflow.ir.unquantised import Exp, Gelu, Log, Neg
 from tinyflow.tflite.operator_reader import OperatorReader, Read
 
 #: Beyond this the reference's shifts and casts are not defined.

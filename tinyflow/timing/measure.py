@@ -33,7 +33,7 @@ from tinyflow.toolchain.elf import Image, read_image
 _log = logging.getLogger(__name__)
 
 #: Symbol of the place that a measured function returns to, and what RAM holds before.
-_RETURN, _RAM_FILL = "tf_return", b"\xa5"
+_RETURN, _RAM_FILL = "tinyflow_return", b"\xa5"
 #: CPU time that one call of `call_function` may take, seconds.
 _LIMIT_S = 60.0
 
@@ -318,7 +318,7 @@ def _make(engine: Engine, image: Image, call: Call) -> None:
     for name, content in call.memory.items():
         engine.load(_symbol(image, name)[0], content)
     entry, back = _symbol(image, call.entry)[0], _symbol(image, _RETURN)[0]
-    engine.sp, engine.lr, engine.pc = _symbol(image, "tf_stack_top")[0], back | 1, entry
+    engine.sp, engine.lr, engine.pc = _symbol(image, "tinyflow_stack_top")[0], back | 1, entry
     engine.set_arguments(call.arguments)
     try:
         engine.run(_LIMIT_S, until=back)

@@ -86,9 +86,9 @@ def bisect_layers(
         def on_enter(index: int) -> None:
             # When a layer is entered, the one before it is done and its outputs are alive. Layers
             # that run row by row are done together, and what they leave behind is alive then.
-            segment = plan.layers[index].segment
+            fused_block = plan.layers[index].fused_block
             for layer in plan.layers[len(found) : index]:
-                if segment is None or layer.segment != segment:
+                if fused_block is None or layer.fused_block != fused_block:
                     read_layer(layer)
 
         for earlier in before:

@@ -29,9 +29,9 @@ def board_defines():
         if peripheral["name"] == uart["peripheral"]
     )
     values = {
-        "TF_CLOCK_HZ": board.get("build.f_cpu").rstrip("LU"),
-        "TF_UART_BASE": base,
-        "TF_UART_BAUD": uart["baud"],
+        "TINYFLOW_CLOCK_HZ": board.get("build.f_cpu").rstrip("LU"),
+        "TINYFLOW_UART_BASE": base,
+        "TINYFLOW_UART_BAUD": uart["baud"],
         **section.get("defines", {}),
     }
     return [(name, f"{value}u") for name, value in values.items()]

@@ -1,12 +1,12 @@
 /* small, made by tinyflow 0.1.0; see small.h. */
 #include "small.h"
 #include "small_weights.h"
-#include "tf_dense.h"
-#include "tf_native_conv.h"
-#include "tf_native_depthwise.h"
-#include "tf_native_elementwise.h"
-#include "tf_native_pool.h"
-#include "tf_native_softmax.h"
+#include "tinyflow_conv.h"
+#include "tinyflow_dense.h"
+#include "tinyflow_depthwise.h"
+#include "tinyflow_elementwise_s8.h"
+#include "tinyflow_pool.h"
+#include "tinyflow_softmax_s8_c.h"
 
 /* One function for each layer, so that a debugger and a profiler can name it. */
 #if defined(__GNUC__) && !defined(__clang__)
@@ -29,31 +29,31 @@ _Alignas(16) static int8_t small_arena[SMALL_ARENA_SIZE];
 
 /*
  * Layer 0: CONV_2D, stem
- *   1x8x8x3 int8 -> 1x4x4x4 int8, tf_conv_woven_s8
+ *   1x8x8x3 int8 -> 1x4x4x4 int8, tinyflow_conv_interleaved_s8
  */
 LAYER small_layer_00_conv_2d(void)
 {
-    extern tf_conv_expand_function tf_im2col_s8_s16_x4_dsp;
-    extern tf_conv_tile_function tf_conv_s8_2x4x28_packed_once_clamp_3_127_m7;
-extern tf_conv_weave_function tf_interleave_s8_3x3_dsp;
-    static const tf_conv_woven woven = {
+    extern tinyflow_im2col_function tinyflow_im2col_s8_s16_x4_dsp;
+    extern tinyflow_conv_microkernel_function tinyflow_conv_s8_2x4x28_packed_once_clamp_3_127_m7;
+extern tinyflow_interleave_function tinyflow_interleave_s8_3x3_dsp;
+    static const tinyflow_conv_interleaved interleaved = {
         .window = {
             .matrix = {
-                .tile = {
-                    .stream = small_layer_00_conv_2d_stream,
+                .microkernel = {
+                    .packed_weights = small_layer_00_conv_2d_packed_weights,
                     .columns = (int16_t *)(void *)&small_arena[0],
                     .copy = NULL,
                     .steps = 14,
                     .channels = 4,
                     .zero_point = 3,
                 },
-                .expand_four = tf_im2col_s8_s16_x4_dsp,
-                .four = tf_conv_s8_2x4x28_packed_once_clamp_3_127_m7,
-                .expand_rest = NULL,
+                .im2col_four = tinyflow_im2col_s8_s16_x4_dsp,
+                .four = tinyflow_conv_s8_2x4x28_packed_once_clamp_3_127_m7,
+                .im2col_rest = NULL,
                 .rest = NULL,
                 .groups = 1,
             },
-            .runs = (tf_conv_run *)(void *)(&small_arena[0] + 232),
+            .runs = (tinyflow_conv_run *)(void *)(&small_arena[0] + 232),
             .rows = (const int8_t **)(void *)(&small_arena[0] + 248),
             .padding = &small_arena[0] + 260,
             .zero_point = 3,
@@ -70,7 +70,7 @@ extern tf_conv_weave_function tf_interleave_s8_3x3_dsp;
             .inner_begin = 0,
             .inner_end = 4,
         },
-        .weave = tf_interleave_s8_3x3_dsp,
+        .interleave = tinyflow_interleave_s8_3x3_dsp,
         .rows = (const int8_t **)(void *)(&small_arena[0] + 248),
         .lines = &small_arena[0] + 260,
         .padding = &small_arena[0] + 345,
@@ -86,21 +86,21 @@ extern tf_conv_weave_function tf_interleave_s8_3x3_dsp;
         .dilation = 1,
         .pad = 0,
     };
-    tf_conv_woven_s8(&woven, &small_arena[376], &small_arena[568]);
+    tinyflow_conv_interleaved_s8(&interleaved, &small_arena[376], &small_arena[568]);
     return 0;
 }
 
 /*
  * Layer 1: DEPTHWISE_CONV_2D, spatial
- *   1x4x4x4 int8 -> 1x4x4x4 int8, tf_native_depthwise
+ *   1x4x4x4 int8 -> 1x4x4x4 int8, tinyflow_depthwise
  */
 LAYER small_layer_01_depthwise_conv_2d(void)
 {
-    extern tf_depthwise_gather tf_depthwise_im2col_s8_s16_fixed_columns1_head_tail_pitch4_16_to_48_zero131_m7;
-    extern tf_depthwise_window tf_depthwise_conv_s8_3x3_stride1_fixed_lines1_48_outputs4_pitch4_16_shift12_clamp_3_127_m7;
-    static const tf_depthwise_plan plan = {
-        .gather = tf_depthwise_im2col_s8_s16_fixed_columns1_head_tail_pitch4_16_to_48_zero131_m7,
-        .window = tf_depthwise_conv_s8_3x3_stride1_fixed_lines1_48_outputs4_pitch4_16_shift12_clamp_3_127_m7,
+    extern tinyflow_depthwise_im2col tinyflow_depthwise_im2col_s8_s16_fixed_columns1_head_tail_pitch4_16_to_48_zero131_m7;
+    extern tinyflow_depthwise_window tinyflow_depthwise_conv_s8_3x3_stride1_fixed_lines1_48_outputs4_pitch4_16_shift12_clamp_3_127_m7;
+    static const tinyflow_depthwise_plan plan = {
+        .im2col = tinyflow_depthwise_im2col_s8_s16_fixed_columns1_head_tail_pitch4_16_to_48_zero131_m7,
+        .window = tinyflow_depthwise_conv_s8_3x3_stride1_fixed_lines1_48_outputs4_pitch4_16_shift12_clamp_3_127_m7,
         .input = {
             .zero = 0x00030003u,
             .zero_bytes = 0x03030303u,
@@ -134,35 +134,35 @@ LAYER small_layer_01_depthwise_conv_2d(void)
         .output_lines = 4,
         .output_line_pitch = 16,
     };
-    tf_native_depthwise(&plan, small_layer_01_depthwise_conv_2d_channels, &small_arena[568], &small_arena[288],
-                        (uint32_t *)(void *)&small_arena[0]);
+    tinyflow_depthwise(&plan, small_layer_01_depthwise_conv_2d_channels, &small_arena[568], &small_arena[288],
+                       (uint32_t *)(void *)&small_arena[0]);
     return 0;
 }
 
 /*
  * Layer 2: ADD, add
- *   1x4x4x4 int8 and 1x4x4x4 int8 -> 1x4x4x4 int8, tf_add_s8_rounded_once_shift20_dsp
+ *   1x4x4x4 int8 and 1x4x4x4 int8 -> 1x4x4x4 int8, tinyflow_add_s8_rounded_once_shift20_dsp
  */
 LAYER small_layer_02_add(void)
 {
-    static const tf_sum_constants constants = {
+    static const tinyflow_sum_constants constants = {
         .count = 64,
         .left = 167772246,
         .right = 167772246,
         .offset = -262146,
     };
-    tf_sum_kernel tf_add_s8_rounded_once_shift20_dsp;
-    tf_add_s8_rounded_once_shift20_dsp(&small_arena[568], &small_arena[288], &small_arena[0], &constants);
+    tinyflow_sum_kernel tinyflow_add_s8_rounded_once_shift20_dsp;
+    tinyflow_add_s8_rounded_once_shift20_dsp(&small_arena[568], &small_arena[288], &small_arena[0], &constants);
     return 0;
 }
 
 /*
  * Layer 3: AVERAGE_POOL_2D, pool
- *   1x4x4x4 int8 -> 1x1x1x4 int8, tf_average_pool_s8_dsp
+ *   1x4x4x4 int8 -> 1x1x1x4 int8, tinyflow_average_pool_s8_dsp
  */
 LAYER small_layer_03_average_pool_2d(void)
 {
-    static const tf_pool_params params = {
+    static const tinyflow_pool_params params = {
         .input_height = 1,
         .input_width = 16,
         .output_height = 1,
@@ -177,18 +177,18 @@ LAYER small_layer_03_average_pool_2d(void)
         .averages = 1,
         .constants = {0u, 0u, 0u, 0u},
     };
-    tf_pool_kernel tf_average_pool_s8_dsp;
-    tf_native_pool(&params, tf_average_pool_s8_dsp, &small_arena[0], &small_arena[64]);
+    tinyflow_pool_kernel tinyflow_average_pool_s8_dsp;
+    tinyflow_pool(&params, tinyflow_average_pool_s8_dsp, &small_arena[0], &small_arena[64]);
     return 0;
 }
 
 /*
  * Layer 4: FULLY_CONNECTED, scores
- *   1x1x1x4 int8 -> 1x4 int8, tf_fully_connected_s8_2x1x4_packed_rest_pairs_signed_dsp
+ *   1x1x1x4 int8 -> 1x4 int8, tinyflow_fully_connected_s8_2x1x4_packed_rest_pairs_signed_dsp
  */
 LAYER small_layer_04_fully_connected(void)
 {
-    static const tf_fully_connected_params params = {
+    static const tinyflow_fully_connected_params params = {
         .row_bytes = 8,
         .block_outputs = 0,
         .outputs = 4,
@@ -196,19 +196,19 @@ LAYER small_layer_04_fully_connected(void)
         .multiplier = 2199023124u,
         .power = 67108864u,
     };
-    tf_fully_connected_row tf_fully_connected_s8_2x1x4_packed_rest_pairs_signed_dsp;
-    tf_fully_connected_s8(&params, tf_fully_connected_s8_2x1x4_packed_rest_pairs_signed_dsp, small_layer_04_fully_connected_stream, &small_arena[64], &small_arena[16],
-                          1, 4, (uint32_t *)(void *)&small_arena[0]);
+    tinyflow_fully_connected_row tinyflow_fully_connected_s8_2x1x4_packed_rest_pairs_signed_dsp;
+    tinyflow_fully_connected_s8(&params, tinyflow_fully_connected_s8_2x1x4_packed_rest_pairs_signed_dsp, small_layer_04_fully_connected_packed_weights, &small_arena[64], &small_arena[16],
+                                1, 4, (uint32_t *)(void *)&small_arena[0]);
     return 0;
 }
 
 /*
  * Layer 5: SOFTMAX, classes
- *   1x4 int8 -> 1x4 int8, tf_softmax_s8_c
+ *   1x4 int8 -> 1x4 int8, tinyflow_softmax_s8_c
  */
 LAYER small_layer_05_softmax(void)
 {
-    tf_softmax_s8_c(small_layer_05_softmax_exponentials, 139, &small_arena[16], &small_arena[0], 1, 4);
+    tinyflow_softmax_s8_c(small_layer_05_softmax_exponentials, 139, &small_arena[16], &small_arena[0], 1, 4);
     return 0;
 }
 

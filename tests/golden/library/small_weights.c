@@ -3,13 +3,13 @@
 
 /* A section for each array: a linker script can have some of them in RAM. */
 #if defined(__GNUC__)
-#define PLACED(name) __attribute__((aligned(4), section(".rodata.tf_weights." #name)))
+#define PLACED(name) __attribute__((aligned(4), section(".rodata.tinyflow_weights." #name)))
 #else
 #define PLACED(name)
 #endif
 
 /* Layer 0, biases, weights [4, 3, 3, 3] and requantisation */
-const uint32_t small_layer_00_conv_2d_stream[40] PLACED(small_layer_00_conv_2d_stream) = {
+const uint32_t small_layer_00_conv_2d_packed_weights[40] PLACED(small_layer_00_conv_2d_packed_weights) = {
     4294964669, 93117, 2806158047, 4166465026, 3645766233, 701411842, 2219796777, 3144399705, 2609926264, 4273851965, 3499045373, 1579379850, 641248161, 4184391621, 4207083421, 61808,
     4159946752, 67108864, 2837730304, 33554432, 4294966194, 4294343858, 3435509452, 725272347, 1483597887, 4265605119, 1526880982, 1350059802, 1969697628, 2668589089, 803148935, 264857448,
     3819650624, 1057711489, 2412514528, 62319, 2410297344, 134217728, 3228798976, 67108864,
@@ -22,7 +22,7 @@ const uint32_t small_layer_01_depthwise_conv_2d_channels[32] PLACED(small_layer_
 };
 
 /* Layer 4, weights [4, 4], packed */
-const uint32_t small_layer_04_fully_connected_stream[8] PLACED(small_layer_04_fully_connected_stream) = {
+const uint32_t small_layer_04_fully_connected_packed_weights[8] PLACED(small_layer_04_fully_connected_packed_weights) = {
     2113, 75745, 3099471616, 875620491, 3602, 379738, 2316319292, 1608760026,
 };
 

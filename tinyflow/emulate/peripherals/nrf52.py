@@ -138,7 +138,7 @@ class NrfUart(Uart):
             self._receiving = True
 
     def _check_pin(self, name: str, select: int) -> None:
-        pin = self.machine.board.defines.get(f"TF_UART_{name}_PIN")
+        pin = self.machine.board.defines.get(f"TINYFLOW_UART_{name}_PIN")
         if isinstance(pin, int) and self.values[select] != pin:
             raise PeripheralFault(
                 f"{self.name} is started with {self.layout[select].name} at "

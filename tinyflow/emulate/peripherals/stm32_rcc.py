@@ -136,7 +136,7 @@ _LAYOUTS = {
 
 
 class Rcc(Peripheral):
-    """`stm32_rcc`, option `layout`: f4, f7 or l4. `TF_HSE_HZ` in the board's defines is HSE."""
+    """`stm32_rcc`, `layout` f4, f7 or l4. `TINYFLOW_HSE_HZ` in a board's defines is HSE."""
 
     def __init__(self, instance: PeripheralInstance, machine: Machine) -> None:
         self._family = str(instance.options["layout"])
@@ -210,9 +210,11 @@ class Rcc(Peripheral):
             return _MSI_RANGES_HZ[code]
         if source == "hse":
             self._need("HSE", 16)
-            hse = self.machine.board.defines.get("TF_HSE_HZ")
+            hse = self.machine.board.defines.get("TINYFLOW_HSE_HZ")
             if not isinstance(hse, int):
-                raise PeripheralFault("HSE is used, but the board's defines have no TF_HSE_HZ")
+                raise PeripheralFault(
+                    "HSE is used, but the board's defines have no TINYFLOW_HSE_HZ"
+                )
             return hse
         self._need("PLL", 24)
         return self._pll_hz()

@@ -87,7 +87,11 @@ class Usart(Uart):
         board = self.machine.board
         port, number, function = (
             board.defines.get(name)
-            for name in (f"TF_UART_{pin}_PORT", f"TF_UART_{pin}_PIN", "TF_UART_AF")
+            for name in (
+                f"TINYFLOW_UART_{pin}_PORT",
+                f"TINYFLOW_UART_{pin}_PIN",
+                "TINYFLOW_UART_AF",
+            )
         )
         if board.uart.peripheral != self.name or not (
             isinstance(port, int) and isinstance(number, int) and isinstance(function, int)

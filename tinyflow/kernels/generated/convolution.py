@@ -1,7 +1,8 @@
 """CONV_2D of int8 on cores with the DSP extension: im2col and the matrix product.
 
 `matrix` has the product. There is one maker each for pointwise layers, windows that are read in
-place, windows over copied rows, and windows over woven rows; all have each form of the product.
+place, windows over copied rows, and windows over interleaved rows; all have each form of the
+product.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from tinyflow.kernels.generated.matrix import PIXELS, Layer, Matrix, Pair, layer
 from tinyflow.kernels.name import KernelName
 
 #: Interleaved row: bytes of a pixel, and the number of rows.
-MOST_WOVEN_DEPTH = 3
-MOST_WOVEN_ROWS = 10
-#: Bytes after a line that a window's last word may reach, or weaving may write.
+MOST_INTERLEAVED_DEPTH = 3
+MOST_INTERLEAVED_ROWS = 10
+#: Bytes after a line that a window's last word may reach, or interleaving may write.
 READ_BEYOND = 4
 #: Operator in a kernel's name, for each way to read the windows.
-_NAMES = {"line": "conv_pointwise", "window": "conv", "padded": "conv_padded"}
-_NAMES |= {"woven": "conv_interleaved"}
+_NAMES = {"pointwise": "conv_pointwise", "window": "conv", "padded": "conv_padded"}
+_NAMES |= {"interleaved": "conv_interleaved"}
 #: Size of a pointer on the target, bytes.
 _POINTER = 4
 
 
-def line(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
+def pointwise(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     """CONV_2D: int8, 1x1 of stride 1, scales below 1/4.
 
     On Cortex-M4, M7 and M33. In place. Row by row.
@@ -39,7 +40,7 @@ def line(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     The pixels of all images are one line of windows.
     """
     layer = layer_of(op, graph, board)
-    if layer is None or not layer.plain:
+    if layer is None or not layer.is_pointwise:
         return
     depth, width = layer.depth, nhwc(layer.source)[2]
     count = layer.source.elements // depth
@@ -47,13 +48,13 @@ def line(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     for matrix in matrices(layer, layer.weights.reshape(layer.channels, depth), (count, width)):
         yield _kernel(
             matrix,
-            "line",
+            "pointwise",
             (count, width),
             context={"words": words, "pitch": depth, "pixels": count, "row_pixels": width},
-            scratch=matrix.tile.scratch(board),
+            scratch=matrix.microkernel.scratch(board),
             overlaps=_in_place(matrix, count),
             row_form=RowForm(
-                "native/conv_line_row_s8.c.j2",
+                "generated/conv_pointwise_row_s8.c.j2",
                 overlaps=_in_place(matrix, width),
                 work=_of_a_row(matrix.work(width, words)),
             ),
@@ -69,7 +70,7 @@ def _in_place(matrix: Matrix, count: int) -> tuple[Overlap, ...]:
     written.
     """
     layer = matrix.layer
-    block = PIXELS * matrix.tile.groups
+    block = PIXELS * matrix.microkernel.groups
     ends = {*range(block, count, block), count - count % PIXELS} - {0, count}
     least = -count * layer.depth
     lead = max(((layer.channels - layer.depth) * end for end in ends), default=least)
@@ -86,7 +87,7 @@ def window(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     of them may be padding.
     """
     layer = layer_of(op, graph, board)
-    if layer is None or layer.plain or (layer.depth % 4 and layer.kernel != (1, 1)):
+    if layer is None or layer.is_pointwise or (layer.depth % 4 and layer.kernel != (1, 1)):
         return
     count, height, width, depth = nhwc(layer.source)
     out_height, out_width = layer.positions
@@ -166,7 +167,7 @@ def padded(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     near a multiple of four bytes.
     """
     layer = layer_of(op, graph, board)
-    if layer is None or layer.plain or layer.depth % 4 == 0:
+    if layer is None or layer.is_pointwise or layer.depth % 4 == 0:
         return
     _, height, width, depth = nhwc(layer.source)
     out_height, out_width = layer.positions
@@ -232,28 +233,28 @@ def padded(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
         )
 
 
-def woven(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
+def interleaved(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     """CONV_2D: int8, windows of up to 10 rows, up to 3 input channels, scales below 1/4.
 
     No dilation along the width. On Cortex-M4, M7 and M33. Row by row.
 
-    Rows are woven, so that windows are contiguous. Only a window's last word may have unused
+    Rows are interleaved, so that windows are contiguous. Only a window's last word may have unused
     bytes.
     """
     layer = layer_of(op, graph, board)
-    if layer is None or layer.plain or op.window.dilation[1] != 1:
+    if layer is None or layer.is_pointwise or op.window.dilation[1] != 1:
         return
     _, height, width, depth = nhwc(layer.source)
     out_height, out_width = layer.positions
     height_k, width_k = layer.kernel
     pieces = _line(layer)
-    if depth > MOST_WOVEN_DEPTH or height_k > MOST_WOVEN_ROWS or not pieces.kept:
+    if depth > MOST_INTERLEAVED_DEPTH or height_k > MOST_INTERLEAVED_ROWS or not pieces.kept:
         return
-    pixels, woven_depth = out_height * out_width, height_k * depth
-    words = _words(width_k * woven_depth)
+    pixels, interleaved_depth = out_height * out_width, height_k * depth
+    words = _words(width_k * interleaved_depth)
     lines = 1 + _waiting(out_width)
-    size = pieces.width * woven_depth + READ_BEYOND
-    weave = KernelName("interleave", "s8", "dsp", (height_k, depth))
+    size = pieces.width * interleaved_depth + READ_BEYOND
+    interleave = KernelName("interleave", "s8", "dsp", (height_k, depth))
     placed = _placed(out_height, out_width, (0, out_width), (1, 1))
     lone = _placed(1, out_width, (0, out_width), (1, 1))
     weights = layer.weights.transpose(0, 2, 1, 3).reshape(layer.channels, -1)
@@ -262,19 +263,19 @@ def woven(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
         padding_at = places.end + lines * size
         yield _kernel(
             matrix,
-            "woven",
+            "interleaved",
             (pixels, out_width),
             context={
                 "images": images(layer.source, layer.output),
-                "woven": {
-                    "function": str(weave),
+                "interleaved": {
+                    "function": str(interleave),
                     "rows_at": places.context["rows_at"],
                     "lines_at": places.end,
                     "padding_at": padding_at,
                     "count": lines,
                     "size": size,
-                    "before": pieces.before * woven_depth,
-                    "after": pieces.after * woven_depth,
+                    "before": pieces.before * interleaved_depth,
+                    "after": pieces.after * interleaved_depth,
                     "pixels": pieces.kept,
                     "pitch": width * depth,
                     "height": height,
@@ -291,7 +292,7 @@ def woven(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
                     "images": 1,
                     "input": (1, pieces.width),
                     "output": layer.positions,
-                    "depth": woven_depth,
+                    "depth": interleaved_depth,
                     "kernel": (1, 1),
                     "stride": (1, op.window.stride[1]),
                     "dilation": (1, 1),
@@ -300,10 +301,12 @@ def woven(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
                 },
             },
             scratch=padding_at + width * depth + 1,
-            sources=(Source(weave, "conv/weave.S.j2", (("rows", height_k), ("depth", depth))),),
-            row_form=_row_form(layer, "woven", matrix.work(out_width, words) | lone),
+            sources=(
+                Source(interleave, "conv/interleave.S.j2", (("rows", height_k), ("depth", depth))),
+            ),
+            row_form=_row_form(layer, "interleaved", matrix.work(out_width, words) | lone),
             work=matrix.work(pixels, words)
-            | {"rows": out_height, "woven": out_height * pieces.kept * height_k}
+            | {"rows": out_height, "interleaved": out_height * pieces.kept * height_k}
             | placed,
         )
 
@@ -327,19 +330,19 @@ def _kernel(
     rest, row_rest = (count % PIXELS for count in counts)
     return Kernel(
         operator=matrix.layer.op,
-        function=f"tf_conv_{form}_s8",
+        function=f"tinyflow_conv_{form}_s8",
         library="tinyflow",
-        template=f"native/conv_{form}_s8.c.j2",
+        template=f"generated/conv_{form}_s8.c.j2",
         context={"matrix": matrix.context, "rest": rest, "row_rest": row_rest, **context},
-        constants=(matrix.stream,),
+        constants=(matrix.packed_weights,),
         scratch=scratch,
         macs=matrix.layer.macs,
-        header="tf_native_conv.h",
-        file="native_conv",
+        header="tinyflow_conv.h",
+        file="conv",
         sources=(*matrix.files, *sources),
         overlaps=overlaps,
         row_form=row_form,
-        name=matrix.tile.name(_NAMES[form], matrix.layer.board),
+        name=matrix.microkernel.name(_NAMES[form], matrix.layer.board),
         work=work,
     )
 
@@ -350,7 +353,7 @@ def _row_form(layer: Layer, form: str, work: Mapping[str, int]) -> RowForm | Non
         return None
     window = layer.op.window
     return RowForm(
-        f"native/conv_{form}_row_s8.c.j2",
+        f"generated/conv_{form}_row_s8.c.j2",
         layer.kernel[0],
         window.stride[0],
         window.dilation[0],
@@ -402,7 +405,7 @@ def _line(layer: Layer) -> _Line:
 
 @dataclass(frozen=True, eq=False)
 class _Places:
-    """Offsets of the scratch of a `tf_conv_window`, behind the tile's.
+    """Offsets of the scratch of a `tinyflow_conv_window`, behind the tile's.
 
     Attributes:
         runs: of a window.
@@ -417,7 +420,7 @@ class _Places:
     def context(self) -> dict[str, int]:
         """Return the offsets as the template has them."""
         layer = self.matrix.layer
-        runs_at = self.matrix.tile.scratch(layer.board)
+        runs_at = self.matrix.microkernel.scratch(layer.board)
         rows_at = runs_at + PIXELS * _POINTER * self.runs
         padding_at = rows_at + _POINTER * layer.kernel[0]
         return {"runs_at": runs_at, "rows_at": rows_at, "padding_at": padding_at}
@@ -429,4 +432,6 @@ class _Places:
 
 
 #: Makers of this module, by operator.
-VARIANTS: dict[type[Operator], tuple[VariantMaker, ...]] = {Conv2D: (line, window, padded, woven)}
+VARIANTS: dict[type[Operator], tuple[VariantMaker, ...]] = {
+    Conv2D: (pointwise, window, padded, interleaved)
+}

@@ -38,7 +38,7 @@ _NAMES = {
     "sum_table": KernelName("add", "s8", "dsp", words=("lut",)),
     "product": KernelName("mul", "s8", "dsp"),
 }
-_HEADER = "tf_native_elementwise.h"
+_HEADER = "tinyflow_elementwise_s8.h"
 _INT8 = np.arange(-128, 128)
 
 
@@ -182,7 +182,7 @@ def _sum_by_table(
     operands: Operands, sign: int, points: tuple[FixedPoint, FixedPoint, FixedPoint]
 ) -> Iterator[Kernel]:
     output = operands.output
-    how = requantisation(
+    requant = requantisation(
         np.array([points[2].multiplier], np.int32),
         np.array([points[2].shift], np.int32),
         output.q.zero_point,
@@ -190,7 +190,7 @@ def _sum_by_table(
     )
     # Of the larger scale the factor is 1/2: a shift by 19.
     half = FixedPoint(1 << 30, 0)
-    if how is None or half not in points[:2]:
+    if requant is None or half not in points[:2]:
         return
     shifted_right = points[1] == half
     looked_up, shifted = (operands.left, operands.right)[:: 1 if shifted_right else -1]
@@ -198,12 +198,12 @@ def _sum_by_table(
     scaled = _scaled_operand(looked_up.q, points[0 if shifted_right else 1])
     table = signs[0] * scaled - signs[1] * (shifted.q.zero_point << (ADD_LEFT_SHIFT - 1))
     by_byte = np.roll(table, 128).astype(np.int32)
-    multiplier, power = how.words[0].tolist()
+    multiplier, power = requant.words[0].tolist()
     yield _kernel(
         operands,
         "sum_table",
-        {"multiplier": f"{multiplier}u", "power": f"{power}u", "zero_point": how.zero_point},
-        parameters={"negated": signs[1] < 0, "signed": how.signed},
+        {"multiplier": f"{multiplier}u", "power": f"{power}u", "zero_point": requant.zero_point},
+        parameters={"negated": signs[1] < 0, "signed": requant.signed},
         table=Constant("table", "int32_t", by_byte, "the scaled operand by its byte [256]"),
         first="left" if shifted_right else "right",
     )
@@ -222,23 +222,23 @@ def product_s8(op: Mul, graph: Graph, board: Board) -> Iterator[Kernel]:
         return
     left, right, output = operands.left.q, operands.right.q, operands.output.q
     point = output_multiplier(op, left.scale * right.scale / output.scale)
-    how = requantisation(
+    requant = requantisation(
         np.array([point.multiplier], np.int32),
         np.array([point.shift], np.int32),
         output.zero_point,
         operands.limits,
     )
-    if how is None:
+    if requant is None:
         return
-    multiplier, power = how.words[0].tolist()
+    multiplier, power = requant.words[0].tolist()
     constants = {
         "left": f"{_twice(-left.zero_point)}u",
         "right": f"{_twice(-right.zero_point)}u",
         "multiplier": f"{multiplier}u",
         "power": f"{power}u",
-        "zero_point": how.zero_point,
+        "zero_point": requant.zero_point,
     }
-    yield _kernel(operands, "product", constants, parameters={"signed": how.signed})
+    yield _kernel(operands, "product", constants, parameters={"signed": requant.signed})
 
 
 def _twice(value: int) -> int:
@@ -277,7 +277,7 @@ def _kernel(
         operator=op,
         function=str(name),
         library="tinyflow",
-        template="native/binary.c.j2",
+        template="generated/binary.c.j2",
         context={
             "function": str(name),
             "kind": kind,
@@ -299,10 +299,10 @@ def _kernel(
         ),
         header=_HEADER,
         file="",
-        needs=("tf_elementwise.h",),
+        needs=("tinyflow_elementwise.h",),
         sources=(Source(name, f"{kind}.S.j2", tuple(given.items())),),
         overlaps=overlaps,
-        row_form=RowForm("native/binary_row.c.j2", overlaps=overlaps)
+        row_form=RowForm("generated/binary_row.c.j2", overlaps=overlaps)
         if computed and alike and is_image(output)
         else None,
         name=kernel,

@@ -1,7 +1,7 @@
 """FULLY_CONNECTED on cores with the DSP extension: packed weights, widened as they are read.
 
-`templates/kernels/fully_connected.S.j2` explains the arithmetic. The stream is read from its first
-word to its last, once for each row of inputs.
+`templates/kernels/fully_connected.S.j2` explains the arithmetic. The packed weights are read from
+its first word to its last, once for each row of inputs.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ class Layer:
     Attributes:
         weights: (outputs, depth).
         bias: (outputs,).
-        how: the requantisation of each output.
+        requant: the requantisation of each output.
         per_channel: whether outputs differ in it.
     """
 
     weights: Ints
     bias: Ints
-    how: Requantisation
+    requant: Requantisation
     per_channel: bool
 
 
@@ -108,11 +108,11 @@ def _layer(op: FullyConnected, graph: Graph, board: Board) -> Layer | None:
     bias, multiplier, shift = settle_constants(
         values, bias, multiplier, shift, output.q.zero_point, limits
     )
-    how = requantisation(multiplier, shift, output.q.zero_point, limits)
-    if how is None:
+    requant = requantisation(multiplier, shift, output.q.zero_point, limits)
+    if requant is None:
         return None
-    per_channel = bool(np.any(how.words != how.words[0]))
-    return Layer(values, bias - source.q.zero_point * values.sum(1), how, per_channel)
+    per_channel = bool(np.any(requant.words != requant.words[0]))
+    return Layer(values, bias - source.q.zero_point * values.sum(1), requant, per_channel)
 
 
 def _kernel(op: FullyConnected, graph: Graph, board: Board, layer: Layer, form: Form) -> Kernel:
@@ -122,12 +122,12 @@ def _kernel(op: FullyConnected, graph: Graph, board: Board, layer: Layer, form: 
     steps = -(-depth // _STEP)
     blocks, left = divmod(outputs, 2 * form.pairs)
     name = _name(layer, form, board, blocks, left)
-    stream = _stream(layer, form)
+    packed_weights = _packed_weights(layer, form)
     return Kernel(
         operator=op,
         function=str(name),
         library="tinyflow",
-        template="native/fully_connected.c.j2",
+        template="generated/fully_connected.c.j2",
         context={
             "function": str(name),
             "row_bytes": 8 * steps,
@@ -135,12 +135,16 @@ def _kernel(op: FullyConnected, graph: Graph, board: Board, layer: Layer, form: 
             "outputs": outputs,
             "rows": rows,
             "depth": depth,
-            "how": layer.how,
+            "requant": layer.requant,
         },
-        constants=(Constant("stream", "uint32_t", stream, f"weights {[outputs, depth]}, packed"),),
+        constants=(
+            Constant(
+                "packed_weights", "uint32_t", packed_weights, f"weights {[outputs, depth]}, packed"
+            ),
+        ),
         scratch=4 + 8 * steps,
         macs=rows * outputs * depth,
-        header="tf_dense.h",
+        header="tinyflow_dense.h",
         sources=(_source(name, layer, form, board, blocks, left),),
         overlaps=(_overlap(rows, outputs, depth),),
         name=form.name,
@@ -165,11 +169,11 @@ def _overlap(rows: int, outputs: int, depth: int) -> Overlap:
 
 def _name(layer: Layer, form: Form, board: Board, blocks: int, left: int) -> KernelName:
     """The function's name, which contains every parameter of its code."""
-    how = layer.how
+    requant = layer.requant
     words = [("pairs", "odd")[left % 2]] if left else []
     words += ["channels"] if layer.per_channel else []
-    words += ["signed"] if how.signed else []
-    words += clamp_words(how.low, how.high) if how.clamped else ()
+    words += ["signed"] if requant.signed else []
+    words += clamp_words(requant.low, requant.high) if requant.clamped else ()
     words += [] if board.fpu else ["soft"]
     if not blocks:  # the same code whatever the form's blocks are
         packing = "packed" if form.packed else "bytes"
@@ -180,10 +184,10 @@ def _name(layer: Layer, form: Form, board: Board, blocks: int, left: int) -> Ker
 def _source(
     name: KernelName, layer: Layer, form: Form, board: Board, blocks: int, left: int
 ) -> Source:
-    how = layer.how
+    requant = layer.requant
     parameters: dict[str, int | str | bool] = {
         "name": str(name),
-        "form": "packed" if form.packed else "plain",
+        "form": "packed" if form.packed else "bytes",
         "pairs": form.pairs,
         "spare": form.spare,
         "unroll": form.unroll,
@@ -191,16 +195,16 @@ def _source(
         "tail": left > 0,
         "odd_outputs": left % 2 == 1,
         "per_channel": layer.per_channel,
-        "signed": how.signed,
-        "clamped": how.clamped,
-        "low": how.low,
-        "high": how.high,
+        "signed": requant.signed,
+        "clamped": requant.clamped,
+        "low": requant.low,
+        "high": requant.high,
         "fpu": board.fpu is not None,
     }
     return Source(name, "fully_connected.S.j2", tuple(parameters.items()))
 
 
-# ---- the stream ----
+# ---- the packed weights ----
 
 
 def _can_pack(layer: Layer) -> bool:
@@ -220,16 +224,18 @@ def _even(values: Ints) -> Ints:
     return np.concatenate([values, np.zeros((len(values) % 2, *values.shape[1:]), np.int64)])
 
 
-def _stream(layer: Layer, form: Form) -> NDArray[np.uint32]:
+def _packed_weights(layer: Layer, form: Form) -> NDArray[np.uint32]:
     """The words in the order they are read; see the assembly's head."""
     weights, bias = _even(layer.weights), _even(layer.bias)
     weights = np.pad(weights, ((0, 0), (0, -weights.shape[1] % _STEP)))
-    words = np.concatenate([layer.how.words, np.zeros((len(bias) - len(layer.how.words), 2))])
+    words = np.concatenate(
+        [layer.requant.words, np.zeros((len(bias) - len(layer.requant.words), 2))]
+    )
     size = 2 * form.pairs
     whole = len(layer.bias) // size * size
     blocks = [slice(start, start + size) for start in range(0, whole, size)]
     blocks += [slice(start, start + 2) for start in range(whole, len(bias), 2)]
-    pack = _packed_words if form.packed else _plain_words
+    pack = _packed_words if form.packed else _byte_words
     parts: list[NDArray[Any]] = []
     for block in blocks:
         parts += [_starts(weights[block], bias[block], packed=form.packed), pack(weights[block])]
@@ -247,7 +253,7 @@ def _starts(weights: Ints, bias: Ints, *, packed: bool) -> Ints:
     return starts
 
 
-def _plain_words(weights: Ints) -> Ints:
+def _byte_words(weights: Ints) -> Ints:
     """(outputs, depth) -> for each step and output a word of four bytes."""
     outputs, depth = weights.shape
     bytes_ = weights.astype(np.int8).reshape(outputs, depth // _STEP, _STEP)

@@ -3,7 +3,7 @@
 The windows of four pixels are expanded to int16 once; then, for a pair of output channels at a
 time, every weight that is loaded is used for four pixels and every element for two channels.
 `packing` has the arithmetic, `templates/kernels/conv` the assembly,
-`firmware/kernels/tf_native_conv.c` the loops around it.
+`firmware/kernels/tinyflow_conv.c` the loops around it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ FURTHER_CODE = 500
 LEAST_CACHE = 1024
 #: Largest number of consecutive groups of pixels in a pair of channels.
 GROUPS = (4, 8, 16)
-#: Steps up to which bytes may be better than packed weights, and a pair's stream probably stays in
+#: Steps up to which bytes may be better than packed weights, and a pair's packed weights probably
+#: stays in
 #: a buffer of the flash.
 FEW_STEPS = 8
 
@@ -54,7 +55,7 @@ class Layer:
     Attributes:
         weights: int8 (channels, height, width, depth).
         bias: int64 (channels,), folded.
-        how: requantisation.
+        requant: requantisation.
         pads: rows above and columns left of the input.
     """
 
@@ -64,7 +65,7 @@ class Layer:
     output: Tensor
     weights: NDArray[np.int8]
     bias: packing.Int64s
-    how: Requantisation
+    requant: Requantisation
     pads: Pair
 
     @property
@@ -99,13 +100,13 @@ class Layer:
         return self.output.elements * math.prod(self.weights.shape[1:])
 
     @property
-    def plain(self) -> bool:
+    def is_pointwise(self) -> bool:
         """1x1, and every pixel of the input is one of the output."""
         return self.kernel == (1, 1) and nhwc(self.source)[:3] == nhwc(self.output)[:3]
 
 
 @dataclass(frozen=True)
-class Tile:
+class Microkernel:
     """A form of the tile.
 
     Attributes:
@@ -113,8 +114,8 @@ class Tile:
         steps: of a pair of channels, a multiple of `unroll`.
         packed: whether the weights are packed, see `packing`.
         groups: of four pixels that follow each other in a pair of channels.
-        copied: the pair's stream is copied to RAM before.
-        quads: four channels by two pixels instead of two by four.
+        copied: the pair's packed weights are copied to RAM before.
+        is_4x2: four channels by two pixels instead of two by four.
     """
 
     unroll: int
@@ -122,7 +123,7 @@ class Tile:
     packed: bool
     groups: int = 1
     copied: bool = False
-    quads: bool = False
+    is_4x2: bool = False
 
     @property
     def once(self) -> bool:
@@ -139,7 +140,7 @@ class Tile:
     def size(self, pixels: int) -> tuple[int, int, int]:
         """Return channels, pixels, and inputs for each turn of the loop of a microkernel."""
         inputs = self.unroll * 4 // packing.STEPS_PER_WORD
-        return (4, min(2, pixels), inputs) if self.quads else (2, pixels, inputs)
+        return (4, min(2, pixels), inputs) if self.is_4x2 else (2, pixels, inputs)
 
     def columns(self, board: Board) -> int:
         """Bytes of the expanded windows; the Cortex-M7's order reads two words beyond."""
@@ -147,17 +148,17 @@ class Tile:
 
     def scratch(self, board: Board) -> int:
         """Bytes of the columns and of the copy behind them."""
-        return self.columns(board) + 4 * (self.stream + self.doubled) * self.copied
+        return self.columns(board) + 4 * (self.packed_weights + self.doubled) * self.copied
 
     @property
-    def stream(self) -> int:
-        """Words of the stream for the channels that are computed together."""
-        return (self.steps + packing.FURTHER_WORDS) * (2 if self.quads else 1)
+    def packed_weights(self) -> int:
+        """Words of the packed weights for the channels that are computed together."""
+        return (self.steps + packing.FURTHER_WORDS) * (2 if self.is_4x2 else 1)
 
     @property
     def doubled(self) -> int:
         """Words that copied packed weights hold twice: biases, one for each of two pixels."""
-        return 4 if self.quads and not self.once else 0
+        return 4 if self.is_4x2 and not self.once else 0
 
 
 def layer_of(op: Conv2D, graph: Graph, board: Board) -> Layer | None:
@@ -174,10 +175,10 @@ def layer_of(op: Conv2D, graph: Graph, board: Board) -> Layer | None:
     if depth != nhwc(source)[3]:
         return None
     multiplier, shift = accumulator_multipliers(source, weights, output, filters)
-    how = requantisation(
+    requant = requantisation(
         multiplier, shift, output.q.zero_point, activation_range(op.activation, output.q)
     )
-    if how is None:
+    if requant is None:
         return None
     values = weights.values.astype(np.int8)
     bias = None if op.bias is None else graph.tensors[op.bias].values.astype(np.int32)
@@ -188,12 +189,12 @@ def layer_of(op: Conv2D, graph: Graph, board: Board) -> Layer | None:
         output=output,
         weights=values,
         bias=packing.folded_bias(bias, values, source.q.zero_point),
-        how=how,
+        requant=requant,
         pads=op.window.pads((nhwc(source)[1], nhwc(source)[2]), (height, width)),
     )
 
 
-def _tiles(layer: Layer, elements: int) -> Iterator[Tile]:
+def _microkernels(layer: Layer, elements: int) -> Iterator[Microkernel]:
     """Yield the forms worth trying for windows of `elements` elements."""
     steps = -(-elements // 4) * packing.STEPS_PER_WORD
     unrolls = {unroll: -(-steps // unroll) * unroll for unroll in _unrolls(steps, layer.board)}
@@ -202,10 +203,10 @@ def _tiles(layer: Layer, elements: int) -> Iterator[Tile]:
     forms = [True] * packs + [False] * (not packs or steps <= FEW_STEPS)
     for unroll, padded in unrolls.items():
         for packed in forms:
-            tile = Tile(unroll, padded, packed)
-            yield tile
+            microkernel = Microkernel(unroll, padded, packed)
+            yield microkernel
             if layer.board.core != "cortex-m7" and layer.channels % 2 == 0:
-                yield from _blocks(layer, tile)
+                yield from _blocks(layer, microkernel)
 
 
 def _unrolls(steps: int, board: Board) -> Iterator[int]:
@@ -240,55 +241,55 @@ def _cached_steps(board: Board) -> int:
     return (size - FURTHER_CODE) // STEP_CODE
 
 
-def _blocks(layer: Layer, tile: Tile) -> Iterator[Tile]:
+def _blocks(layer: Layer, microkernel: Microkernel) -> Iterator[Microkernel]:
     """The forms that read flash less often, at the price of more scratch."""
-    quads = tile.packed and layer.channels % 4 == 0
+    is_4x2 = microkernel.packed and layer.channels % 4 == 0
     for groups in GROUPS:
-        if quads:
-            yield replace(tile, groups=groups, copied=True, quads=True)
-        elif tile.steps > FEW_STEPS:
-            yield replace(tile, groups=groups, copied=True)
-        if tile.once and tile.steps <= FEW_STEPS:
-            yield replace(tile, groups=groups)
+        if is_4x2:
+            yield replace(microkernel, groups=groups, copied=True, is_4x2=True)
+        elif microkernel.steps > FEW_STEPS:
+            yield replace(microkernel, groups=groups, copied=True)
+        if microkernel.once and microkernel.steps <= FEW_STEPS:
+            yield replace(microkernel, groups=groups)
 
 
-def _tile_source(layer: Layer, tile: Tile, pixels: int) -> Source:
+def _microkernel_source(layer: Layer, microkernel: Microkernel, pixels: int) -> Source:
     """The assembly of a microkernel for `pixels` pixels."""
-    how, odd = layer.how, bool(layer.channels % 2)
+    requant, odd = layer.requant, bool(layer.channels % 2)
     whole = pixels == PIXELS
     if not whole:  # few pixels: no copy, and one tile for many layers
-        few = FEW_UNROLLED if tile.steps % FEW_UNROLLED == 0 else tile.unroll
-        tile = replace(tile, unroll=few, groups=1, copied=False)
+        few = FEW_UNROLLED if microkernel.steps % FEW_UNROLLED == 0 else microkernel.unroll
+        microkernel = replace(microkernel, unroll=few, groups=1, copied=False)
     schedule = "m7" if layer.board.core == "cortex-m7" and whole else "m4"
-    shape = "quad" if tile.quads else "tile"
-    remaining = (tile.stream - tile.doubled) % 8 if tile.copied else 0
-    words = ["packed" if tile.packed else "bytes", *["once"] * tile.once]
-    words += ["rest"] * (not whole) + [f"{pixels}"] * (not whole and tile.quads)
-    words += ["groups"] * (tile.groups > 1) + ["ram", f"{remaining}"] * tile.copied
-    words += ["odd"] * odd + ["signed"] * how.signed
-    words += clamp_words(how.low, how.high) if how.clamped else ()
+    shape = "4x2" if microkernel.is_4x2 else "2x4"
+    remaining = (microkernel.packed_weights - microkernel.doubled) % 8 if microkernel.copied else 0
+    words = ["packed" if microkernel.packed else "bytes", *["once"] * microkernel.once]
+    words += ["rest"] * (not whole) + [f"{pixels}"] * (not whole and microkernel.is_4x2)
+    words += ["groups"] * (microkernel.groups > 1) + ["ram", f"{remaining}"] * microkernel.copied
+    words += ["odd"] * odd + ["signed"] * requant.signed
+    words += clamp_words(requant.low, requant.high) if requant.clamped else ()
     isa: Isa = "m7" if schedule == "m7" else "dsp"
     return Source(
-        KernelName("conv", "s8", isa, tile.size(pixels), tuple(words)),
-        f"conv/{shape}_{schedule}.S.j2",
+        KernelName("conv", "s8", isa, microkernel.size(pixels), tuple(words)),
+        f"conv/microkernel_{shape}_{schedule}.S.j2",
         (
             ("pixels", pixels),
-            ("unroll", tile.unroll),
-            ("once", tile.once),
-            ("packed", tile.packed),
-            ("block", tile.groups > 1),
-            ("copied", tile.copied),
+            ("unroll", microkernel.unroll),
+            ("once", microkernel.once),
+            ("packed", microkernel.packed),
+            ("block", microkernel.groups > 1),
+            ("copied", microkernel.copied),
             ("remaining", remaining),
             ("odd", odd),
-            ("signed", how.signed),
-            ("clamped", how.clamped),
-            ("least", how.low),
-            ("greatest", how.high),
+            ("signed", requant.signed),
+            ("clamped", requant.clamped),
+            ("least", requant.low),
+            ("greatest", requant.high),
         ),
     )
 
 
-def _expand_name(pixels: int) -> KernelName:
+def _im2col_name(pixels: int) -> KernelName:
     return KernelName("im2col", "s8_s16", "dsp", words=(f"x{pixels}",))
 
 
@@ -298,39 +299,39 @@ class Matrix:
 
     Attributes:
         sources: the assembly, by pixels.
-        stream: the constants.
+        packed_weights: the constants.
     """
 
     layer: Layer
-    tile: Tile
+    microkernel: Microkernel
     sources: Mapping[int, Source]
-    stream: Constant
+    packed_weights: Constant
 
     @property
     def context(self) -> dict[str, Any]:
         """Return the context of `conv_matrix.j2`; functions by pixels."""
         return {
-            "tile": {pixels: self._function(pixels) for pixels in range(PIXELS + 1)},
-            "expand": {
-                pixels: str(_expand_name(pixels)) if pixels in self.sources else "NULL"
+            "microkernel": {pixels: self._function(pixels) for pixels in range(PIXELS + 1)},
+            "im2col": {
+                pixels: str(_im2col_name(pixels)) if pixels in self.sources else "NULL"
                 for pixels in range(PIXELS + 1)
             },
-            "steps": self.tile.steps,
+            "steps": self.microkernel.steps,
             "channels": self.layer.channels,
-            "zero_point": self.layer.how.zero_point,
-            "groups": self.tile.groups,
-            "copied": self.tile.copied,
-            "copy_at": self.tile.columns(self.layer.board),
+            "zero_point": self.layer.requant.zero_point,
+            "groups": self.microkernel.groups,
+            "copied": self.microkernel.copied,
+            "copy_at": self.microkernel.columns(self.layer.board),
         }
 
     @property
     def files(self) -> tuple[Source, ...]:
         """All generated files."""
-        expand = (
-            Source(_expand_name(pixels), "conv/expand.S.j2", (("pixels", pixels),))
+        im2col = (
+            Source(_im2col_name(pixels), "conv/im2col.S.j2", (("pixels", pixels),))
             for pixels in self.sources
         )
-        return (*self.sources.values(), *expand)
+        return (*self.sources.values(), *im2col)
 
     def _function(self, pixels: int) -> str:
         made = self.sources.get(pixels)
@@ -341,13 +342,13 @@ class Matrix:
         """Whether a cache of flash data keeps all constants from one block to the next."""
         timing = self.layer.board.timing
         cache = None if timing is None else timing.flash_data.cache
-        return cache is not None and self.stream.size <= cache.line_bytes * cache.lines
+        return cache is not None and self.packed_weights.size <= cache.line_bytes * cache.lines
 
     def work(self, pixels: int, words: int) -> dict[str, int]:
         """Return the terms that cycles are linear in, for windows of `words` words."""
         groups, rest = divmod(pixels, PIXELS)
-        pairs, steps = self.layer.pairs, self.tile.steps
-        passes = -(-groups // self.tile.groups)
+        pairs, steps = self.layer.pairs, self.microkernel.steps
+        passes = -(-groups // self.microkernel.groups)
         blocks = passes * pairs
         return {
             "calls": 1,
@@ -357,7 +358,9 @@ class Matrix:
             "block_steps": (min(passes, 1) if self._stays_cached else passes) * pairs * steps,
             "tiles": groups * pairs,
             "steps": groups * pairs * steps,
-            "turns": 0 if self.tile.once else groups * pairs * steps // self.tile.unroll,
+            "turns": 0
+            if self.microkernel.once
+            else groups * pairs * steps // self.microkernel.unroll,
             "rest_tiles": (rest > 0) * pairs,
             "rest_steps": (rest > 0) * pairs * steps,
             "rest_macs": rest * pairs * steps,
@@ -374,21 +377,21 @@ def matrices(layer: Layer, windows: NDArray[np.int8], counts: tuple[int, ...]) -
     """
     rests = {count % PIXELS for count in counts} - {0}
     pixels = sorted(rests | {PIXELS} if max(counts) >= PIXELS else rests)
-    for tile in _tiles(layer, windows.shape[1]):
+    for microkernel in _microkernels(layer, windows.shape[1]):
         yield Matrix(
             layer,
-            tile,
-            {size: _tile_source(layer, tile, size) for size in pixels},
+            microkernel,
+            {size: _microkernel_source(layer, microkernel, size) for size in pixels},
             Constant(
-                "stream",
+                "packed_weights",
                 "uint32_t",
-                packing.stream(
+                packing.packed_weights(
                     windows,
                     layer.bias,
-                    layer.how,
-                    steps=tile.steps,
-                    packed=tile.packed,
-                    quads=tile.quads,
+                    layer.requant,
+                    steps=microkernel.steps,
+                    packed=microkernel.packed,
+                    is_4x2=microkernel.is_4x2,
                 ),
                 f"biases, weights {list(layer.weights.shape)} and requantisation",
             ),

@@ -1,4 +1,4 @@
-"""Weights of two output channels in one stream of words, as the matrix tiles read them.
+"""Weights of two output channels in one run of words, as the matrix tiles read them.
 
 For each pair of channels: both biases, the weights step by step, and of either channel the two
 constants of its requantisation. A step is what one SMLAD takes of a pixel's window: two elements.
@@ -27,7 +27,7 @@ Int64s = NDArray[np.int64]
 
 #: Steps of a window's word: four elements, two a step.
 STEPS_PER_WORD = 2
-#: Bytes of a pair of channels in the stream, besides its steps.
+#: Bytes of a pair of channels in the packed weights, besides its steps.
 FURTHER_WORDS = 6
 
 
@@ -68,24 +68,24 @@ def packs(weights: NDArray[np.int8], bias: Int64s) -> bool:
     )
 
 
-def stream(
+def packed_weights(
     weights: NDArray[np.int8],
     bias: Int64s,
-    how: Requantisation,
+    requant: Requantisation,
     *,
     steps: int,
     packed: bool,
-    quads: bool = False,
+    is_4x2: bool = False,
 ) -> NDArray[np.uint32]:
     """Pack the weights of a layer.
 
     Args:
         weights: int8 (channels, elements), an element for each byte of a window.
         bias: int64 (channels,), folded.
-        how: the layer's requantisation.
+        requant: the layer's requantisation.
         steps: of a pair of channels; those beyond the window have weights of zero.
         packed: the form, see above.
-        quads: two pairs together: their biases, then their weights step by step, then both
+        is_4x2: two pairs together: their biases, then their weights step by step, then both
             requantisations; the channels are a multiple of four.
 
     Returns:
@@ -108,9 +108,9 @@ def stream(
     parts = (
         biases & 0xFFFFFFFF,
         halfwords[:, :, 0] | halfwords[:, :, 1] << 16,
-        _pairs(how.words.astype(np.int64)).reshape(-1, 4),
+        _pairs(requant.words.astype(np.int64)).reshape(-1, 4),
     )
-    if quads:
+    if is_4x2:
         first, among, last = (part.reshape(-1, 2, part.shape[1]) for part in parts)
         count = len(first)
         parts = (

@@ -1,13 +1,13 @@
 """CONV_2D of few channels on cores with the DSP extension: windows are read in place.
 
-The rows of a window are woven into a line of int16, which SMLAD multiplies directly: no window
-is copied out of it, so that elements shared by neighbouring windows are expanded once. Two lines
-lie in one another, word by word in turn, for two pixels are computed at once: of two rows of the
-output, or of the halves of one. With four channels each weight that is loaded is used for two
+The rows of a window are interleaved into a line of int16, which SMLAD multiplies directly: no
+window is copied out of it, so that elements shared by neighbouring windows are expanded once. Two
+lines lie in one another, word by word in turn, for two pixels are computed at once: of two rows of
+the output, or of the halves of one. With four channels each weight that is loaded is used for two
 pixels, and each element for four channels. The weights are int16 too, so they need no expansion.
 
-`templates/kernels/conv/pair_weave.S.j2` and `pair.S.j2` are the assembly,
-`firmware/kernels/tf_native_conv_pairs.c` the loops around it.
+`templates/kernels/conv/interleave_s16.S.j2` and `microkernel_4x2_s16.S.j2` are the assembly,
+`firmware/kernels/tinyflow_conv_row_pairs.c` the loops around it.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ TOGETHER = 4
 LOOP_UNROLLED, MOST_UNROLLED = range(10, 3, -1), 24
 #: Bytes of code: of a step on the Cortex-M7 and else, and of all else that runs for two pixels.
 STEP_CODE_DUAL, STEP_CODE, FURTHER_CODE = 56, 44, 300
-#: Most steps: offsets of a stream are immediates.
+#: Most steps: offsets of packed weights are immediates.
 MOST_STEPS = 250
 
 
 @dataclass(frozen=True)
-class Weave:
+class Interleaving:
     """Layout of the columns of a kernel's rows in a line.
 
     A unit is `stride` columns, or fewer if no window needs all of them. Each pixel has its own
@@ -126,10 +126,10 @@ def paired(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     width. On Cortex-M4, M7 and M33. Row by row.
     """
     layer = layer_of(op, graph, board)
-    if layer is None or layer.plain or not _serves(layer):
+    if layer is None or layer.is_pointwise or not _supports(layer):
         return
-    weave = _weave(layer)
-    weights = _woven(layer, weave)
+    interleave = _interleave(layer)
+    weights = _interleaved(layer, interleave)
     needed = weights.shape[1]
     if needed > MOST_STEPS:
         return
@@ -137,10 +137,10 @@ def paired(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     for unroll in _unrolls(needed, board):
         steps = -(-needed // unroll) * unroll
         for copied in (False,) if dual else (False, True):
-            yield _kernel(layer, weave, weights, unroll, steps, copied=copied, dual=dual)
+            yield _kernel(layer, interleave, weights, unroll, steps, copied=copied, dual=dual)
 
 
-def _serves(layer: Layer) -> bool:
+def _supports(layer: Layer) -> bool:
     most = MOST_ROWS_OF_3 if layer.depth == 3 else MOST_ROWS
     return (
         layer.depth <= MOST_DEPTH
@@ -150,10 +150,10 @@ def _serves(layer: Layer) -> bool:
     )
 
 
-def _weave(layer: Layer) -> Weave:
+def _interleave(layer: Layer) -> Interleaving:
     (rows, reach), stride, pad = layer.kernel, layer.op.window.stride[1], layer.pads[1]
     shift = -pad % stride
-    return Weave(rows, layer.depth, min(stride, shift + reach), shift, reach)
+    return Interleaving(rows, layer.depth, min(stride, shift + reach), shift, reach)
 
 
 def _unrolls(steps: int, board: Board) -> Iterator[int]:
@@ -171,23 +171,23 @@ def _unrolls(steps: int, board: Board) -> Iterator[int]:
         yield min(looped, key=lambda unroll: (turns[unroll] * unroll, -unroll))
 
 
-def _woven(layer: Layer, weave: Weave) -> NDArray[np.int16]:
+def _interleaved(layer: Layer, interleave: Interleaving) -> NDArray[np.int16]:
     """The weights in the order of a line: int16 (channels, steps, half)."""
     _, rows, columns, depth = layer.weights.shape
     places = {
-        (row, column, channel): weave.place(row, column, channel)
+        (row, column, channel): interleave.place(row, column, channel)
         for row in range(rows)
         for column in range(columns)
         for channel in range(depth)
     }
-    begin, end = weave.begin, max(word for word, _ in places.values())
-    woven = np.zeros((layer.channels, end - begin + 1, 2), np.int16)
+    begin, end = interleave.begin, max(word for word, _ in places.values())
+    interleaved = np.zeros((layer.channels, end - begin + 1, 2), np.int16)
     for (row, column, channel), (word, half) in places.items():
-        woven[:, word - begin, half] = layer.weights[:, row, column, channel]
-    return woven
+        interleaved[:, word - begin, half] = layer.weights[:, row, column, channel]
+    return interleaved
 
 
-def _stream(
+def _packed_weights(
     layer: Layer, weights: NDArray[np.int16], steps: int, *, once: bool, dual: bool
 ) -> NDArray[np.uint32]:
     """Pack four channels at a time: biases, weights step by step, and requantisation.
@@ -200,18 +200,18 @@ def _stream(
     words = (filled[:, :, 0] & 0xFFFF) | (filled[:, :, 1] & 0xFFFF) << 16
     groups = layer.channels // TOGETHER
     biases = (layer.bias & 0xFFFFFFFF).reshape(groups, TOGETHER)
-    how = layer.how.words.astype(np.int64).reshape(groups, TOGETHER, 2)
+    requant = layer.requant.words.astype(np.int64).reshape(groups, TOGETHER, 2)
     parts = (
         biases if once else np.tile(biases, 2),
         words.reshape(groups, TOGETHER, steps).transpose(0, 2, 1).reshape(groups, -1),
-        (how.transpose(0, 2, 1) if dual else how).reshape(groups, -1),
+        (requant.transpose(0, 2, 1) if dual else requant).reshape(groups, -1),
     )
     return np.concatenate(parts, axis=1).astype(np.uint32).ravel()
 
 
 def _kernel(
     layer: Layer,
-    weave: Weave,
+    interleave: Interleaving,
     weights: NDArray[np.int16],
     unroll: int,
     steps: int,
@@ -220,42 +220,42 @@ def _kernel(
     dual: bool,
 ) -> Kernel:
     window, once = layer.op.window, unroll == steps
-    stream = Constant(
-        "stream",
+    packed_weights = Constant(
+        "packed_weights",
         "uint32_t",
-        _stream(layer, weights, steps, once=once, dual=dual),
+        _packed_weights(layer, weights, steps, once=once, dual=dual),
         f"biases, weights {list(layer.weights.shape)} and requantisation",
     )
-    sources = _sources(layer, weave, unroll, steps, once=once, dual=dual)
-    scratch = _Scratch(layer, weave, steps, stream.size if copied else 0)
-    words = scratch.stream // 4
+    sources = _sources(layer, interleave, unroll, steps, once=once, dual=dual)
+    scratch = _Scratch(layer, interleave, steps, packed_weights.size if copied else 0)
+    words = scratch.packed_weights // 4
     row_form = RowForm(
-        "native/conv_pairs_row_s8.c.j2",
+        "generated/conv_row_pairs_row_s8.c.j2",
         layer.kernel[0],
         window.stride[0],
         window.dilation[0],
         layer.pads[0],
-        work=_lines_work(layer, weave, unroll, steps, [-(-layer.positions[1] // 2)])
+        work=_lines_work(layer, interleave, unroll, steps, [-(-layer.positions[1] // 2)])
         | {"copied": words},
     )
     return Kernel(
         operator=layer.op,
-        function="tf_conv_pairs_s8",
+        function="tinyflow_conv_row_pairs_s8",
         library="tinyflow",
-        template="native/conv_pairs_s8.c.j2",
+        template="generated/conv_row_pairs_s8.c.j2",
         context={
             "images": images(layer.source, layer.output),
-            "pairs": _context(layer, weave, sources, scratch, stream),
+            "pairs": _context(layer, interleave, sources, scratch, packed_weights),
         },
-        constants=(stream,),
+        constants=(packed_weights,),
         scratch=scratch.end,
         macs=layer.macs,
-        header="tf_native_conv_pairs.h",
-        file="native_conv_pairs",
+        header="tinyflow_conv_row_pairs.h",
+        file="conv_row_pairs",
         sources=sources,
         row_form=row_form if nhwc(layer.source)[0] == 1 else None,
         name=_name(unroll, once=once, dual=dual).plus(*["ram"] * copied),
-        work=_work(layer, weave, unroll, steps, words),
+        work=_work(layer, interleave, unroll, steps, words),
     )
 
 
@@ -267,38 +267,38 @@ def _name(unroll: int, *, once: bool, dual: bool) -> KernelName:
 
 
 def _sources(
-    layer: Layer, weave: Weave, unroll: int, steps: int, *, once: bool, dual: bool
+    layer: Layer, interleave: Interleaving, unroll: int, steps: int, *, once: bool, dual: bool
 ) -> tuple[Source, Source]:
-    """The product and the weaving."""
-    how = layer.how
-    words = [f"steps{steps}", f"unit{weave.unit}", *["signed"] * how.signed]
-    words += clamp_words(how.low, how.high) if how.clamped else ()
+    """The product and the interleaving."""
+    requant = layer.requant
+    words = [f"steps{steps}", f"unit{interleave.unit}", *["signed"] * requant.signed]
+    words += clamp_words(requant.low, requant.high) if requant.clamped else ()
     stride = layer.op.window.stride[1]
-    size = (weave.rows, weave.columns, weave.depth)
+    size = (interleave.rows, interleave.columns, interleave.depth)
     return (
         Source(
             _name(unroll, once=once, dual=dual).plus(*words),
-            "conv/pair.S.j2",
+            "conv/microkernel_4x2_s16.S.j2",
             (
                 ("steps", steps),
                 ("unroll", unroll),
                 ("once", once),
-                ("unit", weave.unit),
+                ("unit", interleave.unit),
                 ("dual", dual),
-                ("signed", how.signed),
-                ("clamped", how.clamped),
-                ("least", how.low),
-                ("greatest", how.high),
+                ("signed", requant.signed),
+                ("clamped", requant.clamped),
+                ("least", requant.low),
+                ("greatest", requant.high),
             ),
         ),
         Source(
             KernelName("interleave", "s8_s16", "dsp", size, (f"stride{stride}",)),
-            "conv/pair_weave.S.j2",
+            "conv/interleave_s16.S.j2",
             (
-                ("rows", weave.rows),
-                ("columns", weave.columns),
-                ("depth", weave.depth),
-                ("advance", stride * weave.depth),
+                ("rows", interleave.rows),
+                ("columns", interleave.columns),
+                ("depth", interleave.depth),
+                ("advance", stride * interleave.depth),
             ),
         ),
     )
@@ -310,13 +310,13 @@ class _Scratch:
     bytes.
 
     Attributes:
-        stream: bytes of its copy.
+        packed_weights: bytes of its copy.
     """
 
     layer: Layer
-    weave: Weave
+    interleave: Interleaving
     steps: int
-    stream: int
+    packed_weights: int
 
     @property
     def pixels(self) -> int:
@@ -327,51 +327,51 @@ class _Scratch:
     @property
     def units(self) -> int:
         """Units of a line."""
-        return self.pixels + self.weave.beyond
+        return self.pixels + self.interleave.beyond
 
     @property
     def copy_at(self) -> int:
         # The order for the Cortex-M7 reads a step beyond a window.
-        read = self.weave.begin + (self.pixels - 1) * self.weave.unit + self.steps + 1
-        return 8 * max(read, self.units * self.weave.unit)
+        read = self.interleave.begin + (self.pixels - 1) * self.interleave.unit + self.steps + 1
+        return 8 * max(read, self.units * self.interleave.unit)
 
     @property
     def padding_at(self) -> int:
-        return self.copy_at + self.stream
+        return self.copy_at + self.packed_weights
 
     @property
     def edges_at(self) -> int:
-        wider = max(nhwc(self.layer.source)[2], self.weave.columns)
+        wider = max(nhwc(self.layer.source)[2], self.interleave.columns)
         return self.padding_at + wider * self.layer.depth + 1
 
     @property
     def end(self) -> int:
-        unit = self.weave.rows * self.weave.columns * self.weave.depth
+        unit = self.interleave.rows * self.interleave.columns * self.interleave.depth
         return self.edges_at + unit + 1
 
 
 def _context(
     layer: Layer,
-    weave: Weave,
+    interleave: Interleaving,
     sources: tuple[Source, Source],
     scratch: _Scratch,
-    stream: Constant,
+    packed_weights: Constant,
 ) -> dict[str, Any]:
     _, height, width, depth = nhwc(layer.source)
-    window, pad = layer.op.window, layer.pads[1] + weave.shift
+    window, pad = layer.op.window, layer.pads[1] + interleave.shift
     stride = window.stride[1]
     begin = pad // stride
-    compute, woven = (str(source.name) for source in sources)
+    compute, interleaved = (str(source.name) for source in sources)
     return {
         "compute": compute,
-        "weave": woven,
-        "copied": scratch.stream > 0,
-        "stream_bytes": stream.size,
+        "interleave": interleaved,
+        "copied": scratch.packed_weights > 0,
+        "packed_weights_bytes": packed_weights.size,
         "copy_at": scratch.copy_at,
         "padding_at": scratch.padding_at,
         "edges_at": scratch.edges_at,
         "channels": layer.channels,
-        "output_zero_point": layer.how.zero_point,
+        "output_zero_point": layer.requant.zero_point,
         "zero_point": layer.source.q.zero_point,
         "input": (height, width),
         "depth": depth,
@@ -380,37 +380,39 @@ def _context(
         "stride": window.stride,
         "dilation": window.dilation[0],
         "pads": (layer.pads[0], pad),
-        "columns": weave.columns,
-        "unit": weave.unit,
-        "begin": weave.begin,
-        "beyond": weave.beyond,
+        "columns": interleave.columns,
+        "unit": interleave.unit,
+        "begin": interleave.begin,
+        "beyond": interleave.beyond,
         "inside_begin": begin,
-        "inside_end": max(begin, (width + pad - weave.columns) // stride + 1),
+        "inside_end": max(begin, (width + pad - interleave.columns) // stride + 1),
     }
 
 
-def _work(layer: Layer, weave: Weave, unroll: int, steps: int, copied: int) -> dict[str, int]:
+def _work(
+    layer: Layer, interleave: Interleaving, unroll: int, steps: int, copied: int
+) -> dict[str, int]:
     """Return the terms that cycles are linear in; `copied` is words of packed weights that are
     copied.
     """
     height, width = layer.positions
     together, alone = divmod(height, 2)
     pixels = [width] * together + [-(-width // 2)] * alone
-    work = _lines_work(layer, weave, unroll, steps, pixels) | {"copied": copied}
+    work = _lines_work(layer, interleave, unroll, steps, pixels) | {"copied": copied}
     return {term: nhwc(layer.source)[0] * number for term, number in work.items()}
 
 
 def _lines_work(
-    layer: Layer, weave: Weave, unroll: int, steps: int, pixels: Sequence[int]
+    layer: Layer, interleave: Interleaving, unroll: int, steps: int, pixels: Sequence[int]
 ) -> dict[str, int]:
     """The same for one call, by the pixels of each pair of lines."""
-    units = 2 * sum(one + weave.beyond for one in pixels)
+    units = 2 * sum(one + interleave.beyond for one in pixels)
     tiles = sum(pixels) * layer.channels // TOGETHER
     return {
         "calls": 1,
         "lines": 2 * len(pixels),
         "units": units,
-        "woven": units * weave.instructions,
+        "interleaved": units * interleave.instructions,
         "tiles": tiles,
         "steps": tiles * steps,
         "turns": tiles * (steps // unroll if unroll < steps else 0),

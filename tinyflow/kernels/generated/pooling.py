@@ -28,7 +28,7 @@ from tinyflow.numerics.multipliers import mean_multiplier
 
 #: The kinds of windows, in kernels' names.
 _NAMES = {"average": "average_pool", "max": "max_pool", "mean": "mean"}
-#: `TF_POOL_ROWS` of `tf_native_pool.h`.
+#: `TINYFLOW_POOL_ROWS` of `tinyflow_pool.h`.
 _MOST_ROWS = 32
 #: This many int8 values have a sum within int16.
 _LANE_PIXELS = 256
@@ -49,7 +49,7 @@ class Shape:
     channels: int
 
     def fields(self) -> dict[str, int]:
-        """Fields of `tf_pool_params`."""
+        """Fields of `tinyflow_pool_params`."""
         pairs = {"input": self.input, "output": self.output, "kernel": self.kernel}
         sizes = {
             f"{name}_{axis}": value
@@ -87,7 +87,7 @@ def pool_s8(op: Pool2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     place, one image. Row by row, other than of the whole image.
     """
     source, output = graph.tensors[op.input], output_of(graph, op)
-    if not _serves(op, graph, board):
+    if not _supports(op, graph, board):
         return
     images, height, width, channels = nhwc(source)
     shape = Shape(
@@ -124,7 +124,7 @@ def mean_s8(op: Mean, graph: Graph, board: Board) -> Iterator[Kernel]:
 
     On Cortex-M4, M7 and M33. In place, one image.
     """
-    if not _serves(op, graph, board) or not op.axes:
+    if not _supports(op, graph, board) or not op.axes:
         return
     if op.axes != tuple(range(op.axes[0], op.axes[-1] + 1)):
         return
@@ -133,15 +133,15 @@ def mean_s8(op: Mean, graph: Graph, board: Board) -> Iterator[Kernel]:
     count = math.prod(source.shape[first : last + 1])
     point = mean_multiplier(source, output, count)
     zero_point = output.q.zero_point
-    how = requantisation(
+    requant = requantisation(
         np.array([point.multiplier], np.int32),
         np.array([point.shift], np.int32),
         zero_point,
         (-128, 127),
     )
-    if how is None or count * 256 >= 1 << 31:
+    if requant is None or count * 256 >= 1 << 31:
         return
-    multiplier, power = how.words[0].tolist()
+    multiplier, power = requant.words[0].tolist()
     # A mean's multiplier may be below 2^30; then twice that is not negative as an int32.
     upper = point.multiplier >= 1 << 30
     shape = _whole(math.prod(source.shape[:first]), count, math.prod(source.shape[last + 1 :]))
@@ -150,7 +150,7 @@ def mean_s8(op: Mean, graph: Graph, board: Board) -> Iterator[Kernel]:
     yield _kernel(op, shape, "mean", {"upper": upper}, constants, (-128, 127))
 
 
-def _serves(op: Unary, graph: Graph, board: Board) -> bool:
+def _supports(op: Unary, graph: Graph, board: Board) -> bool:
     types = graph.tensors[op.input].dtype, output_of(graph, op).dtype
     return board.core in DSP_CORES and types == (DType.INT8, DType.INT8)
 
@@ -187,7 +187,7 @@ def _kernel(
         operator=op,
         function=str(name),
         library="tinyflow",
-        template="native/pool.c.j2",
+        template="generated/pool.c.j2",
         context={
             "function": str(name),
             "shape": shape.fields(),
@@ -195,8 +195,8 @@ def _kernel(
             "constants": constants,
             "images": {"count": shape.images, "input": inside, "output": outside},
         },
-        header="tf_native_pool.h",
-        file="native_pool",
+        header="tinyflow_pool.h",
+        file="pool",
         sources=(Source(name, "pool.S.j2", tuple(given.items())),),
         overlaps=(Overlap("input", lead=shape.lead()),) if shape.images == 1 else (),
         row_form=_row_form(op, shape),
@@ -219,7 +219,7 @@ def _row_form(op: Unary, shape: Shape) -> RowForm | None:
     if not isinstance(op, Pool2D) or shape.images > 1 or shape.kernel != op.kernel:
         return None
     return RowForm(
-        "native/pool_row.c.j2",
+        "generated/pool_row.c.j2",
         height=shape.kernel[0],
         stride=shape.stride[0],
         pad=shape.pads[0],

@@ -1,4 +1,4 @@
-"""The makers of all native kernels, by operator."""
+"""The makers of all generated kernels, by operator."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from tinyflow.kernels.generated import (
     depthwise,
     elementwise,
     fully_connected,
-    lookup,
+    lut,
     pairs,
-    plain_c,
     pooling,
+    scalar,
     softmax,
     winograd,
 )
 
 #: One module a family; each gives its makers by operator as `VARIANTS`.
-NATIVE: tuple[dict[type[Operator], tuple[VariantMaker, ...]], ...] = (
+GENERATED: tuple[dict[type[Operator], tuple[VariantMaker, ...]], ...] = (
     convolution.VARIANTS,
     depthwise.VARIANTS,
     elementwise.VARIANTS,
     fully_connected.VARIANTS,
-    lookup.VARIANTS,
+    lut.VARIANTS,
     pairs.VARIANTS,
-    plain_c.VARIANTS,
+    scalar.VARIANTS,
     pooling.VARIANTS,
     softmax.VARIANTS,
     winograd.VARIANTS,
 )
 
 
-def native_kernels(operator: Operator, graph: Graph, board: Board) -> Iterator[Kernel]:
-    """All native kernels that are legal for the operator on the board."""
-    for family in NATIVE:
+def generated_kernels(operator: Operator, graph: Graph, board: Board) -> Iterator[Kernel]:
+    """All generated kernels that are legal for the operator on the board."""
+    for family in GENERATED:
         for make in family.get(type(operator), ()):
             for kernel in make(operator, graph, board):
                 yield replace(kernel, work={**kernel.work, **_steps_per_output(kernel, graph)})

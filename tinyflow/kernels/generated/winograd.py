@@ -142,23 +142,23 @@ def conv(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
         graph.tensors[op.weights],
         output_of(graph, op),
     )
-    if board.core not in DSP_CORES or not _is_served(op, source, weights):
+    if board.core not in DSP_CORES or not _is_supported(op, source, weights):
         return
     multiplier, shift = accumulator_multipliers(source, weights, output, weights.shape[0])
     limits = activation_range(op.activation, output.q)
-    how = requantisation(multiplier, shift, output.q.zero_point, limits)
-    if how is None:
+    requant = requantisation(multiplier, shift, output.q.zero_point, limits)
+    if requant is None:
         return
     bias = bias_constant(graph, op.bias, weights.shape[0]).values.astype(np.int32)
     largest = largest_accumulator(weights.values.astype(np.int8), bias, source.q.zero_point)
     for algorithm in ALGORITHMS:
         if min(output.shape[1:3]) >= algorithm.side and algorithm.fits(largest):
-            constant = _constant(weights, bias, source.q.zero_point, how, algorithm)
+            constant = _constant(weights, bias, source.q.zero_point, requant, algorithm)
             for tiling in _tilings(algorithm, op, source, output):
-                yield _kernel(op, graph, board, tiling, how, constant)
+                yield _kernel(op, graph, board, tiling, requant, constant)
 
 
-def _is_served(op: Conv2D, source: Tensor, weights: Tensor) -> bool:
+def _is_supported(op: Conv2D, source: Tensor, weights: Tensor) -> bool:
     return (
         source.dtype is DType.INT8
         and weights.dtype is DType.INT8
@@ -255,7 +255,7 @@ def _constant(
     weights: Tensor,
     bias: NDArray[np.int32],
     zero_point: int,
-    how: Requantisation,
+    requant: Requantisation,
     algorithm: Algorithm,
 ) -> Constant:
     """Pack, for each filter, the bias, the requantisation and the weights into words."""
@@ -264,11 +264,13 @@ def _constant(
     sums = values.reshape(filters, -1).sum(axis=1, dtype=np.int64)
     folded = bias.astype(np.int64) - (zero_point + algorithm.offset) * sums
     scaled = (folded * algorithm.bias_factor % (1 << 32)).astype(np.uint32)
-    stream = np.concatenate([scaled[:, None], how.words, transform_weights(values)], axis=1)
+    packed_weights = np.concatenate(
+        [scaled[:, None], requant.words, transform_weights(values)], axis=1
+    )
     return Constant(
         "filters",
         "uint32_t",
-        stream,
+        packed_weights,
         f"bias, requantisation and weights of {filters} filters of {values[0].size}",
     )
 
@@ -278,18 +280,18 @@ def _kernel(
     graph: Graph,
     board: Board,
     tiling: _Tiling,
-    how: Requantisation,
+    requant: Requantisation,
     constant: Constant,
 ) -> Kernel:
     source, output = graph.tensors[op.input], output_of(graph, op)
     _, height, width, channels = source.shape
     side = tiling.algorithm.side
-    sources = _sources(side, channels // 2, how, board)
+    sources = _sources(side, channels // 2, requant, board)
     return Kernel(
         op,
-        "tf_native_winograd",
+        "tinyflow_conv_winograd",
         "tinyflow",
-        "native/winograd.c.j2",
+        "generated/winograd.c.j2",
         {
             "source": source,
             "output": output,
@@ -301,8 +303,8 @@ def _kernel(
         constants=(constant,),
         scratch=tiling.scratch(channels),
         macs=output.elements * 9 * channels,
-        header="tf_native_winograd.h",
-        file="native_winograd",
+        header="tinyflow_conv_winograd.h",
+        file="conv_winograd",
         sources=tuple(sources.values()),
         # one pass over an only image has read all of the input before it writes
         overlaps=(
@@ -311,7 +313,7 @@ def _kernel(
             else ()
         ),
         name=KernelName("conv_winograd", "s8", _isa(board), (3, 3), (f"tile{side}x{side}",)),
-        work=_work(tiling, source, output, how, board),
+        work=_work(tiling, source, output, requant, board),
     )
 
 
@@ -328,11 +330,11 @@ def _isa(board: Board) -> Isa:
     return "m7" if board.core == "cortex-m7" else "dsp"
 
 
-def _sources(side: int, pairs: int, how: Requantisation, board: Board) -> dict[str, Source]:
+def _sources(side: int, pairs: int, requant: Requantisation, board: Board) -> dict[str, Source]:
     """The generated functions by what they are for."""
     unroll, dual = _unroll(pairs, board), board.core == "cortex-m7"
     looped = pairs != unroll
-    clamp = clamp_words(how.low, how.high) if how.clamped else ()
+    clamp = clamp_words(requant.low, requant.high) if requant.clamped else ()
 
     def made(
         stage: str, types: str, isa: Isa, *words: str, **parameters: int | str | bool
@@ -357,19 +359,19 @@ def _sources(side: int, pairs: int, how: Requantisation, board: Board) -> dict[s
             "output",
             "s32_s8",
             _isa(board),
-            *["signed"] * how.signed,
+            *["signed"] * requant.signed,
             *clamp,
             dual=dual,
-            signed=how.signed,
-            clamped=how.clamped,
-            low=how.low,
-            high=how.high,
+            signed=requant.signed,
+            clamped=requant.clamped,
+            low=requant.low,
+            high=requant.high,
         ),
     }
 
 
 def _work(
-    tiling: _Tiling, source: Tensor, output: Tensor, how: Requantisation, board: Board
+    tiling: _Tiling, source: Tensor, output: Tensor, requant: Requantisation, board: Board
 ) -> dict[str, int]:
     batch, _, _, filters = output.shape
     pairs = source.shape[3] // 2
@@ -388,8 +390,8 @@ def _work(
         "product_loops": products * turns if turns > 1 else 0,
         "product_pairs": products * pairs,
         "outputs": tiles * filters,
-        "signed_outputs": tiles * filters * how.signed,
-        "clamped_outputs": tiles * filters * how.clamped,
+        "signed_outputs": tiles * filters * requant.signed,
+        "clamped_outputs": tiles * filters * requant.clamped,
     }
 
 

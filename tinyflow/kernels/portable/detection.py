@@ -40,7 +40,7 @@ def detection_postprocess(
     anchors = graph.tensors[op.anchors]
     return Kernel(
         op,
-        "tf_detection_postprocess_f32",
+        "tinyflow_detection_postprocess_f32",
         "tinyflow",
         "portable/detection_postprocess_f32.c.j2",
         context,
@@ -49,8 +49,8 @@ def detection_postprocess(
             Constant("exponentials", "int64_t", exp_table(), "2^(i / 32) and its rest [32]"),
         ),
         scratch=-(-scratch // 4) * 4,
-        header="tf_detection.h",
-        needs=("tf_exp.c", "tf_math.h"),
+        header="tinyflow_detection.h",
+        needs=("tinyflow_exp.c", "tinyflow_math.h"),
     )
 
 

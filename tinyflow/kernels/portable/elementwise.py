@@ -28,13 +28,13 @@ from tinyflow.ir.elementwise import (
 )
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Add, Operator
-from tinyflow.ir.plain import Div
 from tinyflow.ir.quantization import (
     FixedPoint,
     activation_range,
     int16_range,
     quantize_multiplier,
 )
+from tinyflow.ir.unquantised import Div
 from tinyflow.kernels.base import Constant, Kernel, Maker, Overlap, output_of
 from tinyflow.kernels.cmsis_nn.elementwise import elementwise_work
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
@@ -45,10 +45,10 @@ from tinyflow.numerics.multipliers import (
     output_multiplier,
 )
 
-#: Nested loops of the C; `tf_elementwise.h` has the same number.
+#: Nested loops of the C; `tinyflow_elementwise.h` has the same number.
 LOOPS = 5
 SQUARED_DIFFERENCE_LEFT_SHIFT = 7
-_HEADER = "tf_elementwise.h"
+_HEADER = "tinyflow_elementwise.h"
 
 
 def loops(
@@ -154,7 +154,7 @@ def mul_s8(op: Mul, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None
     return _kernel(
         op,
         graph,
-        "tf_mul_s8",
+        "tinyflow_mul_s8",
         "mul_s8",
         multiplier=output_multiplier(op, left.q.scale * right.q.scale / output.q.scale),
         range=activation_range(op.activation, output.q),
@@ -177,9 +177,9 @@ def div_s8(op: Div, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None
     return _kernel(
         op,
         graph,
-        "tf_div_s8",
+        "tinyflow_div_s8",
         "div_s8",
-        header="tf_div.h",
+        header="tinyflow_div.h",
         multiplier=multiplier,
         range=activation_range(op.activation, output.q),
     )
@@ -201,7 +201,7 @@ def _sum(op: Add | Sub, graph: Graph, sign: int, multipliers: tuple[FixedPoint, 
     return _kernel(
         op,
         graph,
-        "tf_sum_s8",
+        "tinyflow_sum_s8",
         "sum_s8",
         sign=sign,
         multipliers=multipliers,
@@ -213,14 +213,14 @@ def maximum_s8(op: Maximum, graph: Graph, board: Board, cmsis: CmsisNN) -> Kerne
     """MAXIMUM: int8 of one quantisation, broadcast in up to five loops, one operand may be
     constant.
     """
-    return _kernel(op, graph, "tf_maximum_s8", "extremum_s8")
+    return _kernel(op, graph, "tinyflow_maximum_s8", "extremum_s8")
 
 
 def minimum_s8(op: Minimum, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """MINIMUM: int8 of one quantisation, broadcast in up to five loops, one operand may be
     constant.
     """
-    return _kernel(op, graph, "tf_minimum_s8", "extremum_s8")
+    return _kernel(op, graph, "tinyflow_minimum_s8", "extremum_s8")
 
 
 def squared_difference_s8(
@@ -234,7 +234,7 @@ def squared_difference_s8(
     return _kernel(
         op,
         graph,
-        "tf_squared_difference_s8",
+        "tinyflow_squared_difference_s8",
         "squared_difference_s8",
         multipliers=(
             fraction(op, left / twice_max),
@@ -250,7 +250,7 @@ def prelu_s8(op: Prelu, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | 
     return _kernel(
         op,
         graph,
-        "tf_prelu_s8",
+        "tinyflow_prelu_s8",
         "prelu_s8",
         positive=output_multiplier(op, source.q.scale / output.q.scale),
         negative=output_multiplier(op, source.q.scale * alpha.q.scale / output.q.scale),
@@ -263,9 +263,9 @@ def _comparison(relation: str) -> Maker:
         return _kernel(
             op,
             graph,
-            "tf_compare_s8",
+            "tinyflow_compare_s8",
             "compare_s8",
-            relation=f"TF_{relation}",
+            relation=f"TINYFLOW_{relation}",
             multipliers=(fraction(op, left.q.scale), fraction(op, right.q.scale)),
         )
 
@@ -280,7 +280,7 @@ def select_s8(op: Select, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel 
     """SELECT_V2: int8 values of one quantisation, condition bool, broadcast in up to five loops,
     any operand may be constant.
     """
-    return _kernel(op, graph, "tf_select_s8", "select_s8")
+    return _kernel(op, graph, "tinyflow_select_s8", "select_s8")
 
 
 def select_v1_s8(op: SelectV1, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
@@ -290,7 +290,7 @@ def select_v1_s8(op: SelectV1, graph: Graph, board: Board, cmsis: CmsisNN) -> Ke
     values = output_of(graph, op).shape
     condition = graph.tensors[op.condition].shape
     first = condition + (1,) * (len(values) - len(condition))
-    return _kernel(op, graph, "tf_select_s8", "select_s8", shapes=(first, values, values))
+    return _kernel(op, graph, "tinyflow_select_s8", "select_s8", shapes=(first, values, values))
 
 
 def _operands(op: Operator, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
@@ -304,7 +304,7 @@ def mul_s16(op: Mul, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | Non
     return _kernel(
         op,
         graph,
-        "tf_mul_s16",
+        "tinyflow_mul_s16",
         "mul_s16",
         multiplier=output_multiplier(op, left.q.scale * right.q.scale / output.q.scale),
         range=int16_range(op.activation, output.q),
@@ -317,7 +317,7 @@ def sum_s16(op: Add | Sub, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel
     return _kernel(
         op,
         graph,
-        "tf_sum_s16",
+        "tinyflow_sum_s16",
         "sum_s16",
         sign=1 if isinstance(op, Add) else -1,
         multipliers=add_multipliers(op, left, right, output, ADD_LEFT_SHIFT_INT16),
@@ -331,10 +331,10 @@ def extremum_s16(
     """MAXIMUM and MINIMUM: int16 of one scale, broadcast in up to five loops, one operand may be
     constant.
     """
-    return _kernel(op, graph, f"tf_{op.kind.lower()}_s16", "extremum_s16")
+    return _kernel(op, graph, f"tinyflow_{op.kind.lower()}_s16", "extremum_s16")
 
 
-_HEADER_S16 = "tf_elementwise_s16.h"
+_HEADER_S16 = "tinyflow_elementwise_s16.h"
 
 
 def squared_difference_s16(
@@ -346,7 +346,7 @@ def squared_difference_s16(
     return _kernel(
         op,
         graph,
-        "tf_squared_difference_s16",
+        "tinyflow_squared_difference_s16",
         "squared_difference_s8",
         header=_HEADER_S16,
         file="squared_difference_s16",
@@ -362,7 +362,9 @@ def select_s16(op: Select, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel
     """SELECT_V2: int16 values of one scale, condition bool, broadcast in up to five loops, any
     operand may be constant.
     """
-    return _kernel(op, graph, "tf_select_s16", "select_s8", header=_HEADER_S16, file="select_s16")
+    return _kernel(
+        op, graph, "tinyflow_select_s16", "select_s8", header=_HEADER_S16, file="select_s16"
+    )
 
 
 _COMPARISONS: tuple[type[Comparison], ...] = (

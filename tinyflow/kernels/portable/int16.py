@@ -47,15 +47,15 @@ _Shape = tuple[int, int, int, int]
 def _kernel(
     op: Operator, file: str, context: dict[str, Any], function: str | None = None, **more: Any
 ) -> Kernel:
-    """The kernel `tf_<function>` of the file `tf_<file>.c`, called by the file's template."""
-    name = f"tf_{function or file}"
+    """The kernel `tinyflow_<function>` of `tinyflow_<file>.c`, called by the file's template."""
+    name = f"tinyflow_{function or file}"
     return Kernel(
         op,
         name,
         "tinyflow",
         f"portable/{file}.c.j2",
         {"function": name, **context},
-        header="tf_s16.h",
+        header="tinyflow_s16.h",
         **more,
     )
 
@@ -277,7 +277,7 @@ def abs_s16(op: Abs, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | Non
     source, output = graph.tensors[op.input], output_of(graph, op)
     context = {"elements": output.elements, "multiplier": rescale(source, output)}
     kernel = _kernel(op, "abs_s16", context)
-    return replace(kernel, header="tf_elementwise_s16.h", needs=("tf_elementwise.h",))
+    return replace(kernel, header="tinyflow_elementwise_s16.h", needs=("tinyflow_elementwise.h",))
 
 
 def relu_s16(op: Relu, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:

@@ -92,11 +92,11 @@ def _kernel(
     filters: int,
     products: int,
 ) -> Kernel:
-    """The kernel `tf_<name>`; an element of the output takes that many products."""
+    """The kernel `tinyflow_<name>`; an element of the output takes that many products."""
     source, output = graph.tensors[op.input], output_of(graph, op)
     return Kernel(
         op,
-        f"tf_{name}",
+        f"tinyflow_{name}",
         "tinyflow",
         f"portable/{name}.c.j2",
         {
@@ -107,7 +107,7 @@ def _kernel(
         },
         _constants(op, graph, filters),
         macs=output.elements * products,
-        header="tf_windows.h",
+        header="tinyflow_windows.h",
     )
 
 

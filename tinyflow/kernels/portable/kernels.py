@@ -32,7 +32,7 @@ def add_s8(op: Add, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None
         return None
     return Kernel(
         op,
-        "tf_add_s8",
+        "tinyflow_add_s8",
         "tinyflow",
         "portable/add_s8.c.j2",
         add_context(op, graph),
@@ -50,7 +50,7 @@ def mean_s8(op: Mean, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | No
     count = math.prod(source.shape[axis] for axis in op.axes)
     return Kernel(
         op,
-        "tf_mean_s8",
+        "tinyflow_mean_s8",
         "tinyflow",
         "portable/mean_s8.c.j2",
         {
@@ -65,7 +65,7 @@ def mean_s8(op: Mean, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | No
     )
 
 
-#: Dimensions of tf_pad_s8.
+#: Dimensions of tinyflow_pad_s8.
 _PAD_RANK = 4
 
 
@@ -75,7 +75,7 @@ def pad_s8(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None
     shape, pads = four_dimensions(op, source.shape)
     return Kernel(
         op,
-        "tf_pad_s8",
+        "tinyflow_pad_s8",
         "tinyflow",
         "portable/pad_s8.c.j2",
         {
@@ -90,7 +90,8 @@ def pad_s8(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None
 def four_dimensions(
     op: Pad, shape: tuple[int, ...]
 ) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
-    """Shape and paddings of tf_pad_s8: what is not padded is one with the dimension before it.
+    """Shape and paddings of tinyflow_pad_s8: what is not padded is one with the dimension before
+    it.
 
     Raises:
         UnsupportedError: more dimensions are left than the kernel has.
@@ -114,7 +115,7 @@ def softmax_s8(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> Kerne
     """SOFTMAX: int8, over the last dimension; beyond 511 elements, rows of like ones excepted."""
     return Kernel(
         op,
-        "tf_softmax_s8",
+        "tinyflow_softmax_s8",
         "tinyflow",
         "portable/softmax_s8.c.j2",
         softmax_context(op, graph),
@@ -129,12 +130,12 @@ def softmax_s8_s16(op: Softmax, graph: Graph, board: Board, cmsis: CmsisNN) -> K
     """
     return Kernel(
         op,
-        "tf_softmax_s8_s16",
+        "tinyflow_softmax_s8_s16",
         "tinyflow",
         "portable/softmax_s8_s16.c.j2",
         softmax_context(op, graph),
-        header="tf_wide.h",
-        needs=("tf_kernels.h",),
+        header="tinyflow_wide.h",
+        needs=("tinyflow_kernels.h",),
     )
 
 
@@ -147,14 +148,14 @@ def quantize(op: Quantize, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel
     if source.dtype is DType.FLOAT32:
         return Kernel(
             op,
-            f"tf_quantize_f32_{suffix}",
+            f"tinyflow_quantize_f32_{suffix}",
             "tinyflow",
             "portable/quantize.c.j2",
-            {"function": f"tf_quantize_f32_{suffix}", "source": source, "output": output},
+            {"function": f"tinyflow_quantize_f32_{suffix}", "source": source, "output": output},
             # Each element is read before anything is written where it lies, or behind it.
             overlaps=(Overlap("input"),),
         )
-    function = f"tf_requantize_{_SUFFIXES[source.dtype]}_{suffix}"
+    function = f"tinyflow_requantize_{_SUFFIXES[source.dtype]}_{suffix}"
     is_wide = DType.INT32 in (source.dtype, output.dtype)
     return Kernel(
         op,
@@ -167,9 +168,9 @@ def quantize(op: Quantize, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel
             "output": output,
             "multiplier": rescale(source, output),
         },
-        header="tf_wide.h" if is_wide else "tf_kernels.h",
+        header="tinyflow_wide.h" if is_wide else "tinyflow_kernels.h",
         file="requantize_wide" if is_wide else None,
-        needs=("tf_kernels.h",) if is_wide else (),
+        needs=("tinyflow_kernels.h",) if is_wide else (),
         work={} if is_wide else elementwise_work(output),
     )
 
@@ -177,7 +178,7 @@ def quantize(op: Quantize, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel
 def dequantize(op: Dequantize, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """DEQUANTIZE: int8, uint8 or int16 to float32."""
     source, output = graph.tensors[op.input], output_of(graph, op)
-    function = f"tf_dequantize_{_SUFFIXES[source.dtype]}_f32"
+    function = f"tinyflow_dequantize_{_SUFFIXES[source.dtype]}_f32"
     element = source.size // source.elements
     return Kernel(
         op,

@@ -12,7 +12,7 @@ from tinyflow.ir.windows import extended
 from tinyflow.kernels.base import Kernel, Maker, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.portable.elementwise import loops
-from tinyflow.kernels.portable.plain import constants_of
+from tinyflow.kernels.portable.unquantised import constants_of
 from tinyflow.kernels.portable.windows import reduction_loops
 
 
@@ -23,9 +23,9 @@ def _kernel(op: Operator, function: str, template: str, **context: object) -> Ke
         "tinyflow",
         f"portable/{template}.c.j2",
         {"function": function, **context},
-        header="tf_logic.h",
+        header="tinyflow_logic.h",
         file="logic",
-        needs=("tf_elementwise.h", "tf_windows.h"),
+        needs=("tinyflow_elementwise.h", "tinyflow_windows.h"),
     )
 
 
@@ -35,20 +35,22 @@ def binary(op: LogicalAnd | LogicalOr, graph: Graph, board: Board, cmsis: CmsisN
     """
     shapes = [graph.tensors[index].shape for index in op.inputs()]
     output = extended(output_of(graph, op).shape, max(map(len, shapes)))
-    kernel = _kernel(op, f"tf_{op.kind.lower()}", "binary_s32", loops=loops(op, output, *shapes))
+    kernel = _kernel(
+        op, f"tinyflow_{op.kind.lower()}", "binary_s32", loops=loops(op, output, *shapes)
+    )
     return replace(kernel, constants=constants_of(graph, left=op.left, right=op.right))
 
 
 def negation(op: LogicalNot, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """LOGICAL_NOT: bool."""
     elements = output_of(graph, op).elements
-    return _kernel(op, "tf_logical_not", "unary_f32", elements=elements, alpha=None)
+    return _kernel(op, "tinyflow_logical_not", "unary_f32", elements=elements, alpha=None)
 
 
 def reduce_all(op: ReduceAll, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """REDUCE_ALL: bool, any axes."""
     found = reduction_loops(op, graph.tensors[op.input].shape, op.axes)
-    return _kernel(op, "tf_reduce_all", "reduce_f32", loops=found)
+    return _kernel(op, "tinyflow_reduce_all", "reduce_f32", loops=found)
 
 
 KERNELS: dict[type[Operator], tuple[Maker, ...]] = {

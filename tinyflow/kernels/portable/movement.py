@@ -1,8 +1,8 @@
 """Operators that move elements and compute nothing, in portable C.
 
-All but PADV2 come down to three routines: `tf_move` copies a box between any strides, `tf_take`
-reads and `tf_put` writes at the sum of one offset per dimension from a table. The
-copies are computed here, on NumPy views of arrays that are never read.
+All but PADV2 come down to three routines: `tinyflow_move` copies a box between any strides,
+`tinyflow_take` reads and `tinyflow_put` writes at the sum of one offset per dimension from a table.
+The copies are computed here, on NumPy views of arrays that are never read.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ from tinyflow.kernels.base import Constant, Kernel, Maker, Overlap, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.portable.kernels import four_dimensions
 
-#: Dimensions of tf_move, tf_take and tf_put, TF_MOVEMENT_RANK in C.
+#: Dimensions of tinyflow_move, tinyflow_take and tinyflow_put, TINYFLOW_MOVEMENT_RANK in C.
 RANK = 5
 #: The largest dimension that tables are made for; bounds the time and memory that takes.
 MAX_EXTENT = 1 << 16
@@ -124,12 +124,12 @@ def _kernel(
 ) -> Kernel:
     return Kernel(
         operator,
-        "tf_move",
+        "tinyflow_move",
         "tinyflow",
         "portable/move.c.j2",
         {"moves": moves},
         constants,
-        header="tf_movement.h",
+        header="tinyflow_movement.h",
     )
 
 
@@ -243,13 +243,13 @@ def expand_dims(op: ExpandDims, graph: Graph, board: Board, cmsis: CmsisNN) -> K
     return Kernel(op, "none", "none", "", aliases_input=True)
 
 
-def pad_plain(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+def pad_unquantised(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """PAD: Float32 and int32, too, with 0."""
     source, output = graph.tensors[op.input], output_of(graph, op)
     if source.dtype not in (DType.FLOAT32, DType.INT32):
         return None
     tables = _padded_places(op, graph)
-    return _by_table(op, "tf_put", tables, source.dtype.itemsize, value=0, size=output.size)
+    return _by_table(op, "tinyflow_put", tables, source.dtype.itemsize, value=0, size=output.size)
 
 
 def _padded_places(op: Pad, graph: Graph) -> list[NDArray[np.int64]]:
@@ -274,7 +274,7 @@ def pad_v2(op: PadV2, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | No
     value = graph.tensors[op.value]
     return Kernel(
         op,
-        "tf_pad_s8",
+        "tinyflow_pad_s8",
         "tinyflow",
         "portable/pad_s8.c.j2",
         {
@@ -285,18 +285,18 @@ def pad_v2(op: PadV2, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | No
     )
 
 
-def pad_v2_plain(op: PadV2, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+def pad_v2_unquantised(op: PadV2, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """PADV2: int16 or int32, up to 5 dimensions, with a value that is constant or computed."""
     output = output_of(graph, op)
     tables = _padded_places(op, graph)
     filled = {"elements": output.elements, "element_size": output.dtype.itemsize}
-    kernel = _by_table(op, "tf_put", tables, output.dtype.itemsize, value=0, size=0, **filled)
+    kernel = _by_table(op, "tinyflow_put", tables, output.dtype.itemsize, value=0, size=0, **filled)
     return replace(
         kernel,
         template="portable/fill_and_put.c.j2",
         constants=(*kernel.constants, *_constants(graph, value=op.value)),
         file="put",
-        needs=("tf_fill.c",),
+        needs=("tinyflow_fill.c",),
     )
 
 
@@ -324,10 +324,10 @@ def _by_table(
         op,
         function,
         "tinyflow",
-        f"portable/{function.removeprefix('tf_')}.c.j2",
+        f"portable/{function.removeprefix('tinyflow_')}.c.j2",
         {"extent": extent, "run": run, **context},
         (Constant("offsets", "int32_t", offsets, "offsets in bytes, one dimension after another"),),
-        header="tf_movement.h",
+        header="tinyflow_movement.h",
     )
 
 
@@ -335,7 +335,7 @@ def _take(op: Unary, graph: Graph, indices: Sequence[NDArray[np.int64]]) -> Kern
     """The kernel that takes the elements at indices of each dimension."""
     source = _memory(graph.tensors[op.input])
     tables = [np.asarray(index) * step for index, step in zip(indices, source.strides, strict=True)]
-    return _by_table(op, "tf_take", tables, source.itemsize)
+    return _by_table(op, "tinyflow_take", tables, source.itemsize)
 
 
 def mirror_pad(op: MirrorPad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
@@ -370,7 +370,7 @@ def gather_computed(op: Gather, graph: Graph, board: Board, cmsis: CmsisNN) -> K
     constants = _constants(graph, input=op.input, indices=op.indices)
     return Kernel(
         op,
-        "tf_gather",
+        "tinyflow_gather",
         "tinyflow",
         "portable/gather.c.j2",
         {
@@ -381,7 +381,7 @@ def gather_computed(op: Gather, graph: Graph, board: Board, cmsis: CmsisNN) -> K
             "run": math.prod(shape[op.axis + 1 :]) * source.dtype.itemsize,
         },
         constants,
-        header="tf_movement.h",
+        header="tinyflow_movement.h",
     )
 
 
@@ -394,7 +394,7 @@ def gather_nd(op: GatherNd, graph: Graph, board: Board, cmsis: CmsisNN) -> Kerne
     steps = [math.prod(source.shape[axis + 1 :]) for axis in range(depth)]
     return Kernel(
         op,
-        "tf_gather_nd",
+        "tinyflow_gather_nd",
         "tinyflow",
         "portable/gather_nd.c.j2",
         {
@@ -406,7 +406,7 @@ def gather_nd(op: GatherNd, graph: Graph, board: Board, cmsis: CmsisNN) -> Kerne
             "size": source.dtype.itemsize,
         },
         _constants(graph, input=op.input, indices=op.indices),
-        header="tf_movement.h",
+        header="tinyflow_movement.h",
     )
 
 
@@ -428,7 +428,7 @@ def update_slice(
     source, update = graph.tensors[op.input], graph.tensors[op.part]
     ones = (1,) * (RANK - len(source.shape))
     wide = graph.tensors[op.starts].dtype is DType.INT64
-    function = "tf_update_slice_s64" if wide else "tf_update_slice"
+    function = "tinyflow_update_slice_s64" if wide else "tinyflow_update_slice"
     return Kernel(
         op,
         function,
@@ -442,7 +442,7 @@ def update_slice(
             "size": source.dtype.itemsize,
         },
         _constants(graph, input=op.input, part=op.part, starts=op.starts),
-        header="tf_movement.h",
+        header="tinyflow_movement.h",
         overlaps=() if source.is_constant else (Overlap("input", exact=True),),
     )
 
@@ -463,12 +463,12 @@ def _fill(op: Fill | ZerosLike, graph: Graph, constants: tuple[Constant, ...]) -
     output = output_of(graph, op)
     return Kernel(
         op,
-        "tf_fill",
+        "tinyflow_fill",
         "tinyflow",
         "portable/fill.c.j2",
         {"size": output.dtype.itemsize, "count": output.elements},
         constants,
-        header="tf_movement.h",
+        header="tinyflow_movement.h",
     )
 
 
@@ -477,7 +477,7 @@ def broadcast_args(op: BroadcastArgs, graph: Graph, board: Board, cmsis: CmsisNN
     broadcast.
     """
     left, right = graph.tensors[op.left], graph.tensors[op.right]
-    function = f"tf_broadcast_args_{'s64' if left.dtype is DType.INT64 else 's32'}"
+    function = f"tinyflow_broadcast_args_{'s64' if left.dtype is DType.INT64 else 's32'}"
     return Kernel(
         op,
         function,
@@ -485,7 +485,7 @@ def broadcast_args(op: BroadcastArgs, graph: Graph, board: Board, cmsis: CmsisNN
         "portable/broadcast_args.c.j2",
         {"function": function, "ranks": (left.elements, right.elements)},
         _constants(graph, left=op.left, right=op.right),
-        header="tf_movement.h",
+        header="tinyflow_movement.h",
     )
 
 
@@ -556,14 +556,14 @@ def space_to_batch(op: SpaceToBatch, graph: Graph, board: Board, cmsis: CmsisNN)
     source, output = graph.tensors[op.input], output_of(graph, op)
     tables = _block_tables(op, source, output)
     size = output.size if output.size > source.size else 0
-    return _by_table(op, "tf_put", tables, source.dtype.itemsize, value=0, size=size)
+    return _by_table(op, "tinyflow_put", tables, source.dtype.itemsize, value=0, size=size)
 
 
 def batch_to_space(op: BatchToSpace, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """BATCH_TO_SPACE_ND: int8, 3 or 4 dimensions."""
     _bounded(op, graph)
     tables = _block_tables(op, output_of(graph, op), graph.tensors[op.input])
-    return _by_table(op, "tf_take", tables, output_of(graph, op).dtype.itemsize)
+    return _by_table(op, "tinyflow_take", tables, output_of(graph, op).dtype.itemsize)
 
 
 def pad_s16(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
@@ -572,7 +572,7 @@ def pad_s16(op: Pad, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | Non
     if len(source.shape) > RANK:
         raise UnsupportedError(f"PAD layer {op.name!r}: rank {len(source.shape)}, at most {RANK}")
     tables = _padded_places(op, graph)
-    return _by_table(op, "tf_put", tables, source.dtype.itemsize, value=0, size=output.size)
+    return _by_table(op, "tinyflow_put", tables, source.dtype.itemsize, value=0, size=output.size)
 
 
 KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
@@ -588,7 +588,7 @@ KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
     GatherNd: (gather_nd,),
     MirrorPad: (mirror_pad,),
     Pack: (join,),
-    PadV2: (pad_v2, pad_v2_plain),
+    PadV2: (pad_v2, pad_v2_unquantised),
     ResizeNearestNeighbor: (resize_nearest_neighbor,),
     Reverse: (reverse,),
     Slice: (strided,),

@@ -43,7 +43,7 @@ def conv_rows_s8(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     channels = nhwc(graph.tensors[op.input])[3]
     context = {"kernel": kernel, "filters_per_group": filters // (channels // kernel[2])}
     products = kernel[0] * kernel[1] * kernel[2]
-    yield from _kernel(op, graph, op.window, "tf_conv_row_s8", context, products, kernel[2])
+    yield from _kernel(op, graph, op.window, "tinyflow_conv_row_s8", context, products, kernel[2])
 
 
 def depthwise_conv_rows_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
@@ -53,12 +53,16 @@ def depthwise_conv_rows_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> I
         return
     context = {"kernel": weights.shape[1:], "filters_per_group": op.multiplier}
     products = weights.shape[1] * weights.shape[2]
-    yield from _kernel(op, graph, op.window, "tf_depthwise_conv_row_s8", context, products)
+    yield from _kernel(op, graph, op.window, "tinyflow_depthwise_conv_row_s8", context, products)
 
 
 def pool_rows_s8(op: Pool2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     """AVERAGE_POOL_2D and MAX_POOL_2D: int8, any window, stride and padding."""
-    function = "tf_average_pool_row_s8" if isinstance(op, AveragePool2D) else "tf_max_pool_row_s8"
+    function = (
+        "tinyflow_average_pool_row_s8"
+        if isinstance(op, AveragePool2D)
+        else "tinyflow_max_pool_row_s8"
+    )
     context = {"kernel": (*op.kernel, 1), "filters_per_group": 1}
     yield from _kernel(op, graph, op.window, function, context, 0)
 
@@ -99,9 +103,9 @@ def _kernel(
         },
         constants=() if isinstance(op, Pool2D) else _weighted(op, graph),
         macs=output.elements * products,
-        header="tf_window_rows.h",
+        header="tinyflow_window_rows.h",
         file=_FILES[function],
-        needs=("tf_rows.h", "tf_windows.h"),
+        needs=("tinyflow_rows.h", "tinyflow_windows.h"),
         row_form=RowForm(
             "portable/window_row_s8.c.j2", height, window.stride[0], window.dilation[0], pads[0]
         ),
@@ -113,10 +117,10 @@ def _kernel(
 
 #: The C files of the functions, as `Kernel.file` has them.
 _FILES = {
-    "tf_conv_row_s8": "conv_row_s8",
-    "tf_depthwise_conv_row_s8": "depthwise_conv_row_s8",
-    "tf_average_pool_row_s8": "pool_row_s8",
-    "tf_max_pool_row_s8": "pool_row_s8",
+    "tinyflow_conv_row_s8": "conv_row_s8",
+    "tinyflow_depthwise_conv_row_s8": "depthwise_conv_row_s8",
+    "tinyflow_average_pool_row_s8": "pool_row_s8",
+    "tinyflow_max_pool_row_s8": "pool_row_s8",
 }
 
 

@@ -41,9 +41,9 @@ def _kernel(op: Operator, function: str, template: str | None = None, **more: An
         op,
         function,
         "tinyflow",
-        f"portable/{template or function.removeprefix('tf_')}.c.j2",
+        f"portable/{template or function.removeprefix('tinyflow_')}.c.j2",
         context,
-        header="tf_signal.h",
+        header="tinyflow_signal.h",
         **more,
     )
 
@@ -65,13 +65,13 @@ def window(op: SignalWindow, graph: Graph, board: Board, cmsis: CmsisNN) -> Kern
         "elements": output_of(graph, op).elements,
     }
     constants = _flash(op, graph, "window")
-    return _kernel(op, "tf_signal_window_s16", context=context, constants=constants)
+    return _kernel(op, "tinyflow_signal_window_s16", context=context, constants=constants)
 
 
 def auto_scale(op: SignalFftAutoScale, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """SignalFftAutoScale: int16."""
     context = {"elements": graph.tensors[op.input].elements}
-    return _kernel(op, "tf_signal_auto_scale_s16", context=context)
+    return _kernel(op, "tinyflow_signal_auto_scale_s16", context=context)
 
 
 def fft(op: Fft, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
@@ -82,7 +82,7 @@ def fft(op: Fft, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     source, output = graph.tensors[op.input], output_of(graph, op)
     dtype, points, inverse = source.dtype, op.length // 2, isinstance(op, SignalIrfft)
     suffix = _SUFFIXES[dtype]
-    function = f"tf_signal_{'irfft' if inverse else 'rfft'}_{suffix}"
+    function = f"tinyflow_signal_{'irfft' if inverse else 'rfft'}_{suffix}"
     context = {
         "function": function,
         "points": points,
@@ -106,7 +106,7 @@ def fft(op: Fft, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
             f"complex factors between them [{points // 2}]",
         ),
     )
-    needs = ("tf_signal_fft.h", *(("tf_math.h",) if dtype is DType.FLOAT32 else ()))
+    needs = ("tinyflow_signal_fft.h", *(("tinyflow_math.h",) if dtype is DType.FLOAT32 else ()))
     return _kernel(
         op,
         function,
@@ -129,14 +129,14 @@ def energy(op: SignalEnergy, graph: Graph, board: Board, cmsis: CmsisNN) -> Kern
         "start": op.start,
         "stop": op.stop,
     }
-    return _kernel(op, "tf_signal_energy_s16", context=context)
+    return _kernel(op, "tinyflow_signal_energy_s16", context=context)
 
 
 def filter_bank(op: SignalFilterBank, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """SignalFilterBank: uint32 to uint64, with constant tables."""
     constants = _flash(op, graph, *op.input_fields[1:])
     context = {"channels": output_of(graph, op).elements}
-    return _kernel(op, "tf_signal_filter_bank", context=context, constants=constants)
+    return _kernel(op, "tinyflow_signal_filter_bank", context=context, constants=constants)
 
 
 def square_root(
@@ -144,7 +144,7 @@ def square_root(
 ) -> Kernel | None:
     """SignalFilterBankSquareRoot: uint64 to uint32; the shift is computed, its low five bits."""
     context = {"elements": output_of(graph, op).elements}
-    return _kernel(op, "tf_signal_square_root", context=context)
+    return _kernel(op, "tinyflow_signal_square_root", context=context)
 
 
 def spectral_subtraction(
@@ -163,13 +163,15 @@ def spectral_subtraction(
         "bits": op.bits,
         "clamping": int(op.clamping),
     }
-    return _kernel(op, "tf_signal_spectral_subtraction", context=context)
+    return _kernel(op, "tinyflow_signal_spectral_subtraction", context=context)
 
 
 def pcan(op: SignalPcan, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
     """SignalPCAN: uint32, with a constant table of 125 gains or more."""
     context = {"shift": op.shift, "elements": output_of(graph, op).elements}
-    return _kernel(op, "tf_signal_pcan", context=context, constants=_flash(op, graph, "gains"))
+    return _kernel(
+        op, "tinyflow_signal_pcan", context=context, constants=_flash(op, graph, "gains")
+    )
 
 
 def log(op: SignalFilterBankLog, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
@@ -180,7 +182,7 @@ def log(op: SignalFilterBankLog, graph: Graph, board: Board, cmsis: CmsisNN) -> 
         "elements": output_of(graph, op).elements,
     }
     segments = Constant("segments", "uint16_t", log_segments(), "log2(1 + i / 128) - i / 128 [130]")
-    return _kernel(op, "tf_signal_log", context=context, constants=(segments,))
+    return _kernel(op, "tinyflow_signal_log", context=context, constants=(segments,))
 
 
 def framer(op: SignalFramer, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
@@ -196,7 +198,7 @@ def framer(op: SignalFramer, graph: Graph, board: Board, cmsis: CmsisNN) -> Kern
         "step": op.step,
         "kept": graph.tensors[op.samples].shape[1],
     }
-    return _kernel(op, "tf_signal_framer_s16", context=context)
+    return _kernel(op, "tinyflow_signal_framer_s16", context=context)
 
 
 def overlap_add(op: SignalOverlapAdd, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
@@ -204,7 +206,7 @@ def overlap_add(op: SignalOverlapAdd, graph: Graph, board: Board, cmsis: CmsisNN
     shape = graph.tensors[op.input].shape
     suffix = _SUFFIXES[graph.tensors[op.input].dtype]
     context = {
-        "function": f"tf_signal_overlap_add_{suffix}",
+        "function": f"tinyflow_signal_overlap_add_{suffix}",
         "rows": math.prod(shape[:-2]),
         "frames": shape[-2],
         "size": shape[-1],
@@ -212,7 +214,7 @@ def overlap_add(op: SignalOverlapAdd, graph: Graph, board: Board, cmsis: CmsisNN
     }
     return _kernel(
         op,
-        f"tf_signal_overlap_add_{suffix}",
+        f"tinyflow_signal_overlap_add_{suffix}",
         "signal_overlap_add",
         context=context,
         file=f"signal_overlap_add_{suffix}",
@@ -223,7 +225,7 @@ def delay(op: SignalDelay, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel
     """SignalDelay: int16; samples are kept from one inference to the next."""
     shape = graph.tensors[op.input].shape
     context = {"rows": rows(shape), "elements": shape[-1], "length": op.length}
-    return _kernel(op, "tf_signal_delay_s16", context=context)
+    return _kernel(op, "tinyflow_signal_delay_s16", context=context)
 
 
 def stacker(op: SignalStacker, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
@@ -237,7 +239,7 @@ def stacker(op: SignalStacker, graph: Graph, board: Board, cmsis: CmsisNN) -> Ke
         "left": op.left,
         "step": op.step,
     }
-    return _kernel(op, "tf_signal_stacker_s16", context=context)
+    return _kernel(op, "tinyflow_signal_stacker_s16", context=context)
 
 
 KERNELS: dict[type[Operator], tuple[Maker, ...]] = {

@@ -19,7 +19,7 @@ from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.numerics.multipliers import output_multiplier
 
-_HEADER = "tf_state.h"
+_HEADER = "tinyflow_state.h"
 
 #: Scales of a gate function's input and output (`PrepareGateParametersInteger`).
 _GATE_INPUT_SCALE = 2.0**-12
@@ -53,7 +53,7 @@ def assign_variable(
 def _copy(op: Operator, source: Tensor, constants: tuple[Constant, ...] = ()) -> Kernel:
     return Kernel(
         op,
-        "tf_copy",
+        "tinyflow_copy",
         "tinyflow",
         "portable/copy.c.j2",
         {"size": source.size},
@@ -72,7 +72,7 @@ def circular_buffer_s8(
     context = {"slot": graph.tensors[op.input].size, "whole": output_of(graph, op).size}
     return Kernel(
         op,
-        "tf_circular_buffer_s8",
+        "tinyflow_circular_buffer_s8",
         "tinyflow",
         "portable/circular_buffer_s8.c.j2",
         context,
@@ -105,11 +105,11 @@ def svdf_s8(op: Svdf, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | No
     wide = state.dtype is DType.INT16
     return Kernel(
         op,
-        "tf_svdf_state_s16_s8" if wide else "tf_svdf_s8",
+        "tinyflow_svdf_state_s16_s8" if wide else "tinyflow_svdf_s8",
         "tinyflow",
         "portable/svdf_s8.c.j2",
         {
-            "function": "tf_svdf_state_s16_s8" if wide else "tf_svdf_s8",
+            "function": "tinyflow_svdf_state_s16_s8" if wide else "tinyflow_svdf_s8",
             "batch": batch,
             "inputs": inputs,
             "units": output.shape[1],
@@ -167,7 +167,7 @@ def lstm_s8(op: SequenceLstm, graph: Graph, board: Board, cmsis: CmsisNN) -> Ker
     tanh_multiplier, tanh_shift = _tanh_input(cell)
     return Kernel(
         op,
-        "tf_lstm_s8",
+        "tinyflow_lstm_s8",
         "tinyflow",
         "portable/lstm_s8.c.j2",
         {

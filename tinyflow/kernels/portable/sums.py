@@ -15,7 +15,7 @@ from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.numerics.multipliers import add_multipliers
 
-_NEEDS = ("tf_elementwise.h", "tf_math.h")
+_NEEDS = ("tinyflow_elementwise.h", "tinyflow_math.h")
 
 
 def _scaling(op: Operator, source: Tensor, output: Tensor) -> dict[str, Any] | None:
@@ -31,12 +31,12 @@ def _kernel(
 ) -> Kernel:
     return Kernel(
         op,
-        f"tf_{name}_{'f32' if context['scaling'] is None else 's8'}",
+        f"tinyflow_{name}_{'f32' if context['scaling'] is None else 's8'}",
         "tinyflow",
         f"portable/{name}.c.j2",
         context,
         constants,
-        header="tf_sums.h",
+        header="tinyflow_sums.h",
         needs=_NEEDS,
     )
 

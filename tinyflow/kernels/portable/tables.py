@@ -8,7 +8,6 @@ from __future__ import annotations
 from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator
-from tinyflow.ir.plain import Exp, Gelu, Log, Neg
 from tinyflow.ir.quantization import quantize_multiplier
 from tinyflow.ir.tables import (
     Abs,
@@ -25,6 +24,7 @@ from tinyflow.ir.tables import (
     Rsqrt,
     Tanh,
 )
+from tinyflow.ir.unquantised import Exp, Gelu, Log, Neg
 from tinyflow.kernels.base import (
     Constant,
     Kernel,
@@ -39,7 +39,7 @@ from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.numerics.multipliers import softmax_parameters
 from tinyflow.numerics.operator_tables import table_of
 
-_HEADER = "tf_tables.h"
+_HEADER = "tinyflow_tables.h"
 
 
 def logistic(op: Logistic, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
@@ -118,14 +118,14 @@ def _lookup(op: Function, graph: Graph) -> Kernel:
     output = output_of(graph, op)
     return Kernel(
         op,
-        "tf_lookup_s8",
+        "tinyflow_lut_s8",
         "tinyflow",
-        "portable/lookup_s8.c.j2",
+        "portable/lut_s8.c.j2",
         {"elements": output.elements, "row_elements": row_elements(output)},
         constants=(Constant("table", "int8_t", table, "output by the input's byte [256]"),),
         header=_HEADER,
         overlaps=(Overlap("input"),),
-        row_form=RowForm("portable/lookup_row_s8.c.j2", overlaps=(Overlap("input"),)),
+        row_form=RowForm("portable/lut_row_s8.c.j2", overlaps=(Overlap("input"),)),
         work=elementwise_work(output),
     )
 
@@ -138,7 +138,7 @@ def log_softmax(op: LogSoftmax, graph: Graph, board: Board, cmsis: CmsisNN) -> K
     reverse = quantize_multiplier((1 << (31 - multiplier.shift)) / multiplier.multiplier)
     return Kernel(
         op,
-        "tf_log_softmax_s8",
+        "tinyflow_log_softmax_s8",
         "tinyflow",
         "portable/log_softmax_s8.c.j2",
         {
@@ -159,7 +159,7 @@ def l2_normalization(
     source = graph.tensors[op.input]
     return Kernel(
         op,
-        "tf_l2_normalization_s8",
+        "tinyflow_l2_normalization_s8",
         "tinyflow",
         "portable/l2_normalization_s8.c.j2",
         {
@@ -172,7 +172,7 @@ def l2_normalization(
 
 
 #: Functions of one element, which are tables of 256 values.
-LOOKUPS: dict[type[Operator], tuple[Maker, ...]] = {
+LUTS: dict[type[Operator], tuple[Maker, ...]] = {
     Abs: (absolute,),
     Elu: (elu,),
     Exp: (exp,),
@@ -190,7 +190,7 @@ LOOKUPS: dict[type[Operator], tuple[Maker, ...]] = {
 }
 
 KERNELS: dict[type[Operator], tuple[Maker, ...]] = {
-    **LOOKUPS,
+    **LUTS,
     L2Normalization: (l2_normalization,),
     LogSoftmax: (log_softmax,),
 }

@@ -39,13 +39,15 @@ from tinyflow.kernels.base import (
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.numerics.multipliers import accumulator_multipliers, mean_multiplier, rescale
 
-_HEADER = "tf_windows.h"
+_HEADER = "tinyflow_windows.h"
 
 
 def _kernel(operator: Operator, name: str, context: dict[str, Any], **more: Any) -> Kernel:
-    """The kernel `tf_<name>`, in the file and called by the template of that name."""
+    """The kernel `tinyflow_<name>`, in the file and called by the template of that name."""
     template = f"portable/{name}.c.j2"
-    return Kernel(operator, f"tf_{name}", "tinyflow", template, context, header=_HEADER, **more)
+    return Kernel(
+        operator, f"tinyflow_{name}", "tinyflow", template, context, header=_HEADER, **more
+    )
 
 
 # ------------------------------------------------------------------------- convolutions
@@ -126,11 +128,11 @@ def batch_matmul_s16(op: BatchMatMul, graph: Graph, board: Board, cmsis: CmsisNN
         )
     return replace(
         kernel,
-        function="tf_batch_matmul_s16",
-        context={**kernel.context, "function": "tf_batch_matmul_s16"},
-        header="tf_products_s16.h",
+        function="tinyflow_batch_matmul_s16",
+        context={**kernel.context, "function": "tinyflow_batch_matmul_s16"},
+        header="tinyflow_products_s16.h",
         file="batch_matmul_s16",
-        needs=(_HEADER, "tf_s16.h"),
+        needs=(_HEADER, "tinyflow_s16.h"),
     )
 
 
@@ -144,7 +146,7 @@ def _stacked(op: BatchMatMul, graph: Graph) -> Kernel:
     rows, depth = swapped(left.shape[-2:], op.transpose_left)
     _, columns = swapped(right.shape[-2:], op.transpose_right)
     context = _product_context(left, right, output, Activation.NONE) | {
-        "function": "tf_batch_matmul_s8",
+        "function": "tinyflow_batch_matmul_s8",
         "operands": op.input_fields,
         "batches": extended(output.shape, 5)[:3],
         "left_steps": batch_steps(left.shape),
@@ -174,7 +176,7 @@ def computed_fully_connected_s8(
     columns, depth = weights.shape
     rows = source.elements // depth
     context = _product_context(source, weights, output, op.activation) | {
-        "function": "tf_batch_matmul_s8",
+        "function": "tinyflow_batch_matmul_s8",
         "operands": op.input_fields,
         "batches": (1, 1, 1),
         "left_steps": (0, 0, 0),

@@ -87,7 +87,7 @@ def dumped_selection(
     choice = selection.choice
     others = alternatives(choice, selection.chooser, kernels, optimize, limits)
     known = choice.known_totals
-    by_rows = set(choice.way.by_rows)
+    by_rows = set(choice.schedule.by_rows)
     return DumpedSelection(
         kernels=kernels,
         optimize=optimize,

@@ -102,7 +102,7 @@ class DumpedPlan(_Section):
 
 def dumped_plan(graph: Graph, plan: MemoryPlan) -> DumpedPlan:
     """The plan as data."""
-    layout = Layout(graph, plan.kernels, plan.segments)
+    layout = Layout(graph, plan.kernels, plan.fused_blocks)
     buffers = _buffers(layout, plan)
     return DumpedPlan(
         arena=plan.arena_size,
@@ -113,10 +113,10 @@ def dumped_plan(graph: Graph, plan: MemoryPlan) -> DumpedPlan:
             DumpedFusedBlock(
                 first=block.first,
                 last=block.end - 1,
-                turns=len(block.turns),
+                turns=len(block.steps),
                 rings=dict(block.rings),
             )
-            for block in plan.segments
+            for block in plan.fused_blocks
         ),
         buffers=buffers,
         overlaps=_overlaps(layout, buffers),
@@ -135,7 +135,7 @@ def dumped_plan(graph: Graph, plan: MemoryPlan) -> DumpedPlan:
 def _layers(plan: MemoryPlan) -> tuple[DumpedLayer, ...]:
     blocks = {
         layer: number
-        for number, block in enumerate(plan.segments)
+        for number, block in enumerate(plan.fused_blocks)
         for layer in range(block.first, block.end)
     }
     layers: list[DumpedLayer] = []
@@ -199,16 +199,16 @@ def _buffer(
 def _overlaps(layout: Layout, buffers: tuple[DumpedBuffer, ...]) -> tuple[DumpedOverlap, ...]:
     """Those of the overlaps that kernels allow which the plan makes use of."""
     found: list[DumpedOverlap] = []
-    for sharing in layout.sharings:
-        before, after = buffers[sharing.before], buffers[sharing.after]
+    for allowed in layout.in_place_overlaps:
+        before, after = buffers[allowed.before], buffers[allowed.after]
         shared = min(before.offset + before.bytes, after.offset + after.bytes) - max(
             before.offset, after.offset
         )
         if shared > 0:
             found.append(
                 DumpedOverlap(
-                    input=sharing.before,
-                    output=sharing.after,
+                    input=allowed.before,
+                    output=allowed.after,
                     lead=before.offset - after.offset,
                     shared=shared,
                 )

@@ -67,7 +67,7 @@ def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Ke
         return
     for transposed in (False, True):
         layer = layer_of(op, source, weights, output, transposed=transposed)
-        if not moving.is_served(layer) or (transposed and layer.inner == layer.outer):
+        if not moving.is_supported(layer) or (transposed and layer.inner == layer.outer):
             continue
         constants = weights_of(op, graph, layer)
         heights = _heights(layer)
@@ -96,11 +96,11 @@ def _kernel(op: DepthwiseConv2D, graph: Graph, layer: Layer, window: Window) -> 
     strip = min((window.height - outer.reach) // outer.stride + 1, outer.output)
     return Kernel(
         operator=op,
-        function="tf_native_depthwise",
+        function="tinyflow_depthwise",
         library="tinyflow",
-        template="native/depthwise.c.j2",
-        header="tf_native_depthwise.h",
-        file="native_depthwise",
+        template="generated/depthwise.c.j2",
+        header="tinyflow_depthwise.h",
+        file="depthwise",
         context=_plan(op, graph, layer, window, strip),
         constants=(
             Constant(
@@ -112,12 +112,12 @@ def _kernel(op: DepthwiseConv2D, graph: Graph, layer: Layer, window: Window) -> 
         ),
         scratch=window.scratch,
         macs=output_of(graph, op).elements * inner.kernel * outer.kernel,
-        sources=(window.gather, window.source),
+        sources=(window.im2col, window.source),
         overlaps=(Overlap("input", exact=True),) if is_in_place(layer, strip) else (),
         row_form=None
         if layer.transposed or outer.dilation > 1
         else RowForm(
-            "native/depthwise_line.c.j2",
+            "generated/depthwise_line.c.j2",
             outer.kernel,
             outer.stride,
             pad=outer.pad,
@@ -131,7 +131,7 @@ def _kernel(op: DepthwiseConv2D, graph: Graph, layer: Layer, window: Window) -> 
 def _plan(
     op: DepthwiseConv2D, graph: Graph, layer: Layer, window: Window, strip: int
 ) -> dict[str, object]:
-    """Return the loop nest of the layer, as the fields of `tf_depthwise_plan`."""
+    """Return the loop nest of the layer, as the fields of `tinyflow_depthwise_plan`."""
     source, output = graph.tensors[op.input], output_of(graph, op)
     outer, columns = layer.outer, columns_of(layer.inner)
     pitch, line_pitch, output_pitch, output_line_pitch = layer.pitches
@@ -139,7 +139,7 @@ def _plan(
     one_strip = strip >= outer.output and layer.multiplier == 1
     return {
         "functions": {
-            "gather": str(window.gather.name),
+            "im2col": str(window.im2col.name),
             "window": str(window.source.name),
         },
         "images": images(source, output),

@@ -68,13 +68,13 @@ def window(
     ):
         return None
     dual_issue = board.core == "cortex-m7"
-    how = folded(scaling, weights.taps, weights.bias)
+    requant = folded(scaling, weights.taps, weights.bias)
     written = _line_of_tiles(inner) if dual_issue else _line_of_columns(inner)
     return Window(
-        gather=_gather_source(layer, line, zero_point, dual_issue=dual_issue),
-        source=_window_source(layer, line, written, scaling, how, board),
+        im2col=_im2col_source(layer, line, zero_point, dual_issue=dual_issue),
+        source=_window_source(layer, line, written, scaling, requant, board),
         name=_name(inner.stride, board),
-        constants=_constants(weights, scaling, how, inner.stride),
+        constants=_constants(weights, scaling, requant, inner.stride),
         height=min(height, outer.needed),
         place=WORDS,
         line=line,
@@ -116,7 +116,7 @@ def _line_of_tiles(inner: Axis) -> _Line:
     return _Line(times, 2, tiles - 2 * times)
 
 
-def _gather_source(layer: Layer, line: int, zero_point: int, *, dual_issue: bool) -> Source:
+def _im2col_source(layer: Layer, line: int, zero_point: int, *, dual_issue: bool) -> Source:
     columns = columns_of(layer.inner)
     pitch, line_pitch, _, _ = layer.pitches
     whole = columns.words - columns.head
@@ -128,7 +128,7 @@ def _gather_source(layer: Layer, line: int, zero_point: int, *, dual_issue: bool
     name = KernelName("depthwise_im2col", "s8_s16", isa, words=tuple(words))
     return Source(
         name,
-        "depthwise/gather_shape.S.j2",
+        "depthwise/im2col_shape.S.j2",
         (
             ("function", str(name)),
             ("head", columns.head),
@@ -150,7 +150,7 @@ def _window_source(
     line: int,
     written: _Line,
     scaling: Scaling,
-    how: Folded | None,
+    requant: Folded | None,
     board: Board,
 ) -> Source:
     dual_issue = board.core == "cortex-m7"
@@ -158,7 +158,7 @@ def _window_source(
     _, _, pitch, line_pitch = layer.pitches
     stride = layer.inner.stride
     words = [f"lines{layer.outer.stride}", f"{line}", f"outputs{layer.inner.output}"]
-    words += [f"pitch{pitch}", f"{line_pitch}", *([f"shift{how.shift}"] if how else [])]
+    words += [f"pitch{pitch}", f"{line_pitch}", *([f"shift{requant.shift}"] if requant else [])]
     words += [*["signed"] * scaling.signed, *(clamp_words(low, high) if scaling.clamp else ())]
     words += [] if board.fpu else ["soft"]
     name = _name(stride, board).plus(*words)
@@ -177,8 +177,8 @@ def _window_source(
             ("rest", written.rest),
             ("pitch", pitch),
             ("output_line", line_pitch),
-            ("folded", how is not None),
-            ("shift", how.shift if how else 0),
+            ("folded", requant is not None),
+            ("shift", requant.shift if requant else 0),
             ("signed", scaling.signed),
             ("wide", False),
             ("clamped", scaling.clamp is not None),
@@ -190,10 +190,10 @@ def _window_source(
 
 
 def _constants(
-    weights: Weights, scaling: Scaling, how: Folded | None, stride: int
+    weights: Weights, scaling: Scaling, requant: Folded | None, stride: int
 ) -> NDArray[np.uint32]:
     """Eight words of each channel, in the order of the templates."""
-    up = np.zeros_like(weights.bias) if how is None else how.up
+    up = np.zeros_like(weights.bias) if requant is None else requant.up
     k = (weights.taps.astype(np.int64) << up).astype(np.int16).view(np.uint16).astype(np.uint32)
 
     def pair(low: tuple[int, int] | None, high: tuple[int, int] | None) -> NDArray[np.uint32]:
@@ -207,5 +207,9 @@ def _constants(
         else [*first, pair((0, 2), (1, 2)), pair((2, 2), None)]
     )
     words.append((weights.bias << up).astype(np.uint32))
-    words += [scaling.doubled, scaling.power] if how is None else [how.multiplier, how.offset]
+    words += (
+        [scaling.doubled, scaling.power]
+        if requant is None
+        else [requant.multiplier, requant.offset]
+    )
     return np.stack(words, axis=1).astype(np.uint32)

@@ -23,7 +23,7 @@ _MOST_WEIGHTS = 64
 _MOST_UNROLLED = 480
 
 
-def is_served(layer: Layer) -> bool:
+def is_supported(layer: Layer) -> bool:
     """Whether there is such a window for the layer."""
     inner, outer = layer.inner, layer.outer
     return (
@@ -79,7 +79,7 @@ def window(layer: Layer, weights: Weights, scaling: Scaling, height: int, board:
     span = form.tiles * 2 * inner.stride * place
     _, _, output_pitch, output_line_pitch = layer.pitches
     return Window(
-        gather=_gather_source(height),
+        im2col=_im2col_source(height),
         source=_window_source(form, height, scaling, board),
         name=_name(form, board),
         constants=form.constants,
@@ -178,10 +178,10 @@ def _name(form: _Form, board: Board) -> KernelName:
     return KernelName("depthwise_conv", "s8", isa, form.size, words)
 
 
-def _gather_source(height: int) -> Source:
+def _im2col_source(height: int) -> Source:
     name = KernelName("depthwise_im2col", "s8_s16", "dsp", words=(f"lines{height}",))
     parameters = (("function", str(name)), ("height", height))
-    return Source(name, "depthwise/gather.S.j2", parameters)
+    return Source(name, "depthwise/im2col.S.j2", parameters)
 
 
 def _window_source(form: _Form, height: int, scaling: Scaling, board: Board) -> Source:

@@ -8,7 +8,7 @@
       y = y + (y >> 31)                       a quarter less where it is negative: halves go down
       t = SMMLAR(y, 2**(30 - right), zero_point)
 
-  The accumulator is `tf_shift_left`'s, which wraps, as all sums here do.
+  The accumulator is `tinyflow_shift_left`'s, which wraps, as all sums here do.
 - Where results below the zero point do not count and the accumulators have bits to spare, the
   folded form, of two instructions: weights and bias come multiplied by `2**up`, 2 or more, so that
 
@@ -98,14 +98,14 @@ def scaling_of(
     multiplier, shift = accumulator_multipliers(source, weights, output, weights.shape[3])
     clamp = activation_range(op.activation, output.q)
     zero_point = output.q.zero_point
-    how = requantisation(multiplier, shift, zero_point, clamp)
-    wide = how is None
+    requant = requantisation(multiplier, shift, zero_point, clamp)
+    wide = requant is None
     zero = multiplier == 0
     left, right = np.maximum(shift, 0), np.maximum(-shift, 0)
     if wide and np.any((right > _MOST_RIGHT) & ~zero):
         return None
-    if how is None:
-        how = Requantisation(np.zeros((0, 2), np.uint32), zero_point, *clamp)
+    if requant is None:
+        requant = Requantisation(np.zeros((0, 2), np.uint32), zero_point, *clamp)
     # A power of 2**32 is none in 32 bits: 0, which is what a multiplier of 0 needs.
     exponent = np.where(zero, 32, (30 if wide else 32) - right)
     return Scaling(
@@ -113,8 +113,8 @@ def scaling_of(
         left=np.where(zero, 0, left).astype(np.uint8),
         right=exponent.astype(np.uint8),
         wide=wide,
-        signed=how.signed,
-        clamp=clamp if how.clamped else None,
+        signed=requant.signed,
+        clamp=clamp if requant.clamped else None,
         zero_point=zero_point,
     )
 

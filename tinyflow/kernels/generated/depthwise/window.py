@@ -45,7 +45,7 @@ class Window:
     """Generated functions that gather lines and move a window along them.
 
     Attributes:
-        gather: the file of the one.
+        im2col: the file of the one.
         source: the file of the other.
         name: the kernel's.
         constants: uint32 (output channels, words), as its template says.
@@ -53,13 +53,13 @@ class Window:
         place: bytes of scratch from one place of a line to the next.
         line: bytes of scratch from one line to the next.
         scratch: bytes.
-        outputs: fields of `tf_depthwise_outputs` that this function reads and not all do.
+        outputs: fields of `tinyflow_depthwise_outputs` that this function reads and not all do.
         line_work: terms that its cycles on a line are linear in.
         channel_work: the same for a channel of a strip.
         input_line_work: the same for gathering four channels of a line.
     """
 
-    gather: Source
+    im2col: Source
     source: Source
     name: KernelName
     constants: NDArray[np.uint32]

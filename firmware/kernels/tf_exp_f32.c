@@ -1,9 +1,0 @@
-/* Reference: TFLM, exp.cc. */
-#include "tf_plain.h"
-
-void tf_exp_f32(const float *input, float *output, size_t elements)
-{
-    for (size_t i = 0; i < elements; ++i) {
-        output[i] = tf_expf(input[i]);
-    }
-}

@@ -1,9 +1,0 @@
-/* A function of each element, as a table that the build has computed. */
-#include "tf_tables.h"
-
-void tf_lookup_s8(const int8_t table[256], const int8_t *input, int8_t *output, size_t elements)
-{
-    for (size_t i = 0; i < elements; ++i) {
-        output[i] = table[(uint8_t)input[i]];
-    }
-}

@@ -1,9 +1,0 @@
-/* Reference: TFLM, reference/tanh.h. */
-#include "tf_plain.h"
-
-void tf_tanh_f32(const float *input, float *output, size_t elements)
-{
-    for (size_t i = 0; i < elements; ++i) {
-        output[i] = tf_tanhf(input[i]);
-    }
-}

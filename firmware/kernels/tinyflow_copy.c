@@ -1,0 +1,8 @@
+#include "tinyflow_state.h"
+
+#include <string.h>
+
+void tinyflow_copy(const void *input, void *output, size_t size)
+{
+    memcpy(output, input, size);
+}

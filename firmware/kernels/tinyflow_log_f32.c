@@ -1,0 +1,8 @@
+#include "tinyflow_unquantised.h"
+
+void tinyflow_log_f32(const float *input, float *output, size_t elements)
+{
+    for (size_t i = 0; i < elements; ++i) {
+        output[i] = tinyflow_logf(input[i]);
+    }
+}

@@ -1,0 +1,30 @@
+/* A copy whose writes are scattered: one table of offsets per dimension. */
+#include "tinyflow_movement.h"
+
+#include <string.h>
+
+void tinyflow_put(const tinyflow_put_params *params, const int32_t *offsets, const void *input,
+                  void *output)
+{
+    const int32_t *extent = params->extent;
+    const int32_t *table_a = offsets, *table_b = table_a + extent[0];
+    const int32_t *table_c = table_b + extent[1], *table_d = table_c + extent[2];
+    const int32_t *table_e = table_d + extent[3];
+    const uint8_t *from = input;
+    uint8_t *to = output;
+
+    memset(to, params->value, params->size);
+    for (int32_t a = 0; a < extent[0]; ++a) {
+        for (int32_t b = 0; b < extent[1]; ++b) {
+            for (int32_t c = 0; c < extent[2]; ++c) {
+                for (int32_t d = 0; d < extent[3]; ++d) {
+                    uint8_t *row = to + table_a[a] + table_b[b] + table_c[c] + table_d[d];
+                    for (int32_t e = 0; e < extent[4]; ++e) {
+                        memcpy(row + table_e[e], from, (size_t)params->run);
+                        from += params->run;
+                    }
+                }
+            }
+        }
+    }
+}
