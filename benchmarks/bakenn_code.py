@@ -19,7 +19,7 @@ from bakenn.backend.portable_c import CBackendOptions, KernelPolicy
 from bakenn.ir import QuantizedGraph
 
 from tinyflow.boards import Board
-from tinyflow.timing.measure import compile_code
+from tinyflow.timing.traced_run import compile_code
 from tinyflow.toolchain.elf import Image
 
 PORTABLE = CBackendOptions()

@@ -29,7 +29,7 @@ from tests.support.mixed_model import mixed_model
 from tests.support.open_batch import flattened
 from tests.support.small_model import small_model
 from tests.support.stateful_model import stateful_model
-from tinyflow.files import write_file
+from tinyflow.storage.files import write_file
 
 SECONDS_PER_FILE = 60
 BYTES = 4 << 30

@@ -36,9 +36,9 @@ import tinyflow
 from tinyflow.boards import load_board
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
 from tinyflow.oracle.oracle import Oracle
-from tinyflow.project import Objective
-from tinyflow.report.model import Report
-from tinyflow.timing.measure import Call, call_function
+from tinyflow.report.report_data import Report
+from tinyflow.settings.project_file import Objective
+from tinyflow.timing.traced_run import FunctionCall, call_function
 
 BOARDS = ("stm32l4r5", "stm32f746")
 GOALS: tuple[Objective, ...] = ("speed", "balanced", "size", "ram")
@@ -262,7 +262,7 @@ def _bakenn(path: Path, model: str, board: str) -> list[Row]:
     values = np.random.default_rng(0).integers(-128, 128, shape).astype(np.int8)
     target = load_board(board)
     baked = bake(graph, target, CMSIS_NN, name=model, codes=values.ravel().tolist())
-    call = call_function(baked.image, target, Call("infer"), read=["output"])
+    call = call_function(baked.image, target, FunctionCall("infer"), read=["output"])
     expected = Oracle(content).run(values)[0].tobytes()
     found = call.memory["output"]
     return [

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tinyflow.files import write_file
+from tinyflow.storage.files import write_file
 
 PERFORMANCE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 

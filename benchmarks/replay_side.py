@@ -15,18 +15,18 @@ from typing import Annotated, get_args
 import typer
 
 from tinyflow.boards import board_ids, load_board
-from tinyflow.cache import Cache
-from tinyflow.codegen.model import generate_model
+from tinyflow.codegen.library import generate_model
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.oracle.constants import fold_constants
 from tinyflow.passes import optimise
 from tinyflow.passes.float_ends import convert_at_ends
 from tinyflow.pipeline.build import generate
+from tinyflow.pipeline.limits import choose
 from tinyflow.pipeline.request import BuildRequest
-from tinyflow.pipeline.select import choose
 from tinyflow.plan.in_ram import NOTHING_IN_RAM
 from tinyflow.progress import Progress
-from tinyflow.project import KernelSet, Objective
+from tinyflow.settings.project_file import KernelSet, Objective
+from tinyflow.storage.cache import Cache
 from tinyflow.tflite.importer import import_model
 
 

@@ -28,17 +28,17 @@ from rich.table import Table
 import tinyflow
 from tinyflow import __version__
 from tinyflow.boards import Board, load_board
-from tinyflow.cache import Cache, ContentHash
-from tinyflow.codegen.model import generate_model
+from tinyflow.codegen.library import generate_model
 from tinyflow.convert.convert import quantize
 from tinyflow.datasets.dataset import Dataset
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.passes import optimise
+from tinyflow.pipeline.limits import choose
 from tinyflow.pipeline.request import BuildRequest
-from tinyflow.pipeline.select import choose
 from tinyflow.progress import Progress
-from tinyflow.project import Objective
-from tinyflow.report.model import Report
+from tinyflow.report.report_data import Report
+from tinyflow.settings.project_file import Objective
+from tinyflow.storage.cache import Cache, ContentHash
 from tinyflow.tflite.importer import import_model
 
 BOARDS = ("stm32l4r5", "stm32f746")

@@ -31,23 +31,23 @@ from tests.support.first_kernels import select_kernels
 from tinyflow.boards import CacheGeometry, board_ids, load_board
 from tinyflow.cli.app import app
 from tinyflow.errors import exit_codes
-from tinyflow.files import write_file
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.types import Activation
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.catalogue import Service, services
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
-from tinyflow.options import build_options
 from tinyflow.oracle.pieces import LACKING
 from tinyflow.passes import optimise
-from tinyflow.project import Project
-from tinyflow.report.model import Report
-from tinyflow.report.profile import Profile
+from tinyflow.report.profile_data import Profile
+from tinyflow.report.report_data import Report
+from tinyflow.settings.options import build_options
+from tinyflow.settings.project_file import Project
+from tinyflow.storage.files import write_file
 from tinyflow.tflite.control_flow import MAX_ITERATIONS
 from tinyflow.tflite.importer import import_model
+from tinyflow.timing.core_pipeline import Pipeline
 from tinyflow.timing.cores import PIPELINES
 from tinyflow.timing.dual_issue import CONFLICTS
-from tinyflow.timing.pipeline import Pipeline
 from tinyflow.timing.validation import BOARD_BARS, CORE_BARS, NO_MEMORY_BAR
 from tinyflow.timing.validation_points import POINT_SETS, PointSet
 
@@ -207,7 +207,7 @@ def _validation_sets() -> str:
                 f"[{points.source}]({points.url}), {points.published_in}",
                 f"{points.part}, {points.conditions}",
                 points.deviations,
-                points.calibrated or "nothing: held out",
+                points.fitted or "nothing: held out",
                 f"{_rms(points):.1f}, {max(map(abs, _errors(points))):.1f}",
             )
 
@@ -244,7 +244,7 @@ def _validation_points(*, networks: bool) -> str:
                     f"{program.published:,}",
                     f"{program.modelled:,}",
                     f"{program.error_percent:+.1f}",
-                    "" if points.calibrated else "held out",
+                    "" if points.fitted else "held out",
                 )
 
     return _table(("", "part", "program", "measured", "modelled", "error, %", ""), rows())

@@ -15,7 +15,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 if TYPE_CHECKING:
     from tinyflow.api import build as build
-    from tinyflow.report.model import Report as Report
+    from tinyflow.report.report_data import Report as Report
 
 __all__ = ["Report", "__version__", "build"]
 
@@ -27,7 +27,7 @@ def __getattr__(name: str) -> Any:
 
         return build
     if name == "Report":
-        from tinyflow.report.model import Report
+        from tinyflow.report.report_data import Report
 
         return Report
     raise AttributeError(f"module 'tinyflow' has no attribute {name!r}")

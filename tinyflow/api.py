@@ -7,13 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tinyflow.boards import Board, load_board
-from tinyflow.options import with_options
 from tinyflow.pipeline.build import run
 from tinyflow.pipeline.output import output_path
 from tinyflow.pipeline.request import DataSource, request_of
 from tinyflow.progress import Progress
-from tinyflow.project import Activations, KernelSet, Objective, Placement, make_project
-from tinyflow.report.model import Report
+from tinyflow.report.report_data import Report
+from tinyflow.settings.options import with_options
+from tinyflow.settings.project_file import (
+    Activations,
+    KernelSet,
+    Objective,
+    Placement,
+    make_project,
+)
 
 if TYPE_CHECKING:
     import keras

@@ -89,7 +89,7 @@ class PeripheralInstance(_Strict):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
-class Uart(_Strict):
+class HarnessUart(_Strict):
     """The UART that carries the harness protocol."""
 
     peripheral: str
@@ -200,7 +200,7 @@ class MemoryTiming(_Strict):
         return self
 
 
-class Renode(_Strict):
+class RenodePlatform(_Strict):
     """Settings for Renode: the platform description under `renode/` and its UART's name."""
 
     platform: str
@@ -237,13 +237,13 @@ class Board(_Strict):
     clock_hz: int = Field(gt=0)
     memory: tuple[MemoryRegion, ...]
     ram_parts: tuple[RamPart, ...] = ()
-    uart: Uart
+    uart: HarnessUart
     peripherals: tuple[PeripheralInstance, ...]
     defines: dict[str, int | str] = Field(default_factory=dict)
     stack_size: int = Field(default=4096, gt=0)
     timing: MemoryTiming | None = None
     run_current: RunCurrent | None = None
-    renode: Renode
+    renode: RenodePlatform
     upload: Upload
     manual: str
     path: Path

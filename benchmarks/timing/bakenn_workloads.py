@@ -31,7 +31,7 @@ from bakenn.ir import (
 
 from benchmarks.bakenn_code import CMSIS_NN, DSP, PORTABLE, bake
 from tinyflow.boards import Board
-from tinyflow.timing.measure import Call, MeasuredCall, call_function
+from tinyflow.timing.traced_run import FunctionCall, MeasuredCall, call_function
 
 BOARD = "nrf52840"
 
@@ -65,7 +65,7 @@ class Workload:
         graph = self.graph()
         codes = _resting_input(graph).ravel().tolist()
         baked = bake(graph, board, self.options, name=self.name, codes=codes)
-        found = call_function(baked.image, board, Call("infer"), read=["output"], warm=True)
+        found = call_function(baked.image, board, FunctionCall("infer"), read=["output"], warm=True)
         output = tuple(np.frombuffer(found.memory["output"], np.int8).tolist())
         if output != self.output:
             raise ValueError(f"{self.name}: the output is {output}, not the published one")

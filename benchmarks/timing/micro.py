@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tinyflow.boards import Board, Core, load_board
-from tinyflow.timing.measure import Call, MeasuredCall, measure_code
+from tinyflow.timing.traced_run import FunctionCall, MeasuredCall, measure_code
 
 #: Iterations of each loop.
 TURNS = 40
@@ -67,7 +67,9 @@ class Loop:
         board = self._board()
         # M0+ has no wide conditional branch, others need one around much code
         width = "" if self.core == "cortex-m0plus" else ".w"
-        call = Call("run", (board.ram.origin + self.ram, board.flash.origin + _FLASH_OFFSET))
+        call = FunctionCall(
+            "run", (board.ram.origin + self.ram, board.flash.origin + _FLASH_OFFSET)
+        )
         text = (
             ".syntax unified\n.thumb\n.text\n.balign 32\n.global run\n.type run, %function\n"
             f".thumb_func\nrun: movs r3, #{TURNS}\n.balign 32\n"

@@ -25,7 +25,7 @@ import tinyflow
 from tinyflow.boards import Board, load_board
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
-from tinyflow.timing.measure import model_inference
+from tinyflow.timing.traced_run import model_inference
 from tinyflow.toolchain.elf import Image, read_image
 from tinyflow.tools.build_folder import Built, read_build
 from tinyflow.tools.run import read_samples

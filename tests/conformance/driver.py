@@ -33,8 +33,8 @@ from tinyflow.passes import optimise
 from tinyflow.pipeline.quantize import Quantised, device_inputs
 from tinyflow.plan.allocator import GREEDY, THOROUGH, Effort
 from tinyflow.plan.memory import Planner
-from tinyflow.project import KernelSet
 from tinyflow.selection.search import choose_kernels
+from tinyflow.settings.project_file import KernelSet
 from tinyflow.tflite.importer import import_model
 
 #: Adds one case to the builder; gives the indices of its inputs and of its outputs.

@@ -34,8 +34,8 @@ from tinyflow.plan.allocator import (
     aligned,
 )
 from tinyflow.plan.memory import _states
-from tinyflow.project import KernelSet
 from tinyflow.report.plan import PlanFile
+from tinyflow.settings.project_file import KernelSet
 from tinyflow.toolchain.elf import read_image
 from tinyflow.tools.build_folder import read_build
 

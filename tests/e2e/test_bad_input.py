@@ -35,8 +35,8 @@ from tinyflow.emulate.frames import ERROR, Frame, FrameDecoder, encode
 from tinyflow.emulate.protocol import Command, HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.errors import DeviceError
-from tinyflow.manifest import MARKER, manifest_of
-from tinyflow.report.model import Report
+from tinyflow.report.report_data import Report
+from tinyflow.storage.manifest import MARKER, manifest_of
 
 BOARD = "nrf52840"
 CONV: dict[str, Any] = {

@@ -19,9 +19,9 @@ from tests.support.small_model import small_model
 from tinyflow.boards import Board, load_board
 from tinyflow.emulate.protocol import DeviceInfo, DeviceStats, HarnessClient
 from tinyflow.errors import DeviceError, InputError
-from tinyflow.report.model import Report
+from tinyflow.report.report_data import Report
+from tinyflow.tools.board_cycles import measure_on_board
 from tinyflow.tools.build_folder import Built, read_build
-from tinyflow.tools.calibrate import measure_on_board
 from tinyflow.tools.run import first_sample
 
 pytestmark = pytest.mark.skipif(

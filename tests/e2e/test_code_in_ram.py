@@ -11,10 +11,10 @@ import tinyflow
 from tests.support.command_line import CommandLine
 from tests.support.small_model import small_model
 from tinyflow.boards import Board, board_ids, load_board
-from tinyflow.cache import Cache
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.errors import InputError
-from tinyflow.report.model import Report
+from tinyflow.report.report_data import Report
+from tinyflow.storage.cache import Cache
 from tinyflow.toolchain.elf import Image, read_image
 
 pytestmark = pytest.mark.skipif(

@@ -13,8 +13,7 @@ from tests.conformance.driver import Case, model_of
 from tests.conformance.windows import NONE, RELU, VALID, depthwise, fully_connected, pool
 from tests.support.small_model import small_model
 from tinyflow.boards import Board, load_board
-from tinyflow.cache import Cache
-from tinyflow.costs.board import board_costs
+from tinyflow.costs.board_costs import board_costs
 from tinyflow.costs.table import shipped_costs
 from tinyflow.costs.trial import Trial
 from tinyflow.ir.graph import Graph
@@ -25,6 +24,7 @@ from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.plan.memory import Planner
 from tinyflow.progress import Progress
 from tinyflow.selection.search import Choice, choose_kernels
+from tinyflow.storage.cache import Cache
 from tinyflow.tflite.importer import import_model
 
 pytestmark = pytest.mark.skipif(

@@ -21,7 +21,7 @@ from tinyflow.emulate.protocol import Command, HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.oracle.constants import reference
 from tinyflow.oracle.oracle import Oracle
-from tinyflow.report.model import Report
+from tinyflow.report.report_data import Report
 from tinyflow.toolchain.elf import read_image
 
 pytestmark = pytest.mark.skipif(

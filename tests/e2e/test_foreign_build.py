@@ -25,8 +25,8 @@ from tests.support.small_model import INPUT_SHAPE, small_model
 from tinyflow.boards import load_board
 from tinyflow.emulate import renode
 from tinyflow.errors import InputError
-from tinyflow.manifest import MARKER, WORKSPACE, manifest_of
 from tinyflow.resources import FIRMWARE
+from tinyflow.storage.manifest import MARKER, WORKSPACE, manifest_of
 from tinyflow.toolchain.platformio import elf_path
 from tinyflow.tools.build_folder import read_build
 

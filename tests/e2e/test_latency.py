@@ -18,7 +18,7 @@ from tinyflow.boards import board_ids, load_board
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.errors import BudgetError
-from tinyflow.report.model import Report
+from tinyflow.report.report_data import Report
 from tinyflow.timing.validation import error_bar
 from tinyflow.tools.build_folder import read_build
 from tinyflow.tools.run import read_samples, run_inputs

@@ -20,7 +20,7 @@ from tests.support.first_kernels import select_kernels
 from tests.support.small_model import small_model
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
-from tinyflow.codegen.model import ModelCode, generate_model
+from tinyflow.codegen.library import ModelCode, generate_model
 from tinyflow.codegen.render import write_folder
 from tinyflow.datasets.accuracy import dequantize_array, quantize_array
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn

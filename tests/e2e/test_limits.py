@@ -9,8 +9,8 @@ import pytest
 import tinyflow
 from tests.support.drawn_cnns import drawn_cnn
 from tinyflow.errors import BudgetError
-from tinyflow.report.model import Report
 from tinyflow.report.prediction import MOST_OFF_PERCENT
+from tinyflow.report.report_data import Report
 
 
 def least_ram(tmp_path: Path) -> Report:

@@ -24,8 +24,8 @@ from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.passes import optimise
 from tinyflow.plan.memory import Planner
 from tinyflow.plan.schedule import Schedule
-from tinyflow.project import Objective
 from tinyflow.selection.search import choose_kernels
+from tinyflow.settings.project_file import Objective
 from tinyflow.tflite.importer import import_model
 
 _SHARED = Path(__file__).resolve().parents[3] / "shared"

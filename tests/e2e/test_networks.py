@@ -19,8 +19,8 @@ from tests.support.cores import board_with, cortex_m0plus
 from tests.support.made_once import made_once
 from tinyflow.boards import Board, Core, load_board
 from tinyflow.costs.table import CostTable, shipped_costs
-from tinyflow.project import KernelSet
-from tinyflow.report.model import Report
+from tinyflow.report.report_data import Report
+from tinyflow.settings.project_file import KernelSet
 
 pytestmark = [
     pytest.mark.skipif(
@@ -60,7 +60,7 @@ def test_network_is_exact_on_the_other_cores(
         # A Cortex-M33 has the same kernels as a Cortex-M4.
         return shipped_costs(board) or shipped_costs(load_board("nrf52840"))
 
-    monkeypatch.setattr("tinyflow.pipeline.select.board_costs", costs)
+    monkeypatch.setattr("tinyflow.pipeline.limits.board_costs", costs)
     builds: dict[Core, Build] = {
         "cortex-m3": Build(board_with("cortex-m3", tmp_path), 4, "generated"),
         "cortex-m7": Build("stm32f746", 4),

@@ -16,7 +16,7 @@ from tests.support.command_line import CommandLine
 from tests.support.small_model import small_model
 from tests.support.stateful_model import stateful_model
 from tinyflow.kernels.name import KernelName
-from tinyflow.report.model import Report
+from tinyflow.report.report_data import Report
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"

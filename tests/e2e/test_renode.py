@@ -19,12 +19,12 @@ from tests.support.small_model import small_model
 from tests.support.stateful_model import stateful_model
 from tinyflow.boards import board_ids, load_board
 from tinyflow.emulate import open_target, renode
-from tinyflow.emulate.hil import run_hil_tests
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.renode import Renode, find_renode, find_renode_test
+from tinyflow.emulate.robot_suite import run_hil_tests
 from tinyflow.errors import DeviceError, HilTestError, RenodeMissingError
-from tinyflow.report.model import Report
-from tinyflow.report.renode import write_renode
+from tinyflow.report.renode_suite import write_renode
+from tinyflow.report.report_data import Report
 from tinyflow.sandbox.loopback import can_enter_loopback
 from tinyflow.toolchain.platformio import build_project
 

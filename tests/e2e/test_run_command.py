@@ -13,7 +13,7 @@ from tests.support.command_line import CommandLine
 from tests.support.small_model import CLASSES, INPUT_SHAPE, small_model
 from tinyflow.cli import console
 from tinyflow.errors import InputError
-from tinyflow.report.model import Report
+from tinyflow.report.report_data import Report
 from tinyflow.tools.run import top_classes
 
 pytestmark = pytest.mark.skipif(

@@ -16,7 +16,7 @@ from tinyflow.boards import load_board
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.oracle.oracle import Oracle
-from tinyflow.project import KernelSet
+from tinyflow.settings.project_file import KernelSet
 from tinyflow.tools.build_folder import read_build
 
 pytestmark = pytest.mark.skipif(

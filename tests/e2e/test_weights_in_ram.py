@@ -17,8 +17,8 @@ from tests.support.small_model import small_model
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import board_ids, load_board
 from tinyflow.emulate.simulator import Simulator
-from tinyflow.project import Objective
-from tinyflow.report.model import PlacedSection, Report
+from tinyflow.report.report_data import PlacedSection, Report
+from tinyflow.settings.project_file import Objective
 from tinyflow.toolchain.elf import Image, read_image
 
 pytestmark = pytest.mark.skipif(

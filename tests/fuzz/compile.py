@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.support.first_kernels import select_kernels
 from tinyflow.boards import load_board
-from tinyflow.codegen.model import generate_model
+from tinyflow.codegen.library import generate_model
 from tinyflow.errors import TinyflowError
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.oracle.constants import fold_constants

@@ -11,9 +11,9 @@ from elftools.elf.elffile import ELFFile
 
 from tests.support.bare_firmware import GCC
 from tinyflow.boards import Core
+from tinyflow.timing.core_pipeline import EdgeCost
 from tinyflow.timing.cores import PIPELINES
 from tinyflow.timing.instructions import Instruction, decode
-from tinyflow.timing.pipeline import EdgeCost
 
 #: The floating-point unit to assemble for; none for the cores without one.
 _FPU = {"cortex-m4": "fpv4-sp-d16", "cortex-m7": "fpv5-sp-d16", "cortex-m33": "fpv5-sp-d16"}

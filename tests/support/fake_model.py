@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 from tinyflow.boards import Board
-from tinyflow.codegen.project import HarnessTensor, ModelHarness, project_files
+from tinyflow.codegen.platformio_project import HarnessTensor, ModelHarness, project_files
 from tinyflow.codegen.render import write_folder
-from tinyflow.manifest import WORKSPACE
+from tinyflow.storage.manifest import WORKSPACE
 
 SIZE = 16
 

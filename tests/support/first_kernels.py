@@ -7,8 +7,8 @@ from tinyflow.ir.graph import Graph
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.candidates import candidates
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.project import KernelSet
 from tinyflow.selection.allowed import allowed
+from tinyflow.settings.project_file import KernelSet
 
 
 def select_kernels(

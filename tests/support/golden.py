@@ -14,17 +14,17 @@ from pathlib import Path
 
 from tests.support.small_model import small_model
 from tinyflow.boards import load_board
-from tinyflow.cache import Cache
-from tinyflow.codegen.model import generate_model
+from tinyflow.codegen.library import generate_model
 from tinyflow.costs.digest import source_text
 from tinyflow.costs.measure import kernel_shapes
 from tinyflow.costs.probes import MEASURED
 from tinyflow.kernels.base import Source
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
 from tinyflow.passes import optimise
+from tinyflow.pipeline.limits import choose
 from tinyflow.pipeline.request import BuildRequest
-from tinyflow.pipeline.select import choose
 from tinyflow.progress import Progress
+from tinyflow.storage.cache import Cache
 from tinyflow.tflite.importer import import_model
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"

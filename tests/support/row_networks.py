@@ -13,7 +13,7 @@ from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.kernels.portable.rows import row_kernel
+from tinyflow.kernels.portable.window_rows import row_kernel
 
 KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D", "AVERAGE_POOL_2D", "ABS", "ADD")
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyflow.cache import Cache, ContentHash
 from tinyflow.errors import InputError
+from tinyflow.storage.cache import Cache, ContentHash
 
 KEY = "ab" * 32
 LONG_AGO = time.time() - 61 * 24 * 3600
@@ -283,7 +283,7 @@ def test_a_workspace_has_a_name_that_programs_can_work_in(tmp_path: Path) -> Non
 def test_of_many_workspaces_the_last_ones_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tinyflow.cache._MOST_WORKSPACES", 2)
+    monkeypatch.setattr("tinyflow.storage.cache._MOST_WORKSPACES", 2)
     places = []
     for index, name in enumerate("abcd"):
         with Cache(tmp_path).workspace(name) as workspace:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.calling_convention import CanaryCalls, assembly_functions
 from tinyflow.boards import load_board
-from tinyflow.timing.measure import Call, compile_code, results_of
+from tinyflow.timing.traced_run import FunctionCall, compile_code, results_of
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
@@ -26,7 +26,7 @@ def _problems(body: str) -> list[str]:
     }
     image = compile_code(files, BOARD)
     canaries = CanaryCalls(assembly_functions(files), BOARD)
-    results_of(image, BOARD, [Call("entry")], [], watch=canaries.watch)
+    results_of(image, BOARD, [FunctionCall("entry")], [], watch=canaries.watch)
     assert canaries.calls == {"callee": 2}
     return canaries.problems
 

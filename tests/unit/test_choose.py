@@ -16,9 +16,9 @@ from tinyflow.kernels.base import Constant, Kernel, RowForm
 from tinyflow.kernels.candidates import Candidates
 from tinyflow.kernels.name import KernelName
 from tinyflow.plan.schedule import Schedule
-from tinyflow.project import KernelSet, Objective
 from tinyflow.selection.objective import BALANCED_LOSS_PERCENT, Limits
 from tinyflow.selection.search import Choice, choose_kernels
+from tinyflow.settings.project_file import KernelSet, Objective
 
 BOARD = load_board("stm32l4r5")
 ROWS = 10

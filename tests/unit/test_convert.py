@@ -25,7 +25,7 @@ from tinyflow.datasets.accuracy import (
 from tinyflow.datasets.dataset import Dataset, load_calibration
 from tinyflow.errors import ConversionError, InputError, UnsupportedError
 from tinyflow.ir.types import DType
-from tinyflow.project import PruneTable
+from tinyflow.settings.project_file import PruneTable
 from tinyflow.tflite.importer import import_model
 from tinyflow.tflite.state_mark import is_reset
 from tinyflow.worker import run_worker

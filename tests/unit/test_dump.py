@@ -23,21 +23,21 @@ from tinyflow.costs.table import shipped_costs
 from tinyflow.errors import FitError, InputError, UnsupportedError
 from tinyflow.ir.graph import Graph
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.manifest import MARKER
 from tinyflow.passes import PASSES
 from tinyflow.passes.float_ends import convert_at_ends
 from tinyflow.pipeline import build as build_module
-from tinyflow.pipeline import select as select_module
+from tinyflow.pipeline import limits as select_module
 from tinyflow.pipeline.build import run
 from tinyflow.pipeline.request import BuildRequest
 from tinyflow.plan.memory import plan_memory
 from tinyflow.progress import Progress
-from tinyflow.project import KernelSet
 from tinyflow.report.dump.choice import dumped_selection, selection_text
 from tinyflow.report.dump.graph import dumped_graph, graph_text
 from tinyflow.report.dump.plan import DumpedPlan, dumped_plan, plan_text
 from tinyflow.selection.objective import Limits, Totals, broken
 from tinyflow.selection.select import Selection, select
+from tinyflow.settings.project_file import KernelSet
+from tinyflow.storage.manifest import MARKER
 from tinyflow.tflite.importer import import_model
 
 BOARD = load_board("stm32l4r5")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tinyflow.boards import load_board
-from tinyflow.codegen.project import linker_script
+from tinyflow.codegen.platformio_project import linker_script
 from tinyflow.errors import InputError
 from tinyflow.toolchain.elf import Image, read_image
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.unit.test_requantise import ACCUMULATORS, doubling_high_product, rounding_divide
-from tinyflow.kernels.generated.depthwise.scaling import Folded, Scaling, folded
+from tinyflow.kernels.generated.depthwise.scaling import FoldedScaling, Scaling, folded
 
 MULTIPLIERS = [2**30, 2**30 + 1, 2**31 - 1, 2**31 - 2, 1610612736, 1518500250]
 NO_BIAS = np.zeros(1, np.int64)
@@ -29,7 +29,7 @@ def taps(value: int, channels: int = 1) -> NDArray[np.int8]:
     return np.full((3, 3, channels), value, np.int8)
 
 
-def outputs(how: Folded, acc: NDArray[np.int64], channel: int = 0) -> NDArray[np.int64]:
+def outputs(how: FoldedScaling, acc: NDArray[np.int64], channel: int = 0) -> NDArray[np.int64]:
     """SMMLA and SSAT of accumulators that come moved up."""
     moved = acc << int(how.up[channel])
     assert np.all(np.abs(moved) < 1 << 31)

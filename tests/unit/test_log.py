@@ -15,11 +15,11 @@ import typer
 from tests.support.command_line import CommandLine
 from tests.support.rewritten import optimised
 from tests.support.small_model import small_model
-from tinyflow.cache import Cache
 from tinyflow.cli.app import app
 from tinyflow.cli.console import ConsoleProgress
 from tinyflow.cli.verbosity import ConsoleLog, show_log
 from tinyflow.progress import LoggedProgress, Progress, log_command
+from tinyflow.storage.cache import Cache
 
 LOG = logging.getLogger("tinyflow")
 

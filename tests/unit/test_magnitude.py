@@ -10,7 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import pytest
 
-from tinyflow.compress.finetune import fine_tune, loss_for, task_of
+from tinyflow.compress.finetune import fine_tune, loss_for, training_task_of
 from tinyflow.compress.magnitude import (
     CubicSchedule,
     magnitude_callback,
@@ -123,7 +123,9 @@ def test_fine_tuning_repeats_itself() -> None:
 def loss_of(model: Any, labels: Any, declared: Loss | None = None) -> Any:
     samples = data(len(labels))
     return loss_for(
-        model, task_of(model, Dataset(samples.inputs, np.asarray(labels)), declared), declared
+        model,
+        training_task_of(model, Dataset(samples.inputs, np.asarray(labels)), declared),
+        declared,
     )
 
 

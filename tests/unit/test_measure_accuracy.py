@@ -16,8 +16,8 @@ from tinyflow.errors import InputError
 from tinyflow.oracle.oracle import Oracle
 from tinyflow.pipeline.quantize import Quantised
 from tinyflow.pipeline.score import check_limits, measure_score, task_of
-from tinyflow.project import BudgetTable
-from tinyflow.report.quality import Score
+from tinyflow.report.quality_data import Score
+from tinyflow.settings.project_file import BudgetTable
 from tinyflow.tflite.importer import import_model
 
 

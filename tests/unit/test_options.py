@@ -13,8 +13,8 @@ import typer.main
 
 from tinyflow import api
 from tinyflow.cli.app import app
-from tinyflow.options import OptionError, build_options, with_options
-from tinyflow.project import Project, make_project
+from tinyflow.settings.options import OptionError, build_options, with_options
+from tinyflow.settings.project_file import Project, make_project
 
 
 def _project(**tables: Any) -> Project:

@@ -18,7 +18,7 @@ from tinyflow.datasets.accuracy import int8_predictions
 from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.oracle.litert import LitertReference
 from tinyflow.oracle.oracle import DirectOracle, Oracle
-from tinyflow.oracle.pieces import cut
+from tinyflow.oracle.pieces import cut_model
 from tinyflow.tflite.file import unpack_int4
 
 
@@ -41,13 +41,13 @@ TILED = np.concatenate([SUM, SUM])
 
 def test_a_model_of_tflm_alone_is_one_piece_and_left_as_it_is() -> None:
     content = small_model()
-    (piece,) = cut(content).pieces
+    (piece,) = cut_model(content).pieces
     assert (piece.library, piece.content) == ("tflm", content)
     assert Oracle(content).name == "TensorFlow Lite Micro reference kernels (tflite-micro)"
 
 
 def test_pieces_run_in_order_and_hand_tensors_on() -> None:
-    pieces = cut(mixed()).pieces
+    pieces = cut_model(mixed()).pieces
     assert [(piece.library, piece.kinds) for piece in pieces] == [
         ("tflm", ("ADD",)),
         ("litert", ("TILE",)),
@@ -112,7 +112,7 @@ def test_what_shares_state_is_not_cut() -> None:
     b.operator("VAR_HANDLE", [], [handle])
     b.operator("TILE", [source, b.tensor((2,), "int32", data=(1, 2))], [tiled])
     with pytest.raises(UnsupportedError, match="TILE next to subgraphs or variables"):
-        cut(b.build([source], [tiled]))
+        cut_model(b.build([source], [tiled]))
 
 
 def test_an_index_out_of_range_is_an_error() -> None:
@@ -230,8 +230,8 @@ def classifier(classes: int, scale: float) -> bytes:
 
 
 def test_a_long_softmax_stands_alone_and_is_watched() -> None:
-    assert len(cut(classifier(511, 0.1)).pieces) == 1
-    kinds = [piece.kinds for piece in cut(classifier(1000, 0.1)).pieces]
+    assert len(cut_model(classifier(511, 0.1)).pieces) == 1
+    kinds = [piece.kinds for piece in cut_model(classifier(1000, 0.1)).pieces]
     assert kinds == [("MAXIMUM",), ("SOFTMAX",)]
     oracle = Oracle(classifier(1000, 0.1))
     rng = np.random.default_rng(1)

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.command_line import snapshot
-from tinyflow import files
-from tinyflow.cache import Cache
 from tinyflow.errors import BudgetError, BuildError, DeviceError, ExactnessError, InputError
-from tinyflow.manifest import MARKER, manifest_of
 from tinyflow.pipeline import output as output_module
 from tinyflow.pipeline.output import Output, output_path, replacing
 from tinyflow.progress import Progress
+from tinyflow.storage import files
+from tinyflow.storage.cache import Cache
+from tinyflow.storage.manifest import MARKER, manifest_of
 
 FORMER = {"lib/model.c": b"former", "src/main.c": b"int main;", ".pio/build/b/firmware.elf": b"e"}
 NEW = {"lib/model.c": b"new", "lib/deep/er.c": b"deep", ".pio/build/b/firmware.elf": b"f"}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tinyflow.boards import Board, DataRam, load_board
-from tinyflow.codegen.project import linker_script
+from tinyflow.codegen.platformio_project import linker_script
 from tinyflow.plan.constants_in_ram import (
     HOT,
     LEAST_GAIN,

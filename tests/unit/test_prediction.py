@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from tinyflow.report.model import (
-    LayerSection,
-    NearestSection,
-    ShortfallSection,
-    SplitSection,
-)
 from tinyflow.report.prediction import (
     describe_prediction,
     describe_shortfall,
     prediction_section,
+)
+from tinyflow.report.report_data import (
+    LayerSection,
+    NearestSection,
+    ShortfallSection,
+    SplitSection,
 )
 
 SPLIT = SplitSection(core=0, branch=0, flash_data=0, fetch=0, ram=0)

@@ -11,14 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.chromium import chromium_page, needs_chromium
-from tinyflow.files import write_file
-from tinyflow.report.model import (
-    BoardSection,
-    LatencySection,
-    OverheadSection,
-    SplitSection,
-)
-from tinyflow.report.profile import (
+from tinyflow.report.profile_data import (
     BlockUse,
     Profile,
     ProfiledBlock,
@@ -29,6 +22,13 @@ from tinyflow.report.profile import (
     ProfiledModel,
 )
 from tinyflow.report.profile_page import render_page
+from tinyflow.report.report_data import (
+    BoardSection,
+    LatencySection,
+    OverheadSection,
+    SplitSection,
+)
+from tinyflow.storage.files import write_file
 
 HOSTILE = (
     "</script><script>document.title='owned'</script>",

@@ -9,7 +9,7 @@ import pytest
 
 from tinyflow.cli.init import project_text
 from tinyflow.errors import InputError
-from tinyflow.project import Project, make_project, read_project
+from tinyflow.settings.project_file import Project, make_project, read_project
 
 MODEL = '[model]\npath = "kws.tflite"\n'
 

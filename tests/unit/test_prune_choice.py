@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from tinyflow.boards import board_ids, load_board
-from tinyflow.cache import Cache
-from tinyflow.compress.channels import ChannelSets, Granularity, choose_channels
+from tinyflow.compress.channel_sets import ChannelSets, Granularity, choose_channels
 from tinyflow.datasets.dataset import Dataset
 from tinyflow.pipeline.prune_choice import _best, _predicted, choose_granularity
 from tinyflow.pipeline.request import BuildRequest
 from tinyflow.progress import Progress
-from tinyflow.project import PruneTable
+from tinyflow.settings.project_file import PruneTable
+from tinyflow.storage.cache import Cache
 
 DIGITS = Path(__file__).resolve().parents[2] / "examples" / "digits"
 

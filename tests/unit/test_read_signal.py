@@ -17,7 +17,7 @@ from tinyflow.ir.float32 import computes_in_float32
 from tinyflow.ir.signal import SignalFramer, SignalWindow
 from tinyflow.ir.types import DType
 from tinyflow.numerics.fft import log_segments, twiddles
-from tinyflow.oracle.pieces import cut
+from tinyflow.oracle.pieces import cut_model
 from tinyflow.tflite.importer import import_model
 
 Change = Callable[[TfliteBuilder], None]
@@ -150,11 +150,11 @@ def test_no_state_is_taken_for_more_samples_than_fit() -> None:
 
 def test_the_oracle_runs_an_operator_that_warms_its_output_alone() -> None:
     cases = {"window": signal.window(), "framer": streams.framer((1, 12), 20, 4)}
-    first, second = cut(model_of(cases)).pieces
+    first, second = cut_model(model_of(cases)).pieces
     assert first.left is None
     assert second.left is not None and second.kinds == ("SignalFramer",)
     prefilled = {"window": signal.window(), "f": streams.framer((1, 12), 20, 4, prefill=True)}
-    assert len(cut(model_of(prefilled)).pieces) == 1
+    assert len(cut_model(model_of(prefilled)).pieces) == 1
 
 
 def test_mutated_options_end_in_a_graph_or_in_one_clear_error() -> None:

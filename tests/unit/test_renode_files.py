@@ -18,14 +18,14 @@ import pytest
 from tests.support.command_line import CommandLine
 from tests.support.fake_model import PLUS_ONE, write_fake_model
 from tinyflow.boards import Board, board_ids, load_board
-from tinyflow.codegen.renode import (
+from tinyflow.codegen.renode_script import (
     performance_in_mips,
     render_script,
 )
 from tinyflow.emulate import renode
-from tinyflow.emulate.hil import run_hil_tests
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.renode import Renode, find_renode, find_renode_test
+from tinyflow.emulate.robot_suite import run_hil_tests
 from tinyflow.errors import (
     DeviceError,
     HilTestError,
@@ -33,7 +33,8 @@ from tinyflow.errors import (
     RenodeMissingError,
     ToolMissingError,
 )
-from tinyflow.report.model import (
+from tinyflow.report.renode_suite import MAX_VECTORS, write_renode
+from tinyflow.report.report_data import (
     BoardSection,
     ExactSection,
     FlashSection,
@@ -50,7 +51,6 @@ from tinyflow.report.model import (
     TensorSection,
     WorstSection,
 )
-from tinyflow.report.renode import MAX_VECTORS, write_renode
 from tinyflow.resources import RENODE
 from tinyflow.sandbox.loopback import can_enter_loopback
 from tinyflow.toolchain.elf import Image

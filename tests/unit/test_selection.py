@@ -22,10 +22,10 @@ from tinyflow.costs.table import shipped_costs
 from tinyflow.costs.trial import Trial
 from tinyflow.ir.graph import Graph
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.project import Objective
 from tinyflow.report.prediction import MOST_OFF_PERCENT
 from tinyflow.selection.objective import Limits, Totals, broken
 from tinyflow.selection.select import Found, Selection, find, select
+from tinyflow.settings.project_file import Objective
 from tinyflow.tflite.importer import import_model
 
 BOARDS = ("stm32l4r5", "stm32f746")

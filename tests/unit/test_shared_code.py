@@ -10,7 +10,7 @@ import numpy as np
 from tests.support.first_kernels import select_kernels
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
-from tinyflow.codegen.model import ModelCode, generate_model
+from tinyflow.codegen.library import ModelCode, generate_model
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.plan.memory import plan_memory
 from tinyflow.tflite.importer import import_model

@@ -8,7 +8,7 @@ from tests.support.first_kernels import select_kernels
 from tests.support.small_model import small_model
 from tests.support.stateful_model import FEATURES, FRAMES, UNITS, stateful_model
 from tinyflow.boards import load_board
-from tinyflow.codegen.model import ModelCode, generate_model
+from tinyflow.codegen.library import ModelCode, generate_model
 from tinyflow.ir.graph import Graph
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.plan.memory import MemoryPlan, plan_memory

@@ -11,7 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import pytest
 
-from tinyflow.compress.channels import ChannelSets, Granularity, choose_channels
+from tinyflow.compress.channel_sets import ChannelSets, Granularity, choose_channels
 from tinyflow.compress.structured import graph_of, number_channels, prune_channels
 from tinyflow.compress.summary import macs, parameters
 from tinyflow.errors import InputError

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.timing.micro import LOOPS, Loop
 from tests.support.bare_firmware import needs_gcc
 from tinyflow.boards import load_board
-from tinyflow.timing.validation_points import POINT_SETS, Program
+from tinyflow.timing.validation_points import POINT_SETS, TimedProgram
 
 pytestmark = needs_gcc
 
@@ -32,7 +32,7 @@ def test_networks_timed_on_the_nrf52840(name: str) -> None:
     assert first.timing.instructions == INSTRUCTIONS[name]
     assert first.timing.cycles == pytest.approx(workload.published_cycles, rel=0.05)
     listed = [program for points in POINT_SETS for program in points.programs]
-    assert Program(name, workload.published_cycles, first.timing.cycles) in listed
+    assert TimedProgram(name, workload.published_cycles, first.timing.cycles) in listed
 
 
 @pytest.mark.parametrize("loop", LOOPS, ids=lambda loop: f"{loop.board} {loop.name}")

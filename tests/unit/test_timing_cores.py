@@ -12,16 +12,16 @@ from tests.support.assembly import block_cycles, edge_cost, instructions
 from tests.support.bare_firmware import needs_gcc
 from tinyflow.boards import Core
 from tinyflow.timing import dual_issue
+from tinyflow.timing.core_pipeline import TimingRule
 from tinyflow.timing.cores import PIPELINES
 from tinyflow.timing.dual_issue import CONFLICTS, Conflict
-from tinyflow.timing.instructions import PC, Kind, decode
-from tinyflow.timing.pipeline import Rule
+from tinyflow.timing.instructions import PC, InstructionKind, decode
 from tinyflow.timing.single_issue import (
     CORTEX_M0_PLUS,
     CORTEX_M4,
     SMALL_MULTIPLIER,
     SingleIssue,
-    Table,
+    TimingTable,
 )
 
 pytestmark = needs_gcc
@@ -33,29 +33,29 @@ pytestmark = needs_gcc
 @pytest.mark.parametrize(
     ("text", "name", "kind", "transfers"),
     [
-        ("adds r0, r1", "add", Kind.ALU, 0),
-        ("mls r0, r1, r2, r3", "mls", Kind.MULTIPLY_ACCUMULATE, 0),
-        ("muls r0, r1, r0", "mul", Kind.MULTIPLY, 0),
-        ("smlad r0, r1, r2, r3", "smlad", Kind.MULTIPLY_ACCUMULATE, 0),
-        ("smull r0, r1, r2, r3", "smull", Kind.MULTIPLY_LONG, 0),
-        ("smlal r0, r1, r2, r3", "smlal", Kind.MULTIPLY_ACCUMULATE_LONG, 0),
-        ("lsls r0, r1, #2", "lsl", Kind.SHIFT, 0),
-        ("sxtb16 r0, r1, ror #8", "sxtb16", Kind.DSP, 0),
-        ("ldrb.w r0, [r1, #5]", "ldrb", Kind.LOAD, 1),
-        ("push {r4-r7, lr}", "push", Kind.STORE_MULTIPLE, 5),
-        ("ldmia r0!, {r1-r3}", "ldm", Kind.LOAD_MULTIPLE, 3),
-        ("ldrd r0, r1, [r2, #8]", "ldrd", Kind.LOAD_MULTIPLE, 2),
-        ("vldr d0, [r0]", "vldr", Kind.LOAD_MULTIPLE, 2),
-        ("vpush {d8, d9}", "vpush", Kind.STORE_MULTIPLE, 4),
-        ("vldmia r0!, {s0-s2}", "vldmia", Kind.LOAD_MULTIPLE, 3),
-        ("udiv r0, r1, r2", "udiv", Kind.DIVIDE, 0),
-        ("tbb [pc, r0]", "tbb", Kind.TABLE_BRANCH, 0),
-        ("bx lr", "bx", Kind.BRANCH_REGISTER, 0),
-        ("itte ne; movne r0, r1; movne r0, r1; moveq r0, r1", "itte", Kind.IT, 0),
-        ("vfma.f32 s0, s1, s2", "vfma", Kind.FLOAT_MULTIPLY_ACCUMULATE, 0),
+        ("adds r0, r1", "add", InstructionKind.ALU, 0),
+        ("mls r0, r1, r2, r3", "mls", InstructionKind.MULTIPLY_ACCUMULATE, 0),
+        ("muls r0, r1, r0", "mul", InstructionKind.MULTIPLY, 0),
+        ("smlad r0, r1, r2, r3", "smlad", InstructionKind.MULTIPLY_ACCUMULATE, 0),
+        ("smull r0, r1, r2, r3", "smull", InstructionKind.MULTIPLY_LONG, 0),
+        ("smlal r0, r1, r2, r3", "smlal", InstructionKind.MULTIPLY_ACCUMULATE_LONG, 0),
+        ("lsls r0, r1, #2", "lsl", InstructionKind.SHIFT, 0),
+        ("sxtb16 r0, r1, ror #8", "sxtb16", InstructionKind.DSP, 0),
+        ("ldrb.w r0, [r1, #5]", "ldrb", InstructionKind.LOAD, 1),
+        ("push {r4-r7, lr}", "push", InstructionKind.STORE_MULTIPLE, 5),
+        ("ldmia r0!, {r1-r3}", "ldm", InstructionKind.LOAD_MULTIPLE, 3),
+        ("ldrd r0, r1, [r2, #8]", "ldrd", InstructionKind.LOAD_MULTIPLE, 2),
+        ("vldr d0, [r0]", "vldr", InstructionKind.LOAD_MULTIPLE, 2),
+        ("vpush {d8, d9}", "vpush", InstructionKind.STORE_MULTIPLE, 4),
+        ("vldmia r0!, {s0-s2}", "vldmia", InstructionKind.LOAD_MULTIPLE, 3),
+        ("udiv r0, r1, r2", "udiv", InstructionKind.DIVIDE, 0),
+        ("tbb [pc, r0]", "tbb", InstructionKind.TABLE_BRANCH, 0),
+        ("bx lr", "bx", InstructionKind.BRANCH_REGISTER, 0),
+        ("itte ne; movne r0, r1; movne r0, r1; moveq r0, r1", "itte", InstructionKind.IT, 0),
+        ("vfma.f32 s0, s1, s2", "vfma", InstructionKind.FLOAT_MULTIPLY_ACCUMULATE, 0),
     ],
 )
-def test_classes(text: str, name: str, kind: Kind, transfers: int) -> None:
+def test_classes(text: str, name: str, kind: InstructionKind, transfers: int) -> None:
     found = instructions(text)[0]
     assert (found.name, found.kind, found.transfers) == (name, kind, transfers)
 
@@ -74,7 +74,7 @@ def test_what_capstone_leaves_out() -> None:
 def test_unknown_code_keeps_the_count() -> None:
     found = decode(bytes.fromhex("00bf ffffffff 00bf".replace(" ", "")), 0)
     assert [item.size for item in found] == [2, 4, 2]
-    assert found[1].kind is Kind.UNKNOWN
+    assert found[1].kind is InstructionKind.UNKNOWN
 
 
 # ---- Cortex-M4, Arm 100166, 3.3.1 and 3.3.3 ----
@@ -312,13 +312,17 @@ def test_every_rule_names_its_source(core: Core) -> None:
 # ---- no figure of a table could be another without a case above failing ----
 
 
-def _dearer(rule: Rule | None) -> Rule | None:
+def _dearer(rule: TimingRule | None) -> TimingRule | None:
     return None if rule is None else replace(rule, cycles=rule.cycles + 1)
 
 
 @pytest.mark.parametrize(
     "name",
-    [field.name for field in fields(Table) if isinstance(getattr(CORTEX_M4, field.name), Rule)],
+    [
+        field.name
+        for field in fields(TimingTable)
+        if isinstance(getattr(CORTEX_M4, field.name), TimingRule)
+    ],
 )
 def test_every_rule_of_the_m4_is_pinned_down(name: str) -> None:
     dearer: dict[str, Any] = {name: _dearer(getattr(CORTEX_M4, name))}
@@ -341,7 +345,7 @@ def test_every_conflict_of_the_m7_keeps_something_apart(
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, rule in vars(dual_issue).items() if isinstance(rule, Rule)]
+    "name", [name for name, rule in vars(dual_issue).items() if isinstance(rule, TimingRule)]
 )
 def test_every_latency_of_the_m7_is_pinned_down(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if name == "_MISPREDICT":  # charged by what was counted, not by the pipeline

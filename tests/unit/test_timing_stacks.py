@@ -10,7 +10,7 @@ from tests.support.bare_firmware import build_firmware, function, needs_gcc
 from tinyflow.boards import load_board
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.timing.counts import Blocks, Counts, count, watched
-from tinyflow.timing.model import Split, apportioned, predict
+from tinyflow.timing.cycle_model import CycleSplit, apportioned, predict
 from tinyflow.timing.stacks import Functions, Stack, StackCounts, count_stacks
 from tinyflow.toolchain.elf import Image
 
@@ -169,7 +169,8 @@ def test_the_whole_is_the_same_whichever_way_it_is_divided(tmp_path: Path) -> No
 )
 def test_shares_add_up(total: int, weights: list[int], shares: list[int]) -> None:
     found = apportioned(
-        Split(core=total, ram=total), [Split(core=weight, ram=weight) for weight in weights]
+        CycleSplit(core=total, ram=total),
+        [CycleSplit(core=weight, ram=weight) for weight in weights],
     )
     assert [split.core for split in found] == [split.ram for split in found] == shares
     assert sum(split.cycles for split in found) == 2 * total

@@ -15,9 +15,9 @@ from tinyflow.emulate.verify import VectorKinds
 from tinyflow.pipeline.quantize import Quantised, device_inputs
 from tinyflow.pipeline.vectors import synthetic_vectors, vector_kinds
 from tinyflow.tflite.importer import import_model
-from tinyflow.timing.model import SectionTiming, Split, Timing
+from tinyflow.timing.cycle_model import CycleSplit, SectionTiming, Timing
+from tinyflow.timing.traced_vectors import summarise, to_trace
 from tinyflow.timing.validation import ErrorBar
-from tinyflow.timing.vectors import summarise, to_trace
 
 PATH = Path("net.tflite")
 GRAPH = import_model(small_model(), PATH, name="net")
@@ -118,8 +118,8 @@ def test_traced_are_the_fewest_the_median_and_the_most() -> None:
 def _timing(cycles: int) -> Timing:
     return Timing(
         clock_hz=1_000_000,
-        overhead=SectionTiming(1, Split()),
-        layers=(SectionTiming(2, Split(core=cycles)),),
+        overhead=SectionTiming(1, CycleSplit()),
+        layers=(SectionTiming(2, CycleSplit(core=cycles)),),
         error=ErrorBar(10, "b"),
         power_mw=Decimal(1),
     )

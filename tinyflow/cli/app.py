@@ -33,7 +33,7 @@ from tinyflow.cli.console import err, print_error, print_json_error
 from tinyflow.cli.verbosity import Verbose, show_log, with_verbose
 from tinyflow.distribution import VERSION
 from tinyflow.errors import InputError, TinyflowError, exit_codes
-from tinyflow.files import is_full, unwritable
+from tinyflow.storage.files import is_full, unwritable
 
 _EPILOG = (
     "Exit codes: 0 success, 2 wrong usage, "

@@ -12,9 +12,9 @@ import typer
 
 from tinyflow.boards import load_board
 from tinyflow.cli.console import ConsoleProgress, out, print_json
-from tinyflow.cli.options import BuildFolder, Json
+from tinyflow.cli.shared_options import BuildFolder, Json
 from tinyflow.errors import ExactnessError, InputError
-from tinyflow.report.tables import Column, FittedTable
+from tinyflow.report.fitted_table import Column, FittedTable
 from tinyflow.tools.build_folder import read_build
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tinyflow.boards import board_ids, load_board
 from tinyflow.cli.console import out, print_json
-from tinyflow.cli.options import Json
-from tinyflow.report.tables import Column, FittedTable
+from tinyflow.cli.shared_options import Json
+from tinyflow.report.fitted_table import Column, FittedTable
 
 
 def command(as_json: Json = False) -> None:

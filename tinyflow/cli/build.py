@@ -12,14 +12,14 @@ from rich.markup import escape
 from tinyflow.boards import Board, load_board
 from tinyflow.cli.completion import complete_board
 from tinyflow.cli.console import ConsoleProgress, err, out, print_json
-from tinyflow.cli.options import Json
+from tinyflow.cli.shared_options import Json
 from tinyflow.errors import BudgetError, ExactnessError, InputError
-from tinyflow.options import Option, OptionError, build_options, with_options
-from tinyflow.project import PROJECT_FILE, Project, make_project, read_project
+from tinyflow.settings.options import Option, OptionError, build_options, with_options
+from tinyflow.settings.project_file import PROJECT_FILE, Project, make_project, read_project
 
 if TYPE_CHECKING:
     from tinyflow.pipeline.request import BuildRequest
-    from tinyflow.report.model import Report
+    from tinyflow.report.report_data import Report
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 _METAVARS = {Path: "PATH", int: "N", float: "X", str: "NAME"}
@@ -125,7 +125,7 @@ def _folder(output: Path | None, board: Board, several: bool) -> Path:
 def _build_all(requests: list[BuildRequest], *, as_json: bool) -> None:
     """Build each and show them; what a complete build is judged to be is raised at the end."""
     from tinyflow.pipeline.build import run
-    from tinyflow.report.model import Report
+    from tinyflow.report.report_data import Report
 
     reports: list[Report] = []
     failed: list[BudgetError | ExactnessError] = []

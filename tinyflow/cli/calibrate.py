@@ -10,9 +10,9 @@ from rich.text import Text
 
 from tinyflow.boards import Board, board_ids, load_board
 from tinyflow.cli.console import ConsoleProgress, out, print_json
-from tinyflow.cli.options import Json
+from tinyflow.cli.shared_options import Json
 from tinyflow.errors import InputError
-from tinyflow.report.tables import Column, FittedTable
+from tinyflow.report.fitted_table import Column, FittedTable
 
 
 def command(
@@ -76,9 +76,9 @@ def command(
 def _measure(
     build: Path, target: str | None, inputs: list[Path] | None, runs: int, *, as_json: bool
 ) -> None:
-    from tinyflow.timing.calibration import remember
+    from tinyflow.timing.latency_correction import remember
+    from tinyflow.tools.board_cycles import measure_on_board
     from tinyflow.tools.build_folder import read_build
-    from tinyflow.tools.calibrate import measure_on_board
     from tinyflow.tools.run import first_sample
 
     built = read_build(build)
@@ -105,7 +105,7 @@ def _measure(
 
 
 def _show(*, as_json: bool) -> None:
-    from tinyflow.timing.calibration import basis_of, calibration_file, measurements
+    from tinyflow.timing.latency_correction import basis_of, measurements, measurements_file
 
     found = measurements()
     known = {name: load_board(name) for name in board_ids()}
@@ -114,7 +114,7 @@ def _show(*, as_json: bool) -> None:
     if as_json:
         print_json(
             {
-                "file": str(calibration_file()),
+                "file": str(measurements_file()),
                 "measurements": [
                     {**each.model_dump(), "used": each.basis == current.get(each.board)}
                     for each in found
@@ -148,11 +148,11 @@ def _show(*, as_json: bool) -> None:
     out.print(table)
     for board in boards:
         out.print(Text(_in_words(board)))
-    out.print(Text(f"kept in {calibration_file()}", style="dim"), soft_wrap=True)
+    out.print(Text(f"kept in {measurements_file()}", style="dim"), soft_wrap=True)
 
 
 def _forget(name: str, *, as_json: bool) -> None:
-    from tinyflow.timing.calibration import forget, measurements
+    from tinyflow.timing.latency_correction import forget, measurements
 
     known = {*board_ids(), *(each.board for each in measurements())}
     if name not in known:
@@ -167,10 +167,10 @@ def _forget(name: str, *, as_json: bool) -> None:
 
 
 def _summary(board: Board) -> dict[str, float | int] | None:
-    from tinyflow.timing.calibration import calibration_of
+    from tinyflow.timing.latency_correction import correction_of
     from tinyflow.timing.validation import error_bar
 
-    found = calibration_of(board)
+    found = correction_of(board)
     if found is None:
         return None
     return {

@@ -9,7 +9,7 @@ import typer
 
 from tinyflow.cli.completion import complete_build
 from tinyflow.cli.console import out
-from tinyflow.cli.options import Json
+from tinyflow.cli.shared_options import Json
 from tinyflow.tools.build_folder import read_build
 
 

@@ -8,9 +8,9 @@ import typer
 from rich.text import Text
 
 from tinyflow.cli.console import out, print_json
-from tinyflow.cli.options import Json
+from tinyflow.cli.shared_options import Json
 from tinyflow.errors import ToolMissingError
-from tinyflow.report.tables import Column, FittedTable
+from tinyflow.report.fitted_table import Column, FittedTable
 
 
 def command(as_json: Json = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tinyflow.boards import load_board
 from tinyflow.cli.console import ConsoleProgress, out, print_json
-from tinyflow.cli.options import BuildFolder, Json
+from tinyflow.cli.shared_options import BuildFolder, Json
 from tinyflow.tools.build_folder import read_build
 
 

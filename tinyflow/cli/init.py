@@ -16,14 +16,14 @@ from rich.text import Text
 from tinyflow.boards import load_board
 from tinyflow.cli.completion import complete_board
 from tinyflow.cli.console import out, print_json
-from tinyflow.cli.options import Json
-from tinyflow.codegen.names import model_name
+from tinyflow.cli.shared_options import Json
+from tinyflow.codegen.c_names import model_name
 from tinyflow.datasets.dataset import InputSpec, sample_shape
 from tinyflow.datasets.recognise import Header, Purpose, Recognised, recognise
 from tinyflow.errors import InputError, TinyflowError
-from tinyflow.files import write_file
 from tinyflow.oracle.constants import fold_constants
-from tinyflow.project import PROJECT_FILE, DataTable, Project
+from tinyflow.settings.project_file import PROJECT_FILE, DataTable, Project
+from tinyflow.storage.files import write_file
 from tinyflow.tflite.file import is_tflite, read_tflite
 from tinyflow.tflite.importer import import_model
 

@@ -10,10 +10,10 @@ import typer
 
 from tinyflow.cli.completion import complete_operator
 from tinyflow.cli.console import out, print_json
-from tinyflow.cli.options import Json
+from tinyflow.cli.shared_options import Json
 from tinyflow.errors import InputError
 from tinyflow.kernels.catalogue import ALWAYS, Service, services
-from tinyflow.report.tables import Column, FittedTable
+from tinyflow.report.fitted_table import Column, FittedTable
 
 Names = Annotated[
     list[str] | None,

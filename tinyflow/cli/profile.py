@@ -11,7 +11,7 @@ from rich.markup import escape
 from tinyflow.arrays import Array
 from tinyflow.boards import load_board
 from tinyflow.cli.console import ConsoleProgress, err, out
-from tinyflow.cli.options import BuildFolder, Json
+from tinyflow.cli.shared_options import BuildFolder, Json
 from tinyflow.tools.build_folder import read_build
 
 #: Blocks that the page and the JSON hold at least.
@@ -52,11 +52,11 @@ def command(
       tinyflow profile build/stm32l4r5 --inputs x.npy --html profile.html --top 10
     """
     from tinyflow.errors import InputError
-    from tinyflow.files import write_file
-    from tinyflow.manifest import add_to_build
-    from tinyflow.report.profile import PROFILE_PAGE
+    from tinyflow.report.profile_data import PROFILE_PAGE
     from tinyflow.report.profile_page import render_page
     from tinyflow.report.profile_terminal import render_profile
+    from tinyflow.storage.files import write_file
+    from tinyflow.storage.manifest import add_to_build
     from tinyflow.tools.profile import profile_build
     from tinyflow.tools.run import first_sample, typical_sample
 

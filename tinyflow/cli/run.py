@@ -14,10 +14,10 @@ from tinyflow.arrays import Array
 from tinyflow.boards import load_board
 from tinyflow.cli.completion import complete_target
 from tinyflow.cli.console import ConsoleProgress, out, print_json
-from tinyflow.cli.options import BuildFolder, Json
+from tinyflow.cli.shared_options import BuildFolder, Json
 from tinyflow.errors import InputError
-from tinyflow.report.model import TensorSection
-from tinyflow.report.tables import Column, FittedTable
+from tinyflow.report.fitted_table import Column, FittedTable
+from tinyflow.report.report_data import TensorSection
 from tinyflow.tools.build_folder import read_build
 
 if TYPE_CHECKING:

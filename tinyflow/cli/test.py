@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 from tinyflow.boards import load_board
 from tinyflow.cli.console import ConsoleProgress, out, print_json
-from tinyflow.cli.options import BuildFolder, Json
-from tinyflow.report.tables import Column, FittedTable
+from tinyflow.cli.shared_options import BuildFolder, Json
+from tinyflow.report.fitted_table import Column, FittedTable
 from tinyflow.tools.build_folder import read_build
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tinyflow.files import unwritable, write_file
 from tinyflow.resources import TEMPLATES
+from tinyflow.storage.files import unwritable, write_file
 
 
 def float_literal(value: float) -> str:

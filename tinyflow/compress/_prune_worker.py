@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from tinyflow.compress.candidates import make_candidates
-from tinyflow.compress.channels import Granularity
+from tinyflow.compress.channel_counts import make_candidates
+from tinyflow.compress.channel_sets import Granularity
 from tinyflow.compress.finetune import fine_tune
 from tinyflow.compress.magnitude import (
     CubicSchedule,
@@ -29,8 +29,8 @@ from tinyflow.convert.keras_model import load_keras
 from tinyflow.convert.model_file import reading_seconds
 from tinyflow.datasets.dataset import Dataset
 from tinyflow.datasets.task import Loss
-from tinyflow.project import PruneTable
 from tinyflow.sandbox.confine import cpu_limit
+from tinyflow.settings.project_file import PruneTable
 
 
 def main(job: dict[str, Any], folder: Path) -> dict[str, Any]:

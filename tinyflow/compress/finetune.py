@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import keras
 
 
-def task_of(model: keras.Model, data: Dataset, loss: Loss | None = None) -> Task:
+def training_task_of(model: keras.Model, data: Dataset, loss: Loss | None = None) -> Task:
     """Return the task of the model's output, and its targets; see `find_task`.
 
     Raises:
@@ -104,7 +104,7 @@ def fine_tune(
     """
     import keras
 
-    task = task_of(model, training, declared)
+    task = training_task_of(model, training, declared)
     loss = loss_for(model, task, declared)
     keras.utils.set_random_seed(seed)
     keras.config.disable_interactive_logging()
@@ -117,7 +117,7 @@ def fine_tune(
     )
     checked, goals = training, task.targets
     if validation is not None:
-        checked, goals = validation, task_of(model, validation, declared).targets
+        checked, goals = validation, training_task_of(model, validation, declared).targets
 
     def measure() -> float:
         return float(model.evaluate(_inputs(checked), goals, verbose=0))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinyflow.compress.channels import ChannelSets, Ids, Mask
+from tinyflow.compress.channel_sets import ChannelSets, Ids, Mask
 
 Weights = list[npt.NDArray[Any]]
 
@@ -25,7 +25,7 @@ class OpaqueError(Exception):
 
 
 @dataclass(frozen=True)
-class Call:
+class LayerCall:
     """One use of a layer.
 
     Attributes:
@@ -51,11 +51,11 @@ class Shrunk:
 
 
 @dataclass(frozen=True)
-class Rule:
+class LayerRule:
     """The two halves; `shrink` receives the inputs' and the output's remaining channels."""
 
-    carry: Callable[[ChannelSets, Call], Ids]
-    shrink: Callable[[Call, list[Mask], Mask], Shrunk]
+    carry: Callable[[ChannelSets, LayerCall], Ids]
+    shrink: Callable[[LayerCall, list[Mask], Mask], Shrunk]
 
 
 #: Activations that look at each element alone.
@@ -93,7 +93,7 @@ def _l1(kernel: npt.NDArray[Any], axis: int = -1) -> npt.NDArray[np.float64]:
 # Convolution, Dense: kernel (..., in, out), bias (out,).
 
 
-def _conv_carry(sets: ChannelSets, call: Call) -> Ids:
+def _conv_carry(sets: ChannelSets, call: LayerCall) -> Ids:
     layer = call.layer
     _channels_last(layer)
     if getattr(layer, "groups", 1) != 1:
@@ -103,8 +103,8 @@ def _conv_carry(sets: ChannelSets, call: Call) -> Ids:
     return _after_activation(sets, layer, ids)
 
 
-def _conv_shrink(key: str) -> Callable[[Call, list[Mask], Mask], Shrunk]:
-    def shrink(call: Call, ins: list[Mask], out: Mask) -> Shrunk:
+def _conv_shrink(key: str) -> Callable[[LayerCall, list[Mask], Mask], Shrunk]:
+    def shrink(call: LayerCall, ins: list[Mask], out: Mask) -> Shrunk:
         kernel, *bias = call.layer.get_weights()
         weights = [kernel[..., ins[0], :][..., out], *(b[out] for b in bias)]
         return Shrunk({key: int(out.sum())}, weights)
@@ -115,7 +115,7 @@ def _conv_shrink(key: str) -> Callable[[Call, list[Mask], Mask], Shrunk]:
 # Transposed convolution: kernel (..., out, in).
 
 
-def _transpose_carry(sets: ChannelSets, call: Call) -> Ids:
+def _transpose_carry(sets: ChannelSets, call: LayerCall) -> Ids:
     _channels_last(call.layer)
     if getattr(call.layer, "groups", 1) != 1:
         raise OpaqueError("grouped convolution")
@@ -124,7 +124,7 @@ def _transpose_carry(sets: ChannelSets, call: Call) -> Ids:
     return _after_activation(sets, call.layer, ids)
 
 
-def _transpose_shrink(call: Call, ins: list[Mask], out: Mask) -> Shrunk:
+def _transpose_shrink(call: LayerCall, ins: list[Mask], out: Mask) -> Shrunk:
     kernel, *bias = call.layer.get_weights()
     return Shrunk(
         {"filters": int(out.sum())}, [kernel[..., out, :][..., ins[0]], *(b[out] for b in bias)]
@@ -134,13 +134,13 @@ def _transpose_shrink(call: Call, ins: list[Mask], out: Mask) -> Shrunk:
 # Depthwise: kernel (..., in, multiplier), bias (in * multiplier,).
 
 
-def _depthwise_carry(sets: ChannelSets, call: Call) -> Ids:
+def _depthwise_carry(sets: ChannelSets, call: LayerCall) -> Ids:
     _channels_last(call.layer)
     ids = np.repeat(call.ids[0], call.layer.depth_multiplier)
     return _after_activation(sets, call.layer, ids)
 
 
-def _depthwise_shrink(call: Call, ins: list[Mask], out: Mask) -> Shrunk:
+def _depthwise_shrink(call: LayerCall, ins: list[Mask], out: Mask) -> Shrunk:
     kernel, *bias = call.layer.get_weights()
     return Shrunk({}, [kernel[..., ins[0], :], *(b[out] for b in bias)])
 
@@ -148,13 +148,13 @@ def _depthwise_shrink(call: Call, ins: list[Mask], out: Mask) -> Shrunk:
 # Separable: a depthwise kernel, a pointwise kernel (..., in * multiplier, out), bias (out,).
 
 
-def _separable_carry(sets: ChannelSets, call: Call) -> Ids:
+def _separable_carry(sets: ChannelSets, call: LayerCall) -> Ids:
     _channels_last(call.layer)
     ids = sets.produce(call.layer.name, _l1(call.layer.get_weights()[1]))
     return _after_activation(sets, call.layer, ids)
 
 
-def _separable_shrink(call: Call, ins: list[Mask], out: Mask) -> Shrunk:
+def _separable_shrink(call: LayerCall, ins: list[Mask], out: Mask) -> Shrunk:
     depthwise, pointwise, *bias = call.layer.get_weights()
     middle = np.repeat(ins[0], call.layer.depth_multiplier)
     weights = [
@@ -168,7 +168,7 @@ def _separable_shrink(call: Call, ins: list[Mask], out: Mask) -> Shrunk:
 # Layers with one weight per channel.
 
 
-def _norm_carry(sets: ChannelSets, call: Call) -> Ids:
+def _norm_carry(sets: ChannelSets, call: LayerCall) -> Ids:
     axis = call.layer.axis
     axis = axis[0] if isinstance(axis, list | tuple) and len(axis) == 1 else axis
     rank = len(call.inputs[0].shape)
@@ -177,11 +177,11 @@ def _norm_carry(sets: ChannelSets, call: Call) -> Ids:
     return call.ids[0]
 
 
-def _per_channel_shrink(call: Call, ins: list[Mask], out: Mask) -> Shrunk:
+def _per_channel_shrink(call: LayerCall, ins: list[Mask], out: Mask) -> Shrunk:
     return Shrunk({}, [weight[out] for weight in call.layer.get_weights()])
 
 
-def _prelu_shrink(call: Call, ins: list[Mask], out: Mask) -> Shrunk:
+def _prelu_shrink(call: LayerCall, ins: list[Mask], out: Mask) -> Shrunk:
     (alpha,) = call.layer.get_weights()
     return Shrunk({}, [alpha if alpha.shape[-1] == 1 and out.size > 1 else alpha[..., out]])
 
@@ -189,16 +189,16 @@ def _prelu_shrink(call: Call, ins: list[Mask], out: Mask) -> Shrunk:
 # Layers that leave channels as they are.
 
 
-def _same_carry(sets: ChannelSets, call: Call) -> Ids:
+def _same_carry(sets: ChannelSets, call: LayerCall) -> Ids:
     _channels_last(call.layer)
     return _after_activation(sets, call.layer, call.ids[0])
 
 
-def _same_shrink(call: Call, ins: list[Mask], out: Mask) -> Shrunk:
+def _same_shrink(call: LayerCall, ins: list[Mask], out: Mask) -> Shrunk:
     return Shrunk({}, call.layer.get_weights() if hasattr(call.layer, "get_weights") else [])
 
 
-def _rescaling_carry(sets: ChannelSets, call: Call) -> Ids:
+def _rescaling_carry(sets: ChannelSets, call: LayerCall) -> Ids:
     if np.ndim(call.layer.scale) or np.ndim(call.layer.offset):
         raise OpaqueError("it scales channels one by one")
     return call.ids[0]
@@ -207,7 +207,7 @@ def _rescaling_carry(sets: ChannelSets, call: Call) -> Ids:
 # Layers that tie, join or rearrange channels.
 
 
-def _merge_carry(sets: ChannelSets, call: Call) -> Ids:
+def _merge_carry(sets: ChannelSets, call: LayerCall) -> Ids:
     wide = max(call.ids, key=len)
     if any(len(ids) not in (1, len(wide)) for ids in call.ids):
         raise OpaqueError("its inputs' channels do not line up")
@@ -219,18 +219,18 @@ def _merge_carry(sets: ChannelSets, call: Call) -> Ids:
     return wide
 
 
-def _concatenate_carry(sets: ChannelSets, call: Call) -> Ids:
+def _concatenate_carry(sets: ChannelSets, call: LayerCall) -> Ids:
     if call.layer.axis in (-1, len(call.inputs[0].shape) - 1):
         return np.concatenate(call.ids)
     return _merge_carry(sets, call)
 
 
-def _flatten_carry(sets: ChannelSets, call: Call) -> Ids:
+def _flatten_carry(sets: ChannelSets, call: LayerCall) -> Ids:
     _channels_last(call.layer)
     return np.tile(call.ids[0], int(np.prod(call.inputs[0].shape[1:-1], dtype=np.int64)))
 
 
-def _reshape_carry(sets: ChannelSets, call: Call) -> Ids:
+def _reshape_carry(sets: ChannelSets, call: LayerCall) -> Ids:
     before, after = call.inputs[0].shape, call.outputs[0].shape
     if None in before[1:] or None in after[1:]:
         raise OpaqueError("its shape is dynamic")
@@ -241,14 +241,14 @@ def _reshape_carry(sets: ChannelSets, call: Call) -> Ids:
     raise OpaqueError("it moves values between channels")
 
 
-def _reshape_shrink(call: Call, ins: list[Mask], out: Mask) -> Shrunk:
+def _reshape_shrink(call: LayerCall, ins: list[Mask], out: Mask) -> Shrunk:
     target = list(call.layer.target_shape)
     if target[-1] != -1:
         target[-1] = int(out.sum())
     return Shrunk({"target_shape": target}, [])
 
 
-def _operation_carry(sets: ChannelSets, call: Call) -> Ids:
+def _operation_carry(sets: ChannelSets, call: LayerCall) -> Ids:
     """A bare operation such as `x + y`: tensors of one rank, or a tensor and plain numbers."""
     others = [
         value for value in call.arguments if not any(value is tensor for tensor in call.inputs)
@@ -258,35 +258,35 @@ def _operation_carry(sets: ChannelSets, call: Call) -> Ids:
     return _merge_carry(sets, call)
 
 
-def rules() -> dict[type, Rule]:
+def rules() -> dict[type, LayerRule]:
     """The rule of each layer class; classes without one are opaque."""
     import keras
     from keras.src.ops import nn, numpy
 
     layers = keras.layers
-    same = Rule(_same_carry, _same_shrink)
-    table: dict[type, Rule] = {
-        layers.Dense: Rule(_conv_carry, _conv_shrink("units")),
-        layers.BatchNormalization: Rule(_norm_carry, _per_channel_shrink),
-        layers.PReLU: Rule(_same_carry, _prelu_shrink),
-        layers.Rescaling: Rule(_rescaling_carry, _same_shrink),
-        layers.Concatenate: Rule(_concatenate_carry, _same_shrink),
-        layers.Flatten: Rule(_flatten_carry, _same_shrink),
-        layers.Reshape: Rule(_reshape_carry, _reshape_shrink),
+    same = LayerRule(_same_carry, _same_shrink)
+    table: dict[type, LayerRule] = {
+        layers.Dense: LayerRule(_conv_carry, _conv_shrink("units")),
+        layers.BatchNormalization: LayerRule(_norm_carry, _per_channel_shrink),
+        layers.PReLU: LayerRule(_same_carry, _prelu_shrink),
+        layers.Rescaling: LayerRule(_rescaling_carry, _same_shrink),
+        layers.Concatenate: LayerRule(_concatenate_carry, _same_shrink),
+        layers.Flatten: LayerRule(_flatten_carry, _same_shrink),
+        layers.Reshape: LayerRule(_reshape_carry, _reshape_shrink),
     }
     for conv in (layers.Conv1D, layers.Conv2D, layers.Conv3D):
-        table[conv] = Rule(_conv_carry, _conv_shrink("filters"))
+        table[conv] = LayerRule(_conv_carry, _conv_shrink("filters"))
     for transpose in (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose):
-        table[transpose] = Rule(_transpose_carry, _transpose_shrink)
+        table[transpose] = LayerRule(_transpose_carry, _transpose_shrink)
     for depthwise in (layers.DepthwiseConv1D, layers.DepthwiseConv2D):
-        table[depthwise] = Rule(_depthwise_carry, _depthwise_shrink)
+        table[depthwise] = LayerRule(_depthwise_carry, _depthwise_shrink)
     for separable in (layers.SeparableConv1D, layers.SeparableConv2D):
-        table[separable] = Rule(_separable_carry, _separable_shrink)
+        table[separable] = LayerRule(_separable_carry, _separable_shrink)
     for merge in (
         layers.Add, layers.Subtract, layers.Multiply, layers.Average,
         layers.Maximum, layers.Minimum,
     ):  # fmt: skip
-        table[merge] = Rule(_merge_carry, _same_shrink)
+        table[merge] = LayerRule(_merge_carry, _same_shrink)
     for name in (
         "Activation", "ReLU", "LeakyReLU", "ELU", "Dropout", "SpatialDropout1D",
         "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "ActivityRegularization",
@@ -296,7 +296,7 @@ def rules() -> dict[type, Rule]:
         "UpSampling1D", "UpSampling2D", "Identity",
     ):  # fmt: skip
         table[getattr(layers, name)] = same
-    operation = Rule(_operation_carry, _same_shrink)
+    operation = LayerRule(_operation_carry, _same_shrink)
     for name in ("Relu", "Relu6", "Sigmoid", "Silu", "HardSigmoid", "HardSilu", "LeakyRelu"):
         table[getattr(nn, name)] = same
     for name in ("Add", "Subtract", "Multiply", "Maximum", "Minimum"):

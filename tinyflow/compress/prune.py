@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from tinyflow.compress.channels import Granularity
+from tinyflow.compress.channel_sets import Granularity
 from tinyflow.compress.summary import PruneSummary
 from tinyflow.convert.convert import model_inputs
 from tinyflow.convert.model_file import ModelKind, model_kind
 from tinyflow.datasets.dataset import Dataset
 from tinyflow.errors import InputError
-from tinyflow.project import PruneTable
+from tinyflow.settings.project_file import PruneTable
 from tinyflow.worker import OnLine, read_result, require_keras, run_worker
 
 _WORKER = "tinyflow.compress._prune_worker"

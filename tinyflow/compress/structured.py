@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinyflow.compress.channels import ChannelSets, Granularity, Ids, choose_channels
-from tinyflow.compress.layer_rules import Call, OpaqueError, Shrunk, rules
+from tinyflow.compress.channel_sets import ChannelSets, Granularity, Ids, choose_channels
+from tinyflow.compress.layer_rules import LayerCall, OpaqueError, Shrunk, rules
 from tinyflow.compress.summary import LayerChannels, PruneSummary, macs, parameters
 from tinyflow.errors import InputError
 
@@ -134,14 +134,14 @@ def _unfold(model: Any) -> Any:
 
 def number_channels(
     model: Any, sets: ChannelSets
-) -> tuple[dict[str, tuple[Call, Any]], dict[str, Ids]]:
+) -> tuple[dict[str, tuple[LayerCall, Any]], dict[str, Ids]]:
     """Number every tensor's channels; the calls with a rule, and their outputs, by layer name."""
     import keras
 
     graph = graph_of(model)
     table = rules()
     ids: dict[int, Ids] = {}
-    calls: dict[str, tuple[Call, Any]] = {}
+    calls: dict[str, tuple[LayerCall, Any]] = {}
     outputs: dict[str, Ids] = {}
     nodes = [
         node for depth in sorted(graph._nodes_by_depth, reverse=True)
@@ -160,7 +160,7 @@ def number_channels(
         inputs = list(node.input_tensors)
         arguments = [*node.arguments.args, *node.arguments.kwargs.values()]
         known = [ids[id(tensor)] for tensor in inputs]
-        call = Call(layer, arguments, inputs, list(node.outputs), known)
+        call = LayerCall(layer, arguments, inputs, list(node.outputs), known)
         rule = table.get(type(layer))
         try:
             if uses[id(layer)] > 1:

@@ -17,7 +17,7 @@ from tinyflow.convert.model_file import model_kind
 from tinyflow.datasets.dataset import CalibrationData, InputSpec
 from tinyflow.datasets.task import Loss
 from tinyflow.errors import InputError
-from tinyflow.project import Activations
+from tinyflow.settings.project_file import Activations
 from tinyflow.worker import OnLine, read_result, require_keras, run_worker
 
 _WORKER = "tinyflow.convert._worker"

@@ -9,9 +9,9 @@ from tinyflow.boards import board_ids, load_board
 from tinyflow.costs.measure import measure_costs
 from tinyflow.costs.probes import MEASURED
 from tinyflow.costs.table import COSTS, read_costs
-from tinyflow.files import write_file
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.progress import Progress
+from tinyflow.storage.files import write_file
 
 
 class _Lines(Progress):

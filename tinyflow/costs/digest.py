@@ -8,15 +8,15 @@ from functools import cache
 from pathlib import Path
 
 import tinyflow.timing
-from tinyflow.cache import ContentHash
 from tinyflow.codegen.render import render
 from tinyflow.kernels.base import Kernel, Source
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.resources import FIRMWARE, TEMPLATES
+from tinyflow.storage.cache import ContentHash
 
 #: The modules of the timing model; others of the package only use it.
 _MODEL = (
-    "caches counts cores dual_issue instructions model pipeline single_issue".split()
+    "caches core_pipeline cores counts cycle_model dual_issue instructions single_issue".split()
 )  # fmt: skip
 
 #: Comments of C and assembly, and of Jinja.

@@ -15,7 +15,6 @@ from itertools import repeat
 import numpy as np
 
 from tinyflow.boards import Board
-from tinyflow.cache import ContentHash
 from tinyflow.costs.digest import kernel_digest, model_digest, source_text
 from tinyflow.costs.least_squares import Floats, fit_relative
 from tinyflow.costs.object_size import object_code
@@ -36,12 +35,13 @@ from tinyflow.ir.operators import Operator
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.candidates import candidates
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.kernels.portable.rows import row_kernel
+from tinyflow.kernels.portable.window_rows import row_kernel
 from tinyflow.progress import Progress
+from tinyflow.storage.cache import ContentHash
 
 
 @dataclass(frozen=True)
-class Shape:
+class ProbedKernel:
     """A kernel on a probe."""
 
     probe: Probe
@@ -54,7 +54,7 @@ _PART_BYTES = 65536
 #: Fewest probes that a portable row kernel is measured on.
 _ROW_SHAPES = 12
 #: Probes that each kernel supports, by `kernel_family` and `kernel_name`.
-Families = dict[str, dict[str, list[Shape]]]
+Families = dict[str, dict[str, list[ProbedKernel]]]
 
 
 @dataclass(frozen=True)
@@ -127,24 +127,24 @@ def kernel_shapes(kinds: Iterable[type[Operator]], board: Board, cmsis: CmsisNN)
             for kernel in candidates(operator, probe.graph, board, cmsis).kernels:
                 if kernel.work:
                     variants = found.setdefault(kernel_family(kernel), {})
-                    variants.setdefault(kernel_name(kernel), []).append(Shape(probe, kernel))
+                    variants.setdefault(kernel_name(kernel), []).append(ProbedKernel(probe, kernel))
         for shape in _row_shapes(kind, board):
             variants = found.setdefault(kernel_family(shape.kernel), {})
             variants.setdefault(kernel_name(shape.kernel), []).append(shape)
     return found
 
 
-def _row_shapes(kind: type[Operator], board: Board) -> Iterator[Shape]:
+def _row_shapes(kind: type[Operator], board: Board) -> Iterator[ProbedKernel]:
     """Portable kernels that compute rows, on some of the probes: they are slow, but regular."""
     found = probes(kind)
     for probe in found[:: max(1, len(found) // _ROW_SHAPES)]:
         (operator,) = probe.graph.operators
         kernel = row_kernel(operator, probe.graph, board)
         if kernel is not None:
-            yield Shape(probe, kernel)
+            yield ProbedKernel(probe, kernel)
 
 
-def shapes_digest(shapes: Iterable[Shape], cmsis: CmsisNN) -> str:
+def shapes_digest(shapes: Iterable[ProbedKernel], cmsis: CmsisNN) -> str:
     """A hash of what measuring a kernel on its probes depends on."""
     digest = ContentHash()
     for shape in shapes:
@@ -160,9 +160,9 @@ def _kept(former: CostTable, digests: Mapping[str, str]) -> dict[str, KernelCost
     }
 
 
-def _parts(shapes: Sequence[Shape]) -> list[list[Shape]]:
+def _parts(shapes: Sequence[ProbedKernel]) -> list[list[ProbedKernel]]:
     """The shapes in parts that fit a small board's memory together."""
-    parts: list[list[Shape]] = []
+    parts: list[list[ProbedKernel]] = []
     room = 0
     for shape in shapes:
         tensors = shape.probe.graph.tensors
@@ -175,7 +175,7 @@ def _parts(shapes: Sequence[Shape]) -> list[list[Shape]]:
     return parts
 
 
-def _measure(shapes: Sequence[Shape], board: Board, cmsis: CmsisNN) -> list[_Measured]:
+def _measure(shapes: Sequence[ProbedKernel], board: Board, cmsis: CmsisNN) -> list[_Measured]:
     """Time layers that are compiled together, each by itself."""
     probe = side_by_side([shape.probe for shape in shapes])
     kernels = [

@@ -30,7 +30,7 @@ from tinyflow.ir.operators import (
     Window,
 )
 from tinyflow.ir.quantization import Quantization
-from tinyflow.ir.tables import Function, Logistic
+from tinyflow.ir.tables import ElementFunction, Logistic
 from tinyflow.ir.types import Activation, DType, Padding
 
 Pair = tuple[int, int]
@@ -52,7 +52,7 @@ def probes(kind: type[Operator]) -> tuple[Probe, ...]:
 
     All functions of one int8 tensor are look-up tables and cost the same.
     """
-    make = _PROBES.get(Logistic if issubclass(kind, Function) else kind)
+    make = _PROBES.get(Logistic if issubclass(kind, ElementFunction) else kind)
     return () if make is None else tuple(make())
 
 
@@ -79,7 +79,7 @@ def _moved(operator: Operator, start: int) -> Operator:
     return replace(operator, **moved)  # type: ignore[arg-type]
 
 
-class _Layer:
+class _LayerTensors:
     """Collects the tensors of one layer."""
 
     def __init__(self, name: str) -> None:
@@ -211,7 +211,7 @@ _CONVOLUTIONS = (
 def _convolutions() -> Iterator[Probe]:
     for shape in _CONVOLUTIONS:
         groups = f", {shape.groups} groups" if shape.groups > 1 else ""
-        layer = _Layer(f"convolution {shape}{groups}")
+        layer = _LayerTensors(f"convolution {shape}{groups}")
         window = Window((shape.stride,) * 2, shape.padding, (shape.dilation,) * 2)
         operator = Conv2D(
             layer.name,
@@ -225,7 +225,7 @@ def _convolutions() -> Iterator[Probe]:
         yield layer.probe(operator)
 
 
-def _output(layer: _Layer, shape: _Conv, window: Window, channels: int) -> int:
+def _output(layer: _LayerTensors, shape: _Conv, window: Window, channels: int) -> int:
     """An output whose zero point is the least value where the activation has no negative ones."""
     signed = shape.activation is Activation.NONE
     size = window.output_size(shape.size, shape.kernel)
@@ -261,7 +261,7 @@ _DEPTHWISE = (
 
 def _depthwise() -> Iterator[Probe]:
     for shape in _DEPTHWISE:
-        layer = _Layer(f"depthwise {shape}")
+        layer = _LayerTensors(f"depthwise {shape}")
         filters = shape.channels * shape.filters
         window = Window((shape.stride,) * 2, shape.padding, (shape.dilation,) * 2)
         operator = DepthwiseConv2D(
@@ -288,7 +288,7 @@ _PRODUCTS = (
 def _products() -> Iterator[Probe]:
     for batches, depth, rows in _PRODUCTS:
         for axis, activation in ((0, Activation.RELU), (None, Activation.NONE)):
-            layer = _Layer(f"product {batches}x{depth} by {rows}, {activation.value}")
+            layer = _LayerTensors(f"product {batches}x{depth} by {rows}, {activation.value}")
             operator = FullyConnected(
                 layer.name,
                 layer.input((batches, depth)),
@@ -320,7 +320,7 @@ def _sums() -> Iterator[Probe]:
     )
     for number, shape in enumerate(_IMAGES):
         left, right, activation = cases[number % len(cases)]
-        layer = _Layer(f"sum {shape}")
+        layer = _LayerTensors(f"sum {shape}")
         operator = Add(
             layer.name,
             layer.input(shape, left),
@@ -333,7 +333,7 @@ def _sums() -> Iterator[Probe]:
 
 def _binaries(kind: type[Mul | Sub]) -> Iterator[Probe]:
     for shape in _IMAGES:
-        layer = _Layer(f"{kind.kind} {shape}")
+        layer = _LayerTensors(f"{kind.kind} {shape}")
         operands = layer.input(shape, 0.05), layer.input(shape, 0.03, 4)
         output = layer.activation(shape, 0.08, 5)
         yield layer.probe(kind(layer.name, *operands, output, Activation.NONE))
@@ -341,14 +341,14 @@ def _binaries(kind: type[Mul | Sub]) -> Iterator[Probe]:
 
 def _lookups() -> Iterator[Probe]:
     for shape in _IMAGES:
-        layer = _Layer(f"lookup {shape}")
+        layer = _LayerTensors(f"lookup {shape}")
         source, output = layer.input(shape), layer.activation(shape, 1 / 256, -128)
         yield layer.probe(Logistic(layer.name, source, output))
 
 
 def _rescalings() -> Iterator[Probe]:
     for shape in _IMAGES:
-        layer = _Layer(f"rescaling {shape}")
+        layer = _LayerTensors(f"rescaling {shape}")
         yield layer.probe(Quantize(layer.name, layer.input(shape), layer.activation(shape, 0.07)))
 
 
@@ -360,7 +360,7 @@ _POOLS = (
 
 def _pools(kind: type[AveragePool2D | MaxPool2D]) -> Iterator[Probe]:
     for size, channels, kernel, stride in _POOLS:
-        layer = _Layer(f"{kind.kind} {size} {channels} {kernel} {stride}")
+        layer = _LayerTensors(f"{kind.kind} {size} {channels} {kernel} {stride}")
         window = Window((stride, stride), Padding.VALID)
         shape = (1, *window.output_size(size, kernel), channels)
         operator = kind(
@@ -376,14 +376,14 @@ def _pools(kind: type[AveragePool2D | MaxPool2D]) -> Iterator[Probe]:
 
 def _means() -> Iterator[Probe]:
     for shape in _IMAGES:
-        layer = _Layer(f"mean {shape}")
+        layer = _LayerTensors(f"mean {shape}")
         source, output = layer.input(shape), layer.activation((1, shape[-1]), 0.04, 2)
         yield layer.probe(Mean(layer.name, source, output, (1, 2)))
 
 
 def _softmaxes() -> Iterator[Probe]:
     for rows, depth in ((1, 10), (1, 12), (1, 2), (1, 100), (8, 4), (16, 21)):
-        layer = _Layer(f"softmax {rows}x{depth}")
+        layer = _LayerTensors(f"softmax {rows}x{depth}")
         source = layer.input((rows, depth), 0.1)
         output = layer.activation((rows, depth), 1 / 256, -128)
         yield layer.probe(Softmax(layer.name, source, output, 1.0))
@@ -392,7 +392,7 @@ def _softmaxes() -> Iterator[Probe]:
 def _pads() -> Iterator[Probe]:
     for _, height, width, channels in _IMAGES:
         for before, after in ((1, 1), (0, 1)):
-            layer = _Layer(f"pad {height} {width} {channels} {before} {after}")
+            layer = _LayerTensors(f"pad {height} {width} {channels} {before} {after}")
             shape = (1, height + before + after, width + before + after, channels)
             pads = ((0, 0), (before, after), (before, after), (0, 0))
             source = layer.input((1, height, width, channels))

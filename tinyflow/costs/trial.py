@@ -13,14 +13,14 @@ import numpy as np
 
 from tinyflow.arrays import Array
 from tinyflow.boards import Board
-from tinyflow.codegen.model import ModelCode, generate_model
+from tinyflow.codegen.library import ModelCode, generate_model
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.plan.memory import MemoryPlan, plan_memory
-from tinyflow.timing.measure import Call, Watch, call_function, compile_code, results_of
-from tinyflow.timing.model import SectionTiming, Timing
+from tinyflow.timing.cycle_model import SectionTiming, Timing
+from tinyflow.timing.traced_run import FunctionCall, Watch, call_function, compile_code, results_of
 from tinyflow.toolchain.elf import Symbol, SymbolKind
 
 #: Fill of the arena before an inference: a kernel must not count on zeros.
@@ -151,9 +151,9 @@ class Trial:
     def _offsets(self, tensors: Sequence[int]) -> list[int]:
         return [self.plan.tensors[index] for index in tensors]
 
-    def _call(self, inputs: Sequence[Array]) -> Call:
+    def _call(self, inputs: Sequence[Array]) -> FunctionCall:
         arena = bytearray(ARENA_FILL * self.plan.arena_size)
         for values, offset in zip(inputs, self._offsets(self._graph.inputs), strict=True):
             content = values.tobytes()
             arena[offset : offset + len(content)] = content
-        return Call(f"{self._prefix}invoke", memory={self._arena: bytes(arena)})
+        return FunctionCall(f"{self._prefix}invoke", memory={self._arena: bytes(arena)})

@@ -19,7 +19,7 @@ def thumb_instructions(code: bytes) -> int:
 
 
 @dataclass
-class Section:
+class MeasuredSection:
     """Measurement of one layer, or of the code outside all layers.
 
     Attributes:
@@ -45,8 +45,8 @@ class Measurement:
     """
 
     calls: int = 0
-    overhead: Section = field(default_factory=Section)
-    layers: list[Section] = field(default_factory=list)
+    overhead: MeasuredSection = field(default_factory=MeasuredSection)
+    layers: list[MeasuredSection] = field(default_factory=list)
 
     @property
     def instructions(self) -> int:
@@ -164,8 +164,8 @@ class Recorder:
         measurement.overhead = self._section(1)
         measurement.layers = [self._section(index) for index in range(2, len(self._sections))]
 
-    def _section(self, index: int) -> Section:
-        section = Section()
+    def _section(self, index: int) -> MeasuredSection:
+        section = MeasuredSection()
         nodes = self._sections[index]
         for before in nodes.values():
             for address, count in before.items():

@@ -30,7 +30,7 @@ class VectorKinds:
 
 
 @dataclass(frozen=True)
-class _Figures:
+class _SavedFigures:
     oracle: str
     vectors: int
     compared_bytes: int
@@ -41,7 +41,7 @@ class _Figures:
 
 
 @dataclass(frozen=True)
-class Verification(_Figures):
+class Verification(_SavedFigures):
     """Result of running the image.
 
     Attributes:

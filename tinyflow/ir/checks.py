@@ -13,7 +13,7 @@ from tinyflow.ir.operators import Operator, Window
 MAX_STEP = (1 << 15) - 1
 
 #: Raises the error of `fail` where an operator of the graph breaks a rule.
-Rule = Callable[[Graph, Any], None]
+OperatorRule = Callable[[Graph, Any], None]
 
 
 def fail(operator: Operator, problem: str) -> InputError:

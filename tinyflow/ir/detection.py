@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyflow.ir.checks import Rule, expect, fail, rank_of
+from tinyflow.ir.checks import OperatorRule, expect, fail, rank_of
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator, TensorId
 
@@ -57,4 +57,4 @@ def _detections(graph: Graph, op: DetectionPostProcess) -> None:
 
 
 #: Its rule, see `verify`.
-RULES: dict[type[Operator], Rule] = {DetectionPostProcess: _detections}
+RULES: dict[type[Operator], OperatorRule] = {DetectionPostProcess: _detections}

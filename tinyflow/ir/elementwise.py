@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyflow.ir.checks import Rule, expect, fail
+from tinyflow.ir.checks import OperatorRule, expect, fail
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator, TensorId
 from tinyflow.ir.types import Activation
@@ -193,7 +193,7 @@ def _add_n(graph: Graph, op: AddN) -> None:
 
 
 #: Rules by operator, see `verify`.
-RULES: dict[type[Operator], Rule] = {
+RULES: dict[type[Operator], OperatorRule] = {
     AddN: _add_n,
     Binary: broadcast,
     Prelu: broadcast,

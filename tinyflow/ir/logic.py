@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyflow.ir.checks import Rule, expect
+from tinyflow.ir.checks import OperatorRule, expect
 from tinyflow.ir.elementwise import Binary
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator, Unary
@@ -44,4 +44,4 @@ def _same_shape(graph: Graph, op: LogicalNot) -> None:
 
 
 #: Rules by operator, see `verify`; those of `Binary` and `Reduction` hold, too.
-RULES: dict[type[Operator], Rule] = {LogicalNot: _same_shape}
+RULES: dict[type[Operator], OperatorRule] = {LogicalNot: _same_shape}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyflow.ir.checks import Rule, expect, fail, rank_of
+from tinyflow.ir.checks import OperatorRule, expect, fail, rank_of
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator, Pad, Reshape, TensorId, Unary
 
@@ -516,7 +516,7 @@ def _resize(graph: Graph, op: ResizeNearestNeighbor) -> None:
 
 
 #: Rules by operator, see `verify`.
-RULES: dict[type[Operator], Rule] = {
+RULES: dict[type[Operator], OperatorRule] = {
     BatchToSpace: _batch_to_space,
     BroadcastArgs: _broadcast_args,
     BroadcastTo: _broadcast_to,

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tinyflow.ir.checks import Rule, expect, fail, rank_of
+from tinyflow.ir.checks import OperatorRule, expect, fail, rank_of
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.movement import Slice, StridedSlice
 from tinyflow.ir.operators import Operator, Reshape, TensorId, Unary
@@ -419,7 +419,7 @@ def rows(shape: tuple[int, ...]) -> int:
 
 
 #: Rules by operator, see `verify`.
-RULES: dict[type[Operator], Rule] = {
+RULES: dict[type[Operator], OperatorRule] = {
     SignalWindow: _window,
     SignalFftAutoScale: _auto_scale,
     Fft: _fft,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyflow.ir.checks import Rule, expect, fail, rank_of
+from tinyflow.ir.checks import OperatorRule, expect, fail, rank_of
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator, TensorId, Unary
 
@@ -143,7 +143,7 @@ def _circular_buffer(graph: Graph, op: CircularBuffer) -> None:
 
 
 #: Rules by operator, see `verify`.
-RULES: dict[type[Operator], Rule] = {
+RULES: dict[type[Operator], OperatorRule] = {
     ReadVariable: _copy,
     AssignVariable: _copy,
     Svdf: _svdf,

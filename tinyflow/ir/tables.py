@@ -7,60 +7,60 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyflow.ir.checks import Rule, expect
+from tinyflow.ir.checks import OperatorRule, expect
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator, Unary
 
 
 @dataclass(frozen=True)
-class Function(Unary):
+class ElementFunction(Unary):
     """Base of elementwise functions of one tensor."""
 
 
 @dataclass(frozen=True)
-class Logistic(Function):
+class Logistic(ElementFunction):
     """1 / (1 + exp(-x))."""
 
     kind = "LOGISTIC"
 
 
 @dataclass(frozen=True)
-class Tanh(Function):
+class Tanh(ElementFunction):
     """The hyperbolic tangent."""
 
     kind = "TANH"
 
 
 @dataclass(frozen=True)
-class HardSwish(Function):
+class HardSwish(ElementFunction):
     """x * min(max(x + 3, 0), 6) / 6."""
 
     kind = "HARD_SWISH"
 
 
 @dataclass(frozen=True)
-class Relu(Function):
+class Relu(ElementFunction):
     """max(x, 0)."""
 
     kind = "RELU"
 
 
 @dataclass(frozen=True)
-class Relu6(Function):
+class Relu6(ElementFunction):
     """min(max(x, 0), 6)."""
 
     kind = "RELU6"
 
 
 @dataclass(frozen=True)
-class ReluN1To1(Function):
+class ReluN1To1(ElementFunction):
     """min(max(x, -1), 1)."""
 
     kind = "RELU_N1_TO_1"
 
 
 @dataclass(frozen=True)
-class LeakyRelu(Function):
+class LeakyRelu(ElementFunction):
     """x, or alpha * x where x is negative."""
 
     kind = "LEAKY_RELU"
@@ -69,21 +69,21 @@ class LeakyRelu(Function):
 
 
 @dataclass(frozen=True)
-class Abs(Function):
+class Abs(ElementFunction):
     """|x|."""
 
     kind = "ABS"
 
 
 @dataclass(frozen=True)
-class Elu(Function):
+class Elu(ElementFunction):
     """x, or exp(x) - 1 where x is negative."""
 
     kind = "ELU"
 
 
 @dataclass(frozen=True)
-class Rsqrt(Function):
+class Rsqrt(ElementFunction):
     """1 / sqrt(x)."""
 
     kind = "RSQRT"
@@ -108,8 +108,8 @@ def _same_shape(graph: Graph, op: Unary) -> None:
 
 
 #: Rules by operator, see `verify`.
-RULES: dict[type[Operator], Rule] = {
-    Function: _same_shape,
+RULES: dict[type[Operator], OperatorRule] = {
+    ElementFunction: _same_shape,
     LogSoftmax: _same_shape,
     L2Normalization: _same_shape,
 }

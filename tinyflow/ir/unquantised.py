@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyflow.ir.checks import Rule, expect
+from tinyflow.ir.checks import OperatorRule, expect
 from tinyflow.ir.elementwise import AddN, Binary, Comparison, Prelu, Select
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.movement import BroadcastArgs, Gather, GatherNd
@@ -22,7 +22,7 @@ from tinyflow.ir.operators import (
     TensorId,
     Weighted,
 )
-from tinyflow.ir.tables import Function, L2Normalization, LogSoftmax
+from tinyflow.ir.tables import ElementFunction, L2Normalization, LogSoftmax
 from tinyflow.ir.types import Activation, DType
 from tinyflow.ir.windows import ArgExtreme, BatchMatMul, CumSum, Reduction, ResizeBilinear
 
@@ -58,77 +58,77 @@ class L2Pool2D(Pool2D):
 
 
 @dataclass(frozen=True)
-class Neg(Function):
+class Neg(ElementFunction):
     """-x."""
 
     kind = "NEG"
 
 
 @dataclass(frozen=True)
-class Exp(Function):
+class Exp(ElementFunction):
     """e to the power of x."""
 
     kind = "EXP"
 
 
 @dataclass(frozen=True)
-class Log(Function):
+class Log(ElementFunction):
     """The natural logarithm."""
 
     kind = "LOG"
 
 
 @dataclass(frozen=True)
-class Sin(Function):
+class Sin(ElementFunction):
     """The sine."""
 
     kind = "SIN"
 
 
 @dataclass(frozen=True)
-class Cos(Function):
+class Cos(ElementFunction):
     """The cosine."""
 
     kind = "COS"
 
 
 @dataclass(frozen=True)
-class Sqrt(Function):
+class Sqrt(ElementFunction):
     """The square root."""
 
     kind = "SQRT"
 
 
 @dataclass(frozen=True)
-class Square(Function):
+class Square(ElementFunction):
     """x * x."""
 
     kind = "SQUARE"
 
 
 @dataclass(frozen=True)
-class Floor(Function):
+class Floor(ElementFunction):
     """The greatest integer not above x."""
 
     kind = "FLOOR"
 
 
 @dataclass(frozen=True)
-class Ceil(Function):
+class Ceil(ElementFunction):
     """The least integer not below x."""
 
     kind = "CEIL"
 
 
 @dataclass(frozen=True)
-class Round(Function):
+class Round(ElementFunction):
     """The nearest integer, halves to even."""
 
     kind = "ROUND"
 
 
 @dataclass(frozen=True)
-class Gelu(Function):
+class Gelu(ElementFunction):
     """x times the normal distribution at x; `approximate` takes it from a hyperbolic tangent."""
 
     kind = "GELU"
@@ -137,7 +137,7 @@ class Gelu(Function):
 
 
 @dataclass(frozen=True)
-class Cast(Function):
+class Cast(ElementFunction):
     """Conversion from one type to another, with no scale."""
 
     kind = "CAST"
@@ -156,7 +156,7 @@ class Embedding(Operator):
 
 
 @dataclass(frozen=True)
-class Tabulated(Function):
+class Tabulated(ElementFunction):
     """A function of one int8 tensor that replaces a chain of others, or a float subgraph.
 
     Attributes:
@@ -183,7 +183,7 @@ _COMPUTING = (
     BatchMatMul,
     Binary,
     CumSum,
-    Function,
+    ElementFunction,
     L2Normalization,
     LogSoftmax,
     Mean,
@@ -245,5 +245,5 @@ def _rows(graph: Graph, op: Embedding) -> None:
     expect(op, "the output", graph.tensors[op.output].shape, due)
 
 
-#: Rules by operator, see `verify`; those of `Binary` and `Function` hold, too.
-RULES: dict[type[Operator], Rule] = {Embedding: _rows}
+#: Rules by operator, see `verify`; those of `Binary` and `ElementFunction` hold, too.
+RULES: dict[type[Operator], OperatorRule] = {Embedding: _rows}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tinyflow.ir.checks import Rule, expect, expect_window, fail, rank_of
+from tinyflow.ir.checks import OperatorRule, expect, expect_window, fail, rank_of
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator, TensorId, Unary, Weighted, Window
 from tinyflow.ir.types import Activation
@@ -187,7 +187,7 @@ def _resize(graph: Graph, op: ResizeBilinear) -> None:
 
 
 #: Rules by operator, see `verify`.
-RULES: dict[type[Operator], Rule] = {
+RULES: dict[type[Operator], OperatorRule] = {
     TransposeConv: _transpose_conv,
     BatchMatMul: _batch_matmul,
     Reduction: _reduction,

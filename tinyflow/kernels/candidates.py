@@ -41,7 +41,7 @@ from tinyflow.kernels.portable import sums as portable_sums
 from tinyflow.kernels.portable import tables as portable_tables
 from tinyflow.kernels.portable import unquantised as portable_unquantised
 from tinyflow.kernels.portable import windows as portable_windows
-from tinyflow.kernels.portable.rows import row_kernel
+from tinyflow.kernels.portable.window_rows import row_kernel
 
 #: Kernels of each operator, the preferred first. A maker returns None if its kernel is not in
 #: this copy of CMSIS-NN or not legal for the operator.

@@ -11,7 +11,7 @@ from tinyflow.numerics import fixed_point as fp
 Ints = NDArray[np.int64]
 
 
-def multiply(values: Ints, point: FixedPoint) -> Ints:
+def multiply_array(values: Ints, point: FixedPoint) -> Ints:
     """values * multiplier * 2^(shift - 31), rounded twice (`MultiplyByQuantizedMultiplier`).
 
     Values shifted to the left must stay within int32.

@@ -20,7 +20,7 @@ from tinyflow.tflite.file import parse_tflite
 
 
 @dataclass(frozen=True)
-class _Folded:
+class _FoldedFile:
     """A file's bytes with constants folded; `mended` where it was no model that TFLM runs right."""
 
     content: bytes
@@ -80,11 +80,11 @@ def reference(content: bytes, *, keep_tensors: bool = False) -> Oracle:
         return Oracle(straight, keep_tensors=keep_tensors)
 
 
-def _fold(content: bytes, path: Path) -> _Folded:
+def _fold(content: bytes, path: Path) -> _FoldedFile:
     known = Foldable(parse_tflite(content, path), path)
     folds = any(known.is_foldable(operator) for operator in known.operators)
     if not (folds or known.may_have_wrong_sizes() or known.zeros_without_scale()):
-        return _Folded(content)
+        return _FoldedFile(content)
     try:
         return _fold_once(content)
     except UnsupportedError as error:
@@ -96,6 +96,6 @@ def _fold(content: bytes, path: Path) -> _Folded:
 
 
 @lru_cache(maxsize=2)
-def _fold_once(content: bytes) -> _Folded:
+def _fold_once(content: bytes) -> _FoldedFile:
     folded, mended = fold_in_process(content)
-    return _Folded(content if folded is None else folded, mended)
+    return _FoldedFile(content if folded is None else folded, mended)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from tinyflow.ir.verify import MIN_SCALE
+from tinyflow.ir.verifier import MIN_SCALE
 from tinyflow.tflite.file import operator_name
 from tinyflow.tflite.operator_reader import indices
 

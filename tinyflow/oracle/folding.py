@@ -15,7 +15,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from tinyflow.arrays import Array
 from tinyflow.datasets.litert_versions import lower_versions
 from tinyflow.errors import TinyflowError
-from tinyflow.ir.verify import MIN_SCALE
+from tinyflow.ir.verifier import MIN_SCALE
 from tinyflow.oracle.foldable import FOLDED_TYPES, OF_SHAPE, Foldable
 from tinyflow.oracle.oracle import run_once
 from tinyflow.oracle.pieces import Library, library_of, mend_quantization

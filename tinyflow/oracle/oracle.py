@@ -18,7 +18,7 @@ from ai_edge_litert.schema_py_generated import Model, ModelT, TensorType
 
 from tinyflow.arrays import Array
 from tinyflow.errors import InputError, UnsupportedError
-from tinyflow.oracle.pieces import Library, Piece, cut
+from tinyflow.oracle.pieces import Library, Piece, cut_model
 from tinyflow.oracle.process import Oracle
 from tinyflow.tflite.state_mark import is_reset
 
@@ -77,7 +77,7 @@ class DirectOracle:
     """
 
     def __init__(self, model_bytes: bytes, *, keep_tensors: bool = False) -> None:
-        pieces = cut(model_bytes)
+        pieces = cut_model(model_bytes)
         self._pieces = [
             (piece, _interpreter(piece, keep_tensors=keep_tensors)) for piece in pieces.pieces
         ]

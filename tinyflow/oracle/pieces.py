@@ -98,7 +98,7 @@ class Pieces:
     widened: bool
 
 
-def cut(content: bytes) -> Pieces:
+def cut_model(content: bytes) -> Pieces:
     """Cut a model where operators of TFLM and of LiteRT meet; most models are one piece.
 
     Raises:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Protocol
 
 from tinyflow.ir.graph import Graph
-from tinyflow.ir.verify import verify
+from tinyflow.ir.verifier import verify
 from tinyflow.passes.activations import fuse_activations
-from tinyflow.passes.channels import drop_channels
+from tinyflow.passes.chained_tables import merge_tables
+from tinyflow.passes.dead_channels import drop_channels
 from tinyflow.passes.duplicates import share_duplicates
 from tinyflow.passes.float_subgraphs import tabulate_float_subgraphs
 from tinyflow.passes.identities import reshape_identities
@@ -19,7 +20,6 @@ from tinyflow.passes.padding import fold_padding
 from tinyflow.passes.reshape_after_elementwise import reshape_after_elementwise
 from tinyflow.passes.reshape_before_pad import reshape_before_pad
 from tinyflow.passes.reshapes import bypass_reshapes
-from tinyflow.passes.tables import merge_tables
 from tinyflow.passes.unread import drop_unread
 
 _log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from tinyflow.ir.operators import (
     Quantize,
 )
 from tinyflow.ir.quantization import activation_range
-from tinyflow.ir.tables import Function
+from tinyflow.ir.tables import ElementFunction
 from tinyflow.ir.types import Activation
 from tinyflow.numerics.operator_tables import table_of
 from tinyflow.passes.edit import alike, readers, sole_reader, writers
@@ -33,7 +33,7 @@ def fuse_activations(graph: Graph) -> Graph:
     """The graph with fused activations for tables that do the same to all that reaches them."""
     written, reading = writers(graph), readers(graph)
     for op in graph.operators:
-        if not isinstance(op, Function | Quantize):
+        if not isinstance(op, ElementFunction | Quantize):
             continue
         before = written.get(op.input)
         if before is None or sole_reader(graph, reading, op.input) is not op:
@@ -45,7 +45,7 @@ def fuse_activations(graph: Graph) -> Graph:
     return graph
 
 
-def _fusions(graph: Graph, before: Operator, op: Function | Quantize) -> Iterator[Operator]:
+def _fusions(graph: Graph, before: Operator, op: ElementFunction | Quantize) -> Iterator[Operator]:
     """The operator before with an activation equal to the table, and its output."""
     source, output = graph.tensors[op.input], graph.tensors[op.output]
     table = table_of(op, graph)

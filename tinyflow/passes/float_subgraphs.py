@@ -20,7 +20,7 @@ from ai_edge_litert import schema_py_generated as schema
 from tinyflow.ir.elementwise import Binary, Prelu, Select
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Add, Dequantize, Operator, Quantize, TensorId
-from tinyflow.ir.tables import Function
+from tinyflow.ir.tables import ElementFunction
 from tinyflow.ir.types import DType
 from tinyflow.ir.unquantised import Tabulated
 from tinyflow.oracle.oracle import Oracle
@@ -28,7 +28,7 @@ from tinyflow.tflite.file import parse_tflite
 from tinyflow.tflite.operator_reader import indices
 
 #: Operators of which each element of the output depends on that element of the operands.
-_ELEMENTWISE = (Add, Binary, Dequantize, Function, Prelu, Select)
+_ELEMENTWISE = (Add, Binary, Dequantize, ElementFunction, Prelu, Select)
 _BYTES = 256
 
 

@@ -22,7 +22,7 @@ from tinyflow.ir.movement import (
     Transpose,
 )
 from tinyflow.ir.operators import Operator, Pad, Quantize, Reshape
-from tinyflow.ir.tables import Function
+from tinyflow.ir.tables import ElementFunction
 from tinyflow.numerics.operator_tables import table_of
 from tinyflow.passes.edit import alike, touches_state
 from tinyflow.passes.ranges import Ranges, ranges_of
@@ -65,8 +65,8 @@ def _moves_nothing(graph: Graph, op: Operator) -> bool:
             return False
 
 
-def _is_function(op: Operator) -> TypeGuard[Function | Quantize]:
-    return isinstance(op, Function | Quantize)
+def _is_function(op: Operator) -> TypeGuard[ElementFunction | Quantize]:
+    return isinstance(op, ElementFunction | Quantize)
 
 
 def _is_identity(graph: Graph, op: Operator, ranges: Ranges | None) -> bool:

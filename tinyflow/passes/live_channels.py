@@ -43,7 +43,7 @@ from tinyflow.ir.operators import (
     Reshape,
     TensorId,
 )
-from tinyflow.ir.tables import Function
+from tinyflow.ir.tables import ElementFunction
 from tinyflow.ir.types import DType
 from tinyflow.ir.windows import ReduceMax, ReduceMin, ResizeBilinear
 from tinyflow.passes.ranges import Ranges, pads_input, ranges_of, sums
@@ -106,7 +106,7 @@ class LiveChannels:
     def _rule(self, op: Operator) -> _Rule:
         if not all(self._graph.tensors[index].shape for index in op.outputs()):
             return _everything
-        return _each if isinstance(op, Function) else _RULES.get(type(op), _everything)
+        return _each if isinstance(op, ElementFunction) else _RULES.get(type(op), _everything)
 
     def _round_up(self, index: TensorId, multiple: int) -> bool:
         """Add channels up to the next multiple, those of one value first; whether any was added."""

@@ -43,7 +43,7 @@ from tinyflow.ir.operators import (
     Weighted,
 )
 from tinyflow.ir.quantization import FixedPoint, activation_range
-from tinyflow.ir.tables import Function
+from tinyflow.ir.tables import ElementFunction
 from tinyflow.ir.types import Activation, DType
 from tinyflow.ir.windows import ReduceMax, ReduceMin
 from tinyflow.numerics import fixed_point as fp
@@ -92,7 +92,7 @@ class Ranges:
         self._graph = graph
         self._found: dict[TensorId, Interval] = {}
         for op in graph.operators:
-            rule = _table if isinstance(op, Function) else _RULES.get(type(op))
+            rule = _table if isinstance(op, ElementFunction) else _RULES.get(type(op))
             tensors = [graph.tensors[index] for index in op.outputs()]
             if rule is None or len(tensors) != 1 or not _is_analysed(tensors[0]):
                 continue

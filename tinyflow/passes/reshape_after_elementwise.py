@@ -11,10 +11,10 @@ from dataclasses import replace
 from tinyflow.ir.elementwise import Maximum, Minimum, Mul, SquaredDifference, Sub
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Add, Operator, Quantize, Reshape, TensorId
-from tinyflow.ir.tables import Function
+from tinyflow.ir.tables import ElementFunction
 from tinyflow.passes.edit import alike, with_inputs, writers
 
-_ELEMENTWISE = (Add, Function, Maximum, Minimum, Mul, Quantize, SquaredDifference, Sub)
+_ELEMENTWISE = (Add, ElementFunction, Maximum, Minimum, Mul, Quantize, SquaredDifference, Sub)
 #: Ranks that all kernels take.
 _LARGEST_RANK = 4
 

@@ -14,10 +14,9 @@ import numpy as np
 
 from tinyflow.arrays import Array
 from tinyflow.boards import Board
-from tinyflow.cache import Cache, ContentHash, Workspace
-from tinyflow.codegen.model import ModelCode, generate_model
-from tinyflow.codegen.names import c_identifier, model_name
-from tinyflow.codegen.project import HarnessTensor, ModelHarness, project_files
+from tinyflow.codegen.c_names import c_identifier, model_name
+from tinyflow.codegen.library import ModelCode, generate_model
+from tinyflow.codegen.platformio_project import HarnessTensor, ModelHarness, project_files
 from tinyflow.codegen.render import write_folder
 from tinyflow.distribution import VERSION
 from tinyflow.emulate.verify import Verification, verify_firmware
@@ -27,37 +26,38 @@ from tinyflow.errors import (
     ExactnessError,
     FitError,
 )
-from tinyflow.files import is_full, unwritable, write_file
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.kernels.cmsis_nn.source import LIB_DEPS, CmsisNN, find_cmsis_nn
-from tinyflow.manifest import WORKSPACE as PIO
 from tinyflow.oracle.constants import fold_constants
 from tinyflow.oracle.process import start as start_oracle
 from tinyflow.passes import optimise
 from tinyflow.passes.float_ends import convert_at_ends
 from tinyflow.pipeline.conversions import describe_conversions
 from tinyflow.pipeline.dump import BuildObserver, dumping
+from tinyflow.pipeline.limits import choose, limits_of, shortfall_of
 from tinyflow.pipeline.output import Output, replacing
 from tinyflow.pipeline.quality import describe_quality
 from tinyflow.pipeline.quantize import device_inputs, quantise
 from tinyflow.pipeline.request import BuildRequest
 from tinyflow.pipeline.score import check_limits, measure_score, task_of
-from tinyflow.pipeline.select import choose, limits_of, shortfall_of
 from tinyflow.pipeline.vectors import vector_kinds
 from tinyflow.placement.choose import choose_placement
 from tinyflow.plan.in_ram import NOTHING_IN_RAM, InRam
 from tinyflow.plan.memory import MemoryPlan
 from tinyflow.progress import LoggedProgress, Progress
 from tinyflow.report.assemble import assemble_report
-from tinyflow.report.model import Report, ShortfallSection
 from tinyflow.report.plan import describe_plan
 from tinyflow.report.prediction import describe_shortfall
-from tinyflow.report.renode import renode_files
+from tinyflow.report.renode_suite import renode_files
+from tinyflow.report.report_data import Report, ShortfallSection
+from tinyflow.storage.cache import Cache, ContentHash, Workspace
+from tinyflow.storage.files import is_full, unwritable, write_file
+from tinyflow.storage.manifest import WORKSPACE as PIO
 from tinyflow.tflite.importer import import_model
-from tinyflow.timing.calibration import calibration_of
-from tinyflow.timing.measure import model_inference
-from tinyflow.timing.model import Timing
-from tinyflow.timing.vectors import Timings, summarise, to_trace
+from tinyflow.timing.cycle_model import Timing
+from tinyflow.timing.latency_correction import correction_of
+from tinyflow.timing.traced_run import model_inference
+from tinyflow.timing.traced_vectors import Timings, summarise, to_trace
 from tinyflow.toolchain.compiler import compiler_identity
 from tinyflow.toolchain.elf import Image, read_image
 from tinyflow.toolchain.platformio import build_project, elf_path, require_platformio
@@ -92,7 +92,7 @@ def _run(
     observer: BuildObserver,
 ) -> Report:
     require_platformio()  # before the minutes that a Keras model may take
-    calibration = calibration_of(request.board)
+    correction = correction_of(request.board)
     name = c_identifier(request.name) if request.name else model_name(request.model)
     cmsis = find_cmsis_nn(request.cmsis_nn)
 
@@ -105,9 +105,9 @@ def _run(
     source = str(request.test) if isinstance(request.test, str | Path) else "test data"
     task = task_of(graph, quantised, source)
     check_limits(request.budget, task)
-    selected = choose(request, graph, cmsis, calibration, cache, progress)
-    observer.selected(graph, selected, limits_of(request, graph, calibration))
-    plan, shortfall = selected.plan, shortfall_of(selected, request, graph, calibration)
+    selected = choose(request, graph, cmsis, correction, cache, progress)
+    observer.selected(graph, selected, limits_of(request, graph, correction))
+    plan, shortfall = selected.plan, shortfall_of(selected, request, graph, correction)
     code = generate_model(
         graph, plan, cmsis, quantised.tflite, emit_tflite_array=request.emit_tflite_array
     )
@@ -137,7 +137,7 @@ def _run(
             cmsis,
             image,
             verification,
-            timings.calibrated(calibration),
+            timings.corrected(correction),
             selected.choice,
             kernels=request.kernels,
             optimize=request.optimize,
@@ -154,7 +154,7 @@ def _run(
                 request.board,
                 vectors[timings.typical.vector],
                 [output[timings.typical.vector] for output in verification.oracle_outputs],
-                calibration,
+                correction,
                 cache,
             ),
             folder=workspace.folder,

@@ -9,15 +9,15 @@ import numpy as np
 
 from tinyflow.arrays import Array
 from tinyflow.boards import Board
-from tinyflow.cache import Cache, ContentHash
 from tinyflow.codegen.render import render
 from tinyflow.distribution import VERSION
 from tinyflow.ir.graph import Graph, Tensor
-from tinyflow.report.model import ConversionSection
+from tinyflow.report.report_data import ConversionSection
 from tinyflow.resources import FIRMWARE
-from tinyflow.timing.calibration import Calibration
-from tinyflow.timing.measure import Call, call_function, compile_code
-from tinyflow.timing.model import Timing
+from tinyflow.storage.cache import Cache, ContentHash
+from tinyflow.timing.cycle_model import Timing
+from tinyflow.timing.latency_correction import LatencyCorrection
+from tinyflow.timing.traced_run import FunctionCall, call_function, compile_code
 from tinyflow.toolchain.compiler import compiler_identity
 
 #: Elements that are converted to find what one takes.
@@ -30,7 +30,7 @@ def describe_conversions(
     board: Board,
     inputs: Sequence[Array],
     outputs: Sequence[Array],
-    calibration: Calibration | None,
+    correction: LatencyCorrection | None,
     cache: Cache,
 ) -> tuple[ConversionSection, ...]:
     """Measure the conversions of a graph's float inputs, then of its float outputs.
@@ -42,20 +42,20 @@ def describe_conversions(
         board: the board.
         inputs: those of an inference, as the caller gives them.
         outputs: those of the same inference.
-        calibration: of the board, None if none is known.
+        correction: of the board, None if none is known.
         cache: of builds.
     """
     found = []
     for position in graph.float_inputs:
         tensor = graph.tensors[graph.inputs[position]]
         values = inputs[position].reshape(-1)[:_MEASURED]
-        timing = _timing("input", tensor, values, board, cache).calibrated(calibration)
+        timing = _timing("input", tensor, values, board, cache).corrected(correction)
         found.append(_section("input", position, tensor, len(values), timing))
     for position in graph.float_outputs:
         tensor = graph.tensors[graph.outputs[position]]
         steps = outputs[position].reshape(-1)[:_MEASURED] / np.float32(tensor.q.scale)
         values = np.rint(steps + tensor.q.zero_point).astype(tensor.dtype.numpy)
-        timing = _timing("output", tensor, values, board, cache).calibrated(calibration)
+        timing = _timing("output", tensor, values, board, cache).corrected(correction)
         found.append(_section("output", position, tensor, len(values), timing))
     return tuple(found)
 
@@ -100,7 +100,7 @@ def _timing(kind: str, tensor: Tensor, values: Array, board: Board, cache: Cache
 
     def make(folder: Path) -> None:
         image = compile_code(sources, board, flags=("-O2", "-I."), libraries=("m", "c", "gcc"))
-        call = Call("convert", memory={"from": values.tobytes()})
+        call = FunctionCall("convert", memory={"from": values.tobytes()})
         call_function(image, board, call, warm=True).timing.save(folder / "timing.json")
 
     entry = cache.fetch(key.key(), make, "the timing of a conversion")

@@ -12,12 +12,9 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict
 
-from tinyflow.cache import Cache
 from tinyflow.distribution import VERSION
 from tinyflow.errors import InputError, TinyflowError
-from tinyflow.files import open_folder
 from tinyflow.ir.graph import Graph
-from tinyflow.manifest import read_manifest
 from tinyflow.pipeline.output import replacing
 from tinyflow.pipeline.request import BuildRequest
 from tinyflow.progress import Progress
@@ -27,6 +24,9 @@ from tinyflow.report.dump.plan import DumpedPlan, dumped_plan, plan_text
 from tinyflow.report.dump.text import printable, quoted, table
 from tinyflow.selection.objective import Limits
 from tinyflow.selection.select import Selection
+from tinyflow.storage.cache import Cache
+from tinyflow.storage.files import open_folder
+from tinyflow.storage.manifest import read_manifest
 
 #: Everything as data; also what a folder must list to be taken for a dump.
 DATA = "dump.json"

@@ -127,7 +127,7 @@ def measure_fidelity(float_model: bytes, quantised: bytes, samples: Sequence[Arr
     matched = _matched(reference.written, device.written, device.outputs, reference.outputs)
     size = sum(math.prod(device.written[index].shape) for index in matched)
     count = max(1, min(len(samples[0]), _VALUES // max(1, size)))
-    sums = {index: _Sums(device.written[index]) for index in matched}
+    sums = {index: _TensorSums(device.written[index]) for index in matched}
     tops: list[tuple[int, int]] = []
     for number in range(count):
         if resets:
@@ -153,7 +153,7 @@ def measure_fidelity(float_model: bytes, quantised: bytes, samples: Sequence[Arr
 
 
 @dataclass(frozen=True)
-class _Tensor:
+class _WrittenTensor:
     """Tensor that an operator writes: `scale` is 0 for floats."""
 
     name: str
@@ -164,8 +164,8 @@ class _Tensor:
 
 
 def _matched(
-    reference: dict[int, _Tensor],
-    device: dict[int, _Tensor],
+    reference: dict[int, _WrittenTensor],
+    device: dict[int, _WrittenTensor],
     device_outputs: list[int],
     reference_outputs: list[int],
 ) -> dict[int, int]:
@@ -251,10 +251,10 @@ def is_reset_model(content: bytes) -> bool:
     return is_reset(ModelT.InitFromObj(Model.GetRootAs(content)))
 
 
-def _described(detail: dict[str, Any]) -> _Tensor:
+def _described(detail: dict[str, Any]) -> _WrittenTensor:
     parameters = detail["quantization_parameters"]
     one = len(parameters["scales"]) == 1
-    return _Tensor(
+    return _WrittenTensor(
         str(detail["name"]),
         tuple(int(size) for size in detail["shape"]),
         np.dtype(detail["dtype"]),
@@ -263,17 +263,17 @@ def _described(detail: dict[str, Any]) -> _Tensor:
     )
 
 
-def _as_input(array: Array, tensor: _Tensor) -> Array:
+def _as_input(array: Array, tensor: _WrittenTensor) -> Array:
     if not tensor.scale or tensor.dtype.kind == "f":
         return array.astype(tensor.dtype).reshape(tensor.shape)
     integers = quantize_array(array, tensor.scale, tensor.zero_point, tensor.dtype)
     return integers.reshape(tensor.shape)
 
 
-class _Sums:
+class _TensorSums:
     """Sums over samples for one tensor."""
 
-    def __init__(self, tensor: _Tensor) -> None:
+    def __init__(self, tensor: _WrittenTensor) -> None:
         self._tensor = tensor
         self._count = self._saturated = self._counted = 0
         self._sum = self._square = self._noise = self._product = self._other = 0.0

@@ -30,11 +30,25 @@ from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
-from tinyflow.cache import Cache, ContentHash
 from tinyflow.errors import BudgetError, DeviceError, ExactnessError, InputError
-from tinyflow.files import NOT_IN_PATHS, kind_of, open_folder, unwritable, write_file, write_tree
-from tinyflow.manifest import MARKER, Sorted, digests, manifest_of, read_manifest, sort_files
 from tinyflow.progress import Progress
+from tinyflow.storage.cache import Cache, ContentHash
+from tinyflow.storage.files import (
+    NOT_IN_PATHS,
+    kind_of,
+    open_folder,
+    unwritable,
+    write_file,
+    write_tree,
+)
+from tinyflow.storage.manifest import (
+    MARKER,
+    Sorted,
+    digests,
+    manifest_of,
+    read_manifest,
+    sort_files,
+)
 
 #: After these the project is whole, and worth looking at.
 _KEPT_AFTER = (BudgetError, DeviceError, ExactnessError)

@@ -8,8 +8,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tinyflow.cache import Cache, ContentHash
-from tinyflow.compress.channels import Granularity
+from tinyflow.compress.channel_sets import Granularity
 from tinyflow.compress.prune import pruning_candidates
 from tinyflow.datasets.dataset import Dataset
 from tinyflow.distribution import VERSION
@@ -17,11 +16,12 @@ from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.oracle.constants import fold_constants
 from tinyflow.passes import optimise
 from tinyflow.passes.float_ends import convert_at_ends
+from tinyflow.pipeline.limits import choose
 from tinyflow.pipeline.request import BuildRequest
-from tinyflow.pipeline.select import choose
 from tinyflow.progress import Progress
+from tinyflow.storage.cache import Cache, ContentHash
 from tinyflow.tflite.importer import import_model
-from tinyflow.timing.calibration import calibration_of
+from tinyflow.timing.latency_correction import correction_of
 
 #: Calibration samples by which forms are quantised: their costs depend on shapes.
 _SAMPLES = 2
@@ -104,6 +104,6 @@ def _predicted(request: BuildRequest, path: Path, cache: Cache, progress: Progre
     content = fold_constants(path.read_bytes(), path)
     graph = convert_at_ends(optimise(import_model(content, path, name="model"), content, path))
     cmsis = find_cmsis_nn(request.cmsis_nn)
-    calibration = calibration_of(request.board)
-    totals = choose(request, graph, cmsis, calibration, cache, progress).choice.totals
+    correction = correction_of(request.board)
+    totals = choose(request, graph, cmsis, correction, cache, progress).choice.totals
     return None if totals is None else totals.cycles

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinyflow.arrays import Array
-from tinyflow.codegen.names import layer_title
+from tinyflow.codegen.c_names import layer_title
 from tinyflow.datasets.dataset import Dataset
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.types import DType
 from tinyflow.pipeline.fidelity import FAR_DB, Fidelity, TensorFidelity
 from tinyflow.pipeline.quantize import Quantised
-from tinyflow.report.quality import QuantizationSection, TensorQualitySection, WarningSection
+from tinyflow.report.quality_data import QuantizationSection, TensorQualitySection, WarningSection
 
 #: A tensor is ruined below this SQNR; one that hardly varies (such as the answers of an untrained
 #: model) is not, if it points the same way as the float one. Outputs of healthy models have 20 dB

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinyflow.arrays import Array
-from tinyflow.cache import Cache, ContentHash
-from tinyflow.compress.channels import Granularity
+from tinyflow.compress.channel_sets import Granularity
 from tinyflow.datasets.accuracy import quantize_array
 from tinyflow.datasets.dataset import (
     Dataset,
@@ -33,8 +32,9 @@ from tinyflow.pipeline.prune_choice import PruneChoice, choose_granularity
 from tinyflow.pipeline.request import BuildRequest
 from tinyflow.pipeline.vectors import synthetic_vectors, vector_kinds
 from tinyflow.progress import Progress
-from tinyflow.project import PruneTable
-from tinyflow.report.model import PruneSection
+from tinyflow.report.report_data import PruneSection
+from tinyflow.settings.project_file import PruneTable
+from tinyflow.storage.cache import Cache, ContentHash
 from tinyflow.tflite.file import is_tflite, read_tflite
 from tinyflow.tflite.importer import import_model
 

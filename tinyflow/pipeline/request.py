@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tinyflow.arrays import Array
 from tinyflow.boards import Board
-from tinyflow.project import (
+from tinyflow.settings.project_file import (
     Activations,
     BudgetTable,
     KernelSet,

@@ -18,14 +18,14 @@ from tinyflow.ir.graph import Graph
 from tinyflow.ir.types import DType
 from tinyflow.oracle.process import litert_predictions
 from tinyflow.pipeline.quantize import Quantised
-from tinyflow.project import BudgetTable
-from tinyflow.report.quality import (
+from tinyflow.report.quality_data import (
     AccuracySection,
     ErrorSection,
     ErrorsSection,
     Score,
     WarningSection,
 )
+from tinyflow.settings.project_file import BudgetTable
 from tinyflow.tflite.last_activation import last_activation
 
 _T = TypeVar("_T")

@@ -11,8 +11,7 @@ from pydantic import TypeAdapter
 
 from tinyflow.arrays import Array
 from tinyflow.boards import Board, DataRam
-from tinyflow.cache import Cache, ContentHash
-from tinyflow.codegen.model import ModelCode
+from tinyflow.codegen.library import ModelCode
 from tinyflow.distribution import VERSION
 from tinyflow.placement.fetches import TracedFetches
 from tinyflow.placement.reads import TracedReads
@@ -20,11 +19,12 @@ from tinyflow.plan.code_in_ram import LEAST_GAIN, CodePlacement, place_code
 from tinyflow.plan.constants_in_ram import HOT, PlacedWeights, place_weights
 from tinyflow.plan.in_ram import NOTHING_IN_RAM, InRam
 from tinyflow.progress import Progress
-from tinyflow.project import Objective, Placement
 from tinyflow.resources import FIRMWARE, TEMPLATES
+from tinyflow.settings.project_file import Objective, Placement
+from tinyflow.storage.cache import Cache, ContentHash
 from tinyflow.timing.counts import Blocks, count_sections
-from tinyflow.timing.measure import trace_inference
-from tinyflow.timing.model import predict
+from tinyflow.timing.cycle_model import predict
+from tinyflow.timing.traced_run import trace_inference
 from tinyflow.toolchain.compiler import compiler_identity
 from tinyflow.toolchain.elf import Image
 

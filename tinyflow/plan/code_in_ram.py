@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from tinyflow.project import Objective
+from tinyflow.settings.project_file import Objective
 
 #: The least that moving all functions must save, as a share of the cycles of an inference; none
 #: are moved for the other objectives, since code in RAM takes RAM and, for detours, flash.

@@ -25,12 +25,12 @@ def order_for_memory(graph: Graph, kernels: Sequence[Kernel]) -> tuple[int, ...]
 
     Kernels that read or write a state keep their order among themselves. Deterministic.
     """
-    return _Search(graph, kernels).order()
+    return _OrderSearch(graph, kernels).order()
 
 
 def has_one_order(graph: Graph, kernels: Sequence[Kernel]) -> bool:
     """Whether each kernel needs what the one before it has done."""
-    return _Search(graph, kernels).has_one_order()
+    return _OrderSearch(graph, kernels).has_one_order()
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class _Partial:
     order: tuple[int, ...]
 
 
-class _Search:
+class _OrderSearch:
     def __init__(self, graph: Graph, kernels: Sequence[Kernel]) -> None:
         self._graph, self._kernels = graph, kernels
         lives = Lifetimes(graph, kernels)

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tinyflow.boards import Board
-from tinyflow.codegen.model import ModelCode
-from tinyflow.codegen.names import layer_title
+from tinyflow.codegen.c_names import layer_title
+from tinyflow.codegen.library import ModelCode
 from tinyflow.distribution import VERSION
 from tinyflow.emulate.verify import VectorKinds, Verification
 from tinyflow.ir.float32 import computes_in_float32
@@ -15,18 +15,20 @@ from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Operator
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.plan.in_ram import InRam
-from tinyflow.project import BudgetTable, KernelSet, Objective
-from tinyflow.report.model import (
+from tinyflow.report.placement import describe_placement
+from tinyflow.report.prediction import prediction_section
+from tinyflow.report.quality_data import QuantizationSection, Score, WarningSection
+from tinyflow.report.report_data import (
     AlternativeSection,
     BoardSection,
     BudgetItem,
-    CalibrationSection,
     ConversionSection,
     EnergySection,
     ExactSection,
     FlashSection,
     InferencesSection,
     KernelsSection,
+    LatencyCorrectionSection,
     LatencySection,
     LayerSection,
     MemorySection,
@@ -40,12 +42,10 @@ from tinyflow.report.model import (
     TensorSection,
     WorstSection,
 )
-from tinyflow.report.placement import describe_placement
-from tinyflow.report.prediction import prediction_section
-from tinyflow.report.quality import QuantizationSection, Score, WarningSection
 from tinyflow.selection.search import Choice
-from tinyflow.timing.model import Split, Timing
-from tinyflow.timing.vectors import Timings
+from tinyflow.settings.project_file import BudgetTable, KernelSet, Objective
+from tinyflow.timing.cycle_model import CycleSplit, Timing
+from tinyflow.timing.traced_vectors import Timings
 from tinyflow.toolchain.elf import Image
 
 
@@ -155,16 +155,16 @@ def _layers(
             generated=layer.kernel.is_generated,
             alternatives=_alternatives(choice, layer.kernel.operator),
             fused_block=layer.fused_block,
-            predicted_cycles=_calibrated(choice.predicted_cycles(layer.kernel.operator), timing),
+            predicted_cycles=_corrected(choice.predicted_cycles(layer.kernel.operator), timing),
         )
         for layer, timed in zip(code.layers, timing.layers, strict=True)
     )
 
 
-def _calibrated(cycles: int | None, timing: Timing) -> int | None:
-    if cycles is None or timing.calibration is None:
+def _corrected(cycles: int | None, timing: Timing) -> int | None:
+    if cycles is None or timing.correction is None:
         return cycles
-    return round(timing.calibration.factor * cycles)
+    return round(timing.correction.factor * cycles)
 
 
 def _alternatives(choice: Choice, operator: Operator) -> tuple[AlternativeSection, ...]:
@@ -228,20 +228,20 @@ def latency_section(timing: Timing, board: Board) -> LatencySection:
             split=split_section(timing.overhead.split),
         ),
         energy=_energy(timing, board),
-        calibration=_calibration(timing),
+        calibration=_correction(timing),
     )
 
 
-def split_section(split: Split) -> SplitSection:
+def split_section(split: CycleSplit) -> SplitSection:
     """Cycles by cause."""
     return SplitSection(**asdict(split))
 
 
-def _calibration(timing: Timing) -> CalibrationSection | None:
-    found = timing.calibration
+def _correction(timing: Timing) -> LatencyCorrectionSection | None:
+    found = timing.correction
     if found is None:
         return None
-    return CalibrationSection(
+    return LatencyCorrectionSection(
         factor=found.factor,
         measurements=found.measurements,
         spread_percent=found.spread_percent,

@@ -10,15 +10,15 @@ from pydantic import BaseModel, ConfigDict
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from tinyflow.report.model import Report
-from tinyflow.report.tables import Column, FittedTable
+from tinyflow.report.fitted_table import Column, FittedTable
+from tinyflow.report.report_data import Report
 
 
-class _Section(BaseModel):
+class _ComparisonPart(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class BuildFigures(_Section):
+class BuildFigures(_ComparisonPart):
     """The figures of one build; `ms` and `cycles` may be off by `error_percent`, sizes in bytes.
 
     `title` distinguishes the build from the others. `worst_ms` is that of the slowest inference
@@ -52,7 +52,7 @@ class BuildFigures(_Section):
     accuracy: float | None
 
 
-class LayerFigures(_Section):
+class LayerFigures(_ComparisonPart):
     """One layer in every build; tuples are in the builds' order."""
 
     name: str
@@ -63,7 +63,7 @@ class LayerFigures(_Section):
     ms: tuple[float, ...]
 
 
-class Comparison(_Section):
+class BuildComparison(_ComparisonPart):
     """Builds side by side.
 
     Attributes:
@@ -85,7 +85,7 @@ class Comparison(_Section):
 _RATIOS = ("ms", "cycles", "instructions", "ram", "flash")
 
 
-def compare(reports: Sequence[Report], folders: Sequence[Path] = ()) -> Comparison:
+def compare(reports: Sequence[Report], folders: Sequence[Path] = ()) -> BuildComparison:
     """Compare at least one build.
 
     Args:
@@ -94,7 +94,7 @@ def compare(reports: Sequence[Report], folders: Sequence[Path] = ()) -> Comparis
     """
     titles = _titles(reports, folders)
     builds = tuple(map(_figures, reports, titles))
-    return Comparison(
+    return BuildComparison(
         builds=builds,
         ratios={
             name: tuple(getattr(build, name) / getattr(builds[0], name) for build in builds)
@@ -192,17 +192,17 @@ def _layers(reports: Sequence[Report]) -> tuple[LayerFigures, ...]:
 # ------------------------------------------------------------------------------ terminal
 
 
-def render_comparison(comparison: Comparison) -> RenderableType:
+def render_comparison(comparison: BuildComparison) -> RenderableType:
     """Tables for a terminal: the layers where they are the same, then the figures."""
     figures = _figure_table(comparison)
     return Group(_layer_table(comparison), Text(), figures) if comparison.layers else figures
 
 
-def _build_columns(comparison: Comparison) -> list[Column]:
+def _build_columns(comparison: BuildComparison) -> list[Column]:
     return [Column(build.title, "number") for build in comparison.builds]
 
 
-def _figure_table(comparison: Comparison) -> FittedTable:
+def _figure_table(comparison: BuildComparison) -> FittedTable:
     table = FittedTable([Column("", least=12), *_build_columns(comparison)], title="side by side")
     for name, show in _ROWS.items():
         cells = [show(build) for build in comparison.builds]
@@ -241,7 +241,7 @@ _RATIO_OF = {
 }
 
 
-def _layer_table(comparison: Comparison) -> FittedTable:
+def _layer_table(comparison: BuildComparison) -> FittedTable:
     table = FittedTable(
         [
             Column("layer", least=12),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tinyflow.boards import Board
 from tinyflow.plan.in_ram import InRam
-from tinyflow.report.model import PlacedSection
+from tinyflow.report.report_data import PlacedSection
 from tinyflow.toolchain.elf import Image
 
 

@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tinyflow.codegen.model import ModelCode
-from tinyflow.codegen.names import layer_title
+from tinyflow.codegen.c_names import layer_title
+from tinyflow.codegen.library import ModelCode
 from tinyflow.errors import InputError
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator, TensorId
@@ -16,11 +16,11 @@ from tinyflow.ir.state import AssignVariable
 from tinyflow.plan.memory import MemoryPlan
 
 
-class _Section(BaseModel):
+class _PlanPart(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class PlannedTensor(_Section):
+class PlannedTensor(_PlanPart):
     """A tensor: its index in the `.tflite`, and its offset in bytes from its memory's start.
 
     A variable that is assigned has the index of the tensor that gives the value. Where channels of
@@ -36,7 +36,7 @@ class PlannedTensor(_Section):
     channels: tuple[int, ...] | None = None
 
 
-class PlannedLayer(_Section):
+class PlannedLayer(_PlanPart):
     """A layer that runs code, and what it writes: its outputs, and the states that it keeps.
 
     Layers of one `fused_block` run row by row, in turns. Their outputs are listed only where they
@@ -52,7 +52,7 @@ class PlannedLayer(_Section):
     fused_block: int | None = None
 
 
-class PlanFile(_Section):
+class PlanFile(_PlanPart):
     """The symbols of the arena and of the state, None without one, and the layers in order."""
 
     arena: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tinyflow.report.model import (
+from tinyflow.report.report_data import (
     LayerSection,
     OffSection,
     PredictionSection,

@@ -12,8 +12,8 @@ import hashlib
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from tinyflow.report.model import SplitSection
-from tinyflow.report.profile import Profile
+from tinyflow.report.profile_data import Profile
+from tinyflow.report.report_data import SplitSection
 from tinyflow.report.terminal import CAUSES, describe_moved, origin
 from tinyflow.resources import TEMPLATES
 

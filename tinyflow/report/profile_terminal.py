@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from tinyflow.report.model import SplitSection
-from tinyflow.report.profile import Profile, ProfiledBlock
-from tinyflow.report.tables import Column, FittedTable
+from tinyflow.report.fitted_table import Column, FittedTable
+from tinyflow.report.profile_data import Profile, ProfiledBlock
+from tinyflow.report.report_data import SplitSection
 from tinyflow.report.terminal import CAUSES, origin
 
 #: Causes, short enough for columns.

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from rich.markup import escape
 from rich.text import Text
 
-from tinyflow.report.model import Report
-from tinyflow.report.quality import ErrorSection, ErrorsSection, TensorQualitySection
+from tinyflow.report.quality_data import ErrorSection, ErrorsSection, TensorQualitySection
+from tinyflow.report.report_data import Report
 
 #: Title and text of a line of the summary.
 Row = tuple[str | Text, str | Text]

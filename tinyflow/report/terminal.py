@@ -6,7 +6,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tinyflow.report.model import (
+from tinyflow.report.fitted_table import Column, FittedTable
+from tinyflow.report.prediction import selection_warnings
+from tinyflow.report.quality_terminal import quality_rows
+from tinyflow.report.report_data import (
     ConversionSection,
     ExactSection,
     InferencesSection,
@@ -15,9 +18,6 @@ from tinyflow.report.model import (
     PlacedSection,
     Report,
 )
-from tinyflow.report.prediction import selection_warnings
-from tinyflow.report.quality_terminal import quality_rows
-from tinyflow.report.tables import Column, FittedTable
 
 #: Float layers that the warning names, at most.
 _FLOATS_NAMED = 5

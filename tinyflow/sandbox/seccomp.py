@@ -75,7 +75,7 @@ _ARCHITECTURES = {
 _CLONE3 = 435
 
 
-class _Program(ctypes.Structure):
+class _FilterProgram(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
 
@@ -97,7 +97,7 @@ def restrict_calls() -> bool:
     if architecture is None:
         return False
     content = _program(architecture, os.getpid())
-    program = _Program(len(content) // 8, content)
+    program = _FilterProgram(len(content) // 8, content)
     try:
         prctl(PR_SET_NO_NEW_PRIVS, 1)
         prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.addressof(program))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.candidates import Candidates
-from tinyflow.project import KernelSet
+from tinyflow.settings.project_file import KernelSet
 
 
 def allowed(found: Candidates, kernels: KernelSet) -> tuple[Kernel, ...]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, fields
 
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.candidates import Candidates
-from tinyflow.project import KernelSet, Objective
 from tinyflow.selection.allowed import allowed
 from tinyflow.selection.objective import Limits, Totals, broken, excess
-from tinyflow.selection.options import Option, comparable
+from tinyflow.selection.priced_kernels import PricedKernel, comparable
 from tinyflow.selection.search import Choice, Chooser, Neighbours
+from tinyflow.settings.project_file import KernelSet, Objective
 
 #: What each objective makes least first, second and third, as fields of `Totals`.
 _FIRST: Mapping[Objective, tuple[str, ...]] = {
@@ -33,7 +33,7 @@ class Alternative:
         reason: why it was not taken.
     """
 
-    option: Option
+    option: PricedKernel
     totals: Totals | None
     reason: str
 
@@ -74,7 +74,7 @@ def alternatives(
 
 def _of_layer(
     layer: int,
-    options: tuple[Option, ...],
+    options: tuple[PricedKernel, ...],
     choice: Choice,
     near: Neighbours,
     kernels: KernelSet,
@@ -97,7 +97,7 @@ def _of_layer(
             )
 
 
-def _candidates(options: tuple[Option, ...]) -> Candidates:
+def _candidates(options: tuple[PricedKernel, ...]) -> Candidates:
     """The candidates that options were made of: the generated ones, then that of a library."""
     made = [option.kernel for option in options]
     generated = tuple(kernel for kernel in made if kernel.is_generated)
@@ -105,7 +105,7 @@ def _candidates(options: tuple[Option, ...]) -> Candidates:
     return Candidates(made[0].operator, generated, library)
 
 
-def _is_taken(option: Option, chosen: Option) -> bool:
+def _is_taken(option: PricedKernel, chosen: PricedKernel) -> bool:
     """Whether an option is the chosen one, which may lack the kernel for rows."""
     return _identity(option.kernel) == _identity(chosen.kernel)
 

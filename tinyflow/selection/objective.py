@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
-from tinyflow.project import Objective
+from tinyflow.settings.project_file import Objective
 
 #: The most that `balanced` may give up of the fastest choice's cycles, in percent.
 BALANCED_LOSS_PERCENT = 10

@@ -23,7 +23,6 @@ from tinyflow.ir.operators import Operator
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.candidates import Candidates
 from tinyflow.plan.schedule import MemoryPlanner, Schedule, running
-from tinyflow.project import KernelSet, Objective
 from tinyflow.selection.allowed import allowed
 from tinyflow.selection.objective import (
     Limits,
@@ -35,8 +34,8 @@ from tinyflow.selection.objective import (
     room_below,
     scoring,
 )
-from tinyflow.selection.options import (
-    Option,
+from tinyflow.selection.priced_kernels import (
+    PricedKernel,
     comparable,
     cost_of_rows,
     flash_of_rows,
@@ -45,6 +44,7 @@ from tinyflow.selection.options import (
     undominated,
     without_row_kernel,
 )
+from tinyflow.settings.project_file import KernelSet, Objective
 
 _log = logging.getLogger(__name__)
 
@@ -67,8 +67,8 @@ class Choice:
     """
 
     kernels: tuple[Kernel, ...]
-    options: tuple[tuple[Option, ...], ...]
-    chosen: tuple[Option, ...]
+    options: tuple[tuple[PricedKernel, ...], ...]
+    chosen: tuple[PricedKernel, ...]
     schedule: Schedule
     totals: Totals | None
     known_totals: Totals
@@ -88,7 +88,7 @@ class Choice:
         more = option.by_rows if index in self.schedule.by_rows else None
         return option.cost.cycles + (0 if more is None else more.cycles)
 
-    def options_of(self, operator: Operator) -> tuple[Option, ...]:
+    def options_of(self, operator: Operator) -> tuple[PricedKernel, ...]:
         """All kernels that support an operator; those of tinyflow's generated ones first."""
         outputs = list(operator.outputs())
         return next(
@@ -125,7 +125,7 @@ def choose_kernels(
 
 
 #: All options of each operator.
-Priced = tuple[tuple[Option, ...], ...]
+Priced = tuple[tuple[PricedKernel, ...], ...]
 
 
 def price_all(
@@ -197,7 +197,7 @@ class Chooser:
             },
         )
 
-    def _choice(self, search: _Search, picked: _Picked, schedule: Schedule) -> Choice:
+    def _choice(self, search: _ChoiceSearch, picked: _Picked, schedule: Schedule) -> Choice:
         chosen = search.options(picked)
         totals = search.totals(picked, schedule)
         known = all(option.cost is not None for option in chosen)
@@ -212,7 +212,7 @@ class Chooser:
         )
 
     def _log_search(
-        self, search: _Search, optimize: Objective, limits: Limits, schedule: Schedule
+        self, search: _ChoiceSearch, optimize: Objective, limits: Limits, schedule: Schedule
     ) -> None:
         """Log how large the search was, and what it came to."""
         groups, options, tried = search.size()
@@ -247,21 +247,21 @@ class Neighbours:
 class _Searches:
     """Searches over some options, with the kernels that are slow and only save memory or not."""
 
-    def __init__(self, layers: Sequence[tuple[Option, ...]], planner: MemoryPlanner) -> None:
+    def __init__(self, layers: Sequence[tuple[PricedKernel, ...]], planner: MemoryPlanner) -> None:
         self._all, self._planner = layers, planner
         self._best: dict[Objective, tuple[_Picked, Schedule]] = {}
         self.has_slow = any(option.row_pieces is not None for each in layers for option in each)
 
     @cached_property
-    def all(self) -> _Search:
+    def all(self) -> _ChoiceSearch:
         """Over all options."""
-        return _Search(self._all, self._planner)
+        return _ChoiceSearch(self._all, self._planner)
 
     @cached_property
-    def fast(self) -> _Search:
+    def fast(self) -> _ChoiceSearch:
         """Without the slow kernels; with the same picks."""
         fast = [tuple(map(without_row_kernel, each)) for each in self._all]
-        return _Search(fast, self._planner) if self.has_slow else self.all
+        return _ChoiceSearch(fast, self._planner) if self.has_slow else self.all
 
     def free_of_all(self) -> list[tuple[_Picked, Schedule]]:
         """The best choice of each objective without limits and slow kernels."""
@@ -329,7 +329,7 @@ class _Request:
         return excess(self.all.totals(*found), self._limits)
 
 
-def _towards(search: _Search, limits: Limits) -> list[_Picked]:
+def _towards(search: _ChoiceSearch, limits: Limits) -> list[_Picked]:
     """Return choices that approach the limits, by each objective."""
     return [picked for each in get_args(Objective) for picked in search.towards(limits, each)]
 
@@ -352,7 +352,7 @@ class _Group:
     """
 
     layers: tuple[int, ...]
-    options: tuple[tuple[Option, ...], ...]
+    options: tuple[tuple[PricedKernel, ...], ...]
     _moves: dict[tuple[str, bool], dict[int, int]] = field(default_factory=dict)
 
     @cached_property
@@ -392,7 +392,7 @@ class _PricedSchedule:
     """A way to run a choice of kernels, with its figures."""
 
     def __init__(
-        self, options: Sequence[Option], schedule: Schedule, cycles: int, flash: int
+        self, options: Sequence[PricedKernel], schedule: Schedule, cycles: int, flash: int
     ) -> None:
         self.schedule = schedule
         self.cycles = cycles + cost_of_rows(options, schedule).cycles
@@ -400,7 +400,7 @@ class _PricedSchedule:
         self.arena: int | None = None
 
 
-class _Figures:
+class _ChoiceFigures:
     """The figures of one choice of kernels; what was computed is kept.
 
     Searches with other starts, objectives and limits come to the same choices again and again.
@@ -413,7 +413,7 @@ class _Figures:
     """
 
     def __init__(
-        self, options: Sequence[Option], cycles: int, flash: int, planner: MemoryPlanner
+        self, options: Sequence[PricedKernel], cycles: int, flash: int, planner: MemoryPlanner
     ) -> None:
         self.options, self.cycles, self.flash = options, cycles, flash
         self.floor = least_flash(options, flash)
@@ -465,16 +465,16 @@ class _Figures:
         return _PricedSchedule(self.options, schedule, self.cycles, self.flash)
 
 
-class _Search:
+class _ChoiceSearch:
     """Search space of choices, and their scores."""
 
-    def __init__(self, layers: Sequence[tuple[Option, ...]], planner: MemoryPlanner) -> None:
+    def __init__(self, layers: Sequence[tuple[PricedKernel, ...]], planner: MemoryPlanner) -> None:
         self._count = len(layers)
         self._groups = _grouped(layers)
         self._names = sorted({name for group in self._groups for name in group.names})
         self._planner = planner
         self._has_slow = any(option.row_pieces is not None for each in layers for option in each)
-        self._known: dict[_Picked, _Figures] = {}
+        self._known: dict[_Picked, _ChoiceFigures] = {}
 
     def size(self) -> tuple[int, int, int]:
         """Groups of layers, kernels of all groups, and choices whose figures are known by now."""
@@ -482,9 +482,9 @@ class _Search:
 
     # ---- figures of a choice ----
 
-    def options(self, picked: _Picked) -> list[Option]:
+    def options(self, picked: _Picked) -> list[PricedKernel]:
         """The option of each layer."""
-        found: dict[int, Option] = {}
+        found: dict[int, PricedKernel] = {}
         for group, position in zip(self._groups, picked, strict=True):
             found |= zip(group.layers, group.options[position], strict=True)
         return [found[layer] for layer in range(self._count)]
@@ -497,9 +497,9 @@ class _Search:
         cycles = figures.cycles + cost_of_rows(options, schedule).cycles
         return Totals(cycles, figures.flash + flash_of_rows(options, schedule), arena)
 
-    def _figures(self, picked: _Picked) -> _Figures:
+    def _figures(self, picked: _Picked) -> _ChoiceFigures:
         if picked not in self._known:
-            self._known[picked] = _Figures(
+            self._known[picked] = _ChoiceFigures(
                 self.options(picked), self._cycles(picked), self._flash(picked), self._planner
             )
         return self._known[picked]
@@ -515,7 +515,7 @@ class _Search:
             own += group.own[position]
         return own + sum(pieces.values())
 
-    def picked(self, options: Sequence[Option]) -> _Picked:
+    def picked(self, options: Sequence[PricedKernel]) -> _Picked:
         """The choice that has these options, or others of the same costs."""
 
         def position(group: _Group) -> int:
@@ -528,7 +528,7 @@ class _Search:
 
     def changed(
         self, picked: _Picked, schedule: Schedule, score: Scoring
-    ) -> Iterator[tuple[list[tuple[int, Option]], Totals]]:
+    ) -> Iterator[tuple[list[tuple[int, PricedKernel]], Totals]]:
         """All choices with another option for one group, as its layers' options and the totals."""
         for index, group in enumerate(self._groups):
             for position, options in enumerate(group.options):
@@ -733,7 +733,7 @@ def _with(picked: _Picked, *, index: int, position: int) -> _Picked:
     return (*picked[:index], position, *picked[index + 1 :])
 
 
-def _grouped(layers: Sequence[tuple[Option, ...]]) -> list[_Group]:
+def _grouped(layers: Sequence[tuple[PricedKernel, ...]]) -> list[_Group]:
     """Group layers whose options cost the same."""
     members: dict[Hashable, list[int]] = {}
     for index, options in enumerate(layers):
@@ -747,6 +747,6 @@ def _grouped(layers: Sequence[tuple[Option, ...]]) -> list[_Group]:
     ]
 
 
-def _alike(option: Option) -> Hashable:
+def _alike(option: PricedKernel) -> Hashable:
     kernel = option.kernel
     return kernel_name(kernel), option.cost, option.flash, kernel.scratch, len(kernel.overlaps)

@@ -13,10 +13,10 @@ from tinyflow.ir.operators import Operator
 from tinyflow.kernels.candidates import Candidates, candidates
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.plan.memory import MemoryPlan, Planner
-from tinyflow.project import KernelSet, Objective
 from tinyflow.selection.allowed import allowed
 from tinyflow.selection.objective import Limits, Totals, broken
 from tinyflow.selection.search import Choice, Chooser, price_all
+from tinyflow.settings.project_file import KernelSet, Objective
 
 _log = logging.getLogger(__name__)
 

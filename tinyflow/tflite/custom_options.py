@@ -14,9 +14,9 @@ from typing import Literal
 #: Options of a custom operator have far fewer, and shorter names.
 _MOST_KEYS, _LONGEST_KEY = 64, 64
 
-Kind = Literal["int", "uint", "float", "bool", "null"]
+ScalarKind = Literal["int", "uint", "float", "bool", "null"]
 _MAP = 9
-_KINDS: dict[int, Kind] = {0: "null", 1: "int", 2: "uint", 3: "float", 26: "bool"}
+_KINDS: dict[int, ScalarKind] = {0: "null", 1: "int", 2: "uint", 3: "float", 26: "bool"}
 
 
 class DamagedOptionsError(ValueError):
@@ -27,7 +27,7 @@ class DamagedOptionsError(ValueError):
 class Scalar:
     """A value as it is stored: its kind, and its bytes, of which there are 1, 2, 4 or 8."""
 
-    kind: Kind
+    kind: ScalarKind
     content: bytes
 
     @property

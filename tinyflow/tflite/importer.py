@@ -18,7 +18,7 @@ from tinyflow.ir.signal import SIGNAL_OPERATORS, SignalEnergy, unwritten
 from tinyflow.ir.state import AssignVariable, ReadVariable, SequenceLstm, Svdf
 from tinyflow.ir.types import DType
 from tinyflow.ir.unquantised import is_float
-from tinyflow.ir.verify import MAX_ELEMENTS, are_scales, verify
+from tinyflow.ir.verifier import MAX_ELEMENTS, are_scales, verify
 from tinyflow.tflite.file import operator_name, parse_tflite, text, unpack_int4
 from tinyflow.tflite.operator_reader import QUANTISE_HINT, OperatorReader, indices
 from tinyflow.tflite.read_core import IMPORTERS

@@ -42,8 +42,8 @@ from tinyflow.ir.operators import (
 )
 from tinyflow.ir.tables import (
     Abs,
+    ElementFunction,
     Elu,
-    Function,
     HardSwish,
     L2Normalization,
     LeakyRelu,
@@ -167,7 +167,7 @@ def _axes(at: OperatorReader) -> tuple[int, ...]:
 # -------------------------------------------------------------------------- elementwise
 
 
-def _function(kind: type[Function]) -> Read:
+def _function(kind: type[ElementFunction]) -> Read:
     def read(at: OperatorReader) -> Operator:
         at.computed(at.input(0))
         _float(at, at.input(0), at.output)

@@ -30,7 +30,7 @@ from tinyflow.ir.signal import (
     smooth_factors,
 )
 from tinyflow.ir.types import DType
-from tinyflow.ir.verify import MAX_ELEMENTS
+from tinyflow.ir.verifier import MAX_ELEMENTS
 from tinyflow.tflite.operator_reader import OperatorReader, Read
 
 #: Operators here that write several tensors.

@@ -11,8 +11,8 @@ from tinyflow.ir.operators import Operator
 from tinyflow.ir.quantization import Quantization
 from tinyflow.ir.tables import (
     Abs,
+    ElementFunction,
     Elu,
-    Function,
     HardSwish,
     L2Normalization,
     LeakyRelu,
@@ -97,7 +97,7 @@ def _hard_swish(at: OperatorReader) -> Operator:
     return HardSwish(at.name, at.input(0), at.output)
 
 
-def _scaled(kind: type[Function], *more: DType) -> Read:
+def _scaled(kind: type[ElementFunction], *more: DType) -> Read:
     def read(at: OperatorReader) -> Operator:
         _near_scales(at, *more)
         return kind(at.name, at.input(0), at.output)

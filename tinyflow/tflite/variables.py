@@ -19,7 +19,7 @@ from tinyflow.errors import InputError, UnsupportedError
 from tinyflow.ir.graph import Tensor
 from tinyflow.ir.quantization import Quantization
 from tinyflow.ir.types import DType
-from tinyflow.ir.verify import MAX_ELEMENTS
+from tinyflow.ir.verifier import MAX_ELEMENTS
 from tinyflow.tflite.file import operator_name, text
 from tinyflow.tflite.operator_reader import indices
 
@@ -69,10 +69,10 @@ def read_resources(model: Any, path: Path, read_tensor: ReadTensor) -> Resources
         UnsupportedError: a subgraph does something else than to assign constants to variables,
             or a variable has no one type and shape.
     """
-    return _Resources(model, path, read_tensor).read()
+    return _ResourceReader(model, path, read_tensor).read()
 
 
-class _Resources:
+class _ResourceReader:
     def __init__(self, model: Any, path: Path, read_tensor: ReadTensor) -> None:
         self.model = model
         self.path = path

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tinyflow.boards import Board, Core
+from tinyflow.timing.core_pipeline import Pipeline
 from tinyflow.timing.dual_issue import DualIssue
-from tinyflow.timing.pipeline import Pipeline
 from tinyflow.timing.single_issue import (
     CORTEX_M0_PLUS,
     CORTEX_M3,

@@ -16,7 +16,7 @@ from tinyflow.boards import Board, CacheGeometry, MemoryTiming
 from tinyflow.emulate.trace import Trace, Watched
 from tinyflow.timing.caches import Bools, Ints, mispredictions, misses, run_misses
 from tinyflow.timing.cores import pipeline_of
-from tinyflow.timing.instructions import Instruction, Kind, decode
+from tinyflow.timing.instructions import Instruction, InstructionKind, decode
 
 
 @dataclass
@@ -260,9 +260,9 @@ class _Counter:
         bounds = np.searchsorted(numbers[order], np.arange(len(branches) + 1))
         for index, branch in enumerate(branches.values()):
             runs = order[bounds[index] : bounds[index + 1]]
-            if branch.kind is Kind.TABLE_BRANCH:
+            if branch.kind is InstructionKind.TABLE_BRANCH:
                 wrong[runs] = True
-            elif branch.kind is Kind.BRANCH and branch.conditional:
+            elif branch.kind is InstructionKind.BRANCH and branch.conditional:
                 wrong[runs] = mispredictions(taken[runs])
         for section, block, number in self._tally(np.flatnonzero(wrong)):
             section.mispredicted[block] = number
@@ -342,11 +342,11 @@ def load_bursts(block: Sequence[Instruction]) -> int:
     bursts = 0
     in_run = False
     for instruction in block:
-        if instruction.kind is Kind.LOAD_MULTIPLE:
+        if instruction.kind is InstructionKind.LOAD_MULTIPLE:
             bursts += 1
-        if instruction.kind is Kind.LOAD and not in_run:
+        if instruction.kind is InstructionKind.LOAD and not in_run:
             bursts += 1
-        in_run = instruction.kind is Kind.LOAD
+        in_run = instruction.kind is InstructionKind.LOAD
     return bursts
 
 

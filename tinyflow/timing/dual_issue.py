@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from tinyflow.timing.core_pipeline import Block, EdgeCost, Pipeline, TimingRule, falls_through
 from tinyflow.timing.instructions import (
     BRANCHES,
     FLAGS,
@@ -25,41 +26,44 @@ from tinyflow.timing.instructions import (
     GENERAL,
     MULTIPLIES,
     Instruction,
-    Kind,
+    InstructionKind,
 )
-from tinyflow.timing.pipeline import Block, EdgeCost, Pipeline, Rule, falls_through
 
 # ---- latencies: when a result is there, in half cycles after its instruction is issued ----
 
-_EARLY_ALU = Rule(2, "the early ALU: ADD, SUB, MOV and shifts whose operands are there", "J")
-_LATE_ALU = Rule(4, "other ALU results", "J, L")
-_ADDRESS = Rule(2, "the base that a load or store updates", "J")
-_LOAD = Rule(4, "a word loaded: one cycle until the late ALU can use it", "J, Q")
-_NARROW_LOAD = Rule(6, "a byte or halfword loaded: two cycles", "J, Q")
-_MULTIPLY = Rule(6, "multiplications: one cycle more than the ALU", "J, L")
-_DSP = Rule(4, "DSP and bit-field results", "J")
-_BIT = Rule(3, "UBFX, SBFX, RBIT, REV: by the early ALU, but not for an address", "J")
-_MULTIPLE = Rule(4, "LDM and LDRD, beyond the cycles they take", "J")
-_DIVIDE_RESULT = Rule(2, "SDIV and UDIV, beyond the cycles they take", "L")
-_FLOAT_MOVE = Rule(4, "VMOV to a general-purpose register", "J")
-_FLOAT = Rule(8, "floating-point results", "J, L")
-_FLOAT_ACCUMULATE = Rule(10, "VMLA and VFMA", "J, L")
+_EARLY_ALU = TimingRule(2, "the early ALU: ADD, SUB, MOV and shifts whose operands are there", "J")
+_LATE_ALU = TimingRule(4, "other ALU results", "J, L")
+_ADDRESS = TimingRule(2, "the base that a load or store updates", "J")
+_LOAD = TimingRule(4, "a word loaded: one cycle until the late ALU can use it", "J, Q")
+_NARROW_LOAD = TimingRule(6, "a byte or halfword loaded: two cycles", "J, Q")
+_MULTIPLY = TimingRule(6, "multiplications: one cycle more than the ALU", "J, L")
+_DSP = TimingRule(4, "DSP and bit-field results", "J")
+_BIT = TimingRule(3, "UBFX, SBFX, RBIT, REV: by the early ALU, but not for an address", "J")
+_MULTIPLE = TimingRule(4, "LDM and LDRD, beyond the cycles they take", "J")
+_DIVIDE_RESULT = TimingRule(2, "SDIV and UDIV, beyond the cycles they take", "L")
+_FLOAT_MOVE = TimingRule(4, "VMOV to a general-purpose register", "J")
+_FLOAT = TimingRule(8, "floating-point results", "J, L")
+_FLOAT_ACCUMULATE = TimingRule(10, "VMLA and VFMA", "J, L")
 
 # ---- how much later than issue an operand is needed, half cycles ----
 
-_NEEDED_EARLY = Rule(0, "addresses, shifted operands, bit-field sources", "J")
-_NEEDED_LATE = Rule(2, "other operands: by the late ALU", "J")
-_NEEDED_MULTIPLY_LOADED = Rule(0, "a loaded operand of a multiplication: one cycle early", "J")
-_NEEDED_ACCUMULATE = Rule(4, "the accumulator: multiply-accumulates follow each other at once", "J")
-_NEEDED_STORED = Rule(4, "what a store writes", "J")
-_NEEDED_BRANCH = Rule(6, "what decides a branch: it is predicted", "J")
+_NEEDED_EARLY = TimingRule(0, "addresses, shifted operands, bit-field sources", "J")
+_NEEDED_LATE = TimingRule(2, "other operands: by the late ALU", "J")
+_NEEDED_MULTIPLY_LOADED = TimingRule(
+    0, "a loaded operand of a multiplication: one cycle early", "J"
+)
+_NEEDED_ACCUMULATE = TimingRule(
+    4, "the accumulator: multiply-accumulates follow each other at once", "J"
+)
+_NEEDED_STORED = TimingRule(4, "what a store writes", "J")
+_NEEDED_BRANCH = TimingRule(6, "what decides a branch: it is predicted", "J")
 
 # ---- cycles for which nothing else is issued ----
 
-_DIVIDE = Rule(6, "SDIV, UDIV: 3 to 20 by the operands", "L")
-_TABLE_BRANCH = Rule(4, "TBB, TBH", "Q")
-_FLOAT_DIVIDE = Rule(16, "VDIV.F32, VSQRT.F32", "J")
-_MISPREDICT = Rule(8, "a mispredicted conditional branch", "J")
+_DIVIDE = TimingRule(6, "SDIV, UDIV: 3 to 20 by the operands", "L")
+_TABLE_BRANCH = TimingRule(4, "TBB, TBH", "Q")
+_FLOAT_DIVIDE = TimingRule(16, "VDIV.F32, VSQRT.F32", "J")
+_MISPREDICT = TimingRule(8, "a mispredicted conditional branch", "J")
 
 _EARLY_NAMES = frozenset("add addw sub subw mov movw movt mvn cmp rsb adr".split())
 _BIT_NAMES = frozenset("ubfx sbfx rbit rev rev16 revsh".split())
@@ -68,7 +72,14 @@ _SHIFTER_NAMES = frozenset(
     "bfi bfc sbfx ubfx rbit rev rev16 revsh uxtab uxtah sxtab sxtah uxtab16 sxtab16 pkhbt "
     "pkhtb".split()
 )
-_ALONE = frozenset({Kind.LOAD_MULTIPLE, Kind.STORE_MULTIPLE, Kind.DIVIDE, Kind.TABLE_BRANCH})
+_ALONE = frozenset(
+    {
+        InstructionKind.LOAD_MULTIPLE,
+        InstructionKind.STORE_MULTIPLE,
+        InstructionKind.DIVIDE,
+        InstructionKind.TABLE_BRANCH,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,12 @@ class Conflict:
 def _same_bank(older: Instruction, younger: Instruction) -> bool:
     """Two loads from different words of the same 32-bit bank, as far as the code shows."""
     one, two = older.displacement, younger.displacement
-    if older.kind is not Kind.LOAD or younger.kind is not Kind.LOAD or one is None or two is None:
+    if (
+        older.kind is not InstructionKind.LOAD
+        or younger.kind is not InstructionKind.LOAD
+        or one is None
+        or two is None
+    ):
         return False
     if older.literal or older.address_registers != younger.address_registers:
         return False
@@ -105,7 +121,7 @@ CONFLICTS: tuple[Conflict, ...] = (
     Conflict(
         "a DSP or bit-field operation is the older of its pair",
         "J",
-        lambda older, younger: younger.kind is Kind.DSP,
+        lambda older, younger: younger.kind is InstructionKind.DSP,
     ),
     Conflict(
         "one multiplication a cycle",
@@ -116,14 +132,16 @@ CONFLICTS: tuple[Conflict, ...] = (
         "no multiplication beside a store",
         "J",
         lambda older, younger: (
-            (older.kind in MULTIPLIES and younger.kind is Kind.STORE)
-            or (older.kind is Kind.STORE and younger.kind in MULTIPLIES)
+            (older.kind in MULTIPLIES and younger.kind is InstructionKind.STORE)
+            or (older.kind is InstructionKind.STORE and younger.kind in MULTIPLIES)
         ),
     ),
     Conflict(
         "one store a cycle",
         "J, Q",
-        lambda older, younger: older.kind is Kind.STORE and younger.kind is Kind.STORE,
+        lambda older, younger: (
+            older.kind is InstructionKind.STORE and younger.kind is InstructionKind.STORE
+        ),
     ),
     Conflict("two loads only from different 32-bit banks", "J, Q", _same_bank),
     Conflict(
@@ -142,20 +160,22 @@ CONFLICTS: tuple[Conflict, ...] = (
         "J",
         lambda older, younger: (
             (older.kind in FLOATS and younger.kind in FLOATS)
-            or Kind.FLOAT_MULTIPLY_ACCUMULATE in (older.kind, younger.kind)
+            or InstructionKind.FLOAT_MULTIPLY_ACCUMULATE in (older.kind, younger.kind)
         ),
     ),
     Conflict(
         "a branch is the younger of its pair",
         "J",
-        lambda older, younger: older.kind in (Kind.BRANCH, Kind.BRANCH_REGISTER),
+        lambda older, younger: (
+            older.kind in (InstructionKind.BRANCH, InstructionKind.BRANCH_REGISTER)
+        ),
     ),
     Conflict(
         "both write the same register",
         "L",
         lambda older, younger: (
             bool((older.writes & younger.writes) - {FLAGS})
-            and Kind.IT not in (older.kind, younger.kind)
+            and InstructionKind.IT not in (older.kind, younger.kind)
         ),
     ),
 )
@@ -180,7 +200,7 @@ class _Scoreboard:
 
     cycle: int = 0
     issued: list[Instruction] = field(default_factory=list)
-    ready: dict[int, tuple[int, Kind]] = field(default_factory=dict)
+    ready: dict[int, tuple[int, InstructionKind]] = field(default_factory=dict)
 
     @property
     def length(self) -> int:
@@ -227,7 +247,7 @@ class _Scoreboard:
 
     def _latency(self, instruction: Instruction, register: int, *, older: bool) -> int:
         """Return the time of the result, in half cycles after issue."""
-        if instruction.kind in (Kind.ALU, Kind.SHIFT):
+        if instruction.kind in (InstructionKind.ALU, InstructionKind.SHIFT):
             return (_EARLY_ALU if self._early(instruction, register, older) else _LATE_ALU).cycles
         if register in instruction.address_registers and instruction.writeback:
             return _ADDRESS.cycles
@@ -236,7 +256,7 @@ class _Scoreboard:
 
     def _early(self, instruction: Instruction, register: int, older: bool) -> bool:
         """The early ALU makes the result."""
-        shift = instruction.kind is Kind.SHIFT
+        shift = instruction.kind is InstructionKind.SHIFT
         return (
             register != FLAGS
             and (shift or (instruction.name in _EARLY_NAMES and older))
@@ -249,23 +269,23 @@ class _Scoreboard:
         )
 
 
-def _result(instruction: Instruction, register: int) -> Rule:
+def _result(instruction: Instruction, register: int) -> TimingRule:
     """The latency of what the ALU does not make, beyond the cycles the instruction takes."""
     kind = instruction.kind
     if kind in MULTIPLIES:
         return _MULTIPLY
-    if kind in (Kind.FLOAT, Kind.FLOAT_MOVE, Kind.FLOAT_DIVIDE):
+    if kind in (InstructionKind.FLOAT, InstructionKind.FLOAT_MOVE, InstructionKind.FLOAT_DIVIDE):
         return _FLOAT_MOVE if register in GENERAL else _FLOAT
     return {
-        Kind.DSP: _BIT if instruction.name in _BIT_NAMES else _DSP,
-        Kind.LOAD: _NARROW_LOAD if instruction.narrow else _LOAD,
-        Kind.LOAD_MULTIPLE: _MULTIPLE,
-        Kind.DIVIDE: _DIVIDE_RESULT,
-        Kind.FLOAT_MULTIPLY_ACCUMULATE: _FLOAT_ACCUMULATE,
+        InstructionKind.DSP: _BIT if instruction.name in _BIT_NAMES else _DSP,
+        InstructionKind.LOAD: _NARROW_LOAD if instruction.narrow else _LOAD,
+        InstructionKind.LOAD_MULTIPLE: _MULTIPLE,
+        InstructionKind.DIVIDE: _DIVIDE_RESULT,
+        InstructionKind.FLOAT_MULTIPLY_ACCUMULATE: _FLOAT_ACCUMULATE,
     }.get(kind, _LATE_ALU)
 
 
-def _needed(instruction: Instruction, register: int, producer: Kind) -> Rule:  # noqa: PLR0911
+def _needed(instruction: Instruction, register: int, producer: InstructionKind) -> TimingRule:  # noqa: PLR0911
     """Return the latest time at which an operand may arrive."""
     kind = instruction.kind
     if register in instruction.address_registers or register == instruction.shifted:
@@ -273,24 +293,24 @@ def _needed(instruction: Instruction, register: int, producer: Kind) -> Rule:  #
     if kind in MULTIPLIES:
         if register in instruction.accumulators:
             return _NEEDED_ACCUMULATE
-        return _NEEDED_MULTIPLY_LOADED if producer is Kind.LOAD else _NEEDED_LATE
-    if kind is Kind.DSP and instruction.name in _BIT_NAMES:
+        return _NEEDED_MULTIPLY_LOADED if producer is InstructionKind.LOAD else _NEEDED_LATE
+    if kind is InstructionKind.DSP and instruction.name in _BIT_NAMES:
         return _NEEDED_EARLY
-    if kind in (Kind.STORE, Kind.STORE_MULTIPLE):
+    if kind in (InstructionKind.STORE, InstructionKind.STORE_MULTIPLE):
         return _NEEDED_STORED
-    if kind in BRANCHES and kind is not Kind.TABLE_BRANCH:
+    if kind in BRANCHES and kind is not InstructionKind.TABLE_BRANCH:
         return _NEEDED_BRANCH
     return _NEEDED_LATE
 
 
 def _busy_cycles(instruction: Instruction) -> int:
     """Cycles in which nothing else is issued; 0 for what can pair."""
-    if instruction.kind in (Kind.LOAD_MULTIPLE, Kind.STORE_MULTIPLE):
+    if instruction.kind in (InstructionKind.LOAD_MULTIPLE, InstructionKind.STORE_MULTIPLE):
         return max(1, (instruction.transfers + 1) // 2)
     return {
-        Kind.DIVIDE: _DIVIDE.cycles,
-        Kind.TABLE_BRANCH: _TABLE_BRANCH.cycles,
-        Kind.FLOAT_DIVIDE: _FLOAT_DIVIDE.cycles,
+        InstructionKind.DIVIDE: _DIVIDE.cycles,
+        InstructionKind.TABLE_BRANCH: _TABLE_BRANCH.cycles,
+        InstructionKind.FLOAT_DIVIDE: _FLOAT_DIVIDE.cycles,
     }.get(instruction.kind, 0)
 
 
@@ -300,7 +320,7 @@ class DualIssue(Pipeline):
     name = "cortex-m7"
     mispredict = _MISPREDICT.cycles
 
-    def rules(self) -> tuple[Rule, ...]:
+    def rules(self) -> tuple[TimingRule, ...]:
         """Latencies and needs in half cycles, then the rest in cycles."""
         return _RULES
 

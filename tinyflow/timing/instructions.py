@@ -23,7 +23,7 @@ SP = arm.ARM_REG_SP
 GENERAL = frozenset({*range(arm.ARM_REG_R0, arm.ARM_REG_R12 + 1), arm.ARM_REG_LR, SP})
 
 
-class Kind(Enum):
+class InstructionKind(Enum):
     """Class of instructions that the manuals time alike."""
 
     ALU = auto()
@@ -53,14 +53,23 @@ class Kind(Enum):
 
 MULTIPLIES = frozenset(
     {
-        Kind.MULTIPLY,
-        Kind.MULTIPLY_ACCUMULATE,
-        Kind.MULTIPLY_LONG,
-        Kind.MULTIPLY_ACCUMULATE_LONG,
+        InstructionKind.MULTIPLY,
+        InstructionKind.MULTIPLY_ACCUMULATE,
+        InstructionKind.MULTIPLY_LONG,
+        InstructionKind.MULTIPLY_ACCUMULATE_LONG,
     }
 )
-BRANCHES = frozenset({Kind.BRANCH, Kind.BRANCH_REGISTER, Kind.TABLE_BRANCH})
-FLOATS = frozenset({Kind.FLOAT, Kind.FLOAT_MOVE, Kind.FLOAT_MULTIPLY_ACCUMULATE, Kind.FLOAT_DIVIDE})
+BRANCHES = frozenset(
+    {InstructionKind.BRANCH, InstructionKind.BRANCH_REGISTER, InstructionKind.TABLE_BRANCH}
+)
+FLOATS = frozenset(
+    {
+        InstructionKind.FLOAT,
+        InstructionKind.FLOAT_MOVE,
+        InstructionKind.FLOAT_MULTIPLY_ACCUMULATE,
+        InstructionKind.FLOAT_DIVIDE,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,7 @@ class Instruction:
     size: int
     text: str
     name: str
-    kind: Kind
+    kind: InstructionKind
     conditional: bool = False
     reads: frozenset[int] = frozenset()
     writes: frozenset[int] = frozenset()
@@ -112,7 +121,10 @@ class Instruction:
     @property
     def loads_pc(self) -> bool:
         """POP {pc}, LDR pc: a branch by way of memory."""
-        return PC in self.writes and self.kind in (Kind.LOAD, Kind.LOAD_MULTIPLE)
+        return PC in self.writes and self.kind in (
+            InstructionKind.LOAD,
+            InstructionKind.LOAD_MULTIPLE,
+        )
 
     @property
     def literal(self) -> bool:
@@ -159,26 +171,26 @@ _KEEP_S = frozenset("mls mrs vmrs smmls vmls vfms vnmls vfnms".split())
 #: The destination is also a source.
 _INTO = frozenset({"bfi", "movt"})
 
-_TABLE: dict[Kind, frozenset[str]] = {
-    Kind.LOAD: _LOADS,
-    Kind.STORE: _STORES,
-    Kind.SHIFT: _SHIFTS,
-    Kind.DSP: _DSP,
-    Kind.MULTIPLY: _MULTIPLY,
-    Kind.MULTIPLY_ACCUMULATE: _ACCUMULATE,
-    Kind.MULTIPLY_LONG: _LONG,
-    Kind.MULTIPLY_ACCUMULATE_LONG: _LONG_ACCUMULATE,
-    Kind.DIVIDE: frozenset({"sdiv", "udiv"}),
-    Kind.LOAD_MULTIPLE: frozenset("ldrd pop vpop ldm ldmdb vldmia vldmdb".split()),
-    Kind.STORE_MULTIPLE: frozenset("strd push vpush stm stmdb vstmia vstmdb".split()),
-    Kind.BRANCH: frozenset("b bl cbz cbnz".split()),
-    Kind.BRANCH_REGISTER: frozenset({"bx", "blx"}),
-    Kind.TABLE_BRANCH: frozenset({"tbb", "tbh"}),
-    Kind.FLOAT_MULTIPLY_ACCUMULATE: _FLOAT_ACCUMULATE,
-    Kind.FLOAT_DIVIDE: _FLOAT_DIVIDE,
-    Kind.FLOAT_MOVE: frozenset({"vmov", "vmrs", "vmsr"}),
-    Kind.NOP: _NOPS,
-    Kind.SYSTEM: _SYSTEM,
+_TABLE: dict[InstructionKind, frozenset[str]] = {
+    InstructionKind.LOAD: _LOADS,
+    InstructionKind.STORE: _STORES,
+    InstructionKind.SHIFT: _SHIFTS,
+    InstructionKind.DSP: _DSP,
+    InstructionKind.MULTIPLY: _MULTIPLY,
+    InstructionKind.MULTIPLY_ACCUMULATE: _ACCUMULATE,
+    InstructionKind.MULTIPLY_LONG: _LONG,
+    InstructionKind.MULTIPLY_ACCUMULATE_LONG: _LONG_ACCUMULATE,
+    InstructionKind.DIVIDE: frozenset({"sdiv", "udiv"}),
+    InstructionKind.LOAD_MULTIPLE: frozenset("ldrd pop vpop ldm ldmdb vldmia vldmdb".split()),
+    InstructionKind.STORE_MULTIPLE: frozenset("strd push vpush stm stmdb vstmia vstmdb".split()),
+    InstructionKind.BRANCH: frozenset("b bl cbz cbnz".split()),
+    InstructionKind.BRANCH_REGISTER: frozenset({"bx", "blx"}),
+    InstructionKind.TABLE_BRANCH: frozenset({"tbb", "tbh"}),
+    InstructionKind.FLOAT_MULTIPLY_ACCUMULATE: _FLOAT_ACCUMULATE,
+    InstructionKind.FLOAT_DIVIDE: _FLOAT_DIVIDE,
+    InstructionKind.FLOAT_MOVE: frozenset({"vmov", "vmrs", "vmsr"}),
+    InstructionKind.NOP: _NOPS,
+    InstructionKind.SYSTEM: _SYSTEM,
 }
 _KINDS = {name: kind for kind, names in _TABLE.items() for name in names}
 
@@ -202,7 +214,9 @@ def decode(code: bytes, address: int) -> tuple[Instruction, ...]:
             size = 4 if thumb_instructions(code[offset : offset + 4]) == 1 else 2
             raw = int.from_bytes(code[offset : offset + 2], "little")
             text = f".inst {raw:#06x}"
-            found.append(Instruction(address + offset, size, text, ".inst", Kind.UNKNOWN))
+            found.append(
+                Instruction(address + offset, size, text, ".inst", InstructionKind.UNKNOWN)
+            )
             offset += size
     return tuple(found)
 
@@ -213,23 +227,33 @@ def _typed(decoded: capstone.CsInsn) -> Instruction:
     operands = [operand.reg for operand in decoded.operands if operand.type == arm.ARM_OP_REG]
     memory = [operand.mem for operand in decoded.operands if operand.type == arm.ARM_OP_MEM]
     kind = _kind(name)
-    double = kind in (Kind.LOAD, Kind.STORE) and name[0] == "v" and _is_double(decoded, operands)
+    double = (
+        kind in (InstructionKind.LOAD, InstructionKind.STORE)
+        and name[0] == "v"
+        and _is_double(decoded, operands)
+    )
     if double:
-        kind = Kind.LOAD_MULTIPLE if kind is Kind.LOAD else Kind.STORE_MULTIPLE
+        kind = (
+            InstructionKind.LOAD_MULTIPLE
+            if kind is InstructionKind.LOAD
+            else InstructionKind.STORE_MULTIPLE
+        )
     reads, writes = _registers(decoded, name, kind, operands)
-    if conditional and kind is not Kind.IT:
+    if conditional and kind is not InstructionKind.IT:
         reads = reads | {FLAGS}
     if decoded.update_flags or name in ("cmp", "cmn", "tst", "teq"):
         writes = writes | {FLAGS}
     shifted = [
         operand.reg
         for operand in decoded.operands
-        if operand.type == arm.ARM_OP_REG and operand.shift.type and kind is not Kind.SHIFT
+        if operand.type == arm.ARM_OP_REG
+        and operand.shift.type
+        and kind is not InstructionKind.SHIFT
     ]
     addresses = frozenset(
         register for place in memory for register in (place.base, place.index) if register
     )
-    if kind in (Kind.LOAD_MULTIPLE, Kind.STORE_MULTIPLE) and not memory:
+    if kind in (InstructionKind.LOAD_MULTIPLE, InstructionKind.STORE_MULTIPLE) and not memory:
         addresses = frozenset({SP if name in _STACK else operands[0]})
     return Instruction(
         address=decoded.address,
@@ -237,7 +261,7 @@ def _typed(decoded: capstone.CsInsn) -> Instruction:
         text=f"{decoded.mnemonic} {decoded.op_str}".strip(),
         name=name,
         kind=kind,
-        conditional=(conditional and kind is not Kind.IT) or name in ("cbz", "cbnz"),
+        conditional=(conditional and kind is not InstructionKind.IT) or name in ("cbz", "cbnz"),
         reads=reads,
         writes=writes,
         address_registers=addresses,
@@ -264,13 +288,13 @@ def _base_name(decoded: capstone.CsInsn, conditional: bool) -> str:
     return name
 
 
-def _kind(name: str) -> Kind:
+def _kind(name: str) -> InstructionKind:
     if name.startswith("it") and set(name[2:]) <= {"t", "e"}:
-        return Kind.IT
+        return InstructionKind.IT
     known = _KINDS.get(name)
     if known is not None:
         return known
-    return Kind.FLOAT if name.startswith("v") else Kind.ALU
+    return InstructionKind.FLOAT if name.startswith("v") else InstructionKind.ALU
 
 
 def _is_double(decoded: capstone.CsInsn, operands: Sequence[int]) -> bool:
@@ -278,20 +302,20 @@ def _is_double(decoded: capstone.CsInsn, operands: Sequence[int]) -> bool:
 
 
 def _registers(
-    decoded: capstone.CsInsn, name: str, kind: Kind, operands: Sequence[int]
+    decoded: capstone.CsInsn, name: str, kind: InstructionKind, operands: Sequence[int]
 ) -> tuple[frozenset[int], frozenset[int]]:
     read, written = map(frozenset, decoded.regs_access())
-    if kind is Kind.DSP:
+    if kind is InstructionKind.DSP:
         read = read | frozenset(operands[1:])
     if name in _INTO:
         read = read | {operands[0]}
-    if kind is Kind.MULTIPLY_ACCUMULATE_LONG:
+    if kind is InstructionKind.MULTIPLY_ACCUMULATE_LONG:
         read = read | frozenset(operands[:2])
-    if kind is Kind.TABLE_BRANCH:
+    if kind is InstructionKind.TABLE_BRANCH:
         written = written | {PC}
-    if kind in (Kind.LOAD_MULTIPLE, Kind.STORE_MULTIPLE):
+    if kind in (InstructionKind.LOAD_MULTIPLE, InstructionKind.STORE_MULTIPLE):
         moved = _list(name, operands) if name not in ("ldrd", "strd") else frozenset()
-        if kind is Kind.LOAD_MULTIPLE:
+        if kind is InstructionKind.LOAD_MULTIPLE:
             written = written | moved
         else:
             read, written = read | moved, written - moved
@@ -307,11 +331,16 @@ def _list(name: str, operands: Sequence[int]) -> frozenset[int]:
 
 
 def _transfers(
-    decoded: capstone.CsInsn, name: str, kind: Kind, operands: Sequence[int], *, double: bool
+    decoded: capstone.CsInsn,
+    name: str,
+    kind: InstructionKind,
+    operands: Sequence[int],
+    *,
+    double: bool,
 ) -> int:
-    if kind in (Kind.LOAD, Kind.STORE):
+    if kind in (InstructionKind.LOAD, InstructionKind.STORE):
         return 1
-    if kind not in (Kind.LOAD_MULTIPLE, Kind.STORE_MULTIPLE):
+    if kind not in (InstructionKind.LOAD_MULTIPLE, InstructionKind.STORE_MULTIPLE):
         return 0
     if double or name in ("ldrd", "strd"):
         return 2
@@ -319,9 +348,9 @@ def _transfers(
     return sum(2 if str(decoded.reg_name(register)).startswith("d") else 1 for register in moved)
 
 
-def _accumulators(kind: Kind, operands: Sequence[int]) -> frozenset[int]:
-    if kind is Kind.MULTIPLY_ACCUMULATE:
+def _accumulators(kind: InstructionKind, operands: Sequence[int]) -> frozenset[int]:
+    if kind is InstructionKind.MULTIPLY_ACCUMULATE:
         return frozenset(operands[-1:])
-    if kind is Kind.MULTIPLY_ACCUMULATE_LONG:
+    if kind is InstructionKind.MULTIPLY_ACCUMULATE_LONG:
         return frozenset(operands[:2])
     return frozenset()

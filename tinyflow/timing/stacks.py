@@ -17,7 +17,7 @@ import numpy as np
 from tinyflow.boards import Board
 from tinyflow.timing.caches import Ints
 from tinyflow.timing.counts import Blocks, InferenceCounts, count_sections
-from tinyflow.timing.instructions import PC, Instruction, Kind
+from tinyflow.timing.instructions import PC, Instruction, InstructionKind
 from tinyflow.toolchain.elf import Image, Symbol
 
 
@@ -90,7 +90,7 @@ def count_stacks(blocks: Blocks, image: Image, board: Board, layers: Sequence[in
 
 
 @dataclass(frozen=True)
-class _Frame:
+class _StackFrame:
     """A function, where its call came from, and whether it was a jump: then its caller's."""
 
     function: str
@@ -108,7 +108,7 @@ class _Walk:
         self._names = [functions.name(address) for address in blocks.addresses.tolist()]
         self._layer_at = {address: index for index, address in enumerate(layers, start=1)}
         self._section = 0
-        self._frames: list[_Frame] = []
+        self._frames: list[_StackFrame] = []
 
     def numbers(self) -> Ints:
         """Number of the stack in `stacks`, for each block that ran."""
@@ -145,10 +145,10 @@ class _Walk:
     def _move(self, last: Instruction | None, address: int, function: str) -> bool:
         """Change the frames; returns whether a function was called."""
         if last is None:
-            self._frames.append(_Frame(function, 0))
+            self._frames.append(_StackFrame(function, 0))
             return True
         if last.links:
-            self._frames.append(_Frame(function, last.end))
+            self._frames.append(_StackFrame(function, last.end))
             return True
         returns = _may_return(last)
         if returns and any(frame.return_to == address for frame in self._frames):
@@ -157,7 +157,7 @@ class _Walk:
         # Library code for switches on Armv6-M is called, and jumps back to another place.
         if self._leave_for(function, tails_only=not returns):
             return False
-        self._frames.append(_Frame(function, self._frames[-1].return_to, tail=True))
+        self._frames.append(_StackFrame(function, self._frames[-1].return_to, tail=True))
         return True
 
     def _return(self, address: int) -> None:
@@ -180,6 +180,6 @@ class _Walk:
 
 def _may_return(last: Instruction) -> bool:
     """The instruction may go back to where a call left off."""
-    if last.links or last.kind in (Kind.BRANCH, Kind.TABLE_BRANCH):
+    if last.links or last.kind in (InstructionKind.BRANCH, InstructionKind.TABLE_BRANCH):
         return False
-    return last.kind is Kind.BRANCH_REGISTER or PC in last.writes
+    return last.kind is InstructionKind.BRANCH_REGISTER or PC in last.writes

@@ -32,7 +32,7 @@ _UNKNOWN_MEMORY = 10
 def _board_bar(board: str) -> ErrorBar:
     sets = [points for points in POINT_SETS if points.speaks_for == board]
     count = sum(len(points.programs) for points in sets)
-    held_out = sum(len(points.programs) for points in sets if not points.calibrated)
+    held_out = sum(len(points.programs) for points in sets if not points.fitted)
     worst = max(points.counted_percent for points in sets)
     return ErrorBar(
         max(_LEAST, ceil(worst)),

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from tinyflow.errors import InputError
 from tinyflow.ir.types import DType
-from tinyflow.report.model import Report
+from tinyflow.report.report_data import Report
 
 _HINT = "Give a folder that `tinyflow build` made, such as build/stm32f746."
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from tinyflow.boards import Board
-from tinyflow.emulate.hil import DEFAULT_TIMEOUT_S, HilResult, run_hil_tests
+from tinyflow.emulate.robot_suite import DEFAULT_TIMEOUT_S, HilResult, run_hil_tests
 from tinyflow.errors import InputError
-from tinyflow.files import write_file
-from tinyflow.report.model import TensorSection
-from tinyflow.report.renode import MAX_VECTORS, timed_vector, write_renode
+from tinyflow.report.renode_suite import MAX_VECTORS, timed_vector, write_renode
+from tinyflow.report.report_data import TensorSection
+from tinyflow.storage.files import write_file
 from tinyflow.toolchain.elf import read_image
 from tinyflow.tools.build_folder import Built
 

@@ -12,9 +12,8 @@ from tinyflow.boards import Board
 from tinyflow.distribution import VERSION
 from tinyflow.errors import InputError
 from tinyflow.report.assemble import latency_section, split_section
-from tinyflow.report.model import LayerSection, Report
 from tinyflow.report.plan import read_plan
-from tinyflow.report.profile import (
+from tinyflow.report.profile_data import (
     BlockUse,
     Profile,
     ProfiledBlock,
@@ -24,19 +23,20 @@ from tinyflow.report.profile import (
     ProfiledLayer,
     ProfiledModel,
 )
-from tinyflow.timing.calibration import Calibration, calibration_of
+from tinyflow.report.report_data import LayerSection, Report
 from tinyflow.timing.counts import Blocks, Counts, InferenceCounts
-from tinyflow.timing.measure import trace_inference
-from tinyflow.timing.model import (
+from tinyflow.timing.cycle_model import (
     BlockCost,
+    CycleSplit,
     SectionTiming,
-    Split,
     Timing,
     apportioned,
     block_costs,
     predict,
 )
+from tinyflow.timing.latency_correction import LatencyCorrection, correction_of
 from tinyflow.timing.stacks import Functions, Stack, StackCounts, count_stacks
+from tinyflow.timing.traced_run import trace_inference
 from tinyflow.toolchain.elf import Image, read_image
 from tinyflow.tools.build_folder import Built
 
@@ -115,7 +115,7 @@ class _Inference:
 
     def __init__(self, counted: StackCounts, layers: Sequence[str], board: Board) -> None:
         self.board = board
-        self.calibration: Calibration | None = calibration_of(board)
+        self.correction: LatencyCorrection | None = correction_of(board)
         by_section: list[list[int]] = [[] for _ in range(len(layers) + 1)]
         for index, stack in enumerate(counted.stacks):
             by_section[stack.section].append(index)
@@ -124,7 +124,7 @@ class _Inference:
             for section in by_section
         )
         self.counts = InferenceCounts(overhead, tuple(rest), counted.counts.blocks)
-        self.timing: Timing = predict(self.counts, board).calibrated(self.calibration)
+        self.timing: Timing = predict(self.counts, board).corrected(self.correction)
         alone = predict(counted.counts, board).layers
         sections = [self.timing.overhead, *self.timing.layers]
         timed: dict[int, _TimedStack] = {}
@@ -159,19 +159,19 @@ def _layer(layer: LayerSection, timed: SectionTiming, timing: Timing, total: int
 
 
 @dataclass
-class _Function:
+class _FunctionCycles:
     calls: int = 0
     instructions: int = 0
-    own: Split = field(default_factory=Split)
+    own: CycleSplit = field(default_factory=CycleSplit)
     total: int = 0
 
 
 def _functions(stacks: Sequence[_TimedStack], total: int) -> Iterator[ProfiledFunction]:
     """Every function that ran, the one with the most cycles in itself first."""
-    found: dict[str, _Function] = {}
+    found: dict[str, _FunctionCycles] = {}
     for timed in stacks:
         for name in dict.fromkeys(timed.stack.frames):
-            found.setdefault(name, _Function()).total += timed.timing.cycles
+            found.setdefault(name, _FunctionCycles()).total += timed.timing.cycles
         last = found[timed.stack.frames[-1]]
         last.calls += timed.calls
         last.instructions += timed.timing.instructions
@@ -199,7 +199,7 @@ def _blocks(inference: _Inference, image: Image, top: int, total: int) -> Iterat
     hottest = sorted(costs.values(), key=lambda cost: (-cost.split.cycles, cost.address))[:top]
     executions = [section.executions for section in counts.sections]
     names = Functions(image)
-    factor = 1.0 if inference.calibration is None else inference.calibration.factor
+    factor = 1.0 if inference.correction is None else inference.correction.factor
     for cost in hottest:
         split = cost.split.scaled(factor)
         function = names.name(cost.address)
@@ -235,7 +235,7 @@ def _instructions(cost: BlockCost, factor: float) -> Iterator[ProfiledInstructio
 
 
 @dataclass
-class _Frame:
+class _TreeNode:
     parent: int
     name: str
     calls: int = 0
@@ -247,14 +247,14 @@ def _frames(
     inference: _Inference, report: Report, functions: Sequence[str]
 ) -> Iterator[ProfiledFrame]:
     """Model, layers, functions. The model's own function and the layers' are the first two."""
-    frames = [_Frame(-1, report.model.name, calls=1)]
+    frames = [_TreeNode(-1, report.model.name, calls=1)]
     titles = [_BEFORE, *(layer.name for layer in report.layers)]
     places: dict[tuple[int | str, ...], int] = {}
 
     def place(parent: int, key: tuple[int | str, ...], name: str) -> int:
         if key not in places:
             places[key] = len(frames)
-            frames.append(_Frame(parent, name))
+            frames.append(_TreeNode(parent, name))
         return places[key]
 
     for timed in inference.stacks:

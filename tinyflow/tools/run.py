@@ -12,15 +12,15 @@ import numpy as np
 
 from tinyflow.arrays import Array
 from tinyflow.boards import Board
-from tinyflow.codegen.names import layer_title
+from tinyflow.codegen.c_names import layer_title
 from tinyflow.datasets.accuracy import dequantize_array, quantize_array
 from tinyflow.datasets.dataset import InputSpec, load_dataset, sample_shape
 from tinyflow.emulate import Target, open_target
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.errors import DeviceError, InputError
-from tinyflow.files import write_file
-from tinyflow.report.model import TensorSection
+from tinyflow.report.report_data import TensorSection
+from tinyflow.storage.files import write_file
 from tinyflow.tools.build_folder import Built
 
 

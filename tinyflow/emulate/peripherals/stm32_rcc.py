@@ -30,7 +30,7 @@ _MSI_RANGES_HZ = (
 
 
 @dataclass(frozen=True)
-class _Layout:
+class _RegisterLayout:
     """Register layout of a family. Bits of CR are pairs of (enable, ready)."""
 
     registers: RegisterMap
@@ -48,8 +48,8 @@ def _gpio(register: int, ports: str) -> dict[str, tuple[int, int]]:
     return {f"gpio{port}": (register, bit) for bit, port in enumerate(ports)}
 
 
-def _f4_or_f7(extra: RegisterMap, apb_limits_mhz: tuple[int, int]) -> _Layout:
-    return _Layout(
+def _f4_or_f7(extra: RegisterMap, apb_limits_mhz: tuple[int, int]) -> _RegisterLayout:
+    return _RegisterLayout(
         registers={
             _CR: Register("RCC_CR", 0x83, 0x0FFDFFF9),
             0x04: Register("RCC_PLLCFGR", 0x24003010),
@@ -95,7 +95,7 @@ _LAYOUTS = {
         {0x8C: Register("RCC_DCKCFGR1", 0, 0), 0x90: Register("RCC_DCKCFGR2", 0, 0)},
         (54, 108),
     ),
-    "l4": _Layout(
+    "l4": _RegisterLayout(
         registers={
             _CR: Register("RCC_CR", 0x63, 0x3F0F0FFD),
             0x04: Register("RCC_ICSCR", 0x40000000),

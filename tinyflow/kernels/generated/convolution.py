@@ -17,7 +17,14 @@ from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Conv2D, Operator
 from tinyflow.kernels.base import Kernel, Overlap, RowForm, Source, VariantMaker, images, nhwc
-from tinyflow.kernels.generated.matrix import PIXELS, Layer, Matrix, Pair, layer_of, matrices
+from tinyflow.kernels.generated.matrix import (
+    PIXELS,
+    ConvolutionLayer,
+    Matrix,
+    Pair,
+    convolution_layer_of,
+    matrices,
+)
 from tinyflow.kernels.name import KernelName
 
 #: Interleaved row: bytes of a pixel, and the number of rows.
@@ -39,7 +46,7 @@ def pointwise(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
 
     The pixels of all images are one line of windows.
     """
-    layer = layer_of(op, graph, board)
+    layer = convolution_layer_of(op, graph, board)
     if layer is None or not layer.is_pointwise:
         return
     depth, width = layer.depth, nhwc(layer.source)[2]
@@ -86,7 +93,7 @@ def window(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     run of its window. Pixels at the edge have a run for each element of the kernel, so that any
     of them may be padding.
     """
-    layer = layer_of(op, graph, board)
+    layer = convolution_layer_of(op, graph, board)
     if layer is None or layer.is_pointwise or (layer.depth % 4 and layer.kernel != (1, 1)):
         return
     count, height, width, depth = nhwc(layer.source)
@@ -132,7 +139,7 @@ def window(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
         )
 
 
-def _inner(layer: Layer, width: int, out_width: int) -> Pair:
+def _inner(layer: ConvolutionLayer, width: int, out_width: int) -> Pair:
     """The pixels of a row whose windows lie inside of their rows."""
     stride, pad = layer.op.window.stride[1], layer.pads[1]
     begin = -(-pad // stride)
@@ -166,7 +173,7 @@ def padded(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     words with weights of zero, so depths of one to three waste little where the kernel's rows are
     near a multiple of four bytes.
     """
-    layer = layer_of(op, graph, board)
+    layer = convolution_layer_of(op, graph, board)
     if layer is None or layer.is_pointwise or layer.depth % 4 == 0:
         return
     _, height, width, depth = nhwc(layer.source)
@@ -241,7 +248,7 @@ def interleaved(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     Rows are interleaved, so that windows are contiguous. Only a window's last word may have unused
     bytes.
     """
-    layer = layer_of(op, graph, board)
+    layer = convolution_layer_of(op, graph, board)
     if layer is None or layer.is_pointwise or op.window.dilation[1] != 1:
         return
     _, height, width, depth = nhwc(layer.source)
@@ -347,7 +354,7 @@ def _kernel(
     )
 
 
-def _row_form(layer: Layer, form: str, work: Mapping[str, int]) -> RowForm | None:
+def _row_form(layer: ConvolutionLayer, form: str, work: Mapping[str, int]) -> RowForm | None:
     """Return how one row is computed; a batch's rows are numbered on."""
     if nhwc(layer.source)[0] != 1:
         return None
@@ -378,7 +385,7 @@ def _waiting(out_width: int) -> int:
 
 
 @dataclass(frozen=True)
-class _Line:
+class _InputRow:
     """Padded row of the input, in pixels.
 
     Attributes:
@@ -394,13 +401,13 @@ class _Line:
     after: int
 
 
-def _line(layer: Layer) -> _Line:
+def _line(layer: ConvolutionLayer) -> _InputRow:
     out_width = layer.positions[1]
     window = layer.op.window
     width = (out_width - 1) * window.stride[1] + window.reach(layer.kernel)[1]
     before = min(layer.pads[1], width)
     kept = min(nhwc(layer.source)[2], width - before)
-    return _Line(width, before, kept, width - before - kept)
+    return _InputRow(width, before, kept, width - before - kept)
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ from tinyflow.kernels.generated.requantise import requantisation
 from tinyflow.kernels.name import KernelName, clamp_words
 from tinyflow.kernels.portable.elementwise import loops
 from tinyflow.numerics.multipliers import ADD_LEFT_SHIFT, add_multipliers, output_multiplier
-from tinyflow.numerics.requantize import Ints, multiply
+from tinyflow.numerics.requantize import Ints, multiply_array
 
 #: The kernels, by template: a sum in one rounding, one with a table for an operand, a product.
 _NAMES = {
@@ -89,7 +89,7 @@ def _operands(op: Add | Sub | Mul, graph: Graph, board: Board) -> Operands | Non
 
 
 @dataclass(frozen=True)
-class Weighted:
+class OneRoundingSum:
     """A sum in one rounding: `((left * L + right * R) / 2^8 + offset) / 2^shift`, both floored.
 
     It is the same as TFLM's three roundings for every pair of operands.
@@ -125,14 +125,15 @@ def sum_s8(op: Add | Sub, graph: Graph, board: Board) -> Iterator[Kernel]:
 
 def _weighted(
     operands: Operands, sign: int, points: tuple[FixedPoint, FixedPoint, FixedPoint]
-) -> Weighted | None:
+) -> OneRoundingSum | None:
     """Return the cheapest exact form of a sum, found by trial; None if no form tried is exact."""
     left, right = (
         _scaled_operand(operands.left.q, points[0]),
         _scaled_operand(operands.right.q, points[1]),
     )
     exact = (
-        multiply(left[:, None] + sign * right[None, :], points[2]) + operands.output.q.zero_point
+        multiply_array(left[:, None] + sign * right[None, :], points[2])
+        + operands.output.q.zero_point
     )
     low, high = operands.limits
     expected = np.clip(exact, low, high)
@@ -153,13 +154,13 @@ def _weighted(
         by = [round(ratio * (1 + larger) * (1 << (shift + 8))) for ratio in ratios]
         found = _offset(by, shift, expected, (low, high))
         if found is not None:
-            return Weighted(by[0], by[1], found, shift)
+            return OneRoundingSum(by[0], by[1], found, shift)
     return None
 
 
 def _scaled_operand(q: Quantization, point: FixedPoint) -> Ints:
     """Every value of an operand as TFLM scales it, int64 [256]."""
-    return multiply((_INT8 - q.zero_point) << ADD_LEFT_SHIFT, point)
+    return multiply_array((_INT8 - q.zero_point) << ADD_LEFT_SHIFT, point)
 
 
 def _offset(by: list[int], shift: int, expected: Ints, limits: tuple[int, int]) -> int | None:

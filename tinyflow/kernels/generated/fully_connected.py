@@ -31,7 +31,7 @@ _UPPER_BITS = 24
 
 
 @dataclass(frozen=True)
-class Form:
+class LoopForm:
     """A shape of the loops.
 
     Attributes:
@@ -55,7 +55,7 @@ class Form:
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class FullyConnectedLayer:
     """A layer's numbers, with the input's zero point folded into the bias.
 
     Attributes:
@@ -85,10 +85,10 @@ def fully_connected_s8(op: FullyConnected, graph: Graph, board: Board) -> Iterat
         whole = layer.weights.shape[0] // (2 * pairs)
         for unroll in (1, 2, 4) if whole else (1,):
             if unroll == 1 or steps % unroll == 0:
-                yield _kernel(op, graph, board, layer, Form(packed, pairs, spare, unroll))
+                yield _kernel(op, graph, board, layer, LoopForm(packed, pairs, spare, unroll))
 
 
-def _layer(op: FullyConnected, graph: Graph, board: Board) -> Layer | None:
+def _layer(op: FullyConnected, graph: Graph, board: Board) -> FullyConnectedLayer | None:
     source, weights = graph.tensors[op.input], graph.tensors[op.weights]
     output = output_of(graph, op)
     if (
@@ -112,10 +112,14 @@ def _layer(op: FullyConnected, graph: Graph, board: Board) -> Layer | None:
     if requant is None:
         return None
     per_channel = bool(np.any(requant.words != requant.words[0]))
-    return Layer(values, bias - source.q.zero_point * values.sum(1), requant, per_channel)
+    return FullyConnectedLayer(
+        values, bias - source.q.zero_point * values.sum(1), requant, per_channel
+    )
 
 
-def _kernel(op: FullyConnected, graph: Graph, board: Board, layer: Layer, form: Form) -> Kernel:
+def _kernel(
+    op: FullyConnected, graph: Graph, board: Board, layer: FullyConnectedLayer, form: LoopForm
+) -> Kernel:
     source = graph.tensors[op.input]
     outputs, depth = layer.weights.shape
     rows = source.elements // depth
@@ -167,7 +171,9 @@ def _overlap(rows: int, outputs: int, depth: int) -> Overlap:
     return Overlap("input", lead=max((rows - 1) * (outputs - depth), outputs - depth))
 
 
-def _name(layer: Layer, form: Form, board: Board, blocks: int, left: int) -> KernelName:
+def _name(
+    layer: FullyConnectedLayer, form: LoopForm, board: Board, blocks: int, left: int
+) -> KernelName:
     """The function's name, which contains every parameter of its code."""
     requant = layer.requant
     words = [("pairs", "odd")[left % 2]] if left else []
@@ -182,7 +188,12 @@ def _name(layer: Layer, form: Form, board: Board, blocks: int, left: int) -> Ker
 
 
 def _source(
-    name: KernelName, layer: Layer, form: Form, board: Board, blocks: int, left: int
+    name: KernelName,
+    layer: FullyConnectedLayer,
+    form: LoopForm,
+    board: Board,
+    blocks: int,
+    left: int,
 ) -> Source:
     requant = layer.requant
     parameters: dict[str, int | str | bool] = {
@@ -207,7 +218,7 @@ def _source(
 # ---- the packed weights ----
 
 
-def _can_pack(layer: Layer) -> bool:
+def _can_pack(layer: FullyConnectedLayer) -> bool:
     """Whether halfwords hold 256 * a + b for every pair, and the upper sums stay in range."""
     weights, bias = _even(layer.weights), _even(layer.bias)
     a, b = weights[1::2], weights[0::2]
@@ -224,7 +235,7 @@ def _even(values: Ints) -> Ints:
     return np.concatenate([values, np.zeros((len(values) % 2, *values.shape[1:]), np.int64)])
 
 
-def _packed_weights(layer: Layer, form: Form) -> NDArray[np.uint32]:
+def _packed_weights(layer: FullyConnectedLayer, form: LoopForm) -> NDArray[np.uint32]:
     """The words in the order they are read; see the assembly's head."""
     weights, bias = _even(layer.weights), _even(layer.bias)
     weights = np.pad(weights, ((0, 0), (0, -weights.shape[1] % _STEP)))

@@ -28,7 +28,7 @@ from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.name import KernelName
 from tinyflow.kernels.portable import tables, unquantised
 from tinyflow.numerics.multipliers import rescale
-from tinyflow.numerics.requantize import multiply
+from tinyflow.numerics.requantize import multiply_array
 
 _NAME = KernelName("lut", "s8", "dsp")
 #: Placeholder: the makers of tables do not use it.
@@ -64,7 +64,7 @@ def requantize_s8(op: Quantize, graph: Graph, board: Board) -> Iterator[Kernel]:
         return
     source, output = graph.tensors[op.input], output_of(graph, op)
     values = np.arange(256).astype(np.uint8).view(np.int8).astype(np.int64) - source.q.zero_point
-    scaled = multiply(values, rescale(source, output)) + output.q.zero_point
+    scaled = multiply_array(values, rescale(source, output)) + output.q.zero_point
     table = np.clip(scaled, -128, 127).astype(np.int8)
     yield from _kernels(
         op, graph, Constant("table", "int8_t", table, "output by the input's byte [256]")

@@ -49,7 +49,7 @@ Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class ConvolutionLayer:
     """A layer's tensors and numbers.
 
     Attributes:
@@ -161,7 +161,7 @@ class Microkernel:
         return 4 if self.is_4x2 and not self.once else 0
 
 
-def layer_of(op: Conv2D, graph: Graph, board: Board) -> Layer | None:
+def convolution_layer_of(op: Conv2D, graph: Graph, board: Board) -> ConvolutionLayer | None:
     """The layer; None if these kernels do not support it.
 
     They take int8 with int8 weights in one group, on a core with the DSP extension, and scales
@@ -182,7 +182,7 @@ def layer_of(op: Conv2D, graph: Graph, board: Board) -> Layer | None:
         return None
     values = weights.values.astype(np.int8)
     bias = None if op.bias is None else graph.tensors[op.bias].values.astype(np.int32)
-    return Layer(
+    return ConvolutionLayer(
         op=op,
         board=board,
         source=source,
@@ -194,7 +194,7 @@ def layer_of(op: Conv2D, graph: Graph, board: Board) -> Layer | None:
     )
 
 
-def _microkernels(layer: Layer, elements: int) -> Iterator[Microkernel]:
+def _microkernels(layer: ConvolutionLayer, elements: int) -> Iterator[Microkernel]:
     """Yield the forms worth trying for windows of `elements` elements."""
     steps = -(-elements // 4) * packing.STEPS_PER_WORD
     unrolls = {unroll: -(-steps // unroll) * unroll for unroll in _unrolls(steps, layer.board)}
@@ -241,7 +241,7 @@ def _cached_steps(board: Board) -> int:
     return (size - FURTHER_CODE) // STEP_CODE
 
 
-def _blocks(layer: Layer, microkernel: Microkernel) -> Iterator[Microkernel]:
+def _blocks(layer: ConvolutionLayer, microkernel: Microkernel) -> Iterator[Microkernel]:
     """The forms that read flash less often, at the price of more scratch."""
     is_4x2 = microkernel.packed and layer.channels % 4 == 0
     for groups in GROUPS:
@@ -253,7 +253,7 @@ def _blocks(layer: Layer, microkernel: Microkernel) -> Iterator[Microkernel]:
             yield replace(microkernel, groups=groups)
 
 
-def _microkernel_source(layer: Layer, microkernel: Microkernel, pixels: int) -> Source:
+def _microkernel_source(layer: ConvolutionLayer, microkernel: Microkernel, pixels: int) -> Source:
     """The assembly of a microkernel for `pixels` pixels."""
     requant, odd = layer.requant, bool(layer.channels % 2)
     whole = pixels == PIXELS
@@ -302,7 +302,7 @@ class Matrix:
         packed_weights: the constants.
     """
 
-    layer: Layer
+    layer: ConvolutionLayer
     microkernel: Microkernel
     sources: Mapping[int, Source]
     packed_weights: Constant
@@ -367,7 +367,9 @@ class Matrix:
         }
 
 
-def matrices(layer: Layer, windows: NDArray[np.int8], counts: tuple[int, ...]) -> Iterator[Matrix]:
+def matrices(
+    layer: ConvolutionLayer, windows: NDArray[np.int8], counts: tuple[int, ...]
+) -> Iterator[Matrix]:
     """All forms of a layer's matrix product.
 
     Args:

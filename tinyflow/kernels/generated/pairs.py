@@ -23,7 +23,7 @@ from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Conv2D, Operator
 from tinyflow.kernels.base import Constant, Kernel, RowForm, Source, VariantMaker, images, nhwc
-from tinyflow.kernels.generated.matrix import LEAST_CACHE, Layer, layer_of
+from tinyflow.kernels.generated.matrix import LEAST_CACHE, ConvolutionLayer, convolution_layer_of
 from tinyflow.kernels.name import KernelName, clamp_words
 
 #: Most channels of the input: with more, runs of words are read in place.
@@ -125,7 +125,7 @@ def paired(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     Windows of up to 10 rows, 9 with 3 channels, and 250 pairs of weights; no dilation along the
     width. On Cortex-M4, M7 and M33. Row by row.
     """
-    layer = layer_of(op, graph, board)
+    layer = convolution_layer_of(op, graph, board)
     if layer is None or layer.is_pointwise or not _supports(layer):
         return
     interleave = _interleave(layer)
@@ -140,7 +140,7 @@ def paired(op: Conv2D, graph: Graph, board: Board) -> Iterator[Kernel]:
             yield _kernel(layer, interleave, weights, unroll, steps, copied=copied, dual=dual)
 
 
-def _supports(layer: Layer) -> bool:
+def _supports(layer: ConvolutionLayer) -> bool:
     most = MOST_ROWS_OF_3 if layer.depth == 3 else MOST_ROWS
     return (
         layer.depth <= MOST_DEPTH
@@ -150,7 +150,7 @@ def _supports(layer: Layer) -> bool:
     )
 
 
-def _interleave(layer: Layer) -> Interleaving:
+def _interleave(layer: ConvolutionLayer) -> Interleaving:
     (rows, reach), stride, pad = layer.kernel, layer.op.window.stride[1], layer.pads[1]
     shift = -pad % stride
     return Interleaving(rows, layer.depth, min(stride, shift + reach), shift, reach)
@@ -171,7 +171,7 @@ def _unrolls(steps: int, board: Board) -> Iterator[int]:
         yield min(looped, key=lambda unroll: (turns[unroll] * unroll, -unroll))
 
 
-def _interleaved(layer: Layer, interleave: Interleaving) -> NDArray[np.int16]:
+def _interleaved(layer: ConvolutionLayer, interleave: Interleaving) -> NDArray[np.int16]:
     """The weights in the order of a line: int16 (channels, steps, half)."""
     _, rows, columns, depth = layer.weights.shape
     places = {
@@ -188,7 +188,7 @@ def _interleaved(layer: Layer, interleave: Interleaving) -> NDArray[np.int16]:
 
 
 def _packed_weights(
-    layer: Layer, weights: NDArray[np.int16], steps: int, *, once: bool, dual: bool
+    layer: ConvolutionLayer, weights: NDArray[np.int16], steps: int, *, once: bool, dual: bool
 ) -> NDArray[np.uint32]:
     """Pack four channels at a time: biases, weights step by step, and requantisation.
 
@@ -210,7 +210,7 @@ def _packed_weights(
 
 
 def _kernel(
-    layer: Layer,
+    layer: ConvolutionLayer,
     interleave: Interleaving,
     weights: NDArray[np.int16],
     unroll: int,
@@ -267,7 +267,13 @@ def _name(unroll: int, *, once: bool, dual: bool) -> KernelName:
 
 
 def _sources(
-    layer: Layer, interleave: Interleaving, unroll: int, steps: int, *, once: bool, dual: bool
+    layer: ConvolutionLayer,
+    interleave: Interleaving,
+    unroll: int,
+    steps: int,
+    *,
+    once: bool,
+    dual: bool,
 ) -> tuple[Source, Source]:
     """The product and the interleaving."""
     requant = layer.requant
@@ -313,7 +319,7 @@ class _Scratch:
         packed_weights: bytes of its copy.
     """
 
-    layer: Layer
+    layer: ConvolutionLayer
     interleave: Interleaving
     steps: int
     packed_weights: int
@@ -351,7 +357,7 @@ class _Scratch:
 
 
 def _context(
-    layer: Layer,
+    layer: ConvolutionLayer,
     interleave: Interleaving,
     sources: tuple[Source, Source],
     scratch: _Scratch,
@@ -390,7 +396,7 @@ def _context(
 
 
 def _work(
-    layer: Layer, interleave: Interleaving, unroll: int, steps: int, copied: int
+    layer: ConvolutionLayer, interleave: Interleaving, unroll: int, steps: int, copied: int
 ) -> dict[str, int]:
     """Return the terms that cycles are linear in; `copied` is words of packed weights that are
     copied.
@@ -403,7 +409,11 @@ def _work(
 
 
 def _lines_work(
-    layer: Layer, interleave: Interleaving, unroll: int, steps: int, pixels: Sequence[int]
+    layer: ConvolutionLayer,
+    interleave: Interleaving,
+    unroll: int,
+    steps: int,
+    pixels: Sequence[int],
 ) -> dict[str, int]:
     """The same for one call, by the pixels of each pair of lines."""
     units = 2 * sum(one + interleave.beyond for one in pixels)

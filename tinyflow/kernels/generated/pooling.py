@@ -37,7 +37,7 @@ _MOST_AVERAGED = 2000
 
 
 @dataclass(frozen=True)
-class Shape:
+class PoolingShape:
     """A pooling's sizes, each as (rows, columns)."""
 
     images: int
@@ -90,7 +90,7 @@ def pool_s8(op: Pool2D, graph: Graph, board: Board) -> Iterator[Kernel]:
     if not _supports(op, graph, board):
         return
     images, height, width, channels = nhwc(source)
-    shape = Shape(
+    shape = PoolingShape(
         images,
         (height, width),
         nhwc(output)[1:3],
@@ -155,14 +155,14 @@ def _supports(op: Unary, graph: Graph, board: Board) -> bool:
     return board.core in DSP_CORES and types == (DType.INT8, DType.INT8)
 
 
-def _whole(images: int, pixels: int, channels: int) -> Shape:
+def _whole(images: int, pixels: int, channels: int) -> PoolingShape:
     """A window that is the whole image, as one row."""
-    return Shape(images, (1, pixels), (1, 1), (1, pixels), (1, 1), (0, 0), channels)
+    return PoolingShape(images, (1, pixels), (1, 1), (1, pixels), (1, 1), (0, 0), channels)
 
 
 def _kernel(
     op: Unary,
-    shape: Shape,
+    shape: PoolingShape,
     kind: str,
     parameters: Mapping[str, bool],
     constants: list[int],
@@ -214,7 +214,7 @@ def _groups(channels: int, *, wide: bool) -> dict[str, int]:
     return {"eight": eights, "four": fours, "one": channels % 4}
 
 
-def _row_form(op: Unary, shape: Shape) -> RowForm | None:
+def _row_form(op: Unary, shape: PoolingShape) -> RowForm | None:
     """A pooling of one image, row by row; where the image is taken as one row there is none."""
     if not isinstance(op, Pool2D) or shape.images > 1 or shape.kernel != op.kernel:
         return None

@@ -55,7 +55,7 @@ _LOOPS = Source(KernelName("products", "s8", "m0"), "scalar_multiply.S.j2")
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class ScalarLayer:
     """A layer's numbers.
 
     Attributes:
@@ -103,7 +103,7 @@ def _padded(shift: Ints, more: int) -> Ints:
 
 def _layer(
     op: Conv2D | DepthwiseConv2D | FullyConnected, graph: Graph, weights: Ints, bias: int
-) -> Layer | None:
+) -> ScalarLayer | None:
     """The layer, or None if these kernels do not support it; inputs are read plus `bias`."""
     source, output = graph.tensors[op.input], output_of(graph, op)
     tensor = graph.tensors[op.weights]
@@ -132,7 +132,7 @@ def _layer(
         "low": low,
         "high": high,
     }
-    return Layer(weights, folded - bias * weights.sum(1), factors, right, requant)
+    return ScalarLayer(weights, folded - bias * weights.sum(1), factors, right, requant)
 
 
 def _supports(op: Weighted, graph: Graph, board: Board) -> bool:
@@ -296,7 +296,11 @@ def _row_form(op: Conv2D | DepthwiseConv2D, source: Tensor, height: int) -> RowF
 
 
 def _context(
-    op: Conv2D | DepthwiseConv2D, graph: Graph, layer: Layer, name: str, kernel: tuple[int, int]
+    op: Conv2D | DepthwiseConv2D,
+    graph: Graph,
+    layer: ScalarLayer,
+    name: str,
+    kernel: tuple[int, int],
 ) -> dict[str, Any]:
     source, output = graph.tensors[op.input], output_of(graph, op)
     _, height, width, channels = nhwc(source)
@@ -327,7 +331,7 @@ def _context(
     }
 
 
-def _work(rows: int, depth: int, outputs: int, layer: Layer) -> dict[str, int]:
+def _work(rows: int, depth: int, outputs: int, layer: ScalarLayer) -> dict[str, int]:
     blocks = -(-outputs // _LANES)
     return {
         "calls": 1,

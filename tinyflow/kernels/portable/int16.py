@@ -23,7 +23,7 @@ from tinyflow.ir.operators import (
     Window,
 )
 from tinyflow.ir.quantization import FixedPoint, int16_range, quantize_multiplier, round_half_away
-from tinyflow.ir.tables import Abs, Function, LeakyRelu, Logistic, Relu, Relu6, Tanh
+from tinyflow.ir.tables import Abs, ElementFunction, LeakyRelu, Logistic, Relu, Relu6, Tanh
 from tinyflow.ir.types import DType, Padding
 from tinyflow.ir.windows import TransposeConv
 from tinyflow.kernels.base import Constant, Kernel, Maker, nhwc, output_of
@@ -256,7 +256,7 @@ def tanh_s16(op: Tanh, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | N
 
 
 def _sigmoid(
-    op: Function, graph: Graph, function: str, *, shifts_of_powers: tuple[int, ...]
+    op: ElementFunction, graph: Graph, function: str, *, shifts_of_powers: tuple[int, ...]
 ) -> Kernel:
     source = graph.tensors[op.input]
     table = interpolation.sigmoid_table()
@@ -303,7 +303,7 @@ def leaky_relu_s16(op: LeakyRelu, graph: Graph, board: Board, cmsis: CmsisNN) ->
 
 
 def _relu(
-    op: Function,
+    op: ElementFunction,
     graph: Graph,
     positive: FixedPoint,
     negative: FixedPoint,

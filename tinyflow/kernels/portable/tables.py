@@ -11,8 +11,8 @@ from tinyflow.ir.operators import Operator
 from tinyflow.ir.quantization import quantize_multiplier
 from tinyflow.ir.tables import (
     Abs,
+    ElementFunction,
     Elu,
-    Function,
     HardSwish,
     L2Normalization,
     LeakyRelu,
@@ -112,7 +112,7 @@ def rsqrt(op: Rsqrt, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | Non
     return _lookup(op, graph)
 
 
-def _lookup(op: Function, graph: Graph) -> Kernel:
+def _lookup(op: ElementFunction, graph: Graph) -> Kernel:
     table = table_of(op, graph)
     assert table is not None, f"{op.kind} of another type than int8"
     output = output_of(graph, op)

@@ -41,8 +41,8 @@ from tinyflow.ir.operators import (
 )
 from tinyflow.ir.tables import (
     Abs,
+    ElementFunction,
     Elu,
-    Function,
     HardSwish,
     L2Normalization,
     LeakyRelu,
@@ -145,7 +145,7 @@ def constants_of(graph: Graph, **fields: TensorId | None) -> tuple[Constant, ...
 
 
 def _unary(name: str, file: str = "unary_f32", needs: tuple[str, ...] = ()) -> Maker:
-    def make(op: Function, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
+    def make(op: ElementFunction, graph: Graph, board: Board, cmsis: CmsisNN) -> Kernel | None:
         context = {
             "function": f"tinyflow_{name}_f32",
             "elements": output_of(graph, op).elements,

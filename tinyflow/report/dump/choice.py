@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
-
 from tinyflow.kernels.base import Kernel
-from tinyflow.project import KernelSet, Objective
+from tinyflow.report.dump.section import DumpedSection
 from tinyflow.report.dump.text import printable, table, titled
 from tinyflow.selection.alternatives import alternatives
 from tinyflow.selection.objective import BALANCED_LOSS_PERCENT, CYCLES_WEIGHT, Limits, Totals
-from tinyflow.selection.options import Option
+from tinyflow.selection.priced_kernels import PricedKernel
 from tinyflow.selection.select import Selection
+from tinyflow.settings.project_file import KernelSet, Objective
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class DumpedTotals(_Section):
+class DumpedTotals(DumpedSection):
     """Predicted of an inference: cycles, and bytes of flash and arena; None has no limit."""
 
     cycles: int | None
@@ -25,7 +20,7 @@ class DumpedTotals(_Section):
     arena: int | None
 
 
-class DumpedKernel(_Section):
+class DumpedKernel(DumpedSection):
     """A kernel that supports a layer.
 
     `cycles` and `row_cycles`, what it takes more if the layer runs row by row, are predicted, None
@@ -47,7 +42,7 @@ class DumpedKernel(_Section):
     reason: str | None = None
 
 
-class DumpedChoice(_Section):
+class DumpedChoice(DumpedSection):
     """A layer with the kernel that it took, and the others."""
 
     operator: str
@@ -58,7 +53,7 @@ class DumpedChoice(_Section):
     alternatives: tuple[DumpedKernel, ...]
 
 
-class DumpedSelection(_Section):
+class DumpedSelection(DumpedSection):
     """The choice for all layers, in the order of the graph.
 
     `totals` are predicted; where a layer's cost is not known, of the others. `estimate` is the same
@@ -119,7 +114,7 @@ def dumped_selection(
 
 
 def _kernel(
-    option: Option, totals: Totals | None = None, reason: str | None = None
+    option: PricedKernel, totals: Totals | None = None, reason: str | None = None
 ) -> DumpedKernel:
     kernel, by_rows = option.kernel, option.kernel.by_rows
     return DumpedKernel(

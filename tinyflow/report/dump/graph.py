@@ -9,22 +9,18 @@ from enum import Enum
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Operator
 from tinyflow.ir.quantization import Quantization
+from tinyflow.report.dump.section import DumpedSection
 from tinyflow.report.dump.text import printable, quoted, titled
 
 #: Scales of up to this many channels are written out.
 _FEW = 4
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class DumpedQuantization(_Section):
+class DumpedQuantization(DumpedSection):
     """real = scale * (quantised - zero point), per tensor or along `axis`."""
 
     scales: tuple[float, ...]
@@ -32,7 +28,7 @@ class DumpedQuantization(_Section):
     axis: int | None
 
 
-class DumpedTensor(_Section):
+class DumpedTensor(DumpedSection):
     """A tensor by its index in the graph, which is the one in the `.tflite` if there is one.
 
     `channels` are the indices of the last dimension that are left of the file's tensor, `values`
@@ -50,7 +46,7 @@ class DumpedTensor(_Section):
     values: tuple[float, float] | None = None
 
 
-class DumpedOperator(_Section):
+class DumpedOperator(DumpedSection):
     """An operator: the tensors it reads, by field, those it writes, and its attributes."""
 
     operator: str
@@ -60,7 +56,7 @@ class DumpedOperator(_Section):
     attributes: dict[str, Any]
 
 
-class DumpedGraph(_Section):
+class DumpedGraph(DumpedSection):
     """A graph: its inputs and outputs in memory, operators in execution order, tensors in use.
 
     `float_inputs` and `float_outputs` are, by position, tensors that the caller gives or is given

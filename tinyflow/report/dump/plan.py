@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import TensorId
 from tinyflow.plan.allocator import Block
 from tinyflow.plan.layout import Layout
 from tinyflow.plan.memory import MemoryPlan
+from tinyflow.report.dump.section import DumpedSection
 from tinyflow.report.dump.text import printable, table, titled
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class DumpedBuffer(_Section):
+class DumpedBuffer(DumpedSection):
     """A buffer in the arena, in use from step `first` to step `last`, both included.
 
     `tensors` have their elements in it; of a ring, some rows of one tensor.
@@ -34,7 +29,7 @@ class DumpedBuffer(_Section):
     rows: int | None = None
 
 
-class DumpedOverlap(_Section):
+class DumpedOverlap(DumpedSection):
     """Two buffers in use in one step that overlap: `output` is written in place of `input`.
 
     `lead` is by how many bytes the output begins before the input, `shared` the bytes that both
@@ -47,7 +42,7 @@ class DumpedOverlap(_Section):
     shared: int
 
 
-class DumpedLayer(_Section):
+class DumpedLayer(DumpedSection):
     """A layer as it runs: its step, kernel, and the offset and bytes of its scratch.
 
     Layers of one fused block run in one step.
@@ -63,7 +58,7 @@ class DumpedLayer(_Section):
     fused_block: int | None
 
 
-class DumpedFusedBlock(_Section):
+class DumpedFusedBlock(DumpedSection):
     """Layers from `first` to `last`, both included, that run row by row.
 
     `turns` are how many rows are computed in all; `rings` the rows that are kept, by tensor.
@@ -75,7 +70,7 @@ class DumpedFusedBlock(_Section):
     rings: dict[int, int]
 
 
-class DumpedState(_Section):
+class DumpedState(DumpedSection):
     """A state's place in the memory that is kept between inferences."""
 
     tensor: int
@@ -84,7 +79,7 @@ class DumpedState(_Section):
     bytes: int
 
 
-class DumpedPlan(_Section):
+class DumpedPlan(DumpedSection):
     """The plan of the memory; layers are in the order they run."""
 
     arena: int

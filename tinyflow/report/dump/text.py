@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tinyflow.codegen.names import layer_title
+from tinyflow.codegen.c_names import layer_title
 
 #: Characters of a name that are shown.
 _LONGEST = 200

@@ -34,12 +34,12 @@ from tinyflow.kernels.generated.depthwise import fixed, moving
 from tinyflow.kernels.generated.depthwise.scaling import scaling_of
 from tinyflow.kernels.generated.depthwise.shape import (
     CHANNELS,
-    Layer,
+    DepthwiseLayer,
     columns_of,
+    depthwise_layer_of,
     is_in_place,
-    layer_of,
 )
-from tinyflow.kernels.generated.depthwise.window import Window, weights_of
+from tinyflow.kernels.generated.depthwise.window import DepthwiseWindow, weights_of
 
 #: Numbers of lines in scratch: few need little scratch, many are moved less often.
 HEIGHTS = (4, 8, 16, 32)
@@ -66,7 +66,7 @@ def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Ke
     if scaling is None:
         return
     for transposed in (False, True):
-        layer = layer_of(op, source, weights, output, transposed=transposed)
+        layer = depthwise_layer_of(op, source, weights, output, transposed=transposed)
         if not moving.is_supported(layer) or (transposed and layer.inner == layer.outer):
             continue
         constants = weights_of(op, graph, layer)
@@ -80,7 +80,7 @@ def depthwise_s8(op: DepthwiseConv2D, graph: Graph, board: Board) -> Iterator[Ke
                 yield _kernel(op, graph, layer, window)
 
 
-def _heights(layer: Layer) -> list[int]:
+def _heights(layer: DepthwiseLayer) -> list[int]:
     """Return the heights that hold a window, up to the first that holds all lines."""
     outer = layer.outer
     some = [height for height in HEIGHTS if outer.reach <= height <= _MOST_HEIGHT * outer.reach]
@@ -91,7 +91,9 @@ def _heights(layer: Layer) -> list[int]:
 VARIANTS: dict[type[Operator], tuple[VariantMaker, ...]] = {DepthwiseConv2D: (depthwise_s8,)}
 
 
-def _kernel(op: DepthwiseConv2D, graph: Graph, layer: Layer, window: Window) -> Kernel:
+def _kernel(
+    op: DepthwiseConv2D, graph: Graph, layer: DepthwiseLayer, window: DepthwiseWindow
+) -> Kernel:
     inner, outer = layer.inner, layer.outer
     strip = min((window.height - outer.reach) // outer.stride + 1, outer.output)
     return Kernel(
@@ -129,7 +131,7 @@ def _kernel(op: DepthwiseConv2D, graph: Graph, layer: Layer, window: Window) -> 
 
 
 def _plan(
-    op: DepthwiseConv2D, graph: Graph, layer: Layer, window: Window, strip: int
+    op: DepthwiseConv2D, graph: Graph, layer: DepthwiseLayer, window: DepthwiseWindow, strip: int
 ) -> dict[str, object]:
     """Return the loop nest of the layer, as the fields of `tinyflow_depthwise_plan`."""
     source, output = graph.tensors[op.input], output_of(graph, op)
@@ -181,7 +183,7 @@ def _plan(
     }
 
 
-def _work(layer: Layer, window: Window, strip: int) -> dict[str, int]:
+def _work(layer: DepthwiseLayer, window: DepthwiseWindow, strip: int) -> dict[str, int]:
     """Return the terms that the cycles of the layer are linear in."""
     outer, columns = layer.outer, columns_of(layer.inner).count
     strips = -(-outer.output // strip)
@@ -196,12 +198,12 @@ def _work(layer: Layer, window: Window, strip: int) -> dict[str, int]:
     }
 
 
-def _row_work(layer: Layer, window: Window) -> dict[str, int]:
+def _row_work(layer: DepthwiseLayer, window: DepthwiseWindow) -> dict[str, int]:
     """Return the work of a line of outputs: all lines of its window are gathered."""
     return {**_gathering(layer, window, layer.outer.kernel), **_multiplying(layer, window, 1, 1)}
 
 
-def _gathering(layer: Layer, window: Window, lines: int) -> dict[str, int]:
+def _gathering(layer: DepthwiseLayer, window: DepthwiseWindow, lines: int) -> dict[str, int]:
     fours, others = divmod(layer.channels, CHANNELS)
     work = {"input lines": (fours + (others > 0)) * lines}
     for name, count in window.input_line_work.items():
@@ -209,7 +211,9 @@ def _gathering(layer: Layer, window: Window, lines: int) -> dict[str, int]:
     return work
 
 
-def _multiplying(layer: Layer, window: Window, strips: int, lines: int) -> dict[str, int]:
+def _multiplying(
+    layer: DepthwiseLayer, window: DepthwiseWindow, strips: int, lines: int
+) -> dict[str, int]:
     return {
         "channels": layer.filters * strips,
         "lines": layer.filters * lines,

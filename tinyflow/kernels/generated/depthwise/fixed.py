@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from tinyflow.boards import Board
 from tinyflow.kernels.base import Source
-from tinyflow.kernels.generated.depthwise.scaling import Folded, Scaling, folded
-from tinyflow.kernels.generated.depthwise.shape import WORDS, Axis, Layer, columns_of
-from tinyflow.kernels.generated.depthwise.window import Weights, Window
+from tinyflow.kernels.generated.depthwise.scaling import FoldedScaling, Scaling, folded
+from tinyflow.kernels.generated.depthwise.shape import WORDS, Axis, DepthwiseLayer, columns_of
+from tinyflow.kernels.generated.depthwise.window import DepthwiseWindow, Weights
 from tinyflow.kernels.name import Isa, KernelName, clamp_words
 
 #: The greatest offset of a load or store.
@@ -29,7 +29,7 @@ _GATHERED_TOGETHER = 4
 
 
 @dataclass(frozen=True)
-class _Line:
+class _OutputLine:
     """Unrolling of a line's outputs.
 
     Attributes:
@@ -44,8 +44,13 @@ class _Line:
 
 
 def window(
-    layer: Layer, weights: Weights, scaling: Scaling, zero_point: int, height: int, board: Board
-) -> Window | None:
+    layer: DepthwiseLayer,
+    weights: Weights,
+    scaling: Scaling,
+    zero_point: int,
+    height: int,
+    board: Board,
+) -> DepthwiseWindow | None:
     """The window with room for `height` lines; None if the layer has none.
 
     Args:
@@ -70,7 +75,7 @@ def window(
     dual_issue = board.core == "cortex-m7"
     requant = folded(scaling, weights.taps, weights.bias)
     written = _line_of_tiles(inner) if dual_issue else _line_of_columns(inner)
-    return Window(
+    return DepthwiseWindow(
         im2col=_im2col_source(layer, line, zero_point, dual_issue=dual_issue),
         source=_window_source(layer, line, written, scaling, requant, board),
         name=_name(inner.stride, board),
@@ -94,29 +99,31 @@ def _name(stride: int, board: Board) -> KernelName:
     return KernelName("depthwise_conv", "s8", isa, (3, 3), (f"stride{stride}", "fixed"))
 
 
-def _line_of_columns(inner: Axis) -> _Line:
+def _line_of_columns(inner: Axis) -> _OutputLine:
     """The loop's columns begin and end whole pairs, and an even number of accumulators."""
     columns = -(-inner.output // 2) if inner.stride == 1 else inner.output
     if inner.output <= _MOST_WRITTEN_OUT:
-        return _Line(0, 0, columns)
+        return _OutputLine(0, 0, columns)
     looped = columns - 1 - (inner.output % 2 if inner.stride == 1 else 0)
     for body in (4, 2) if inner.stride == 1 else (8, 4, 2):
         times = looped // body
         rest = columns - times * body
         if (body + rest) * (2 if inner.stride == 1 else 1) <= _MOST_WRITTEN_OUT:
             break
-    return _Line(times, body, rest)
+    return _OutputLine(times, body, rest)
 
 
-def _line_of_tiles(inner: Axis) -> _Line:
+def _line_of_tiles(inner: Axis) -> _OutputLine:
     tiles = -(-inner.output // 4)
     if inner.output <= _MOST_WRITTEN_OUT:
-        return _Line(0, 0, tiles)
+        return _OutputLine(0, 0, tiles)
     times = (inner.output // 4) // 2
-    return _Line(times, 2, tiles - 2 * times)
+    return _OutputLine(times, 2, tiles - 2 * times)
 
 
-def _im2col_source(layer: Layer, line: int, zero_point: int, *, dual_issue: bool) -> Source:
+def _im2col_source(
+    layer: DepthwiseLayer, line: int, zero_point: int, *, dual_issue: bool
+) -> Source:
     columns = columns_of(layer.inner)
     pitch, line_pitch, _, _ = layer.pitches
     whole = columns.words - columns.head
@@ -146,11 +153,11 @@ def _im2col_source(layer: Layer, line: int, zero_point: int, *, dual_issue: bool
 
 
 def _window_source(
-    layer: Layer,
+    layer: DepthwiseLayer,
     line: int,
-    written: _Line,
+    written: _OutputLine,
     scaling: Scaling,
-    requant: Folded | None,
+    requant: FoldedScaling | None,
     board: Board,
 ) -> Source:
     dual_issue = board.core == "cortex-m7"
@@ -190,7 +197,7 @@ def _window_source(
 
 
 def _constants(
-    weights: Weights, scaling: Scaling, requant: Folded | None, stride: int
+    weights: Weights, scaling: Scaling, requant: FoldedScaling | None, stride: int
 ) -> NDArray[np.uint32]:
     """Eight words of each channel, in the order of the templates."""
     up = np.zeros_like(weights.bias) if requant is None else requant.up

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tinyflow.boards import Board
 from tinyflow.kernels.base import Source
 from tinyflow.kernels.generated.depthwise.scaling import Scaling
-from tinyflow.kernels.generated.depthwise.shape import WORDS, Axis, Layer, columns_of
-from tinyflow.kernels.generated.depthwise.window import Weights, Window
+from tinyflow.kernels.generated.depthwise.shape import WORDS, Axis, DepthwiseLayer, columns_of
+from tinyflow.kernels.generated.depthwise.window import DepthwiseWindow, Weights
 from tinyflow.kernels.name import Isa, KernelName, clamp_words
 
 #: The longest window along a line: two multiply-accumulates a word need its weights in registers.
@@ -23,7 +23,7 @@ _MOST_WEIGHTS = 64
 _MOST_UNROLLED = 480
 
 
-def is_supported(layer: Layer) -> bool:
+def is_supported(layer: DepthwiseLayer) -> bool:
     """Whether there is such a window for the layer."""
     inner, outer = layer.inner, layer.outer
     return (
@@ -35,7 +35,7 @@ def is_supported(layer: Layer) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class _Form:
+class _WindowForm:
     """Differences between windows of 3x3 and of other sizes.
 
     Attributes:
@@ -48,8 +48,8 @@ class _Form:
         rest: work for the outputs after the last tile, or in it.
         seen: columns that it reads.
         advanced: outputs by which it has advanced at the end of a line.
-        line_work: see `Window`.
-        channel_work: see `Window`.
+        line_work: see `DepthwiseWindow`.
+        channel_work: see `DepthwiseWindow`.
     """
 
     shape: str
@@ -65,7 +65,9 @@ class _Form:
     channel_work: Mapping[str, int]
 
 
-def window(layer: Layer, weights: Weights, scaling: Scaling, height: int, board: Board) -> Window:
+def window(
+    layer: DepthwiseLayer, weights: Weights, scaling: Scaling, height: int, board: Board
+) -> DepthwiseWindow:
     """The window with room for `height` lines."""
     inner, outer = layer.inner, layer.outer
     small = (outer.kernel, inner.kernel, outer.dilation) == (3, 3, 1)
@@ -78,7 +80,7 @@ def window(layer: Layer, weights: Weights, scaling: Scaling, height: int, board:
     place = WORDS * height
     span = form.tiles * 2 * inner.stride * place
     _, _, output_pitch, output_line_pitch = layer.pitches
-    return Window(
+    return DepthwiseWindow(
         im2col=_im2col_source(height),
         source=_window_source(form, height, scaling, board),
         name=_name(form, board),
@@ -99,10 +101,10 @@ def window(layer: Layer, weights: Weights, scaling: Scaling, height: int, board:
     )
 
 
-def _form_3x3(inner: Axis, weights: Weights, scaling: Scaling) -> _Form:
+def _form_3x3(inner: Axis, weights: Weights, scaling: Scaling) -> _WindowForm:
     tiles, rest = (inner.output + 1) // 4, inner.output % 4
     pair = rest in (1, 2)
-    return _Form(
+    return _WindowForm(
         shape="3x3",
         parameters={"stride": inner.stride},
         size=(3, 3),
@@ -119,7 +121,7 @@ def _form_3x3(inner: Axis, weights: Weights, scaling: Scaling) -> _Form:
 
 def _form_of_any_size(
     inner: Axis, outer: Axis, weights: Weights, scaling: Scaling, height: int
-) -> _Form:
+) -> _WindowForm:
     taps, part = weights.taps, _part(inner)
     lines, advance = outer.kernel, WORDS * outer.dilation
     if part.kernel < inner.kernel:
@@ -133,7 +135,7 @@ def _form_of_any_size(
     shape = f"{outer.kernel}x{inner.kernel}"
     if outer.dilation > 1:
         shape += f"d{outer.dilation}"
-    return _Form(
+    return _WindowForm(
         shape=shape,
         parameters={
             "lines": lines,
@@ -172,7 +174,7 @@ def _part(inner: Axis) -> Axis:
     return min(parts, key=lambda part: -(-inner.kernel // part.kernel) * sum(_line_of_tile(part)))
 
 
-def _name(form: _Form, board: Board) -> KernelName:
+def _name(form: _WindowForm, board: Board) -> KernelName:
     isa: Isa = "m7" if board.core == "cortex-m7" else "dsp"
     words = (f"stride{form.parameters['stride']}", *form.words)
     return KernelName("depthwise_conv", "s8", isa, form.size, words)
@@ -184,7 +186,7 @@ def _im2col_source(height: int) -> Source:
     return Source(name, "depthwise/im2col.S.j2", parameters)
 
 
-def _window_source(form: _Form, height: int, scaling: Scaling, board: Board) -> Source:
+def _window_source(form: _WindowForm, height: int, scaling: Scaling, board: Board) -> Source:
     dual_issue = board.core == "cortex-m7"
     low, high = scaling.clamp or (0, 0)
     words = [f"lines{height}", *["signed"] * scaling.signed, *["wide"] * scaling.wide]

@@ -75,7 +75,7 @@ class Scaling:
 
 
 @dataclass(frozen=True, eq=False)
-class Folded:
+class FoldedScaling:
     """The folded form.
 
     Attributes:
@@ -119,7 +119,9 @@ def scaling_of(
     )
 
 
-def folded(scaling: Scaling, taps: NDArray[np.int8], bias: NDArray[np.int64]) -> Folded | None:
+def folded(
+    scaling: Scaling, taps: NDArray[np.int8], bias: NDArray[np.int64]
+) -> FoldedScaling | None:
     """The folded form of a layer, None if it has none.
 
     Args:
@@ -142,7 +144,7 @@ def folded(scaling: Scaling, taps: NDArray[np.int8], bias: NDArray[np.int64]) ->
     if np.any((np.abs(bias) + 128 * sums) << up >= 1 << 31) or np.any(greatest << up >= 1 << 15):
         return None
     offset = (np.int64(1) << (up - 2)) + (1 << (shift - 1)) + (scaling.zero_point << shift)
-    return Folded(
+    return FoldedScaling(
         up=up,
         multiplier=scaling.doubled // 2,
         offset=(np.where(zero, scaling.zero_point << shift, offset) % (1 << 32)).astype(np.uint32),

@@ -42,7 +42,7 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Layer:
+class DepthwiseLayer:
     """The layer with its lines along `inner`; `transposed` where that is the height."""
 
     inner: Axis
@@ -70,9 +70,9 @@ class Layer:
         )  # fmt: skip
 
 
-def layer_of(
+def depthwise_layer_of(
     op: DepthwiseConv2D, source: Tensor, weights: Tensor, output: Tensor, *, transposed: bool
-) -> Layer:
+) -> DepthwiseLayer:
     """The dimensions of an operator, with lines along its width or its height."""
     _, *size, channels = nhwc(source)
     _, *due, _ = nhwc(output)
@@ -84,7 +84,7 @@ def layer_of(
         for numbers in zip(size, due, kernel, window.stride, window.dilation, pads, strict=True)
     )
     inner, outer = (height, width) if transposed else (width, height)
-    return Layer(inner, outer, channels, op.multiplier, transposed)
+    return DepthwiseLayer(inner, outer, channels, op.multiplier, transposed)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def columns_of(inner: Axis) -> Columns:
     return Columns(front, words, head, tail, back)
 
 
-def is_in_place(layer: Layer, strip: int) -> bool:
+def is_in_place(layer: DepthwiseLayer, strip: int) -> bool:
     """Whether the outputs of each strip overwrite only input that has been gathered by then."""
     inner, outer = layer.inner, layer.outer
     if layer.multiplier > 1:

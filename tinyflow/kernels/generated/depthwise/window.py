@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import DepthwiseConv2D
 from tinyflow.kernels.base import Source
-from tinyflow.kernels.generated.depthwise.shape import Layer
+from tinyflow.kernels.generated.depthwise.shape import DepthwiseLayer
 from tinyflow.kernels.name import KernelName
 
 
@@ -28,7 +28,7 @@ class Weights:
     bias: NDArray[np.int64]
 
 
-def weights_of(op: DepthwiseConv2D, graph: Graph, layer: Layer) -> Weights:
+def weights_of(op: DepthwiseConv2D, graph: Graph, layer: DepthwiseLayer) -> Weights:
     """The constants of an operator."""
     taps = graph.tensors[op.weights].values.astype(np.int8)[0]
     if layer.transposed:
@@ -41,7 +41,7 @@ def weights_of(op: DepthwiseConv2D, graph: Graph, layer: Layer) -> Weights:
 
 
 @dataclass(frozen=True, eq=False)
-class Window:
+class DepthwiseWindow:
     """Generated functions that gather lines and move a window along them.
 
     Attributes:

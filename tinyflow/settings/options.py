@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from tinyflow.errors import InputError
-from tinyflow.project import Project, make_project
+from tinyflow.settings.project_file import Project, make_project
 
 
 class OptionError(InputError):

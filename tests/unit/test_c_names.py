@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyflow.codegen.names import c_identifier, layer_title, model_name
+from tinyflow.codegen.c_names import c_identifier, layer_title, model_name
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from tinyflow.codegen.c_names import layer_title
 from tinyflow.codegen.layer_code import ConstantArrays, layer_code, literals
-from tinyflow.codegen.names import layer_title
 from tinyflow.codegen.render import render
 from tinyflow.distribution import VERSION
 from tinyflow.ir.graph import Graph, Tensor
@@ -40,7 +40,7 @@ _RANGES = {
 
 
 @dataclass(frozen=True)
-class Layer:
+class GeneratedLayer:
     """One layer in the C file.
 
     Attributes:
@@ -70,7 +70,7 @@ class ModelCode:
 
     name: str
     files: Mapping[str, str | bytes]
-    layers: tuple[Layer, ...]
+    layers: tuple[GeneratedLayer, ...]
     sha256: str
     weight_bytes: int
     stateful: bool
@@ -149,7 +149,7 @@ def generate_model(
     )
 
 
-def _layers(graph: Graph, plan: MemoryPlan) -> Iterator[Layer]:
+def _layers(graph: Graph, plan: MemoryPlan) -> Iterator[GeneratedLayer]:
     fused_blocks = {
         position: number
         for number, fused_block in enumerate(plan.fused_blocks)
@@ -160,10 +160,12 @@ def _layers(graph: Graph, plan: MemoryPlan) -> Iterator[Layer]:
         kernel = plan.kernels[position]
         title = kernel.operator.title.lower().replace("+", "_")
         function = f"{graph.name}_layer_{index:02d}_{title}"
-        yield Layer(function, kernel, fused_blocks.get(position))
+        yield GeneratedLayer(function, kernel, fused_blocks.get(position))
 
 
-def _calls(graph: Graph, plan: MemoryPlan, layers: tuple[Layer, ...]) -> Iterator[dict[str, Any]]:
+def _calls(
+    graph: Graph, plan: MemoryPlan, layers: tuple[GeneratedLayer, ...]
+) -> Iterator[dict[str, Any]]:
     """Yield an inference's calls, in order: whole layers, and fused blocks with their steps."""
     numbered = enumerate(layers)
     for fused_block, group in groupby(numbered, key=lambda pair: pair[1].fused_block):
@@ -183,7 +185,7 @@ def _calls(graph: Graph, plan: MemoryPlan, layers: tuple[Layer, ...]) -> Iterato
 
 
 def _model_context(
-    graph: Graph, plan: MemoryPlan, layers: tuple[Layer, ...], sha256: str
+    graph: Graph, plan: MemoryPlan, layers: tuple[GeneratedLayer, ...], sha256: str
 ) -> dict[str, Any]:
     return {
         "title": graph.name,
@@ -258,7 +260,7 @@ def _edge(
     }
 
 
-def _layer_context(graph: Graph, index: int, layer: Layer, body: str) -> dict[str, Any]:
+def _layer_context(graph: Graph, index: int, layer: GeneratedLayer, body: str) -> dict[str, Any]:
     operator = layer.kernel.operator
     return {
         "index": index,

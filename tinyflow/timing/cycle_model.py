@@ -16,16 +16,16 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from tinyflow.boards import Board
-from tinyflow.timing.calibration import Calibration
+from tinyflow.timing.core_pipeline import EdgeCost
 from tinyflow.timing.cores import pipeline_of
 from tinyflow.timing.counts import Counts, InferenceCounts
 from tinyflow.timing.instructions import Instruction
-from tinyflow.timing.pipeline import EdgeCost
+from tinyflow.timing.latency_correction import LatencyCorrection
 from tinyflow.timing.validation import ErrorBar, error_bar
 
 
 @dataclass(frozen=True)
-class Split:
+class CycleSplit:
     """Cycles by cause.
 
     Attributes:
@@ -47,14 +47,16 @@ class Split:
         """All of them."""
         return self.core + self.branch + self.flash_data + self.fetch + self.ram
 
-    def scaled(self, factor: float) -> Split:
+    def scaled(self, factor: float) -> CycleSplit:
         """Each cause times a factor, in whole cycles."""
         exact = Decimal(factor)
-        return Split(*(_whole(getattr(self, part.name) * exact) for part in fields(Split)))
+        return CycleSplit(
+            *(_whole(getattr(self, part.name) * exact) for part in fields(CycleSplit))
+        )
 
-    def __add__(self, other: Split) -> Split:
-        return Split(
-            *(getattr(self, part.name) + getattr(other, part.name) for part in fields(Split))
+    def __add__(self, other: CycleSplit) -> CycleSplit:
+        return CycleSplit(
+            *(getattr(self, part.name) + getattr(other, part.name) for part in fields(CycleSplit))
         )
 
 
@@ -63,7 +65,7 @@ class SectionTiming:
     """One layer, or what is outside all of them."""
 
     instructions: int
-    split: Split
+    split: CycleSplit
 
     @property
     def cycles(self) -> int:
@@ -85,7 +87,7 @@ class Timing:
         error: how far `cycles` may be off.
         power_mw: of the part while it runs, typical, from the data sheet; None if the board
             file has none.
-        calibration: the factor that the modelled cycles were multiplied by, or None.
+        correction: the factor that the modelled cycles were multiplied by, or None.
     """
 
     clock_hz: int
@@ -93,10 +95,10 @@ class Timing:
     layers: tuple[SectionTiming, ...]
     error: ErrorBar
     power_mw: Decimal | None
-    calibration: Calibration | None = None
+    correction: LatencyCorrection | None = None
 
     @property
-    def split(self) -> Split:
+    def split(self) -> CycleSplit:
         """Cycles of the whole by cause."""
         return sum((layer.split for layer in self.layers), self.overhead.split)
 
@@ -124,20 +126,20 @@ class Timing:
         """Read what `save` wrote, for the same board."""
         return timing_of(_SECTIONS.validate_json(path.read_bytes()), board)
 
-    def calibrated(self, calibration: Calibration | None) -> Timing:
+    def corrected(self, correction: LatencyCorrection | None) -> Timing:
         """The same inference as a board it was measured on would run it; None changes nothing."""
-        if calibration is None:
+        if correction is None:
             return self
         overhead, *layers = (
-            replace(section, split=section.split.scaled(calibration.factor))
+            replace(section, split=section.split.scaled(correction.factor))
             for section in (self.overhead, *self.layers)
         )
         return replace(
             self,
             overhead=overhead,
             layers=tuple(layers),
-            error=calibration.error_bar(self.error),
-            calibration=calibration,
+            error=correction.error_bar(self.error),
+            correction=correction,
         )
 
     def milliseconds(self, cycles: int) -> float:
@@ -187,8 +189,8 @@ class BlockCost:
 
     address: int
     executions: int
-    instructions: tuple[tuple[Instruction, Split], ...]
-    split: Split
+    instructions: tuple[tuple[Instruction, CycleSplit], ...]
+    split: CycleSplit
 
 
 def block_costs(counts: InferenceCounts, section: Counts, board: Board) -> dict[int, BlockCost]:
@@ -200,16 +202,16 @@ def block_costs(counts: InferenceCounts, section: Counts, board: Board) -> dict[
     return _Prices(counts, board).blocks(section)
 
 
-def apportioned(total: Split, parts: Sequence[Split]) -> list[Split]:
+def apportioned(total: CycleSplit, parts: Sequence[CycleSplit]) -> list[CycleSplit]:
     """Share out the cycles of each cause in proportion to some parts, in whole cycles.
 
     The shares add up to `total` exactly.
     """
     columns = [
         _shared(getattr(total, cause.name), [getattr(part, cause.name) for part in parts])
-        for cause in fields(Split)
+        for cause in fields(CycleSplit)
     ]
-    return [Split(*shares) for shares in zip(*columns, strict=True)]
+    return [CycleSplit(*shares) for shares in zip(*columns, strict=True)]
 
 
 def _shared(total: int, weights: Sequence[int]) -> list[int]:
@@ -248,7 +250,7 @@ class _Prices:
         )
         return SectionTiming(
             self._counts.instructions(counts),
-            Split(core, branch, _whole(data), _whole(fetch), _whole(ram)),
+            CycleSplit(core, branch, _whole(data), _whole(fetch), _whole(ram)),
         )
 
     def blocks(self, counts: Counts) -> dict[int, BlockCost]:
@@ -275,7 +277,7 @@ class _Prices:
             )
             last = len(cycles_of) - 1
             lines = tuple(
-                (instruction, Split(cycles, branch[block] if index == last else 0))
+                (instruction, CycleSplit(cycles, branch[block] if index == last else 0))
                 for index, (instruction, cycles) in enumerate(
                     zip(self._counts.blocks[block], cycles_of, strict=True)
                 )
@@ -284,7 +286,7 @@ class _Prices:
                 block,
                 executions[block],
                 lines,
-                Split(sum(cycles_of), branch[block], _whole(data), _whole(fetch), _whole(ram)),
+                CycleSplit(sum(cycles_of), branch[block], _whole(data), _whole(fetch), _whole(ram)),
             )
         return costs
 

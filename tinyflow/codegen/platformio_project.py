@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from tinyflow.boards import Board
 from tinyflow.codegen.render import render
 from tinyflow.errors import InputError
-from tinyflow.manifest import WORKSPACE
 from tinyflow.plan.in_ram import NOTHING_IN_RAM, InRam
 from tinyflow.resources import FIRMWARE
+from tinyflow.storage.manifest import WORKSPACE
 
 _C_TYPES = {
     "int8": "TINYFLOW_INT8",

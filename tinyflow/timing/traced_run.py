@@ -26,7 +26,7 @@ from tinyflow.emulate.trace import Trace, Tracer, Watched
 from tinyflow.errors import BuildError, DeviceError, InputError, ToolMissingError
 from tinyflow.progress import log_command
 from tinyflow.timing.counts import InferenceCounts, count, watched
-from tinyflow.timing.model import Timing, predict
+from tinyflow.timing.cycle_model import Timing, predict
 from tinyflow.toolchain.compiler import COMPILER, check_disk
 from tinyflow.toolchain.elf import Image, read_image
 
@@ -120,7 +120,7 @@ Watch = Callable[[Engine, Image], None]
 
 
 @dataclass(frozen=True)
-class Call:
+class FunctionCall:
     """A function's call: its registers r0 to r3, and what lies in memory before.
 
     `memory` gives the content of objects by their symbol.
@@ -151,7 +151,7 @@ class MeasuredCall:
 def measure_code(
     sources: Mapping[str, str],
     board: Board,
-    call: Call,
+    call: FunctionCall,
     *,
     flags: Sequence[str] = ("-O2",),
     read: Sequence[str] = (),
@@ -221,7 +221,7 @@ def compile_code(
 def call_function(
     image: Image,
     board: Board,
-    call: Call,
+    call: FunctionCall,
     *,
     read: Sequence[str] = (),
     warm: bool = False,
@@ -245,7 +245,7 @@ def call_function(
 def results_of(
     image: Image,
     board: Board,
-    calls: Sequence[Call],
+    calls: Sequence[FunctionCall],
     read: Sequence[str],
     *,
     watch: Watch | None = None,
@@ -278,7 +278,7 @@ class _Run:
 def _run(
     image: Image,
     board: Board,
-    call: Call,
+    call: FunctionCall,
     read: Sequence[str],
     *,
     calls: int,
@@ -313,7 +313,7 @@ def _started(image: Image, board: Board) -> Iterator[Engine]:
         engine.close()
 
 
-def _make(engine: Engine, image: Image, call: Call) -> None:
+def _make(engine: Engine, image: Image, call: FunctionCall) -> None:
     """Call a function and come back."""
     for name, content in call.memory.items():
         engine.load(_symbol(image, name)[0], content)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from tinyflow.cache import Cache
-from tinyflow.costs.board import board_costs
+from tinyflow.costs.board_costs import board_costs
 from tinyflow.costs.table import CostTable, shipped_costs
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.pipeline.request import BuildRequest
 from tinyflow.progress import Progress
-from tinyflow.report.model import NearestSection, ShortfallSection
+from tinyflow.report.report_data import NearestSection, ShortfallSection
 from tinyflow.selection.objective import Limits
 from tinyflow.selection.select import Selection, select
-from tinyflow.timing.calibration import Calibration
+from tinyflow.storage.cache import Cache
+from tinyflow.timing.latency_correction import LatencyCorrection
 
 #: Bytes of an image besides model, kernels and stack, rounded upwards.
 FIRMWARE_FLASH, FIRMWARE_RAM = 3072, 768
@@ -23,7 +23,7 @@ def choose(
     request: BuildRequest,
     graph: Graph,
     cmsis: CmsisNN,
-    calibration: Calibration | None,
+    correction: LatencyCorrection | None,
     cache: Cache,
     progress: Progress,
 ) -> Selection:
@@ -46,19 +46,19 @@ def choose(
         costs,
         kernels=request.kernels,
         optimize=request.optimize,
-        limits=limits_of(request, graph, calibration),
+        limits=limits_of(request, graph, correction),
     )
 
 
 def shortfall_of(
-    selection: Selection, request: BuildRequest, graph: Graph, calibration: Calibration | None
+    selection: Selection, request: BuildRequest, graph: Graph, correction: LatencyCorrection | None
 ) -> ShortfallSection | None:
     """Limits that cannot be kept together, in the units of `[budget]`; None if all are."""
     if not selection.broken:
         return None
     names = {"cycles": "latency_ms", "arena": "ram_kib", "flash": "flash_kib"}
     state = sum(graph.tensors[index].size for index in graph.states())
-    factor = 1.0 if calibration is None else calibration.factor
+    factor = 1.0 if correction is None else correction.factor
 
     def figures(cycles: int, flash: int, arena: int) -> dict[str, float]:
         return {
@@ -67,7 +67,7 @@ def shortfall_of(
             "flash_kib": (flash + FIRMWARE_FLASH) / 1024,
         }
 
-    limits = limits_of(request, graph, calibration)
+    limits = limits_of(request, graph, correction)
     shown = figures(limits.cycles or 0, limits.flash or 0, limits.arena or 0)
     budget = request.budget.model_dump()
     asked = {name: budget[name] for name in names.values() if budget[name] is not None}
@@ -86,7 +86,7 @@ def shortfall_of(
     )
 
 
-def limits_of(request: BuildRequest, graph: Graph, calibration: Calibration | None) -> Limits:
+def limits_of(request: BuildRequest, graph: Graph, correction: LatencyCorrection | None) -> Limits:
     """Return the limits that the board and the budget set to the model's constants, kernels and
     arena.
     """
@@ -98,7 +98,7 @@ def limits_of(request: BuildRequest, graph: Graph, calibration: Calibration | No
         ram = min(ram, int(budget.ram_kib * 1024) - board.stack_size - FIRMWARE_RAM)
     cycles = None
     if budget.latency_ms is not None:
-        factor = 1.0 if calibration is None else calibration.factor
+        factor = 1.0 if correction is None else correction.factor
         cycles = int(budget.latency_ms / 1000 * board.clock_hz / factor)
     state = sum(graph.tensors[index].size for index in graph.states())
     return Limits(flash=flash - FIRMWARE_FLASH, arena=max(0, ram - state), cycles=cycles)

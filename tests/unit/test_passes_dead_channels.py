@@ -23,7 +23,7 @@ from tinyflow.ir.types import DType
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.oracle.oracle import Oracle
 from tinyflow.passes import optimise
-from tinyflow.passes.channels import drop_channels
+from tinyflow.passes.dead_channels import drop_channels
 from tinyflow.passes.ranges import Ranges
 from tinyflow.tflite.importer import import_model
 

@@ -16,7 +16,7 @@ from tinyflow.ir import (
     unquantised,
     windows,
 )
-from tinyflow.ir.checks import Rule, expect, expect_window, fail, rank_of
+from tinyflow.ir.checks import OperatorRule, expect, expect_window, fail, rank_of
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import (
     Add,
@@ -182,7 +182,7 @@ def _pad(graph: Graph, op: Pad) -> None:
     expect(op, "the output", graph.tensors[op.output].shape, due)
 
 
-_RULES: dict[type[Operator], Rule] = {
+_RULES: dict[type[Operator], OperatorRule] = {
     Conv2D: _convolution,
     DepthwiseConv2D: _depthwise,
     FullyConnected: _fully_connected,

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator, Quantize, Unary
-from tinyflow.ir.tables import Function
+from tinyflow.ir.tables import ElementFunction
 from tinyflow.ir.unquantised import Tabulated
 from tinyflow.numerics.operator_tables import table_of
 from tinyflow.passes.edit import readers, sole_reader, writers
@@ -21,10 +21,10 @@ def merge_tables(graph: Graph) -> Graph:
     """
     written, reading = writers(graph), readers(graph)
     for second in graph.operators:
-        if not isinstance(second, Function | Quantize):
+        if not isinstance(second, ElementFunction | Quantize):
             continue
         first = written.get(second.input)
-        if not isinstance(first, Function | Quantize):
+        if not isinstance(first, ElementFunction | Quantize):
             continue
         if sole_reader(graph, reading, second.input) is not second:
             continue

@@ -31,7 +31,7 @@ class EdgeCost:
 
 
 @dataclass(frozen=True)
-class Rule:
+class TimingRule:
     """One figure of a core's timing table.
 
     Attributes:
@@ -62,7 +62,7 @@ class Pipeline(ABC):
         """
 
     @abstractmethod
-    def rules(self) -> tuple[Rule, ...]:
+    def rules(self) -> tuple[TimingRule, ...]:
         """The table, for documentation."""
 
     def block(self, block: Block) -> tuple[int, ...]:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tinyflow.boards import Board
-from tinyflow.cache import Cache, ContentHash
 from tinyflow.costs.digest import model_digest
 from tinyflow.costs.measure import kernel_shapes, measure_costs, shapes_digest
 from tinyflow.costs.table import CostTable, board_key, read_costs, shipped_costs
@@ -14,6 +13,7 @@ from tinyflow.distribution import VERSION
 from tinyflow.ir.operators import Operator
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.progress import Progress
+from tinyflow.storage.cache import Cache, ContentHash
 from tinyflow.toolchain.compiler import compiler_identity
 
 _FILE = "costs.json"

@@ -22,7 +22,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tinyflow.errors import InputError
-from tinyflow.files import kind_of, open_folder, unwritable, write_in
+from tinyflow.storage.files import kind_of, open_folder, unwritable, write_in
 
 #: The list of what the build wrote.
 MARKER = ".tinyflow-build"
@@ -33,7 +33,7 @@ WORKSPACE = ".pio"
 _MOST_BYTES, _MOST_PARTS = 1 << 24, 32
 
 
-class _File(BaseModel):
+class _ManifestFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: Literal[1] = 1
@@ -66,7 +66,7 @@ def manifest_of(files: Mapping[str, bytes]) -> bytes:
 
 
 def _listing(files: dict[str, str]) -> str:
-    return _File(files=files).model_dump_json(indent=1) + "\n"
+    return _ManifestFile(files=files).model_dump_json(indent=1) + "\n"
 
 
 def read_manifest(folder: int) -> dict[str, str]:
@@ -77,7 +77,7 @@ def read_manifest(folder: int) -> dict[str, str]:
     """
     try:
         data = _read(folder, MARKER, _MOST_BYTES)
-        files = _File.model_validate_json(data).files
+        files = _ManifestFile.model_validate_json(data).files
     except (OSError, ValidationError, ValueError):
         return {}
     deep = any(len(PurePosixPath(name).parts) > _MOST_PARTS for name in files)

@@ -13,10 +13,10 @@ from tinyflow.emulate import open_target
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.errors import DeviceError, InputError
 from tinyflow.report.plan import read_plan
-from tinyflow.timing.calibration import Measurement, basis_of
 from tinyflow.timing.counts import count
-from tinyflow.timing.measure import trace_inference
-from tinyflow.timing.model import predict
+from tinyflow.timing.cycle_model import predict
+from tinyflow.timing.latency_correction import BoardMeasurement, basis_of
+from tinyflow.timing.traced_run import trace_inference
 from tinyflow.toolchain.elf import read_image
 from tinyflow.tools.build_folder import Built
 from tinyflow.tools.run import check_identity
@@ -36,7 +36,7 @@ def measure_on_board(
     target: str,
     runs: int,
     on_line: Callable[[str], None] = lambda line: None,
-) -> Measurement:
+) -> BoardMeasurement:
     """Run one sample on a board and in the model.
 
     The outputs must be those of the simulator, byte for byte: a board on which they are not runs
@@ -78,7 +78,7 @@ def measure_on_board(
                 )
             cycles.append(client.stats().last_cycles)
             on_line(f"{run + 1}/{runs} inferences, {cycles[-1]:,} cycles")
-    return Measurement(
+    return BoardMeasurement(
         board=board.id,
         model=name,
         sha256=built.report.model.sha256,

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyflow.compress.channels import Granularity
+from tinyflow.compress.channel_sets import Granularity
 from tinyflow.compress.structured import prune_channels
 from tinyflow.convert._worker import _convert, _load
 

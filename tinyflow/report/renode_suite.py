@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tinyflow.boards import Board
 from tinyflow.codegen.render import render, write_folder
-from tinyflow.codegen.renode import platform_description, render_script
-from tinyflow.report.model import Report
+from tinyflow.codegen.renode_script import platform_description, render_script
+from tinyflow.report.report_data import Report
 from tinyflow.resources import RENODE
 
 #: Test vectors the suite runs at most.

@@ -16,7 +16,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-Kind = Literal["number", "name", "prose"]
+ColumnKind = Literal["number", "name", "prose"]
 #: Cells between columns: in wide and in narrow terminals.
 _GAPS = (2, 1)
 _ELLIPSIS = "…"
@@ -40,7 +40,7 @@ class Column:
     """
 
     title: str
-    kind: Kind = "name"
+    kind: ColumnKind = "name"
     least: int = 10
     style: str = ""
     optional: bool = False

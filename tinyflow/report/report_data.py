@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from tinyflow.report.quality import (
+from tinyflow.report.quality_data import (
     AccuracySection,
     ErrorSection,
     QuantizationSection,
@@ -87,7 +87,7 @@ class EnergySection(Section):
     source: str
 
 
-class CalibrationSection(Section):
+class LatencyCorrectionSection(Section):
     """Calibration factor applied to modelled cycles, from measurements on the user's board.
 
     `spread_percent` is how far the measurements are from the factor at most.
@@ -114,7 +114,7 @@ class LatencySection(Section):
     split: SplitSection
     overhead: OverheadSection
     energy: EnergySection | None
-    calibration: CalibrationSection | None = None
+    calibration: LatencyCorrectionSection | None = None
 
 
 class WorstSection(Section):

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from tinyflow.errors import InputError
-from tinyflow.files import NOT_IN_PATHS, is_full, unwritable, write_file
+from tinyflow.storage.files import NOT_IN_PATHS, is_full, unwritable, write_file
 
 _log = logging.getLogger(__name__)
 

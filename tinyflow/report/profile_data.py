@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from tinyflow.report.model import BoardSection, LatencySection, PlacedSection, SplitSection
+from tinyflow.report.report_data import BoardSection, LatencySection, PlacedSection, SplitSection
 
 #: The page's name in a build's folder.
 PROFILE_PAGE = "profile.html"
 
 
-class _Section(BaseModel):
+class _ProfilePart(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class ProfiledModel(_Section):
+class ProfiledModel(_ProfilePart):
     """The model; `sha256` is that of the `.tflite`, `input` says what ran through it."""
 
     name: str
@@ -24,7 +24,7 @@ class ProfiledModel(_Section):
     input: str
 
 
-class ProfiledLayer(_Section):
+class ProfiledLayer(_ProfilePart):
     """One layer that runs code; `share` is of all cycles, 0 to 1.
 
     `cycles_per_mac` is None for a layer without multiply-accumulates.
@@ -42,7 +42,7 @@ class ProfiledLayer(_Section):
     split: SplitSection
 
 
-class ProfiledFunction(_Section):
+class ProfiledFunction(_ProfilePart):
     """One function of the image. `split` is of `self_cycles`; `total_cycles` includes callees."""
 
     name: str
@@ -55,7 +55,7 @@ class ProfiledFunction(_Section):
     split: SplitSection
 
 
-class ProfiledInstruction(_Section):
+class ProfiledInstruction(_ProfilePart):
     """One instruction of a block, over all its executions: its own cycles, and its branch's."""
 
     address: int
@@ -64,14 +64,14 @@ class ProfiledInstruction(_Section):
     branch: int
 
 
-class BlockUse(_Section):
+class BlockUse(_ProfilePart):
     """Executions of a block in a layer; `layer` counts from 0, -1 is before the first one."""
 
     layer: int
     executions: int
 
 
-class ProfiledBlock(_Section):
+class ProfiledBlock(_ProfilePart):
     """A run of instructions up to a branch, over all layers.
 
     What memories add (`flash_data`, `fetch` and `ram` of the split) is known of the block, not of
@@ -89,7 +89,7 @@ class ProfiledBlock(_Section):
     uses: tuple[BlockUse, ...]
 
 
-class ProfiledFrame(_Section):
+class ProfiledFrame(_ProfilePart):
     """A node of the call tree: the model, then the layers, then functions.
 
     `parent` is the position of another frame in the list, -1 for the model. `cycles` are with
@@ -103,7 +103,7 @@ class ProfiledFrame(_Section):
     self_cycles: int
 
 
-class Profile(_Section):
+class Profile(_ProfilePart):
     """Cycles of one inference by code.
 
     Layers and what runs before the first one add up to the whole; so do the functions' own cycles,

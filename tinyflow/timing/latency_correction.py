@@ -21,20 +21,20 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from tinyflow.boards import Board
 from tinyflow.distribution import VERSION
 from tinyflow.errors import InputError
-from tinyflow.files import write_file
+from tinyflow.storage.files import write_file
 from tinyflow.timing.validation import ErrorBar
 
-#: Calibrated figures are never said to be nearer than this.
+#: Corrected figures are never said to be nearer than this.
 _SMALLEST_BAR_PERCENT = 2
 
 
-class Measurement(BaseModel):
+class BoardMeasurement(BaseModel):
     """One model on one board.
 
     Attributes:
         board: the board's id.
         model: the model's name; `sha256` that of its `.tflite`.
-        modelled: cycles of one inference by the model, with no calibration.
+        modelled: cycles of one inference by the model, without a correction.
         measured: cycles by the board's counter, the median of `runs` inferences.
         basis: of the board file and the tinyflow that modelled.
         date: when, ISO 8601.
@@ -57,15 +57,15 @@ class Measurement(BaseModel):
         return self.measured / self.modelled
 
 
-class _File(BaseModel):
+class _MeasurementsFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: int = Field(default=1, ge=1, le=1)
-    measurements: tuple[Measurement, ...] = ()
+    measurements: tuple[BoardMeasurement, ...] = ()
 
 
 @dataclass(frozen=True)
-class Calibration:
+class LatencyCorrection:
     """Result of several measurements on a board.
 
     Attributes:
@@ -79,7 +79,7 @@ class Calibration:
     spread_percent: float
 
     def error_bar(self, before: ErrorBar) -> ErrorBar:
-        """The error bar of calibrated cycles, from that of the uncalibrated ones.
+        """The error bar of corrected cycles, from that of the uncorrected ones.
 
         The spread of the measurements, but no less than 2 %, and no less than the former bar
         divided by one more than the measurements: few of them do not show how much models differ.
@@ -99,7 +99,7 @@ def basis_of(board: Board) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
 
-def calibration_of(board: Board) -> Calibration | None:
+def correction_of(board: Board) -> LatencyCorrection | None:
     """Return the calibration of a board from its measurements; None if there are none that hold.
 
     Raises:
@@ -109,26 +109,26 @@ def calibration_of(board: Board) -> Calibration | None:
     return _together([found for found in measurements(board.id) if found.basis == basis])
 
 
-def _together(found: Sequence[Measurement]) -> Calibration | None:
+def _together(found: Sequence[BoardMeasurement]) -> LatencyCorrection | None:
     if not found:
         return None
     logarithms = [math.log(measurement.ratio) for measurement in found]
     mean = math.fsum(logarithms) / len(logarithms)
     spread = max(math.expm1(abs(each - mean)) for each in logarithms)
-    return Calibration(math.exp(mean), len(found), 100 * spread)
+    return LatencyCorrection(math.exp(mean), len(found), 100 * spread)
 
 
-def measurements(board: str | None = None) -> tuple[Measurement, ...]:
+def measurements(board: str | None = None) -> tuple[BoardMeasurement, ...]:
     """All that is kept, or what is of one board.
 
     Raises:
         InputError: the file is damaged.
     """
-    kept = _read(calibration_file()).measurements
+    kept = _read(measurements_file()).measurements
     return tuple(found for found in kept if board in (None, found.board))
 
 
-def remember(measurement: Measurement) -> None:
+def remember(measurement: BoardMeasurement) -> None:
     """Keep a measurement; it replaces the same model's on the same board.
 
     Raises:
@@ -149,7 +149,7 @@ def forget(board: str) -> int:
     return _rewrite(lambda other: other.board != board, ())
 
 
-def calibration_file() -> Path:
+def measurements_file() -> Path:
     """Return the path of the file that keeps the measurements."""
     named = os.environ.get("TINYFLOW_CONFIG")
     if named:
@@ -158,11 +158,11 @@ def calibration_file() -> Path:
     return Path(base) / "tinyflow" / "calibration.json"
 
 
-def _read(path: Path) -> _File:
+def _read(path: Path) -> _MeasurementsFile:
     try:
-        return _File.model_validate_json(path.read_bytes())
+        return _MeasurementsFile.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        return _File()
+        return _MeasurementsFile()
     except (ValidationError, ValueError) as error:
         raise InputError(
             f"{path}: damaged, or of another version of tinyflow",
@@ -170,15 +170,15 @@ def _read(path: Path) -> _File:
         ) from error
 
 
-def _rewrite(keep: Callable[[Measurement], bool], new: Sequence[Measurement]) -> int:
+def _rewrite(keep: Callable[[BoardMeasurement], bool], new: Sequence[BoardMeasurement]) -> int:
     """Rewrite the file in one step; returns how many measurements were dropped."""
-    path = calibration_file()
+    path = measurements_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(path):
             before = _read(path).measurements
             kept = tuple(filter(keep, before))
-            text = _File(measurements=(*kept, *new)).model_dump_json(indent=2) + "\n"
+            text = _MeasurementsFile(measurements=(*kept, *new)).model_dump_json(indent=2) + "\n"
             write_file(path, text)
     except OSError as error:
         raise InputError(

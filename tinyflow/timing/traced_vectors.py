@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tinyflow.timing.calibration import Calibration
-from tinyflow.timing.model import Timing
+from tinyflow.timing.cycle_model import Timing
+from tinyflow.timing.latency_correction import LatencyCorrection
 
 #: Inferences that are traced at most, and instructions of theirs above which only two are.
 _MOST_TRACED, _TRACED_INSTRUCTIONS = 3, 48_000_000
@@ -36,10 +36,10 @@ class Timings:
     traced: int
     instructions: tuple[int, ...]
 
-    def calibrated(self, calibration: Calibration | None) -> Timings:
+    def corrected(self, correction: LatencyCorrection | None) -> Timings:
         """The same inferences as a board they were measured on would run them."""
         typical, worst = (
-            replace(each, timing=each.timing.calibrated(calibration))
+            replace(each, timing=each.timing.corrected(correction))
             for each in (self.typical, self.worst)
         )
         return replace(self, typical=typical, worst=worst)

@@ -12,9 +12,9 @@ from tests.unit.test_profile_page import make_profile
 from tests.unit.test_renode_files import make_report
 from tinyflow.boards import load_board
 from tinyflow.report.compare import compare, render_comparison
-from tinyflow.report.model import InferencesSection, LayerSection, Report, WorstSection
+from tinyflow.report.fitted_table import Column, FittedTable
 from tinyflow.report.profile_terminal import render_profile
-from tinyflow.report.tables import Column, FittedTable
+from tinyflow.report.report_data import InferencesSection, LayerSection, Report, WorstSection
 from tinyflow.report.terminal import render_report
 
 WIDTHS = (80, 100, 120)

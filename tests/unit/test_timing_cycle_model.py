@@ -14,14 +14,14 @@ from tinyflow.boards import Board, RunCurrent, board_ids, load_board
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.errors import BuildError, DeviceError, InputError
 from tinyflow.timing.counts import count, load_bursts, watched
-from tinyflow.timing.measure import (
-    Call,
+from tinyflow.timing.cycle_model import CycleSplit, block_costs, predict
+from tinyflow.timing.traced_run import (
+    FunctionCall,
     MeasuredCall,
     call_function,
     compile_code,
     measure_code,
 )
-from tinyflow.timing.model import Split, block_costs, predict
 from tinyflow.timing.validation import BOARD_BARS, CORE_BARS, NO_MEMORY_BAR, error_bar
 from tinyflow.timing.validation_points import POINT_SETS
 
@@ -36,7 +36,7 @@ def assembly(body: str, data: str = "") -> dict[str, str]:
 
 
 def measured(board: Board, body: str, *arguments: int, data: str = "") -> MeasuredCall:
-    return measure_code(assembly(body, data), board, Call("run", arguments))
+    return measure_code(assembly(body, data), board, FunctionCall("run", arguments))
 
 
 WEIGHTS = ".section .rodata\n.balign 64\n.global weights\nweights: .space 4096\n"
@@ -140,7 +140,7 @@ def test_a_warm_call_finds_code_data_and_predictions() -> None:
     body = "movs r2, #100\n1: ldr r3, [r1]\n subs r2, #1\n bne 1b\n bx lr"
     for board in (L4R5, F746):
         address = board.flash.origin + 0x8000
-        call = Call("run", (0, address))
+        call = FunctionCall("run", (0, address))
         cold = measure_code(assembly(body), board, call)
         warm = measure_code(assembly(body), board, call, warm=True)
         assert warm.timing.instructions == cold.timing.instructions
@@ -166,7 +166,7 @@ def test_blocks_and_instructions_share_out_the_section() -> None:
     for board in (L4R5, F746, NRF, F407):
         call = measured(board, body, data=WEIGHTS)
         costs = block_costs(call.counts, call.counts.overhead, board)
-        total = sum((cost.split for cost in costs.values()), Split())
+        total = sum((cost.split for cost in costs.values()), CycleSplit())
         assert (total.core, total.branch) == (call.timing.split.core, call.timing.split.branch)
         # rounded block by block, not section by section
         assert abs(total.cycles - call.timing.cycles) <= 3 * len(costs)
@@ -252,7 +252,7 @@ def test_c_code_is_compiled_for_the_core_and_its_memory_read_back() -> None:
         "sum.c": "#include <stdint.h>\nint8_t input[64]; int32_t output;\n"
         "void run(int n) { int32_t s = 0; for (int i = 0; i < n; ++i) s += input[i]; output = s; }"
     }
-    call = Call("run", (64,), {"input": bytes([1] * 32 + [255] * 16 + [2] * 16)})
+    call = FunctionCall("run", (64,), {"input": bytes([1] * 32 + [255] * 16 + [2] * 16)})
     for board in map(load_board, board_ids()):
         found = measure_code(sources, board, call, read=["output"])
         assert int.from_bytes(found.memory["output"], "little") == 32 - 16 + 32
@@ -261,7 +261,9 @@ def test_c_code_is_compiled_for_the_core_and_its_memory_read_back() -> None:
 
 def test_one_image_may_be_called_often() -> None:
     image = compile_code(assembly("1: subs r0, #1\n bne 1b\n bx lr"), L4R5)
-    cycles = [call_function(image, L4R5, Call("run", (n,))).timing.split.core for n in (1, 2, 10)]
+    cycles = [
+        call_function(image, L4R5, FunctionCall("run", (n,))).timing.split.core for n in (1, 2, 10)
+    ]
     assert cycles == [3, 5, 21]
 
 
@@ -269,7 +271,7 @@ def test_wrong_code_is_an_error() -> None:
     with pytest.raises(BuildError, match="refused"):
         measured(L4R5, "no_such_instruction")
     with pytest.raises(InputError, match="no symbol missing"):
-        measure_code(assembly("bx lr"), L4R5, Call("missing"))
+        measure_code(assembly("bx lr"), L4R5, FunctionCall("missing"))
     with pytest.raises(DeviceError, match="fault"):
         measured(L4R5, "ldr r0, [r0]\n bx lr", 0x60000000)
 
@@ -323,7 +325,7 @@ def test_only_stated_outliers_do_not_count() -> None:
 def test_some_points_of_every_measured_board_are_held_out() -> None:
     for board in BOARD_BARS:
         load_board(board)
-        held_out = [p for p in POINT_SETS if p.speaks_for == board and not p.calibrated]
+        held_out = [p for p in POINT_SETS if p.speaks_for == board and not p.fitted]
         assert held_out, board
 
 

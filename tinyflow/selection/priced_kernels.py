@@ -20,7 +20,7 @@ Pieces = Mapping[Hashable, int]
 
 
 @dataclass(frozen=True, eq=False)
-class Option:
+class PricedKernel:
     """A kernel that a layer may take.
 
     Attributes:
@@ -46,7 +46,7 @@ class Option:
         return self.own + sum(self.pieces.values())
 
 
-def price(kernel: Kernel, costs: CostTable | None, rows: int, board: Board) -> Option:
+def price(kernel: Kernel, costs: CostTable | None, rows: int, board: Board) -> PricedKernel:
     """The kernel with its predicted cost.
 
     Args:
@@ -59,14 +59,14 @@ def price(kernel: Kernel, costs: CostTable | None, rows: int, board: Board) -> O
     by_rows = kernel.row_kernel
     row_pieces = None if by_rows is None else _constants(by_rows)
     if costs is None:
-        return Option(kernel, Cost(0, 0) if kernel.aliases_input else None, pieces, 0)
+        return PricedKernel(kernel, Cost(0, 0) if kernel.aliases_input else None, pieces, 0)
     more = costs.by_rows(kernel, rows, board)
     if by_rows is not None and row_pieces is not None:
         row_pieces = row_pieces | costs.code(by_rows)
     if costs.of(kernel) is None:
         nothing = Cost(0, 0) if kernel.aliases_input else None
-        return Option(kernel, nothing, pieces, 0, more, row_pieces)
-    return Option(
+        return PricedKernel(kernel, nothing, pieces, 0, more, row_pieces)
+    return PricedKernel(
         kernel,
         costs.cost(kernel),
         pieces | costs.code(kernel),
@@ -76,7 +76,7 @@ def price(kernel: Kernel, costs: CostTable | None, rows: int, board: Board) -> O
     )
 
 
-def without_row_kernel(option: Option) -> Option:
+def without_row_kernel(option: PricedKernel) -> PricedKernel:
     """The option if no other kernel than its own may run row by row."""
     if option.row_pieces is None:
         return option
@@ -91,15 +91,15 @@ def _constants(kernel: Kernel) -> dict[Hashable, int]:
     }
 
 
-def comparable(options: Sequence[Option]) -> tuple[Option, ...]:
+def comparable(options: Sequence[PricedKernel]) -> tuple[PricedKernel, ...]:
     """The options with a predicted cost; the first one if there are none."""
     known = tuple(option for option in options if option.cost is not None)
     return known or tuple(options[:1])
 
 
-def undominated(options: Sequence[Option]) -> tuple[Option, ...]:
+def undominated(options: Sequence[PricedKernel]) -> tuple[PricedKernel, ...]:
     """Drop options that take no less scratch and no fewer cycles than another one."""
-    kept: dict[Hashable, list[Option]] = {}
+    kept: dict[Hashable, list[PricedKernel]] = {}
     for option in sorted(options, key=lambda one: (one.kernel.scratch, *_cycles(one), one.flash)):
         kernel, able = option.kernel, option.kernel.by_rows
         form = None if able is None else able.row_form
@@ -110,19 +110,19 @@ def undominated(options: Sequence[Option]) -> tuple[Option, ...]:
     return tuple(option for alike in kept.values() for option in alike)
 
 
-def _cycles(option: Option) -> tuple[int, int]:
+def _cycles(option: PricedKernel) -> tuple[int, int]:
     """Return the cycles as a whole, and row by row."""
     whole = 0 if option.cost is None else option.cost.cycles
     return whole, whole + (0 if option.by_rows is None else option.by_rows.cycles)
 
 
-def cost_of_rows(options: Sequence[Option], schedule: Schedule) -> Cost:
+def cost_of_rows(options: Sequence[PricedKernel], schedule: Schedule) -> Cost:
     """Return the extra cost of a schedule over running all layers whole."""
     more = [cost for index in schedule.by_rows if (cost := options[index].by_rows) is not None]
     return Cost(sum(one.cycles for one in more), sum(one.instructions for one in more))
 
 
-def flash_of_rows(options: Sequence[Option], schedule: Schedule) -> int:
+def flash_of_rows(options: Sequence[PricedKernel], schedule: Schedule) -> int:
     """Return the extra flash bytes of a way over running all layers whole; may be negative."""
     layers = set(schedule.by_rows)
     code = _ROW_BYTES * len(layers) + _FUSED_BLOCK_BYTES * len(schedule.fused_blocks)
@@ -137,7 +137,7 @@ def flash_of_rows(options: Sequence[Option], schedule: Schedule) -> int:
     return code + sum(running.values()) - sum(whole.values())
 
 
-def least_flash(options: Sequence[Option], flash: int) -> int:
+def least_flash(options: Sequence[PricedKernel], flash: int) -> int:
     """A lower bound of the flash of any way, where `flash` is that of running all layers whole."""
     if all(option.row_pieces is None for option in options):
         return flash

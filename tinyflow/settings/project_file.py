@@ -30,11 +30,11 @@ Objective = Literal["balanced", "speed", "size", "ram"]
 Placement = Literal["auto", "ram", "code", "flash"]
 
 
-class _Table(BaseModel):
+class _TomlTable(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class ModelTable(_Table):
+class ModelTable(_TomlTable):
     """The model."""
 
     path: Path = Field(description="A .keras, .h5, SavedModel folder or quantised .tflite.")
@@ -45,7 +45,7 @@ class ModelTable(_Table):
     )
 
 
-class DataTable(_Table):
+class DataTable(_TomlTable):
     """The data: .npz files with arrays x (samples) and y (labels), or .npy files of samples."""
 
     calibration: Path | None = Field(
@@ -69,7 +69,7 @@ class DataTable(_Table):
     )
 
 
-class PruneTable(_Table):
+class PruneTable(_TomlTable):
     """Pruning before quantisation; Keras models only."""
 
     method: Literal["none", "structured", "magnitude"] = Field(
@@ -85,7 +85,7 @@ class PruneTable(_Table):
     seed: int = Field(default=0, ge=0, description="Seed of fine-tuning.")
 
 
-class QuantizeTable(_Table):
+class QuantizeTable(_TomlTable):
     """Quantisation, with int8 weights; Keras models only."""
 
     activations: Activations = Field(
@@ -95,7 +95,7 @@ class QuantizeTable(_Table):
     samples: int = Field(default=200, gt=0, description="Calibration samples to use, at most.")
 
 
-class BuildTable(_Table):
+class BuildTable(_TomlTable):
     """The firmware."""
 
     board: str | None = Field(
@@ -144,7 +144,7 @@ class BuildTable(_Table):
     )
 
 
-class BudgetTable(_Table):
+class BudgetTable(_TomlTable):
     """Limits; a build that breaks one fails with exit code 7."""
 
     latency_ms: float | None = Field(
@@ -174,7 +174,7 @@ class BudgetTable(_Table):
     )
 
 
-class Project(_Table):
+class Project(_TomlTable):
     """A whole project; paths are absolute once read."""
 
     model: ModelTable

@@ -1,0 +1,1 @@
+"""What a user asks of a build: its options, and the project file that holds them."""
