@@ -21,8 +21,8 @@ from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import TensorId
 from tinyflow.ir.types import DType
 from tinyflow.kernels.base import Constant, Kernel, nhwc
+from tinyflow.plan.fused_blocks import row_bytes
 from tinyflow.plan.memory import MemoryPlan
-from tinyflow.plan.rows import row_bytes
 
 _VALUES_PER_LINE = 16
 

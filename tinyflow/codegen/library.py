@@ -20,8 +20,8 @@ from tinyflow.ir.operators import TensorId
 from tinyflow.ir.types import DType
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.plan.fused_blocks import row_bytes
 from tinyflow.plan.memory import MemoryPlan
-from tinyflow.plan.rows import row_bytes
 from tinyflow.resources import FIRMWARE
 
 #: Headers for layers that run row by row.

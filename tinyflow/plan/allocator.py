@@ -292,7 +292,7 @@ def _promoted(
 class _Branching:
     """Branch and bound: blocks are placed in the order of their offsets, each as low as it goes.
 
-    Some optimum has this form, since a block with room below it can be moved down. A sharing that
+    Some optimum has this form, since a block with room below it can be moved down. An overlap that
     bounds a block's offset from above may hold another one up, though: so the search, even if
     exhausted, proves nothing unless the problem `is_rigid`.
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from tinyflow.ir.graph import Graph
 from tinyflow.kernels.base import Kernel
 from tinyflow.plan.allocator import Block, InPlaceOverlap
+from tinyflow.plan.fused_blocks import FusedBlock, row_bytes
 from tinyflow.plan.lifetimes import Lifetimes, overlap
-from tinyflow.plan.rows import FusedBlock, row_bytes
 
 
 class Layout:
-    """The blocks to place; a segment is one step, in which all of its memory is in use.
+    """The blocks to place; a fused block is one step, in which all of its memory is in use.
 
     Attributes:
         lives: of the graph's tensors.
@@ -20,7 +20,7 @@ class Layout:
         in_place_overlaps: which may overlap.
         whole: the block of each memory that is there as a whole.
         rings: the block of each tensor of which only some rows are there.
-        scratch: the block of each kernel's scratch, shared by the layers of a segment.
+        scratch: the block of each kernel's scratch, shared by the layers of a fused block.
     """
 
     def __init__(

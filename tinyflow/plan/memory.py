@@ -9,11 +9,11 @@ from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import TensorId
 from tinyflow.kernels.base import Kernel, nhwc
 from tinyflow.plan.allocator import BRIEF, GREEDY, THOROUGH, Effort, aligned, allocate
+from tinyflow.plan.fused_blocks import FusedBlock
 from tinyflow.plan.layout import Layout
 from tinyflow.plan.order import has_one_order, order_for_memory
-from tinyflow.plan.rows import FusedBlock
+from tinyflow.plan.partitions import Layers, Partitions
 from tinyflow.plan.schedule import Schedule, running
-from tinyflow.plan.streaming import Cuttings, Layers
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Planner:
         self._kind_of: dict[Kernel, int] = {}
         self._layers: dict[tuple[int, ...], Layers] = {}
         self._orders: dict[Hashable, tuple[tuple[int, ...], ...]] = {}
-        self._prepared: dict[Hashable, list[tuple[tuple[int, ...], Cuttings]]] = {}
+        self._prepared: dict[Hashable, list[tuple[tuple[int, ...], Partitions]]] = {}
         self._arenas: dict[Hashable, int] = {}
         self._planned: dict[Hashable, int] = {}
 
@@ -211,7 +211,7 @@ class Planner:
                 self._kind_of[kernel] = self._kinds.setdefault(kind, len(self._kinds))
         return tuple(map(self._kind_of.__getitem__, kernels))
 
-    def _partitions(self, kernels: Sequence[Kernel]) -> list[tuple[tuple[int, ...], Cuttings]]:
+    def _partitions(self, kernels: Sequence[Kernel]) -> list[tuple[tuple[int, ...], Partitions]]:
         """Return the partitions by the order of the layers."""
         key = self._seen(kernels)
         if key not in self._prepared:
@@ -220,7 +220,9 @@ class Planner:
             self._prepared[key] = [
                 (
                     order,
-                    Cuttings(self._layers_of(kernels, order), [kernels[index] for index in order]),
+                    Partitions(
+                        self._layers_of(kernels, order), [kernels[index] for index in order]
+                    ),
                 )
                 for order in self._orders_of(kernels)
             ]

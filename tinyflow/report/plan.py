@@ -40,7 +40,7 @@ class PlannedLayer(_PlanPart):
     """A layer that runs code, and what it writes: its outputs, and the states that it keeps.
 
     Layers of one `fused_block` run row by row, in turns. Their outputs are listed only where they
-    are whole in memory at the end of the segment.
+    are whole in memory at the end of the fused block.
     """
 
     function: str

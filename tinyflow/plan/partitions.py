@@ -1,13 +1,13 @@
 """Choice of layers that run row by row, to make the arena as small as is asked for.
 
-The layers are cut into runs, in execution order: a run is one layer as a whole, or a segment whose
-rows take turns (`rows.py`). The most bytes in use in any run are the peak. Of all cuttings with a
-peak within a limit the one that costs least is found by dynamic programming over the places of the
-cuts. A segment's memory is bounded from below at first, and rehearsed only if the segment is part
-of the best cutting.
+A partition cuts the layers into runs, in execution order: a run is one layer as a whole, or a fused
+block whose rows take turns (`fused_blocks.py`). The most bytes in use in any run are the peak. Of
+all partitions with a peak within a limit the cheapest is found by dynamic programming over the
+places of the cuts. A fused block's memory is bounded from below at first; a dry run finds it
+exactly if the block is part of the best partition.
 
 Many choices of kernels are tried on one graph. Shared results are computed once: the bounds depend
-only on the windows of the layers, a rehearsal on little more.
+only on the windows of the layers, a dry run on little more.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import TensorId
 from tinyflow.kernels.base import Kernel, Overlap
 from tinyflow.plan.allocator import aligned, most_in_common
+from tinyflow.plan.fused_blocks import DryRun, FusedBlock, RowLayer, row_bytes, row_layer
 from tinyflow.plan.lifetimes import Lifetimes, overlap
-from tinyflow.plan.rows import DryRun, FusedBlock, RowLayer, row_bytes, row_layer
 
-#: Most layers of a segment, and most searches for the best cutting.
+#: Most layers of a fused block, and most searches for the best partition.
 _LONGEST, _STEPS = 40, 200
 #: More than any bytes or costs.
 _NEVER = 1 << 60
 
 _Ints = NDArray[np.int64]
-#: A segment: its first layer, and the one after its last.
+#: A fused block: its first layer, and the one after its last.
 _Run = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Partition:
-    """A cutting.
+    """Layers cut into runs.
 
     Attributes:
         peak: the most bytes in use in any of its runs.
-        cost: of its segments.
+        cost: of its fused blocks.
         fused_blocks: in execution order.
     """
 
@@ -109,12 +109,12 @@ class Layers:
                 common += most_in_common(self._sizes[memory], self._sizes[new[0]], rule.lead)
         return used - min(self._sizes[new[0]], common)
 
-    # ---- segments ----
+    # ---- fused blocks ----
 
     def bounds(self) -> _Ints:
-        """The least bytes of tensors in use in segments.
+        """The least bytes of tensors in use in fused blocks.
 
-        Element (last, length - 1) is that of the segment of `length` layers that ends with layer
+        Element (last, length - 1) is that of the block of `length` layers that ends with layer
         `last`; layers that never had a row form are in none.
         """
         if self._bounds is None or self._bounds[0] != len(self._windows):
@@ -127,7 +127,7 @@ class Layers:
         return self._bounds[1]
 
     def _least_rows(self) -> dict[TensorId, int]:
-        """The fewest rows that must be held of a tensor within a segment."""
+        """The fewest rows that must be held of a tensor within a fused block."""
         least = {layer.output: 1 for layer in self._windows.values()}
         for layer in self._windows.values():
             reach = (layer.form.height - 1) * layer.form.dilation + 1
@@ -136,7 +136,7 @@ class Layers:
         return least
 
     def _bounds_from(self, first: int, least: dict[TensorId, int]) -> Iterator[tuple[int, int]]:
-        """Yield the end of each segment that begins with `first`, and its fewest bytes."""
+        """Yield the end of each fused block that begins with `first`, and its fewest bytes."""
         last, sizes = self.lives.last, self._sizes
         held = sum(sizes[memory] for memory in self._held[first])
         rings = 0
@@ -155,7 +155,7 @@ class Layers:
             yield index + 1, held + rings + written
 
     def whole(self, run: _Run) -> frozenset[TensorId]:
-        """Return the tensors that a segment writes and that are needed after it, or never."""
+        """Return the tensors that a fused block writes and that are needed after it, or never."""
         if run not in self._wholes:
             last = self.lives.last
             outputs = ((index, self._windows[index].output) for index in range(*run))
@@ -167,18 +167,18 @@ class Layers:
         return self._wholes[run]
 
     def known(self, members: Sequence[RowLayer | None]) -> Iterator[tuple[_Run, int]]:
-        """The segments of these layers that were rehearsed, and the bytes of their tensors."""
+        """The fused blocks of these layers that were run dry, and the bytes of their tensors."""
         for run, variants in self._dry_runs.items():
             found = variants.get(self._key(run, members))
             if found is not None:
                 yield run, found[0]
 
     def is_known(self, run: _Run, members: Sequence[RowLayer | None]) -> bool:
-        """Whether a segment was rehearsed."""
+        """Whether a fused block was run dry."""
         return self._key(run, members) in self._dry_runs.get(run, {})
 
     def fused_block(self, run: _Run, members: Sequence[RowLayer | None]) -> tuple[int, FusedBlock]:
-        """A segment, and the bytes of its tensors that are in use in it."""
+        """A fused block, and the bytes of its tensors that are in use in it."""
         variants = self._dry_runs.setdefault(run, {})
         key = self._key(run, members)
         if key not in variants:
@@ -186,7 +186,7 @@ class Layers:
         return variants[key]
 
     def _key(self, run: _Run, members: Sequence[RowLayer | None]) -> tuple[object, ...]:
-        """Return a segment's cache key: windows, and in-place rules where an output is whole."""
+        """Return a block's cache key: windows, and in-place rules where an output is whole."""
         whole = self.whole(run)
         return tuple(
             layer and (layer.window, layer.output in whole and layer.form.overlaps)
@@ -213,8 +213,8 @@ class Layers:
         return used, FusedBlock(*run, tuple(done.steps), done.rings, done.leads)
 
 
-class Cuttings:
-    """The possible cuttings of layers with certain kernels.
+class Partitions:
+    """The possible partitions of layers with certain kernels.
 
     Attributes:
         whole: the peak where all layers run whole.
@@ -234,7 +234,7 @@ class Cuttings:
             ],
             np.int64,
         )
-        #: Bounds of each segment, see `Layers.bounds`.
+        #: Bounds of each fused block, see `Layers.bounds`.
         self._scratch = _greatest(scratch, self._width)
         self._bytes = layers.bounds()[:, : self._width] + self._scratch
         self._highest = _greatest(np.array(self._single, np.int64), self._width)
@@ -257,7 +257,7 @@ class Cuttings:
 
     @property
     def least(self) -> int:
-        """No cutting has a lower peak; what was not rehearsed yet may have none that low."""
+        """No partition has a lower peak; what was not run dry yet may have none that low."""
         if self._least is None:
             self._least = self._lowest_peak()
         return self._least
@@ -273,7 +273,7 @@ class Cuttings:
         return peaks[-1]
 
     def within(self, limit: int, costs: Sequence[int]) -> Partition | None:
-        """The cheapest cutting with a peak within a limit, or None.
+        """The cheapest partition with a peak within a limit, or None.
 
         Args:
             limit: bytes.
@@ -286,12 +286,12 @@ class Cuttings:
             runs = self._cheapest(limit, sums)
             guessed = [run for run in runs if not self._layers.is_known(run, self._members)]
             if not guessed:
-                return self._cutting(runs, sums)
+                return self._partition(runs, sums)
             for run in guessed:
                 self._set(run, self._layers.fused_block(run, self._members)[0])
         return None
 
-    def _cutting(self, runs: Sequence[_Run], sums: Sequence[int]) -> Partition:
+    def _partition(self, runs: Sequence[_Run], sums: Sequence[int]) -> Partition:
         inside = {index for run in runs for index in range(*run)}
         peaks = [int(self._bytes[end - 1, end - 1 - first]) for first, end in runs]
         peaks += [used for index, used in enumerate(self._single) if index not in inside]
@@ -300,10 +300,10 @@ class Cuttings:
         return Partition(max(peaks, default=0), cost, tuple(fused_blocks))
 
     def _cheapest(self, limit: int, sums: Sequence[int]) -> list[_Run]:
-        """The segments of the cheapest cutting within a limit, which there is."""
+        """The fused blocks of the cheapest partition within a limit, which there is."""
         costs = [0]
         firsts: list[int] = []
-        # Layers that can all run whole need no segment.
+        # Layers that can all run whole need no fused block.
         ending = self._ending((self._bytes <= limit) & (self._highest > limit))
         for index, single in enumerate(self._single):
             cost, start = costs[index] if single <= limit else _NEVER, index
@@ -323,7 +323,7 @@ class Cuttings:
         return runs[::-1]
 
     def _ending(self, chosen: NDArray[np.bool_]) -> dict[int, list[tuple[int, int]]]:
-        """The chosen segments as {last layer: [(first layer, bytes)]}."""
+        """The chosen fused blocks as {last layer: [(first layer, bytes)]}."""
         found: dict[int, list[tuple[int, int]]] = {}
         lasts, lengths = np.nonzero(chosen)
         used = self._bytes[lasts, lengths]

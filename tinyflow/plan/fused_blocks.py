@@ -1,9 +1,9 @@
 """Row-by-row execution: the order of the steps, and how long rows are kept.
 
-A segment is a run of layers that each have a `RowForm`. Each turn computes one row of one layer,
-when the next row of the last layer needs it and no sooner. A tensor between two layers is never
-stored whole: a ring buffer holds those of its rows that are still needed. Nothing is computed
-twice. The first rows of the segment's inputs are no longer needed when the last rows of its outputs
+A fused block is a run of layers that each have a `RowForm`. Each step computes one row of one
+layer, when the next row of the last layer needs it and no sooner. A tensor between two layers is
+never stored whole: a ring buffer holds those of its rows that are still needed. Nothing is computed
+twice. The first rows of the block's inputs are no longer needed when the last rows of its outputs
 are written, so an output may overlap an input and follow behind the rows read.
 
 Line buffers of this kind are common in image processing; for networks see Goetschalckx and
@@ -32,8 +32,8 @@ class FusedBlock:
         end: the index after the last one's.
         steps: for each turn which layer computes its next row, as an index.
         rings: number of rows held of each tensor that is not stored whole.
-        leads: for a memory that is read for the last time in the segment and one that is written
-            in it, how many bytes the second must begin before the first, if they overlap.
+        leads: for a memory that is read for the last time in the block and one that is written in
+            it, how many bytes the second must begin before the first, if they overlap.
     """
 
     first: int
@@ -103,7 +103,7 @@ def row_bytes(graph: Graph, tensor: TensorId) -> int:
 
 
 class DryRun:
-    """Runs the turns of a segment without computing anything, and notes what memory it takes.
+    """Runs the turns of a fused block without computing anything, and notes what memory it takes.
 
     Attributes:
         turns, rings, leads: as in `FusedBlock`.
@@ -118,14 +118,14 @@ class DryRun:
         whole: frozenset[TensorId],
         dying: frozenset[TensorId],
     ) -> None:
-        """Rehearse.
+        """Run dry.
 
         Args:
             graph: of the layers.
             storage: of all tensors.
             layers: by their index in execution order.
             whole: tensors that the layers write and that must be stored whole.
-            dying: memories that are not read after the segment.
+            dying: memories that are not read after the fused block.
         """
         self.steps: list[int] = []
         self.rings: dict[TensorId, int] = {}

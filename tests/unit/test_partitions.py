@@ -21,8 +21,8 @@ from tinyflow.ir.graph import Graph
 from tinyflow.kernels.base import Kernel, nhwc
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
 from tinyflow.oracle.oracle import Oracle
+from tinyflow.plan.fused_blocks import RowLayer, row_bytes, row_layer
 from tinyflow.plan.memory import MemoryPlan, Planner, plan_memory
-from tinyflow.plan.rows import RowLayer, row_bytes, row_layer
 from tinyflow.plan.schedule import Schedule
 from tinyflow.tflite.importer import import_model
 
