@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A quantised graph through BakeNN (PyPI's `bakenn`): its C, compiled for a board of ours.
 
 BakeNN compiles ahead of time as tinyflow does, and chooses between portable C, its own kernels

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Helpers shared by the benchmarks: locations of the models, and printing of tables."""
 
 from __future__ import annotations

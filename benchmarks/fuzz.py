@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fuzz the importer, the planner and the code generator with damaged .tflite files.
 
 Each file must end in generated C or in one clear error, within a time and memory limit. Files

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fuzz the reading and the conversion of Keras files and SavedModels with damaged ones.
 
 Each file must end converted or in one clear error, within a time limit. Files that do not are

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Keyword spotting, counted on the emulated device: its accuracy over 1000 recorded words.
 
     python benchmarks/kws_accuracy.py

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The MLPerf Tiny models: our kernels compared with CMSIS-NN, BakeNN, and published results.
 
     python benchmarks/mlperf_tiny.py --cmsis-nn path/to/CMSIS-NN

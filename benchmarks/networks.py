@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Networks of known families at the size they are used on microcontrollers, with random weights.
 
 They are what the kernels were not tuned on. Weights are drawn; batch normalisation gets the

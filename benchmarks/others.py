@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Published results on the MLPerf Tiny models, and the limits the benchmark holds us to."""
 
 from __future__ import annotations

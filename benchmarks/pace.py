@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Times `tinyflow build`: wall-clock times, which vary from machine to machine.
 
     python benchmarks/pace.py

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes figures into a page of the documentation.
 
 A page holds pairs of markers, `<!-- measured: NAME -->` and `<!-- end measured -->`; what is

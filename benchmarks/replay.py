@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Generate code at two revisions and show every difference: the net under a refactoring.
 
     python benchmarks/replay.py BASE

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Write what this checkout generates for the models of a folder: one side of `replay.py`.
 
     python benchmarks/replay_side.py MODELS TARGET

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Networks that no kernel was tuned on: our kernels compared with CMSIS-NN's, on Cortex-M4 and M7.
 
     python benchmarks/untuned.py

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Write the parts of the documentation that follow from the code.
 
     python docs/generate.py            # rewrites what is stale

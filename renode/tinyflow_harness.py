@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Robot Framework keywords that talk to tinyflow's firmware over a pseudo terminal.
 
 They speak the harness protocol, which docs/harness-protocol.md of tinyflow describes. Only the

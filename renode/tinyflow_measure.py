@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: F821
 """Monitor commands for Renode that measure a function: executed instructions and virtual time.
 

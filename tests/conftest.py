@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fixtures for all tests: none of them uses or changes the user's own folders."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """tinyflow: from a trained Keras model to verified INT8 firmware on a microcontroller."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The type of a NumPy array whose dtype is known only at run time."""
 
 from __future__ import annotations

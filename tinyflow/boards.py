@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Boards: one JSON file each, PlatformIO's board manifest plus a `tinyflow` section.
 
 `docs/adding-a-board.md` explains every field.

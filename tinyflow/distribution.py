@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The distribution's name on PyPI, where `tinyflow` is another project, and its version."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every way a command can fail, one class and one exit code each.
 
 An error is raised once, where its cause is known. Its message names the file, the operator

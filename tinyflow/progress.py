@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Progress reporting: the stages of long work, for people and for the log."""
 
 from __future__ import annotations

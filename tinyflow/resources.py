@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Locations of the files that are not Python: templates, firmware, boards, Renode descriptions.
 
 In a checkout they are folders next to the package; in a wheel they are in `tinyflow/data`.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Running a piece of work on a stranger's file in a confined process.
 
 TensorFlow and HDF5 live only in such processes: the parent starts in milliseconds, and a file

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Networks that BakeNN's authors timed on an nRF52840, rebuilt from what PyPI carries.
 
 The published figures are medians of 101 calls on an nRF52840-DK at 64 MHz, its instruction cache

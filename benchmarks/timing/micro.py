@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Loops of a few instructions, whose cycles follow from a manual by counting.
 
 Each loop runs from flash and a second time, so that its code is in the instruction cache; what the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Times the cycle model itself: CPU times, which vary from machine to machine.
 
 python benchmarks/timing/pace.py

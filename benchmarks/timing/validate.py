@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compares modelled cycles with measured ones, for code that PyPI carries, and with the manuals.
 
     python benchmarks/timing/validate.py

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Train the digits example: a small CNN on the handwritten digits of scikit-learn.
 
     pip install 'tinyflow-mcu[keras,examples]'

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Start-up code from reset to main() on any Armv7-M core, with no C library.
  *

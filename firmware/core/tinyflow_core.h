@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Services of the start-up code for the rest of the firmware: the stack and the last stop. */
 #ifndef TINYFLOW_CORE_H
 #define TINYFLOW_CORE_H

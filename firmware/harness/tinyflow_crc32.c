@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tinyflow_crc32.h"
 
 /* Four bits a step: 64 bytes of table instead of 1024. */

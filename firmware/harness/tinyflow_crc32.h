@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CRC-32 of IEEE 802.3 (reflected polynomial 0xEDB88320), as zlib's crc32(). */
 #ifndef TINYFLOW_CRC32_H
 #define TINYFLOW_CRC32_H

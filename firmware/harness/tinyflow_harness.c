@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The frame format and the commands are described in tinyflow's docs/harness-protocol.md:
  *   'T' 'F', command, sequence, length (u16), payload, CRC-32 of all but the sync bytes.

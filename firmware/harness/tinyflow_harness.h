@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Serves a model over the UART: the device's side of the harness protocol. */
 #ifndef TINYFLOW_HARNESS_H
 #define TINYFLOW_HARNESS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, elementwise.cc, AbsEvalQuantized. */
 #include "tinyflow_elementwise_s16.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reference/integer_ops/add.h. */
 #include "tinyflow_kernels.h"
 #include "tinyflow_requantize.h"

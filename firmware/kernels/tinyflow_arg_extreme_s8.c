@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reference/arg_min_max.h. */
 #include "tinyflow_windows.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reference/batch_matmul.h, with the transpositions of batch_matmul.cc. */
 #include "tinyflow_products_s16.h"
 #include "tinyflow_requantize.h"

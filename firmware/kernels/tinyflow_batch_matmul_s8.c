@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reference: TFLM, reference/batch_matmul.h, with the transpositions of batch_matmul.cc, and
  * reference/integer_ops/fully_connected.h.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reference/add.h, sub.h, mul.h, div.h, maximum_minimum.h, prelu.h and others. */
 #include "tinyflow_unquantised.h"
 

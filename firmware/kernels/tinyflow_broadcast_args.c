@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reference/broadcast_args.h, which takes extents as int. */
 #include "tinyflow_movement.h"
 

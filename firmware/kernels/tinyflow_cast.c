@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, cast.cc. */
 #include "tinyflow_unquantised.h"
 

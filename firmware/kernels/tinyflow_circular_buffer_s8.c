@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, circular_buffer.cc. */
 #include "tinyflow_state.h"
 

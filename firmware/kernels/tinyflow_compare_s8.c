@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reference/comparisons.h, ComparisonWithScaling. */
 #include "tinyflow_elementwise.h"
 

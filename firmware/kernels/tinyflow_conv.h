@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Convolution on the DSP extension: windows of up to four pixels as int16 columns, multiplied with
  * two channels at a time by assembly made for the layer's numbers.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reference/conv.h and reference/depthwiseconv_float.h. */
 #include "tinyflow_unquantised.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Convolution of few channels on the DSP extension: rows are interleaved into lines of int16, whose windows
  * are read where they lie, two pixels at once. tinyflow/kernels/generated/pairs.py has the layout.

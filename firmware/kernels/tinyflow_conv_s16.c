@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reference/integer_ops/conv.h, ConvPerChannel of 16-bit data. */
 #include "tinyflow_requantize.h"
 #include "tinyflow_s16.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Convolution by Winograd's algorithm in integers, for cores with the DSP extension. The transforms
  * and products are generated for the size of the tiles.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reference/cumsum.h. */
 #include "tinyflow_math.h"
 #include "tinyflow_sums.h"

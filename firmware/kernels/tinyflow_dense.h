@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Generated kernels of layers that run through their inputs once: fully connected ones.
  * Their loops are generated for a model; see the assembly files next to this one.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Depthwise convolution of int8 with the DSP extension, around functions that are generated.
  *

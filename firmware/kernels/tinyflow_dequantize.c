@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reference: TFLM, reference/dequantize.h. It multiplies in double and rounds to float; the
  * product of a float and a 17-bit integer is exact in double, so one float product is the same.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The post-processing of an object detector, exact with TFLM's reference kernel. */
 #ifndef TINYFLOW_DETECTION_H
 #define TINYFLOW_DETECTION_H

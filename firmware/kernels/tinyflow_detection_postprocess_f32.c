@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, detection_postprocess.cc. Of equal scores the first one comes first. */
 #include "tinyflow_detection.h"
 #include "tinyflow_math.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The quotient of int8, exact with TFLM's reference kernel. */
 #ifndef TINYFLOW_DIV_H
 #define TINYFLOW_DIV_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The quotient by the divisor's reciprocal. What the reference gives for a divisor of 0, and where
  * its last shift is by more than 31 bits, follows from its arithmetic on x86, and is the same here.

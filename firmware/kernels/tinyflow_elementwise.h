@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Element-wise operators of two int8 or int16 operands, exact with TFLM's reference kernels.
  * Each is in the file of its name; int16 has no offsets. Operands are broadcast: see tinyflow_broadcast. The output

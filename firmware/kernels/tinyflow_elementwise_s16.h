@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Element-wise operators of int16, zero points 0; exact with TFLM's reference kernels. */
 #ifndef TINYFLOW_ELEMENTWISE_S16_H
 #define TINYFLOW_ELEMENTWISE_S16_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Generated element-wise kernels of int8. Their loops are generated for a model; see the assembly files
  * next to this one. Each computes `count` consecutive elements.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, embedding_lookup.cc; GATHER along the first dimension is the same. */
 #include "tinyflow_unquantised.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * exp in double precision: 2^(k / 32) from a table times a polynomial. The result is off by 0.54
  * units in the last place at most; see tests/unit/test_exp.py.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * exp(x) = 2^(k/32) * 2^(r/32), where k/32 + r/32 = x / ln(2) and |r| <= 1/2; the second factor is
  * a polynomial of degree 3. Coefficients and table are those of ARM's optimised routines, which

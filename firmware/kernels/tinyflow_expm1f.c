@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * exp(x) - 1, by the method of Sun's fdlibm, in float as glibc (to 2.40) and newlib have it:
  * x = k * ln(2) + r; exp(r) - 1 by a rational approximation of r * (exp(r) + 1) / (exp(r) - 1);

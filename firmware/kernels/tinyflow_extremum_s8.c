@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reference/maximum_minimum.h. */
 #include "tinyflow_elementwise.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, floor_div.cc, reference/floor_div.h, in double precision, and floor_mod.h. */
 #include "tinyflow_unquantised.h"
 

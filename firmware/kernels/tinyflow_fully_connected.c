@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Fully connected layers on cores with the DSP extension: each row of inputs is widened to int16
  * once, as the generated loops read it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, gather.cc, Gather. */
 #include "tinyflow_movement.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, gather_nd.cc, GatherNd, whose sums of steps wrap. */
 #include "tinyflow_movement.h"
 

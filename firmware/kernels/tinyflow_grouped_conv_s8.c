@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reference/integer_ops/conv.h, ConvPerChannel. */
 #include "tinyflow_requantize.h"
 #include "tinyflow_windows.h"

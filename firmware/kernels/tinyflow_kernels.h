@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow's portable kernels: int8 in and out, exact with TFLM's reference kernels.
  * Each is in the file of its name.

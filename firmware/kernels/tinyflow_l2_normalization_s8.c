@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * L2 normalisation in fixed point.
  * Reference: TFLM, integer_ops/l2normalization.h and GetInvSqrtQuantizedMultiplierExp of common.h.

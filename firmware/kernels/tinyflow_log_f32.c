@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tinyflow_unquantised.h"
 
 void tinyflow_log_f32(const float *input, float *output, size_t elements)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The logarithm of softmax in fixed point.
  * Reference: TFLM, reference/log_softmax.h and log_x_for_x_greater_than_or_equal_to_1 of common.h.

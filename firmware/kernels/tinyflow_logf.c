@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * log(x) = k ln(2) + log(c) + log(1 + r), where x = 2^k z, c lies near the middle of the sixteenth
  * of [0.7, 1.4) that z is in, and r = z / c - 1; the last term is a polynomial of degree 4.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, logical_common.cc, elementwise.cc and reduce_common.cc, EvalAllHelper. */
 #include "tinyflow_logic.h"
 

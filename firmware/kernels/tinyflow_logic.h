@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Operators on truth values of one byte, 0 or 1; exact with TFLM's reference kernels. */
 #ifndef TINYFLOW_LOGIC_H
 #define TINYFLOW_LOGIC_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reference/logistic.h, with its two cut-offs. */
 #include "tinyflow_unquantised.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reference: TFLM, lstm_eval.h and lstm_eval.cc, with reference/integer_ops/logistic.h, tanh.h and
  * mul.h. A unit's four gates are computed together: they see the hidden state of the step before,

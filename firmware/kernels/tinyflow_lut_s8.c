@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A function of each element, as a table that the build has computed. */
 #include "tinyflow_tables.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Elementary functions of float32 with the bits of glibc, which TFLM's reference kernels call
  * on the host; see "How exactness is proved" in tinyflow's docs/architecture.md. Double precision

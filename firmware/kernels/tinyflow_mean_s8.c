@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reference/reduce.h, QuantizedMeanOrSum. */
 #include "tinyflow_kernels.h"
 #include "tinyflow_requantize.h"

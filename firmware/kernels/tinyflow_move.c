@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A copy between strides, as loops over the box. */
 #include "tinyflow_movement.h"
 

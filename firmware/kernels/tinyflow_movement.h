@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Copies between layouts, of elements of any size. What is copied where is worked out when the
  * model is compiled; all offsets and strides are in bytes. Each is in the file of its name.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The windows of poolings: each cut to the part of it that lies in the input. */
 #include "tinyflow_pool.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Generated poolings and means of int8. The loop over a window is generated for a model; see the
  * assembly files next to this one.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reference/fully_connected.h and reference/batch_matmul.h. */
 #include "tinyflow_unquantised.h"
 

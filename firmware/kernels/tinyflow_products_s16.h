@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Products of computed int16 matrices, exact with TFLM's reference kernel. */
 #ifndef TINYFLOW_PRODUCTS_S16_H
 #define TINYFLOW_PRODUCTS_S16_H

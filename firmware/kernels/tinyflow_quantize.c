@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reference/quantize.h and dequantize.h. */
 #include "tinyflow_kernels.h"
 

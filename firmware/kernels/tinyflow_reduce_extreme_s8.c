@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reduce_common.cc, EvalMinMaxHelper. */
 #include "tinyflow_windows.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Fixed-point arithmetic of the reference kernels: gemmlowp's two roundings and its functions.
  * Qn is a 32-bit number with n integer bits and 31 - n fractional ones.

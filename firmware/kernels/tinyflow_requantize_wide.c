@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reference/requantize.h. */
 #include "tinyflow_requantize.h"
 #include "tinyflow_wide.h"

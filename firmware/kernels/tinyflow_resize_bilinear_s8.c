@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reference: TFLM, reference/resize_bilinear.h, ResizeBilinearInteger. That one multiplies in 64
  * bits; weights are at most 1.5 in magnitude with 20 fractional bits, so that 32 hold every sum.

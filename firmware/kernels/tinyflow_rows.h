@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Images of which only some rows are in memory, in a ring: for layers that run row by row. An image
  * that is there as a whole is a ring of all of its rows.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Operators on int16 activations, exact with TFLM's reference kernels. Zero points are 0, weights
  * are int8. Tensors are NHWC, weights OHWI; pairs are height and width.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inner products four outputs at a time: a word holds a weight of each, so that each input is loaded
  * once for four products. Inputs are biased to 0 to 255, for which Armv6-M has the cheaper load;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Convolutions and fully connected layers of int8 in plain C, for cores without the DSP extension,
  * exact with TFLM's reference kernels.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Depthwise convolution four channels at a time: a word of the input and a word of weights hold one
  * tap of each.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The innermost loops in C, for Armv7-M; tinyflow_scalar_multiply.S has them for Armv6-M. */
 #include "tinyflow_scalar_output.h"
 

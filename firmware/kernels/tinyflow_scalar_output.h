@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Helpers of the kernels for cores without the DSP extension: their innermost loops, and from
  * accumulators to outputs. For Armv6-M these are in assembly.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reference/select.h. */
 #include "tinyflow_elementwise.h"
 

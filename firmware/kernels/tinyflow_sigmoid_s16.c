@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reference/integer_ops/logistic.h and tanh.h. */
 #include "tinyflow_s16.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Operators of TFLM's signal library, exact with its reference kernels. Complex numbers lie as
  * pairs of real and imaginary parts. Each is in the file of its name; the transforms share

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, signal/src/fft_auto_scale.cc and max_abs.cc. */
 #include "tinyflow_signal.h"
 

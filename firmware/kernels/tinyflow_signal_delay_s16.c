@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, signal/micro/kernels/delay.cc; its circular buffer is a queue here. */
 #include "tinyflow_signal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, signal/src/energy.cc. */
 #include "tinyflow_signal.h"
 

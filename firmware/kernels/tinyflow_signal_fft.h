@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Transforms of real samples for one type of numbers, with every rounding of the fixed or floating
  * point arithmetic of kissfft 130, which TFLM computes with: decimation in time with stages of 4, 2,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, signal/src/rfft_float.cc and irfft_float.cc, and kissfft 130. */
 #include "tinyflow_signal.h"
 #include "tinyflow_math.h"

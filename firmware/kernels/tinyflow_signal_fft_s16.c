@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, signal/src/rfft_int16.cc and irfft_int16.cc, and kissfft 130. */
 #include "tinyflow_signal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, signal/src/rfft_int32.cc and irfft_int32.cc, and kissfft 130. */
 #include "tinyflow_signal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, signal/src/filter_bank.cc. Sums wrap at 64 bits, as they do there. */
 #include "tinyflow_signal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, signal/src/filter_bank_spectral_subtraction.cc. */
 #include "tinyflow_signal.h"
 

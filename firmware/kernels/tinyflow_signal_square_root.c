@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, signal/src/filter_bank_square_root.cc, square_root_32.cc and square_root_64.cc. */
 #include "tinyflow_signal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, signal/src/window.cc. */
 #include "tinyflow_signal.h"
 

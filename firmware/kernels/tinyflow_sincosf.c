@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sin(x) and cos(x) by a polynomial of x less a multiple of pi / 2, in double precision. Beyond 120
  * the multiple comes from 2 / pi in 96 bits. Coefficients are those of ARM's optimised routines,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reference/softmax.h, SoftmaxInt16. */
 #include "tinyflow_requantize.h"
 #include "tinyflow_s16.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Softmax in fixed point. Qn is a 32-bit number with n integer bits and 31 - n fractional ones.
  * Reference: TFLM, reference/softmax.h on gemmlowp's fixedpoint.h.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reference/softmax.h; see tinyflow_softmax_s8.c, of which this is a faster form. */
 #include "tinyflow_softmax_s8_c.h"
 

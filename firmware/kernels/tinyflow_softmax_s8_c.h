@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Softmax of int8 by a table of exponentials, exact with TFLM's reference kernel. */
 #ifndef TINYFLOW_SOFTMAX_S8_C_H
 #define TINYFLOW_SOFTMAX_S8_C_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * As tinyflow_softmax_s8, but with steps of 1/65536. Qn is a 32-bit number with n integer bits and 31 - n
  * fractional ones. Reference: TFLM, reference/softmax.h on gemmlowp's fixedpoint.h.

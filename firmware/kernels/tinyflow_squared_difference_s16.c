@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, micro/kernels/squared_difference.cc. */
 #include "tinyflow_elementwise_s16.h"
 

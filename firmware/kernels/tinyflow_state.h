@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Operators that keep a state between calls: int8, exact with TFLM's reference kernels. Each
  * is in the file of its name. The state is read and rewritten.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, reference/add.h and reference/sub.h. */
 #include "tinyflow_elementwise.h"
 

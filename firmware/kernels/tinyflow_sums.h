@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sums of several tensors and running sums; exact with TFLM's reference kernels. */
 #ifndef TINYFLOW_SUMS_H
 #define TINYFLOW_SUMS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, EvalIntegerSvdfReference of svdf_common.cc. Sums wrap, as they do there. */
 #include "tinyflow_requantize.h"
 #include "tinyflow_state.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Functions of one int8 tensor: of each element by a table, and of rows of the last dimension.
  * Exact with TFLM's reference kernels. Each is in the file of its name.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A copy whose reads are scattered: one table of offsets per dimension. */
 #include "tinyflow_movement.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tanh(x) from expm1, by the method of Sun's fdlibm, in float as glibc (to 2.40) and newlib. */
 #include "tinyflow_math.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reference: TFLM, reference/integer_ops/transpose_conv.h. That one scatters each element of the
  * input into sums of the output's size; here each element of the output gathers its own sum, for

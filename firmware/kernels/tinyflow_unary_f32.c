@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, elementwise.cc, activations.cc, leaky_relu.cc, reference/hard_swish.h and others. */
 #include "tinyflow_unquantised.h"
 

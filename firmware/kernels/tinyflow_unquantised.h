@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Operators on float32 and int32, with the bits of TFLM's reference kernels: sums
  * run in the same order, and nothing is fused (see tinyflow_math.h). Integers wrap.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reference: TFLM, dynamic_update_slice.cc. */
 #include "tinyflow_movement.h"
 

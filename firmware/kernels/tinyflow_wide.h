@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Conversions between int32 and narrower quantised types, and what turns int8 into int16; exact
  * with TFLM's reference kernels.

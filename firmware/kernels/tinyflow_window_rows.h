@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sliding windows, one row of the output at a time, for layers that run row by row. The rows of the
  * input need not lie behind each other; those above and below it are NULL. Of the parameters the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Further convolutions, products, resizing and reductions: int8 and, where named so, int16,
  * exact with TFLM's reference kernels. Tensors are NHWC, weights OHWI. Pairs are height and width. None works in-place.

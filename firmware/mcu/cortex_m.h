@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The cycle counter of Armv7-M cores, and the caches of Cortex-M7.
  * Source: Armv7-M Architecture Reference Manual (Arm DDI 0403E): C1.6.5 DEMCR, C1.8 "The Data

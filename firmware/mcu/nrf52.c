@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * nRF52840 (and its relatives with the legacy UART) at its one speed, 64 MHz.
  * Source: Nordic nRF52840 Product Specification v1.7; chapters are named where they are used.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Helpers shared by the STM32 families: GPIO ports and the two generations of USART.
  * Offsets and bits: RM0090 sections 8.4 and 30.6 (F4), RM0385 sections 6.4 and 31.8 (F7),

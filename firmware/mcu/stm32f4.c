@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * STM32F405/407/415/417 at up to 168 MHz from an external crystal.
  * Source: ST RM0090; sections and registers are named where they are used.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * STM32F74x/75x at up to 216 MHz from an external crystal, in over-drive, both caches on.
  * Source: ST RM0385; sections and registers are named where they are used.

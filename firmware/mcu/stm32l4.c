@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * STM32L4+ (L4Rx, L4Sx) at 120 MHz from the internal MSI oscillator, in range 1 boost mode,
  * with LPUART1 as the harness's UART.

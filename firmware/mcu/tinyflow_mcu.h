@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Interface of the harness to a microcontroller. One C file per family implements it:
  * stm32f4.c, stm32f7.c, stm32l4.c, nrf52.c.

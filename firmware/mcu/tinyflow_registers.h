@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Register access for the family files. */
 #ifndef TINYFLOW_REGISTERS_H
 #define TINYFLOW_REGISTERS_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """PlatformIO development platform for bare-metal Cortex-M boards.
 
 What the machine already has is used as it is: the compiler and OpenOCD on PATH, SCons from PyPI

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The post-processing of object detectors."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Puts many single-operator cases into one model, so that one image holds them all.
 
 A case adds its tensors and its operator to a builder and gives its inputs and outputs; all cases

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cases of float32 and int32: the outputs are floats, so that every bit is compared."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cases of operators on int16 activations, weights being int8."""
 
 from __future__ import annotations

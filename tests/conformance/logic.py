@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cases of truth values and of integers without a scale, at a model's edges and within."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cases of QUANTIZE and DEQUANTIZE, at the edges of a model and within."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operators that keep state between invocations.
 
 The vectors of a build are one sequence, so that every vector but the first meets a state.

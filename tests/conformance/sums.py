@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cases of sums of several tensors, of running sums, and of what fills and updates tensors."""
 
 from __future__ import annotations

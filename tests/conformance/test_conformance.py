@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All cases of all families."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drawn cases of all families: a few by default, thousands with `--conformance=full`."""
 
 from __future__ import annotations

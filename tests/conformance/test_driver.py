@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The driver finds what fails and names it."""
 
 from __future__ import annotations

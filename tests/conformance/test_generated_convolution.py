@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The generated convolutions: every variant, whole and row by row, against the oracle."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The generated depthwise kernels: every variant, in place and line by line, against the oracle."""
 
 from __future__ import annotations

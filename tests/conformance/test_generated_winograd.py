@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Winograd's convolution, every variant on an M4 and an M7, compared with the oracle."""
 
 from __future__ import annotations

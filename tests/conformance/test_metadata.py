@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Metadata that TFLM ignores is accepted: each case is exact.
 
 The cases hold what old converters and other tools write; TFLM's kernels run all of them.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Signal operators on numbers of every size: uniform random ones are nearly all large."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """No kernel writes outside of its output and its scratch.
 
 The arena is laid out with guard bytes around every tensor and every scratch buffer, and the memory

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The audio front end of micro_speech as firmware: exact over frames of any loudness."""
 
 from __future__ import annotations

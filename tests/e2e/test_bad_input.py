@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whatever a user gets wrong: one message that names it, an exit code, nothing half-written."""
 
 from __future__ import annotations

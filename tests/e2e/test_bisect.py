@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`tinyflow bisect` names the layer that is wrong."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models with IF and WHILE as firmware: the original file is the oracle's."""
 
 from __future__ import annotations

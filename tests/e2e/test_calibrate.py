@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Calibration by a board at a serial port, played by the simulator, and the reports after it."""
 
 from __future__ import annotations

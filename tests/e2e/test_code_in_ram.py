@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Code that start-up copies to RAM: the image is exact, and the report says so."""
 
 from __future__ import annotations

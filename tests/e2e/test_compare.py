@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Builds side by side: `tinyflow build` for several boards, `tinyflow compare`."""
 
 from __future__ import annotations

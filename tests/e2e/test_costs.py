@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Predicted cycles against modelled ones, on layers that no table was fitted to."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`tinyflow build --dump`: from the command line, tinyflow.toml and Python."""
 
 from __future__ import annotations

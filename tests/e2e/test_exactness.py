@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The comparison with the oracle finds differences."""
 
 from __future__ import annotations

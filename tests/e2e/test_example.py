@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bundled example, as its README says; and the other forms a model can come in."""
 
 from __future__ import annotations

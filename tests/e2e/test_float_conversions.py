@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Float inputs and outputs are converted piece by piece, exactly, on the device."""
 
 from __future__ import annotations

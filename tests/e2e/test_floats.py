@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models with layers that the converter leaves in float32: exact on the device, and reported."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Builds that came from somebody else: nothing in them is run on the host, followed or lost."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A full disk ends in one clear error, and leaves the former build and no half-written files."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The harness firmware, built by PlatformIO for every board, spoken to in the simulator."""
 
 from __future__ import annotations

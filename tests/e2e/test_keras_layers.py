@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Keras's layers: every one converts, follows the float model, and is exact on the device."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The modelled latency of a build: on every board, whole, and the same again."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`lib/<model>/` by itself: in anyone's firmware, on any core, from C and C++."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Limits that only slow kernels keep, and limits that cannot be kept together, in whole builds."""
 
 from __future__ import annotations

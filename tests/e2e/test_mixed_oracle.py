@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A model that neither oracle runs alone, and an index that is not of the input."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The MLPerf Tiny models on every board, byte for byte with the oracle.
 
 The models are not part of the project; without them (TINYFLOW_MODELS, or `../shared/models`)

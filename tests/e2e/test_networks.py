@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whole networks of known families, from Keras with random weights: exact on both cores."""
 
 from __future__ import annotations

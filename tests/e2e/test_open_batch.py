@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models with an open batch, as `TFLiteConverter.from_keras_model` writes them: all exact."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`tinyflow profile` on builds: sums, what a person reads, the page, and hostile names."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The generated project, built by the real PlatformIO for every board."""
 
 from __future__ import annotations

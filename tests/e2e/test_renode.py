@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Firmware in the real Renode: the harness's firmware on every board, and whole suites."""
 
 from __future__ import annotations

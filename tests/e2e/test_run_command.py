@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`tinyflow run` shows real numbers and the top classes, and writes them with `--dequantize`."""
 
 from __future__ import annotations

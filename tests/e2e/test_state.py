@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A model with a state on the device: kept between inferences, reset, reported, bisected."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Networks that take a stream frame by frame: exact over it on both cores, and after a reset."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Builds of models that do not classify, and of models that quantisation ruins."""
 
 from __future__ import annotations

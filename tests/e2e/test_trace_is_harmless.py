@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Hooks on every load and store change neither what a model computes nor what it executes.
 
 Unicorn leaves a stale condition behind hooked accesses; tinyflow clears it. Here all of flash and

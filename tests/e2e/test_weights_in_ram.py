@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Constants that start-up copies to RAM: the image is exact and faster, and the report says so."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The wheel with its base dependencies builds firmware with no network and no CMSIS-NN."""
 
 from __future__ import annotations

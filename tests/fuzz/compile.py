@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs a fuzzed file through import, kernel choice, planning and C generation, uncompiled."""
 
 from __future__ import annotations

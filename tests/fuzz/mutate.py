@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Damaged .tflite files: bytes flipped at random, and object trees with one field changed."""
 
 from __future__ import annotations

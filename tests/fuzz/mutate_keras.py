@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Damaged Keras files and SavedModels: bytes flipped, configurations changed, protos changed."""
 
 from __future__ import annotations

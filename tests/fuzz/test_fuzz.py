@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A bounded run of the fuzzer; `benchmarks/fuzz.py` runs it for longer."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Assembles snippets, decodes them, and says what a core's pipeline makes of them."""
 
 from __future__ import annotations

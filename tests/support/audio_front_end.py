@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An audio front end of TFLM's signal operators, as micro_speech has it: samples to int8 features.
 
 A window, a spectrum, a filter bank of 40 mel channels, noise suppression, gain control, logarithms.

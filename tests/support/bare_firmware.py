@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Firmware of a few lines for the nRF52840: answers each byte by `run(byte)`, an asm function."""
 
 from __future__ import annotations

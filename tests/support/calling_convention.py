@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Calls assembly functions with canaries in the registers that they must give back.
 
 The rules are those of Arm's procedure call standard (AAPCS32, section 6): a function keeps r4 to

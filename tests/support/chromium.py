@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A page in headless Chromium, driven over its debugging pipe."""
 
 from __future__ import annotations

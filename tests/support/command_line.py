@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command line, run in this process: what it prints, and the code it exits with."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models with IF and WHILE, which no converter writes for so little."""
 
 from __future__ import annotations

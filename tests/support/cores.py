@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Boards that exist only here: another core at a real board's addresses.
 
 They let the tests compile for a core that no board has yet, and run that code in the simulator.

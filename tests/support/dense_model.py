@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A chain of fully connected layers: each weight is read once in an inference, in order."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Small int8 convolutional networks drawn at random: what a choice of kernels can go wrong on."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Small int8 networks drawn at random, many of whose channels are constant or without use."""
 
 from __future__ import annotations

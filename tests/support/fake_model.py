@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A complete project around a model too small to matter: each output is an input plus one."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Kernels for a graph without a choice: of each operator's the first."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A model as the converter writes it by default: float32 in, int8 or int16 inside, float32 out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every variant of the generated kernels, compared with the oracle on one operator."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every generated kernel's row form, compared with the oracle on one operator."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Generated code that is checked in, so that a review sees what a change of a template does.
 
     python -m tests.support.golden

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files as Keras 2.15 writes them, made from models of Keras 3: the same weights, older words."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Keras layers and operations, each as a tiny model.
 
 Run as a script: `python keras_layers.py FOLDER` converts every model and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Folders that take long to fill, filled once for all processes of a test session."""
 
 from __future__ import annotations

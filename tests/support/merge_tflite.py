@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Several .tflite models side by side as one, so that one image holds them all."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A model with weights of four bits, and with operators that either oracle alone lacks."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Small networks of known families, made with Keras from random weights.
 
 Run as a script: `python networks.py FOLDER` writes for each `NAME.npy` with

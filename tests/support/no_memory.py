@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A memory planner for tests in which memory does not matter: it takes no time for any network."""
 
 from __future__ import annotations

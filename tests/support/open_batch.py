@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A model as the converter writes it of a Keras model whose batch is open."""
 
 from __future__ import annotations

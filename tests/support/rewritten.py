@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rewritten graphs, run on a core and compared with the oracle's outputs of the original file."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random networks of windows, tables and sums, all of whose layers can run row by row."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A board at a serial port, played by the simulator behind a pseudo terminal."""
 
 from __future__ import annotations

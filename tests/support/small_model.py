@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A model of nine layers, of every common kind, that builds and runs in a moment."""
 
 from __future__ import annotations

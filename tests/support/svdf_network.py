@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A keyword spotter that takes one frame of features at a time, of SVDF layers."""
 
 from __future__ import annotations

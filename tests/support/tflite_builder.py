@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes .tflite files operator by operator, for what no converter is needed for."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The arena's allocator."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Baselines of the benchmarks, and the tables that they write."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The board files, and the errors of a wrong one."""
 
 from __future__ import annotations

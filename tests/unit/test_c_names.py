@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """C names and titles from whatever text a model brings."""
 
 from __future__ import annotations

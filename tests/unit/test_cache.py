@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cache: whole entries or none, keys that distinguish inputs, and no files of others."""
 
 from __future__ import annotations

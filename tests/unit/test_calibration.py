@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Data files: what is accepted, and what each refusal says."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The check of the calling convention finds what breaks it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Generated kernels do what they state, on the layers that they are measured on."""
 
 from __future__ import annotations

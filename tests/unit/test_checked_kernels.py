@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Kernels that check what they are given: the value that ends an inference with an error."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The choice of kernels: objectives, shared code, limits; with costs made up for it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The commands' manners: help, exit codes, `--json`, and what hostile text can do."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every operator that is compiled has conformance cases, of every value of its attributes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Constant folding: what is computed before the import, by whom, and what is left alone."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """IF and WHILE of a .tflite: made operators of the main subgraph, or refused with the cure."""
 
 from __future__ import annotations

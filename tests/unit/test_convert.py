@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Quantisation and pruning in their own processes, with the real converter."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Costs: the fit, the names that tables know kernels by, and whether the shipped ones are stale."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Options of custom operators: FlexBuffers of strangers."""
 
 from __future__ import annotations

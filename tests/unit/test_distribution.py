@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The distribution's name, and the lock file that `scripts/setup` installs."""
 
 from __future__ import annotations

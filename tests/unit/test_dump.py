@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`--dump`: the graph after each pass, the plan, the choice with its alternatives."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The loop nest of a broadcast visits the elements that NumPy's broadcasting gives."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reading an ELF: segments, symbols, sizes."""
 
 from __future__ import annotations

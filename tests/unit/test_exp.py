@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """exp in double precision: so exact that products of it, rounded to float, are the reference's.
 
 The reference calls the host's exp, which is off by 0.511 units in the last place at most. The two

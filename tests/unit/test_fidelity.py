@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Comparison of quantised with float models: ruined ones are reported, healthy ones are not."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """At 80 columns, the default of a terminal, every number of every table is whole."""
 
 from __future__ import annotations

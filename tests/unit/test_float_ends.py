@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Float inputs and outputs leave the arena; those that cannot share memory with int8 tensors."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The elementary functions in C against the host's, which the oracle calls.
 
 Every 4099th float is compared. All of them were once, with no difference, on glibc 2.36 and a

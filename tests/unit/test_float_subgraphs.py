@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Float subgraphs: which become a table, and that it holds what the subgraph computes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Normalisation in front of layers: folded where that is exact, nowhere else."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The depthwise requantisation of two instructions is TFLite's double rounding, bit for bit."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Positions of a window's elements in an interleaved line."""
 
 from __future__ import annotations

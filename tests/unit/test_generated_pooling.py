@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every variant of the generated poolings and means gives the oracle's bytes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The generated kernels for cores without the DSP extension give the oracle's bytes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Generated code is what `tests/golden` says it is."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The harness's C, compiled for this machine, with pipes for a UART."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Weights of four bits: how they are read, packed and refused."""
 
 from __future__ import annotations

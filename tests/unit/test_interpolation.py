@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables of int16 functions, and the C that reads them: checked over every input there is."""
 
 from __future__ import annotations

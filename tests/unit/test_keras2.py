@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files of Keras 2, of reduced precision, and those that Keras quantised itself."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Model files from strangers: what is refused, what is said, and that nothing runs."""
 
 from __future__ import annotations

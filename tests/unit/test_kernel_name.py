@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Kernels' names: their grammar, and that files, symbols and cost tables have the same strings."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Measurements on a board: how they are kept, what they say together, and what follows."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The order of the layers, where branches leave a choice."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The library's logger, and `-v`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A program whose servers no other machine can reach."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables of functions of one int8 value: every entry is what the oracle computes."""
 
 from __future__ import annotations

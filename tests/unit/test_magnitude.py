@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Magnitude pruning: the schedule, exact counts, zeros that stay; fine-tuning's settings."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Accuracy and errors of the device, whose outputs are integers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The plan of a graph: aliases, scratch, in-place layers, inputs that outlive a reader."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Refusals of operators that move elements, and their messages."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The project file, the command line and the Python API offer the same options."""
 
 from __future__ import annotations

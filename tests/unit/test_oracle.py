@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The TFLM oracle: exact on a model small enough to compute by hand, clear when it cannot run."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models cut where operators of TFLM and of LiteRT meet."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The oracle's process: the same bytes as in the command's own, confined, and safe to lose."""
 
 from __future__ import annotations

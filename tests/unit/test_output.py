@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The output folder: all of a build or what was there before, and nothing of anybody else's."""
 
 from __future__ import annotations

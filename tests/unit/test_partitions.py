@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers that run row by row: nothing that is needed is written over, and results are exact."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Chains of tables become one, and tables that only clamp become fused activations."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Constant and unused channels are left out, and nothing changes."""
 
 from __future__ import annotations

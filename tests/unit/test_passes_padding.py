@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """PAD becomes the padding of convolutions, where that is the same."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """RESHAPE moves away from between layers."""
 
 from __future__ import annotations

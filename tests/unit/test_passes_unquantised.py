@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Passes that leave out what changes nothing: identities, reshapes, duplicates, unread results."""
 
 from __future__ import annotations

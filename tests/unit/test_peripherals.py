@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Peripheral models, register by register: the firmware's sequence works, and no lesser one."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Choice of constants that are copied to RAM: by their wait states, their size, and the RAM's
 speed.
 """

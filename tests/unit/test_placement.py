@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Choice of functions that are moved to RAM: by wait states, size, and callers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reports of predictions that were wrong and of limits that cannot be kept."""
 
 from __future__ import annotations

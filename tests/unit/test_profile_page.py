@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The profile's page: its figures, its graph, and that nothing in it runs but its own script."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`tinyflow.toml`: what it says, and how it is refused."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The host's side of the harness protocol against a device made of a few lines of Python."""
 
 from __future__ import annotations

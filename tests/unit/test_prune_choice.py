@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Structured pruning keeps numbers of channels that make the model faster, never slower."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fixed-point multipliers and activation ranges."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """TFLite_Detection_PostProcess of a .tflite: what is refused, and what the oracle makes of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Signal operators of a .tflite: what is refused, and with which words."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Import of models with a state, and refusals."""
 
 from __future__ import annotations

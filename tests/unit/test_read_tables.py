@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Refusals of functions of one tensor: the message names the reason."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Float32 and int32 inside a model: what is read, and what is refused by name."""
 
 from __future__ import annotations

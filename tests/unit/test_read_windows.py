@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Refusals of convolutions, products, resizing and reductions at import."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Data files are found by their arrays, whatever they are called; `init` says what is missing."""
 
 from __future__ import annotations

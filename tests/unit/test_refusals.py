@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files that cannot be compiled end in one clear error: where it is, and what to do."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rendering, literals, and files that are written only when they change."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files for Renode, without running it: platform descriptions, scripts, suites."""
 
 from __future__ import annotations

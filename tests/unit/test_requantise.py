@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Requantisation in two multiplications is TFLite's double rounding, bit for bit."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Limits of a confined process, tried from inside one, and what ends it."""
 
 from __future__ import annotations

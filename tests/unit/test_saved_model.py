@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SavedModels from strangers: what is refused, what is left out, and that nothing runs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Refusals of SELECT, whose condition is not broadcast as that of SELECT_V2 is."""
 
 from __future__ import annotations

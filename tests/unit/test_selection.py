@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The choice of kernels on drawn networks: no build is worse in all respects than another one.
 
 `--networks=300` is the full run.

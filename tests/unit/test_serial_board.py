@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A serial port, played by a pseudo terminal: there, silent, gone, and with firmware behind it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers that repeat share their constants and their code; those that differ do not."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The simulator: exact counts, strict memory, faults that say where."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Placement of a model's state, and the C that keeps and resets it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Structured pruning: every rebuilt network computes what its removed channels leave."""
 
 from __future__ import annotations

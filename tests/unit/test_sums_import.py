@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Refusals of sums, of operators that fill and update tensors, and of boolean ones."""
 
 from __future__ import annotations

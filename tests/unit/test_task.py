@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Purpose of a model's output, and its score."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The measurements and loops of `benchmarks/timing`, as far as they are quick."""
 
 from __future__ import annotations

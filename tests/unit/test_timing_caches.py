@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cache geometry and the branch predictor, on sequences worked out by hand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cores' rules on small assembly whose cycles the manuals, or measurements of others, give."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Counting and pricing what small functions do on the boards' memories."""
 
 from __future__ import annotations

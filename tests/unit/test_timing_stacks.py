@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The call tree of a trace: calls, returns, tail calls, recursion, and what it costs."""
 
 from __future__ import annotations

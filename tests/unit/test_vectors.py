@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Inputs on which firmware and oracle are compared, and which of their inferences are modelled."""
 
 from __future__ import annotations

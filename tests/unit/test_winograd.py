@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The arithmetic of Winograd's convolution in integers: matrices, ranges, what is declined."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The `tinyflow` command: its subcommands, its exit codes, and how errors are shown."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`tinyflow compare`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Shell completion for arguments: boards, build folders, operators, targets."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Console output of the commands: results to standard output, progress and errors to standard
 error.
 """

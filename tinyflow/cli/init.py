@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`tinyflow init`."""
 
 from __future__ import annotations

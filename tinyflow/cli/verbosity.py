@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`-v`: the library's log on standard error, beside the progress of the commands."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """C names. Nothing a model file says reaches C as an identifier or a path unchecked."""
 
 from __future__ import annotations

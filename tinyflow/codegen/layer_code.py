@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The C of the layers: a function's body for each, what several have in common written once.
 
 A layer that runs row by row has a body that computes one row.

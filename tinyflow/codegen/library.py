@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The model's library: `lib/<model>/`, which compiles on its own in anyone's firmware."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The PlatformIO project around a model: everything but the model's own library.
 
 These are `platformio.ini`, `src/main.c`, `lib/tinyflow_harness/`, `platform/` and `README.md`.

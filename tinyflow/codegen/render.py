@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Jinja over `templates/`, and writing files so that an unchanged build stays untouched."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files that Renode needs to run an image: a script and the description of the board."""
 
 from __future__ import annotations

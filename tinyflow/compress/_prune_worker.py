@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The process that prunes and fine-tunes a Keras model.
 
 Started by `prune.py` through `tinyflow.worker`. Job: `model`, `settings`, and for structured

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The numbers of channels that structured pruning may keep, as models whose cost can be predicted.
 
 Kernels take channels in fours, eights or sixteens: 30 channels can cost twice as much as 32. What a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sets of a network's channels that can only be removed together.
 
 Every channel of every producer (a convolution's filter, a Dense unit) gets a number. A tensor

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Training a pruned model on, so that it regains its accuracy."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rules for each Keras layer: how it carries channels, and how it shrinks with them.
 
 A rule has two halves: `carry` says which channels the layer's output has, given its inputs',

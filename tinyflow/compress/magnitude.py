@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Unstructured magnitude pruning: the smallest weights become zero, shapes stay.
 
 The share of zeros rises with the cubic schedule of Zhu & Gupta 2017 (arXiv:1710.01878,

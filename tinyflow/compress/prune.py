@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pruning a model file, in its own process."""
 
 from __future__ import annotations

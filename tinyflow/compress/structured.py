@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Structured pruning: filters removed for good, the network rebuilt smaller.
 
 Filters are ranked by the L1 norm of their weights (Li et al. 2017, arXiv:1608.08710);

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Effect of pruning on a model, in numbers."""
 
 from __future__ import annotations

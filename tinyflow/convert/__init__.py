@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Keras models to quantised .tflite files, in a worker process."""

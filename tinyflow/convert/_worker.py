@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The process that holds TensorFlow while a model is read, run in float and quantised.
 
 Started by `convert.py` through `tinyflow.worker`. Job: `model`, and in `convert` the type of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Keras model to quantised .tflite: the real TFLite converter, in its own process."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A function of TensorFlow through the real TFLite converter, fully quantised.
 
 Imports TensorFlow: called in worker processes only.

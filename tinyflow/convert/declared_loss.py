@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The loss that a Keras file was compiled with: data in it, which Keras itself never reads here."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models that Keras quantised itself (`model.quantize("int8")`), as the float models they mean.
 
 Keras keeps small integers with scales and multiplies by them as it computes. TFLite has a

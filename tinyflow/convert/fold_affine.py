@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Products and sums with constants, folded into the convolution or product behind them.
 
 `Normalization`, `Rescaling`, a lone BatchNormalization, `x / 255` and the like come as

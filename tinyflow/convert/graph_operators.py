@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The operators that a SavedModel's graph may run: they compute, and do nothing else.
 
 Whatever is not named here is refused, also operators that later versions of TensorFlow add.

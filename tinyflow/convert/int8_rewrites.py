@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operators with no int8 form, as others that have one.
 
 The converter leaves such operators in float between DEQUANTIZE and QUANTIZE, or gives them an

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Configurations that Keras 3 does not read as they are: those of Keras 2, and reduced precision.
 
 A configuration is rewritten as JSON, before it is vetted: what was vetted is what Keras loads.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Loading a Keras model, after `model_file` found nothing in it that would run.
 
 Imports Keras, hence TensorFlow: called in worker processes only.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Keras layers and operations whose own graph the TFLite converter or the kernels cannot take.
 
 Each is replaced, on the loaded model, by another graph of the same meaning.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Detection of a model file's kind, and of files that run their author's code when loaded.
 
 A Keras file can carry code: Lambda layers, references to functions by module and name, links

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Preparation of Keras's recurrent layers for the TFLite converter.
 
 Left alone, they are loops over a graph, which the converter cannot quantise. Each layer's loop is

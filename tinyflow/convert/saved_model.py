@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SavedModel folders: the one signature to convert, and nothing else of them.
 
 A SavedModel can run operators when it is loaded and when it is called. What is loaded here is a

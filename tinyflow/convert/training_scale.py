@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether samples are on the scale that a Keras model was trained with, where its layers show it.
 
 A BatchNormalization or Normalization layer keeps mean and variance of what it saw in training.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Recurrent layers as the operators of their steps, once for every step.
 
 Each step's operators lie in their own name scope. `share_step_ranges` goes by it to give the

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cost of each kernel on each board: tables, probes, measuring."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bring the shipped cost tables up to date: `python -m tinyflow.costs [BOARD...]`."""
 
 from __future__ import annotations

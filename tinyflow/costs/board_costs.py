@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The costs of kernels on a board: shipped with tinyflow, or measured once and kept."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Hashes of the code that a measurement depends on, to detect stale ones."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Measures kernels on a board and fits their costs.
 
 A layer is timed alone, with cold caches: in a network, the other layers evict its code and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Size and symbols of one generated file's object code."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Small layers of many shapes, on which kernels are measured.
 
 The shapes are those of common networks, made smaller: widths and depths from a few to over a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Prediction of a kernel's cost on a board, from a table of measurements.
 
 A table holds, for each kernel, how many modelled cycles each unit of its `work` takes, and the

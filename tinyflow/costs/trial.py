@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A graph with chosen kernels, run in the simulator without a firmware around it.
 
 A trial compiles only the model's library and calls it: kernels are tested one by one this way,

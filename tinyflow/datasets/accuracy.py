@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Outputs of the quantised model on the host, without TensorFlow.
 
 It runs in LiteRT with its reference kernels. They round FULLY_CONNECTED once where

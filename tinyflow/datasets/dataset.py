@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Arrays the user gives: calibration samples, training data, a test set.
 
 Read from `.npz` or `.npy` with pickling refused, and checked against the model's inputs, so

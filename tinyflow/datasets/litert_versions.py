@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operator versions that LiteRT's interpreter does not know, though its kernels compute them."""
 
 from __future__ import annotations

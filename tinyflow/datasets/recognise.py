@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Finds data files by their content: NumPy arrays that fit a model's inputs.
 
 Only headers are read, so that a large file costs no time, and nothing is unpickled.

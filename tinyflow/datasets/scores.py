@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Scores of outputs for a task: accuracy, errors, and whether that is better than chance."""
 
 from __future__ import annotations

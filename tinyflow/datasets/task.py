@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Purpose of a model's output, found from its targets, its last activation and its loss."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs firmware: in the embedded simulator, in Renode, or on a board at a serial port."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The CPU and the address space: all that is peculiar to Unicorn is in this file.
 
 What was found of Unicorn 2.1.4, and is relied on or worked around here:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Frames of the harness protocol (docs/harness-protocol.md): encoding, and finding them again."""
 
 from __future__ import annotations

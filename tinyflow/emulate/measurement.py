@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Exact counts of executed instructions, by block, by edge and by layer."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The host's side of the harness protocol (docs/harness-protocol.md)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Firmware in Renode: a separate process, whose UART is reached over a pseudo terminal.
 
 Renode is found in `TINYFLOW_RENODE`, a folder or the program itself, or on PATH.

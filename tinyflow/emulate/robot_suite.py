@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The emulated hardware-in-the-loop tests: a build's Robot suite, run by the real `renode-test`."""
 
 from __future__ import annotations

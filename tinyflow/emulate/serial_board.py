@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A real board at a serial port."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The embedded simulator: the very ELF that would be flashed, on the board's memory map.
 
 It is stricter than most emulators: anything the board file does not declare faults when it is

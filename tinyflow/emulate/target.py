@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Interface to the targets that run firmware: the simulator, Renode and a real board."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A pseudo terminal that carries a UART: bytes as they are, for this user only."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The exact course of one call: every block that runs and every load it makes from given memory.
 
 Loads need a hook that Unicorn 2.1.4 does not keep harmless (see `engine`). So a trace is a run of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs the firmware image in the simulator and compares its outputs with the oracle's."""
 
 from __future__ import annotations

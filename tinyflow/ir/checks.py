@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checks that the rules of operators are written with."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Post-processing of an object detector's boxes: dataclass and rule."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Element-wise operators of two operands: their dataclasses and rules.
 
 Operands are broadcast as NumPy does: aligned at the last dimension, extents of 1 repeated.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Set of operators that compute in float32, for a reader of the report."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The graph every room after the importer speaks."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operators on truth values: their dataclasses and rules. A value is one byte, 0 or 1."""
 
 from __future__ import annotations

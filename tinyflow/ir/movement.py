@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operators that move elements and compute nothing: their dataclasses and rules.
 
 Axes are not negative; attributes hold one value per dimension of the input unless said otherwise.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One frozen dataclass per operator. Fields that name a tensor hold its index in the graph.
 
 Data is NHWC; weights are laid out as TFLite has them: convolution OHWI, depthwise 1HWC,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Quantisation parameters, and the fixed-point arithmetic of TFLite's reference kernels.
 
 The functions follow `tensorflow/lite/kernels/internal/quantization_util.cc` and

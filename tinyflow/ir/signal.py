@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operators of TFLM's signal library: their dataclasses and rules.
 
 An audio front end is made of them: frames of samples, a window, a spectrum, a filter bank. Complex

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operators that keep a state between invocations: their dataclasses and rules.
 
 A state is a tensor with an `initial` value. Resource variables are such tensors, too: reading one

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Functions of one int8 tensor, as tables: their dataclasses and rules.
 
 Here too: LOG_SOFTMAX and L2_NORMALIZATION, functions of a row of the last dimension.

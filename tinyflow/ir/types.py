@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Element types and fused activations."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operators on float32 and int32, and conversions to and from them.
 
 What other families have, such as ADD, is one dataclass for all types: the tensors' types

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The rules a graph keeps. Every importer and every pass must leave them true."""
 
 from __future__ import annotations

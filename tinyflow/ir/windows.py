@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Further convolutions, products, resizing and reductions: their dataclasses and rules.
 
 Data is NHWC; the weights of a transposed convolution are OHWI, as those of a convolution.

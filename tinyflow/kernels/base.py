@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Chosen kernel: the C to call, its constants in their layout, its scratch bytes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Kernels that are legal for an operator and available."""
 
 from __future__ import annotations

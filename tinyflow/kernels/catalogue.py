@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Catalogue of the kernels that support each operator, in their docstrings' words.
 
 The docstring of a maker is `OPERATOR: types, attributes`; it is the one place where a kernel's

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The grammar of kernels' names: one string in files, symbols, reports, cost tables and tests.
 
     tinyflow_OPERATOR_TYPES[_SIZE][_WORD...]_ISA

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """The reference kernels' arithmetic in Python: fixed point, multipliers, tables."""

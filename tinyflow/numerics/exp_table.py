@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table that `tinyflow_exp.c` computes exp in double precision with."""
 
 from __future__ import annotations

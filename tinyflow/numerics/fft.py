@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The tables of kissfft, which TFLM's transforms compute with, and that of its logarithm."""
 
 from __future__ import annotations

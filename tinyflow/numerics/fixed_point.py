@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """gemmlowp's fixed-point arithmetic on Python integers, as TFLM's reference kernels use it.
 
 Qn is a 32-bit number with n integer bits and 31 - n fractional ones. What the reference leaves to

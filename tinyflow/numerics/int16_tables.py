@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables of functions of int16 values, which TFLM interpolates between, and their scaling.
 
 A table's entry is moved off the function by half the error that linear interpolation would have

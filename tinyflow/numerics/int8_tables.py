@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Functions of one int8 value as tables of all 256, with TFLM's arithmetic.
 
 Each takes the quantisation of input and output and gives int8 [256], indexed by the input's byte:

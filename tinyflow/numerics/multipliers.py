@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Multipliers of the operators, from the scales, as TFLM's prepare functions compute them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table of an operator that is a function of each int8 element on its own."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """TFLM's requantisation at build time: on whole arrays, and where it gives a constant."""
 
 from __future__ import annotations

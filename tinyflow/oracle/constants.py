@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Constant folding: operators of a .tflite that read only constants are computed beforehand.
 
 A converter leaves chains of operators whose result is the same in every inference: SHAPE,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operators of a .tflite that read only constants, and may be computed before an inference."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Folding of a model's constants by the reference kernels, in the oracle's process."""
 
 from __future__ import annotations

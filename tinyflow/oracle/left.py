@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operators that leave outputs as they are in memory, where TFLM's kernels have nothing to write.
 
 What is there is garbage, in an arena. The oracle gives it a meaning: what the output was in the run

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """LiteRT's reference kernels, for the few operators that TensorFlow Lite Micro lacks."""
 
 from __future__ import annotations

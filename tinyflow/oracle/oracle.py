@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The reference: TensorFlow Lite Micro's own kernels, through the `tflite-micro` wheel.
 
 LiteRT's reference kernels replace those of the operators that the wheel lacks, see `oracle_pieces`.

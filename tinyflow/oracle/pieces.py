@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cuts a model into pieces that one interpreter runs each: the rule of who computes what.
 
 TensorFlow Lite Micro (TFLM) computes every operator it has. What it lacks, LiteRT's reference

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The oracle in its own process, which lives as long as the command that uses it.
 
 The reference kernels are C++ that was not written for damaged models: some of these end the

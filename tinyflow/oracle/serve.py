@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The oracle's process: `python -m tinyflow.oracle.serve FOLDER`, started by `oracle.process`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Changes to the graph between import and the choice of kernels; none changes a result."""
 
 from __future__ import annotations

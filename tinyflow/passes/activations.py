@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A table that only clamps what the operator before it writes becomes that operator's clamp."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Two tables behind each other become one: that of the second, looked up by the first's values."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Channels that no output depends on, or that have one value only, are left out.
 
 Filters of zeros, which pruning leaves, and those whose clamp lets one value through, give such

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operators that compute the same twice run once (common subexpressions)."""
 
 from __future__ import annotations

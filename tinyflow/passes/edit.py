@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Helpers of the passes to look up graphs and to replace operators."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Float inputs and outputs leave the arena.
 
 A model that is given floats has a QUANTIZE behind its input, and a DEQUANTIZE before its output.

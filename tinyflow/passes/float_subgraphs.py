@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Float subgraphs as tables.
 
 A converter leaves a float operator it has no int8 form of between DEQUANTIZE and QUANTIZE. Where

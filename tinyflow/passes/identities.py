@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operators that leave their input as it is become RESHAPE, which runs no code.
 
 Such are movements that move nothing (TRANSPOSE of extents of 1, PAD by nothing, CONCATENATION of

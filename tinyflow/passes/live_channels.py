@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Live channels: those that the model's outputs depend on.
 
 A channel, an index of the last dimension, can go where each reader does without it:

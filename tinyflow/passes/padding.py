@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """PAD by the zero point becomes the padding of the convolutions that read it.
 
 A convolution's own padding counts as zeros, which the zero point represents: nothing else changes.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Between which values each channel of a tensor lies, for every input of the model.
 
 A channel is an index of the last dimension. The limits follow the reference kernels' arithmetic,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """RESHAPE before what works on each element goes behind it.
 
 So layers become neighbours, and two reshaped operands need one RESHAPE.

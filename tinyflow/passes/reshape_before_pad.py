@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """RESHAPE behind PAD goes before it, where it only adds or removes extents of 1.
 
 A converter makes a causal 1-D convolution PAD, RESHAPE and CONV_2D: with PAD next to the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Removes each RESHAPE that no reader needs.
 
 A reader that takes the elements in any shape, or another RESHAPE, reads what was reshaped; and

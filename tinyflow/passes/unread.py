@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Removes operators whose results are never read."""
 
 from __future__ import annotations

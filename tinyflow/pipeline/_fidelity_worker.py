@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The process in which a quantised model is compared with its float model.
 
 Started by `fidelity.py` through `tinyflow.worker`. Next to the job: `float.tflite`,

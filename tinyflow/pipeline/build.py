@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The whole way, one function a stage: prune, quantise, import, plan, generate, build, emulate.
 
 Stages that take long are cached by the content of what goes into them, so that a second build

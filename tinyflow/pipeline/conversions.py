@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cost of converting float inputs and outputs, which is no part of an inference."""
 
 from __future__ import annotations

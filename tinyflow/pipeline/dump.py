@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`--dump`: the graph after import and after each pass, the choice of kernels and the memory plan.
 
 A build hands what it makes to a `BuildObserver`; the one that dumps writes its folder when the

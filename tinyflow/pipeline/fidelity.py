@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Distance of a quantised model from the float model it was made from, layer by layer.
 
 Both run on some calibration samples in LiteRT, which keeps every tensor; tensors of the same name

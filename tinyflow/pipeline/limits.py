@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The limits of a build, and the choice of its kernels within them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The output folder: a build appears there whole, or what was there stays as it was.
 
 A build is written into a fresh folder next to the output and swapped with it in one step, so

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Choice of the channel counts that structured pruning keeps: those the board computes in the
 fewest cycles.
 """

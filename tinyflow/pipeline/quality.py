@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Effect of quantisation on a model, as a section of the report and as warnings."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The first stages: what the user gave becomes a quantised .tflite and inputs for the device."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Scores of the float model, the quantised model and the device on the test data."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Inputs that no data file gives: random ones, and the extremes of what a model accepts."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Decides what lies in RAM instead of flash, by a firmware that has everything in flash."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Code fetches of a traced inference, function by function: the input of code placement."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads of constants in a traced inference, array by array: the input of their placement."""
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Static memory planning: lifetimes, and offsets in one arena."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Allocator: offsets for blocks of known size and lifetime; those that live together never overlap.
 
 Two blocks that meet in one step may share memory under a `InPlaceOverlap`: an operator that works

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Choice of functions that run from RAM instead of flash, on a board that has RAM for code.
 
 The criterion is an inference's wait for a function's lines from flash, traced in the image that has

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Choice of constants of the model that are copied to RAM, on a board whose flash is slower to
 read.
 

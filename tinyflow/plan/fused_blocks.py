@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Row-by-row execution: the order of the steps, and how long rows are kept.
 
 A fused block is a run of layers that each have a `RowForm`. Each step computes one row of one

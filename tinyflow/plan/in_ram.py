@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Functions, and constants of the model, that start-up copies from flash to RAM."""
 
 from __future__ import annotations

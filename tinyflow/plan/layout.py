@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The blocks that a plan places, for layers in a certain order."""
 
 from __future__ import annotations

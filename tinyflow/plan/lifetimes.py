@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Memories that tensors lie in, their lifetimes, and when an output may lie in an input's."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Memory plan of a graph: the offset of each tensor and each kernel's scratch in the arena."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Order of the layers that needs less memory, where branches leave a choice.
 
 Dynamic programming over the sets of layers that have run: of all orders that lead to a set, only

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Choice of layers that run row by row, to make the arena as small as is asked for.
 
 A partition cuts the layers into runs, in execution order: a run is one layer as a whole, or a fused

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The interface between the choice of kernels and the memory planner."""
 
 from __future__ import annotations

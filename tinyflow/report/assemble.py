@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Puts a report together from what the stages found."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Builds side by side: of one model on several boards, of several models, or before and after."""
 
 from __future__ import annotations

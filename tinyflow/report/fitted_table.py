@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables that fit a terminal: numbers are always whole, names are shortened.
 
 Rich by itself cuts every column where a table is too wide. Here columns of names give way first,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The report's account of what lies in which memory."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`plan.json`: where each layer's outputs and states lie, for tools that look into memory."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Predicted and measured cycles, and what was possible if limits cannot all be kept."""
 
 from __future__ import annotations

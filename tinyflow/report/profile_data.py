@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cycles of one inference by code, as data. `tinyflow profile --json` prints this model."""
 
 from __future__ import annotations

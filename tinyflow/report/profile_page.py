@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The profile as one HTML page that needs nothing but itself.
 
 All text is escaped by the template engine, names of the model among it; the page's own policy lets

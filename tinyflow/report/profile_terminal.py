@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The profile as tables in the terminal."""
 
 from __future__ import annotations

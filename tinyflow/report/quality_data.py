@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The sections of a report that say how good the answers are, and what to beware of."""
 
 from __future__ import annotations

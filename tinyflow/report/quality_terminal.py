@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Terminal output about the quality of the answers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Renode's files of a build: the script, and a Robot suite that checks the firmware by the report.
 
 Both also work without tinyflow: `renode NAME.resc`, `renode-test NAME.robot`.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Results of a build, as data. `report.json` is this model, field by field."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Base of all sections of a report."""
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Confinement of a process that reads a stranger's file."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Confining the running process: files, network, other processes, memory and time."""
 
 from __future__ import annotations

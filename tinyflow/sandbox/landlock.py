@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Landlock: a process gives up files, TCP and signals; no privileges are needed.
 
 Source: linux/landlock.h and the kernel's userspace-api/landlock.rst. The numbers of the three

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs a program whose only network is a loopback interface apart from the machine's.
 
     python -m tinyflow.sandbox.loopback PROGRAM ARGUMENT...

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A seccomp filter: system calls that no reading of a model needs fail with EPERM.
 
 It closes what Landlock leaves open: UDP and raw sockets, new processes, owners, modes and times

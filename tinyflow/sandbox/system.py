@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """System calls that Python's `os` does not have, through the C library."""
 
 from __future__ import annotations

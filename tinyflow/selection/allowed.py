@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Kernels that the choice for an operator is made from."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Why each layer has its kernel: the others that support it, and why they were not taken."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Objectives and limits of a choice of kernels."""
 
 from __future__ import annotations

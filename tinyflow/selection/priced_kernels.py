@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Options of a layer: kernels, each with its predicted cost."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Chooses one of its kernels for each operator, by predicted cycles, flash and memory.
 
 Where costs are known, the choice is a search: from a few simple choices, changes that improve the

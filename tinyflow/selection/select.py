@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Find, price, choose and plan: a graph becomes kernels, a schedule and an arena."""
 
 from __future__ import annotations

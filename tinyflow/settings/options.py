@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The options of a build: the keys of tinyflow.toml, each with its command-line and Python name.
 
 `tinyflow.project` defines them, with their texts. This module lists them, so that the command line,

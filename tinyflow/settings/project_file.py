@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The project file, `tinyflow.toml`: what to build, from what data, for which board.
 
 The models below are the one definition of a build's options: they check the file, and

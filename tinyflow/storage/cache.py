@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A cache of stages by content: the same inputs give the same folder of results.
 
 It lies in TINYFLOW_CACHE, or `tinyflow` in the user's cache folder. An entry appears whole or

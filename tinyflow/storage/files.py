@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files written whole or not at all, and never through a link.
 
 Whatever lies in a folder may have been put there by somebody else: a link where a file is to go, a

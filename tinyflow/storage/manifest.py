@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """List of the files of a build, so that the next build can separate them from the user's own.
 
 The folder holds `.tinyflow-build`, which lists every file of the build with the SHA-256 of its

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """IF and WHILE of a .tflite made operators of the main subgraph.
 
 A branch that is known to be taken replaces its IF; else both branches are computed, and SELECT_V2

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The options of custom operators: a FlexBuffer, which is untrusted, of one flat map of scalars.
 
 The format is FlexBuffers of Google's FlatBuffers (flatbuffers.dev/internals, "FlexBuffers"). Only

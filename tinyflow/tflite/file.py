@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads a .tflite file, which is untrusted, into the flatbuffer schema's object tree."""
 
 from __future__ import annotations

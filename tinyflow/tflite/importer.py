@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Import of a quantised .tflite into the IR: its tensors, and its operators through `IMPORTERS`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Values of small integers in a subgraph, as far as they follow from those that are known.
 
 Loops count and compare integers, whose arithmetic has no roundings: no reference kernel is asked.

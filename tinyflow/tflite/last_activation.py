@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The activation at the end of a `.tflite`, which says how its outputs are meant."""
 
 from __future__ import annotations

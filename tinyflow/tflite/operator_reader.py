@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One operator of a .tflite while it is read, and the checks that its readers share."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Readers of the core operators of a .tflite, and the limits of what is accepted.
 
 One function per operator; `IMPORTERS` is the list of what tinyflow compiles.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reader of object detectors' post-processing in a .tflite, and the limits of what is accepted."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operators on float32 and int32: how a .tflite has them, and what is accepted."""
 
 from __future__ import annotations

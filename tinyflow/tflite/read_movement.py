@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Readers of the operators of a .tflite that only move elements, and the limits of what is
 accepted.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Readers of TFLM's signal library operators in a .tflite, and the limits of what is accepted.
 
 All are custom operators. Their integers have no quantisation.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Readers of the operators of a .tflite that keep a state, and the limits of what is accepted."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Functions of one int8 tensor, as tables: how a .tflite has them, and what of them is accepted."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Readers of further convolutions, products, resizing and reductions of a .tflite."""
 
 from __future__ import annotations

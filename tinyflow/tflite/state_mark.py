@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Metadata of a .tflite about the state that its variable tensors hold between inferences.
 
 A `.tflite` cannot distinguish a layer that begins each inference from zeros (Keras's

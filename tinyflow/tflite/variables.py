@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Resource variables of a .tflite: which there are, and the values they begin with.
 
 A variable is named by its container and shared name (VAR_HANDLE). CALL_ONCE runs a subgraph before

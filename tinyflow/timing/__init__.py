@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Latency: cycles, time and energy from an exact trace of what ran.
 
 Two halves, each declared as data: the cores' pipelines (`single_issue`, `dual_issue`) and the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Caches that replace the line used longest ago, and the branch predictor, run over a trace."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Interface of the core models: the cycles of a block, entered from another one."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Events of the pipeline and the memories in one inference, counted from its trace.
 
 Everything here is an exact integer and the same on every machine. Caches and predictor start

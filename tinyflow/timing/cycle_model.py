@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cycles, time and energy of an inference, from what was counted and the board's data.
 
 `predict` prices counts; `block_costs` says where in the code the cycles go. Cycles of each cause

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cortex-M7: two instructions a cycle, in order.
 
 Arm publishes no timing table for this core. The rules are from measurements by others and from

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Thumb instructions as the core models need them: what each does to the pipeline, and to whom.
 
 Capstone decodes; this module adds what it leaves out (accumulators that are read, registers that a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Measurements on the user's own boards, kept in a file of theirs, and what follows from them.
 
 Each measurement is one model's cycles by a board's own counter, and the modelled ones. What is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cortex-M0+, M3, M4 and M33: one instruction after another, with the overlaps their manuals name.
 
 Every instruction takes one cycle; a table says what is added. The rules for loads and stores

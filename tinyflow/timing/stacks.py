@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Call stacks: the stack of functions at every block of a trace.
 
 A trace has no stack pointer, but it has what moves one: calls (BL, BLX), returns (BX, POP and LDR

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Traces what is to be timed: an inference of a build's image, or any function.
 
 A trace hooks loads, and Unicorn does not keep such hooks harmless by itself. So each of these runs

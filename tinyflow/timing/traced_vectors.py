@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Choice of the inferences that are traced, and of those that a report states."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The error bars of modelled latencies, as they follow from the points that were run.
 
 A board's bar is the largest error of the points that speak for it, rounded up, and never less than

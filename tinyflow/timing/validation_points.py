@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Measurements that others published, and the model's cycles for the same code.
 
 Every point here was run: the code was rebuilt, or its published firmware booted, and the timed call

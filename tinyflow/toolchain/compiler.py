@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compiler that a build would use, and compilers' messages for a full disk."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ELF reader: the bytes to load, the symbols, and the sizes by kind."""
 
 from __future__ import annotations

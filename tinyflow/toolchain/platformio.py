@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drives PlatformIO, as a subprocess of the same Python, on a generated project."""
 
 from __future__ import annotations

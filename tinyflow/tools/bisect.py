@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Finds the first layer whose output on the emulated device is not the oracle's."""
 
 from __future__ import annotations

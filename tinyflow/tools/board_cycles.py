@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compares a board's own cycle counter with the model, so that later reports follow the board."""
 
 from __future__ import annotations

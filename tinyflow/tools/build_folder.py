@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A finished build on disk, read back: perhaps somebody else's, so that nothing in it is believed.
 
 What is read is data, and checked: of what the report says, only what has the form that a build

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Programs a board with a build's image, from a project that tinyflow writes for it.
 
 The build's own folder may be somebody else's: its `platformio.ini` and its platform are programs

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The emulated hardware-in-the-loop tests of a build, from files that tinyflow writes for them.
 
 Robot Framework runs Python that a suite names, and Renode runs what a script includes. So the suite

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs one inference in the simulator, and says where the modelled cycles go."""
 
 from __future__ import annotations

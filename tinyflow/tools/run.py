@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs a user's samples through a build's firmware, wherever that runs."""
 
 from __future__ import annotations

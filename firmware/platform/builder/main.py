@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compiles and uploads a project: bare metal, GNU Arm toolchain, one linker script.
 
 Project options (platformio.ini): `board_build.ldscript`, the linker script; `custom_cmsis_nn`,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cases drawn at random, biased to the edges of what each operator accepts.
 
 A strategy draws a case together with its name, which is the Python call that makes it: a failing

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drawn cases of convolution, depthwise convolution, pooling and the fully connected layer."""
 
 from __future__ import annotations

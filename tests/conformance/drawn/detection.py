@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drawn cases of the post-processing of object detectors."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drawn cases of the operators on float32 and int32."""
 
 from __future__ import annotations

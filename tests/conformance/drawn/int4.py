@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drawn cases of convolutions and fully connected layers with weights of four bits."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drawn cases of what TFLM lacks in int8 and LiteRT's reference kernels have."""
 
 from __future__ import annotations

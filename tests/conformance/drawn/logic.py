@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drawn cases of truth values and of integers without a scale."""
 
 from __future__ import annotations

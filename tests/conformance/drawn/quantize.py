@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drawn cases of QUANTIZE and DEQUANTIZE."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drawn cases of the operators that keep a state."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drawn cases of the operators of TFLM's signal library that keep a state."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drawn cases of sums, running sums, and of what fills and updates tensors."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drawn cases of the functions of one tensor, and of those of a row."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Strategies used by all families: extents, shapes, quantisation, windows."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drawn cases of transposed convolution, products, resizings and reductions."""
 
 from __future__ import annotations

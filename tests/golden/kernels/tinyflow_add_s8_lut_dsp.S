@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_add_s8_lut_dsp.S: sum of two int8 arrays, element by element.
  *

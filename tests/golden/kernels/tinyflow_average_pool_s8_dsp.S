@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_average_pool_s8_dsp.S: average of a window of int8 pixels, for each channel.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_conv_row_pairs_s8_4x2x8_steps8_unit1_dsp.S, made by tinyflow: the outputs of pairs of pixels in all channels, four channels at a time.
  *

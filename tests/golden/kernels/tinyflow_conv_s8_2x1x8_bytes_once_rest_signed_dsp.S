@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_conv_s8_2x1x8_bytes_once_rest_signed_dsp.S, made by tinyflow: the outputs of 1 pixel in all channels, a pair of channels at a time.
  *

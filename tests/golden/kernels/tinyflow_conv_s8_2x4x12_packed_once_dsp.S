@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_conv_s8_2x4x12_packed_once_dsp.S, made by tinyflow: the outputs of 4 pixels in all channels, a pair of channels at a time.
  *

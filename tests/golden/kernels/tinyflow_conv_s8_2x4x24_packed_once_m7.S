@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_conv_s8_2x4x24_packed_once_m7.S, made by tinyflow: the outputs of 4 pixels in all channels, a pair of channels at a time,
  * in an order for the Cortex-M7.

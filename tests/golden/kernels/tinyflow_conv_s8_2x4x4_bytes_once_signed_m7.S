@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_conv_s8_2x4x4_bytes_once_signed_m7.S, made by tinyflow: the outputs of 4 pixels in all channels, a pair of channels at a time,
  * in an order for the Cortex-M7.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_conv_s8_4x2x12_packed_once_groups_ram_0_signed_dsp.S, made by tinyflow: the outputs of groups of 4 pixels in all channels, four channels at a time.
  *

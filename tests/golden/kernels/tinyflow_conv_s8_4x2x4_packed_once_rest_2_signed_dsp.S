@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_conv_s8_4x2x4_packed_once_rest_2_signed_dsp.S, made by tinyflow: the outputs of 2 pixels in all channels, four channels at a time.
  *

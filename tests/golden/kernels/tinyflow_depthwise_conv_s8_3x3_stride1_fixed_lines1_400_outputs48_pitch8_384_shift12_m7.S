@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_depthwise_conv_s8_3x3_stride1_fixed_lines1_400_outputs48_pitch8_384_shift12_m7.S: a 3x3 depthwise window of stride 1 along lines of 48 outputs, 8 bytes apart,
  * for a core that pairs loads with multiplications.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_depthwise_conv_s8_3x3_stride1_fixed_lines1_96_outputs9_pitch20_180_signed_dsp.S: a 3x3 depthwise window of stride 1 along lines of 9 outputs, 20 bytes apart.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_depthwise_conv_s8_3x3_stride1_lines8_dsp.S: a 3x3 depthwise window of stride 1, from columns of pairs.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_depthwise_conv_s8_3x3_stride2_fixed_lines2_112_outputs6_pitch24_144_signed_dsp.S: a 3x3 depthwise window of stride 2 along lines of 6 outputs, 24 bytes apart.
  *

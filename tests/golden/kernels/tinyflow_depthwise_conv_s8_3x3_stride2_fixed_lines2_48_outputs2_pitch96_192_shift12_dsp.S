@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_depthwise_conv_s8_3x3_stride2_fixed_lines2_48_outputs2_pitch96_192_shift12_dsp.S: a 3x3 depthwise window of stride 2 along lines of 2 outputs, 96 bytes apart.
  *

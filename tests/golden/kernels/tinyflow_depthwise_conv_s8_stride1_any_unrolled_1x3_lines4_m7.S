@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_depthwise_conv_s8_stride1_any_unrolled_1x3_lines4_m7.S: a depthwise window of stride 1, 1 lines of 3 places, from columns of pairs.
  *

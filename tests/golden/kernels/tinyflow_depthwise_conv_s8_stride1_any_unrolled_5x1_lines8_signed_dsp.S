@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_depthwise_conv_s8_stride1_any_unrolled_5x1_lines8_signed_dsp.S: a depthwise window of stride 1, 5 lines of 1 places, from columns of pairs.
  *

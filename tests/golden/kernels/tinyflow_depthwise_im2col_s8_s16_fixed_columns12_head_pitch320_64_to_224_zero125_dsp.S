@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_depthwise_im2col_s8_s16_fixed_columns12_head_pitch320_64_to_224_zero125_dsp.S: four channels of lines of 13 pairs of pixels, 320 bytes apart, become columns.
  *

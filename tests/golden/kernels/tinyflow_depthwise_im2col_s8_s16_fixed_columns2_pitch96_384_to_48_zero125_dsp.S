@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_depthwise_im2col_s8_s16_fixed_columns2_pitch96_384_to_48_zero125_dsp.S: four channels of lines of 2 pairs of pixels, 96 bytes apart, become columns.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_depthwise_im2col_s8_s16_lines4_dsp.S: four channels of lines of int8 pixels become columns of pairs of int16.
  *

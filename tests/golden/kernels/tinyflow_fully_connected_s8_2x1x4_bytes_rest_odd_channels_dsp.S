@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_fully_connected_s8_2x1x4_bytes_rest_odd_channels_dsp.S: one row of a fully connected layer, int8.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_fully_connected_s8_6x1x4_packed_ahead_pairs_signed_dsp.S: one row of a fully connected layer, int8.
  *

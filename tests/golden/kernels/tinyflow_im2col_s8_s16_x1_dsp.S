@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_im2col_s8_s16_x1_dsp.S, made by tinyflow: the windows of 1 pixel as int16 columns.
  *

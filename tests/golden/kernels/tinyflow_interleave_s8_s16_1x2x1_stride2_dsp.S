@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_interleave_s8_s16_1x2x1_stride2_dsp.S, made by tinyflow: interleaves 1 row of 1 byte a pixel into one line of int16.
  *

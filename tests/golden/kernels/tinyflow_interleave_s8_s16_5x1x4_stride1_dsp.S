@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_interleave_s8_s16_5x1x4_stride1_dsp.S, made by tinyflow: interleaves 5 rows of 4 bytes a pixel into one line of int16.
  *

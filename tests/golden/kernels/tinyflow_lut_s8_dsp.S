@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_lut_s8_dsp.S: output = table[input], four bytes at a time.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_max_pool_s8_dsp.S: greatest value of a window of int8 pixels, for each channel.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_mul_s8_signed_dsp.S: product of two int8 arrays, element by element.
  *

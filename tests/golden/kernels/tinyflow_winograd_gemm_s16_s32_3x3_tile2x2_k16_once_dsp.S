@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_winograd_gemm_s16_s32_3x3_tile2x2_k16_once_dsp.S: the products M = U V of Winograd's F(2x2, 3x3), for two filters and four tiles.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_winograd_input_s8_s16_3x3_tile4x4_dsp.S: the input transform V = B^T d B of Winograd's F(4x4, 3x3), for one tile.
  *

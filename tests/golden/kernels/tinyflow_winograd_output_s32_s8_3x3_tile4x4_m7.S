@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_winograd_output_s32_s8_3x3_tile4x4_m7.S: the output transform Y = A^T C M C A of Winograd's F(4x4, 3x3), for two
  * filters and four tiles, and the requantisation.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_winograd_weights_s8_s16_3x3_tile2x2_dsp.S: the weight transform U = G g G^T of Winograd's F(2x2, 3x3), for one filter.
  *

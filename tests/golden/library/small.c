@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* small, made by tinyflow 0.1.0; see small.h. */
 #include "small.h"
 #include "small_weights.h"

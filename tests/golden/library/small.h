@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * small: 6 layers, 2,320 multiply-accumulates, int8.
  * Made by tinyflow 0.1.0 from a .tflite of SHA-256 7f5f1f7b198f6d862eb7a1672290c15c6c0eee306251cc5028b332eda9cd43da.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The constants of small, 876 bytes, made by tinyflow 0.1.0. */
 #include "small_weights.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The constants of small, made by tinyflow 0.1.0. Private to small.c. */
 #ifndef TINYFLOW_SMALL_WEIGHTS_H
 #define TINYFLOW_SMALL_WEIGHTS_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Peripheral models, strict where real parts are: what would not work there faults here."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Base of all peripheral models: registers, strict access, the machine around it."""
 
 from __future__ import annotations

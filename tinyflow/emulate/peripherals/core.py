@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The core's own registers: system control, SysTick, and the cycle counter of the DWT.
 
 Sources: Armv7-M Architecture Reference Manual (Arm DDI 0403E), B3.2.2 system control registers,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """nRF52: clock, legacy UART, flash controller and GPIO.
 
 Source: nRF52840 Product Specification v1.7, chapters CLOCK, UART, NVMC and GPIO.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """STM32 flash interface: wait states must suit the core clock.
 
 Sources: RM0090 3.5.1 table 10 and 3.9.1 (F4), RM0385 3.3.2 table 5 and 3.7.1 (F7), RM0432 3.3.3

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """STM32 GPIO port: pin modes and alternate functions are kept, levels are not modelled.
 
 Sources: RM0090 section 8.4, RM0385 section 6.4, RM0432 "GPIO registers".

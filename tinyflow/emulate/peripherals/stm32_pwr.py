@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """STM32 power control: voltage scaling, over-drive, the supply of port G.
 
 Sources: RM0090 section 5.4 (F4), RM0385 sections 4.1.4 and 4.4 (F7), RM0432 sections 5.1.8 and

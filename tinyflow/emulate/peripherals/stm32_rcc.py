@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """STM32 reset and clock control: the clock tree as the firmware programs it.
 
 Registers and bits: RM0090 section 7.3 (F4), RM0385 section 5.3 (F7), RM0432 section 6.4 (L4+).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """STM32 USART and LPUART, both generations of registers.
 
 Sources: RM0090 section 30.6 (v1: F4), RM0385 section 31.8 (v2: F7), RM0432 "USART registers" and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Base of all UART models: the host's queues, and noticing that the firmware waits."""
 
 from __future__ import annotations

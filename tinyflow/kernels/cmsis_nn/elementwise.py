@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ADD, SOFTMAX and PAD on CMSIS-NN."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """FULLY_CONNECTED on CMSIS-NN."""
 
 from __future__ import annotations

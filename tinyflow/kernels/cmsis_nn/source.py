@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sources of CMSIS-NN: their origin, their version, and the files that a model needs.
 
 Searched in this order: a folder the user names, an installed CMSIS-Pack, the copy inside PyPI's

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """CONV_2D of int8 on cores with the DSP extension: im2col and the matrix product.
 
 `matrix` has the product. There is one maker each for pointwise layers, windows that are read in

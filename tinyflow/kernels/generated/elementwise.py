@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Element-wise operators of int8 on cores with the DSP extension."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """FULLY_CONNECTED on cores with the DSP extension: packed weights, widened as they are read.
 
 `templates/kernels/fully_connected.S.j2` explains the arithmetic. The packed weights are read from

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Functions of one int8 value as look-up tables, four look-ups at a time."""
 
 from __future__ import annotations

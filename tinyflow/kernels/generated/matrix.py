@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The matrix product of a convolution: tiles of two output channels by four pixels, in assembly.
 
 The windows of four pixels are expanded to int16 once; then, for a pair of output channels at a

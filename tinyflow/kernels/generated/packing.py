@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Weights of two output channels in one run of words, as the matrix tiles read them.
 
 For each pair of channels: both biases, the weights step by step, and of either channel the two

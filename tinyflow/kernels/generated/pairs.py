@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """CONV_2D of few channels on cores with the DSP extension: windows are read in place.
 
 The rows of a window are interleaved into a line of int16, which SMLAD multiplies directly: no

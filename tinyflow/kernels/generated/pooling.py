@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """AVERAGE_POOL_2D, MAX_POOL_2D and MEAN on cores with the DSP extension."""
 
 from __future__ import annotations

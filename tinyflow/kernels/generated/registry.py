@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The makers of all generated kernels, by operator."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Requantisation in two multiplications: the constants, and which form a layer needs.
 
 TFLite's reference scales an accumulator by `multiplier * 2**(shift - 31)` with two roundings:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED for cores without the DSP extension.
 
 They are in C; for a Cortex-M0+, whose eight registers are too few for the compiler, the innermost

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SOFTMAX by a table of exponentials, on any core."""
 
 from __future__ import annotations

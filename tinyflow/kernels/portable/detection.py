@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The post-processing of an object detector, in portable C."""
 
 from __future__ import annotations

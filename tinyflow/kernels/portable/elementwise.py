@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Element-wise operators of two operands, in portable C."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operators on int16 activations with zero points of 0, weights being int8, in portable C."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Convolutions and fully connected layers with weights of four bits, in portable C.
 
 The weights stay packed in flash, as the `.tflite` has them, and are unpacked one by one.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ADD, MEAN, PAD, SOFTMAX, QUANTIZE and DEQUANTIZE in portable C."""
 
 from __future__ import annotations

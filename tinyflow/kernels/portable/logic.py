@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operators on truth values of one byte, in portable C."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operators that move elements and compute nothing, in portable C.
 
 All but PADV2 come down to three routines: `tinyflow_move` copies a box between any strides,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operators of TFLM's signal library, in portable C."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sums of several tensors and running sums, of int8 and float32, in portable C."""
 
 from __future__ import annotations

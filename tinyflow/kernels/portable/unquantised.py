@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operators on float32 and int32, in portable C with the bits of TFLM's kernels."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Windows in portable C that can run row by row, for images of one batch.
 
 Slower than what computes whole layers, and there for the memory that running row by row saves.

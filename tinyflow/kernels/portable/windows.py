@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Further convolutions, products, resizing and reductions, in portable C."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The choice of kernels: what each layer took, what else supports it, and why not that."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A graph: one line for each operator, and one for each tensor."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The memory plan: order, fused blocks, and each buffer's place and lifetime in the arena."""
 
 from __future__ import annotations

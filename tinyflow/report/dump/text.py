@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Text that a model's names cannot break: one line stays one line, and columns stay columns."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_depthwise_conv_s8_3x3_stride1_fixed_lines1_48_outputs4_pitch4_16_shift12_clamp_3_127_m7.S: a 3x3 depthwise window of stride 1 along lines of 4 outputs, 4 bytes apart,
  * for a core that pairs loads with multiplications.

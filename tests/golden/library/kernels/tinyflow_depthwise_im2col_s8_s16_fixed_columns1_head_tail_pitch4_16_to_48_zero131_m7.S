@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_depthwise_im2col_s8_s16_fixed_columns1_head_tail_pitch4_16_to_48_zero131_m7.S: four channels of lines of 3 pairs of pixels, 4 bytes apart, become columns.
  *

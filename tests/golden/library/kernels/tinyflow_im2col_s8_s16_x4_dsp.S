@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_im2col_s8_s16_x4_dsp.S, made by tinyflow: the windows of 4 pixels as int16 columns.
  *

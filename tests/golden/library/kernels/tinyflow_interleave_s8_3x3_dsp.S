@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tinyflow_interleave_s8_3x3_dsp.S, made by tinyflow: interleaves 3 rows of 3 bytes a pixel into one line.
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """DEPTHWISE_CONV_2D on int8, on cores with the DSP extension.
 
 Lines of the input are gathered into columns of pairs of int16 in scratch, four channels at a

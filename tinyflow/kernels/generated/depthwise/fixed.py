@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """3x3 window for one shape: sizes and pitches are part of its code.
 
 Along a line a window begins in one column of pairs and ends in the next, so that no word is loaded

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Window for any shape: sizes and pitches are arguments of its functions."""
 
 from __future__ import annotations

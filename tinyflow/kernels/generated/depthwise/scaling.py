@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Requantisation of a depthwise layer: which of three forms it has, and its constants.
 
 - Where every channel's scale is below 1/4, that of `requantise.py`.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Dimensions of a depthwise layer, and the layout of its lines in memory and in scratch."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parameters of a layer's window, whatever its code."""
 
 from __future__ import annotations
