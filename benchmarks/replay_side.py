@@ -18,17 +18,13 @@ import typer
 from tinyflow.boards import board_ids, load_board
 from tinyflow.codegen.library import generate_model
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.oracle.constants import fold_constants
-from tinyflow.passes import optimise
-from tinyflow.passes.float_ends import convert_at_ends
-from tinyflow.pipeline.build import generate
+from tinyflow.pipeline.context import BuildContext
+from tinyflow.pipeline.firmware import generate_project
+from tinyflow.pipeline.imported import import_file, optimised_graph
 from tinyflow.pipeline.limits import choose
 from tinyflow.pipeline.request import BuildRequest
 from tinyflow.plan.in_ram import NOTHING_IN_RAM
-from tinyflow.progress import Progress
 from tinyflow.settings.project_file import KernelSet, Objective
-from tinyflow.storage.cache import Cache
-from tinyflow.tflite.importer import import_model
 
 
 def main(
@@ -53,15 +49,14 @@ def main(
 def _generate(path: Path, board_id: str, target: Path) -> None:
     """Generate a model for a board: every objective and kernel set."""
     board, cmsis, content = load_board(board_id), find_cmsis_nn(None), path.read_bytes()
-    folded = fold_constants(content, path)
-    graph = convert_at_ends(optimise(import_model(folded, path, name=path.stem), folded, path))
+    graph = optimised_graph(import_file(content, path, path.stem), path)
     for kernels in get_args(KernelSet):
         for objective in get_args(Objective):
             request = BuildRequest(path, board, target, kernels=kernels, optimize=objective)
-            planned = choose(request, graph, cmsis, None, Cache(), Progress())
+            planned = choose(BuildContext(request, cmsis), graph)
             code = generate_model(graph, planned.plan, cmsis, content)
             folder = target / f"{kernels}-{objective}"
-            files = generate(board, graph, planned.plan, code, cmsis, NOTHING_IN_RAM)
+            files = generate_project(board, graph, planned.plan, code, cmsis, NOTHING_IN_RAM)
             for name, text in files.items():
                 if not name.startswith(("platform/", "lib/tinyflow_harness/")):
                     (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -33,10 +33,11 @@ from tinyflow.codegen.library import generate_model
 from tinyflow.convert.convert import quantize
 from tinyflow.datasets.dataset import Dataset
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
+from tinyflow.oracle.process import first_output
 from tinyflow.passes import optimise
+from tinyflow.pipeline.context import BuildContext
 from tinyflow.pipeline.limits import choose
 from tinyflow.pipeline.request import BuildRequest
-from tinyflow.progress import Progress
 from tinyflow.report.report_data import Report
 from tinyflow.settings.project_file import Objective
 from tinyflow.storage.cache import Cache, ContentHash
@@ -207,8 +208,8 @@ def _generation_seconds(path: Path, board: Board, cmsis_nn: Path | None, goal: O
     content, cmsis = path.read_bytes(), find_cmsis_nn(cmsis_nn)
     request = BuildRequest(model=path, board=board, output=path.parent, optimize=goal)
     begin = time.process_time()
-    graph = optimise(import_model(content, path, name="net"), content, path)
-    planned = choose(request, graph, cmsis, None, Cache(), Progress())
+    graph = optimise(import_model(content, path, name="net"), content, path, first_output)
+    planned = choose(BuildContext(request, cmsis), graph)
     generate_model(graph, planned.plan, cmsis, content)
     return time.process_time() - begin
 

@@ -38,6 +38,7 @@ from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.catalogue import Service, services
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
 from tinyflow.oracle.pieces import LACKING
+from tinyflow.oracle.process import first_output
 from tinyflow.passes import optimise
 from tinyflow.report.profile_data import Profile
 from tinyflow.report.report_data import Report
@@ -573,7 +574,8 @@ def _examples() -> tuple[Graph, ...]:
     ]
     path = Path("case")
     return tuple(
-        optimise(import_model(content, path, name="case"), content, path) for content in contents
+        optimise(import_model(content, path, name="case"), content, path, first_output)
+        for content in contents
     )
 
 

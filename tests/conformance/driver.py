@@ -30,6 +30,7 @@ from tinyflow.ir.graph import Graph
 from tinyflow.kernels.candidates import candidates
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.oracle.constants import fold_constants, reference
+from tinyflow.oracle.process import first_output
 from tinyflow.passes import optimise
 from tinyflow.pipeline.quantize import Quantised, device_inputs
 from tinyflow.plan.allocator import GREEDY, THOROUGH, Effort
@@ -155,7 +156,7 @@ def library_of(
     """A model's graph after all passes, and its library with the fastest kernels."""
     path = Path("cases.tflite")
     folded = fold_constants(content, path)
-    graph = optimise(import_model(folded, path, name="cases"), folded, path)
+    graph = optimise(import_model(folded, path, name="cases"), folded, path, first_output)
     cmsis = find_cmsis_nn()
     found = [candidates(operator, graph, board, cmsis) for operator in graph.operators]
     costs = shipped_costs(board)

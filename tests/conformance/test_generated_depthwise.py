@@ -16,9 +16,9 @@ from tests.support.generated import check_variants
 from tests.support.generated_rows import check_rows
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board, read_board_file
-from tinyflow.codegen.render import render
 from tinyflow.kernels.generated.registry import generated_kernels
 from tinyflow.plan.memory import plan_memory
+from tinyflow.render import render
 from tinyflow.resources import BOARDS as BOARD_FILES
 from tinyflow.tflite.importer import import_model
 

@@ -22,12 +22,12 @@ from tests.support.small_model import small_model
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
 from tinyflow.codegen.library import ModelCode, generate_model
-from tinyflow.codegen.render import write_folder
 from tinyflow.datasets.accuracy import dequantize_array, quantize_array
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.oracle.oracle import Oracle
 from tinyflow.passes.float_ends import convert_at_ends
 from tinyflow.plan.memory import plan_memory
+from tinyflow.storage.folders import write_folder
 from tinyflow.tflite.importer import import_model
 
 ROOT = Path(__file__).resolve().parents[2]

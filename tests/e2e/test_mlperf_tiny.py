@@ -22,12 +22,11 @@ from tinyflow.costs.table import shipped_costs
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.candidates import candidates
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.passes import optimise
+from tinyflow.pipeline.imported import import_file, optimised_graph
 from tinyflow.plan.memory import Planner
 from tinyflow.plan.schedule import Schedule
 from tinyflow.selection.search import choose_kernels
 from tinyflow.settings.project_file import Objective
-from tinyflow.tflite.importer import import_model
 
 _SHARED = Path(__file__).resolve().parents[3] / "shared"
 _MODELS = Path(os.environ.get("TINYFLOW_MODELS", _SHARED / "models" / "mlperf_tiny"))
@@ -156,7 +155,7 @@ MOST_CALLS = 4_000
 @pytest.mark.parametrize("model", TFLITE)
 def test_choosing_for_least_ram_is_quick(model: str) -> None:
     path, board = _MODELS / TFLITE[model], load_board("stm32l4r5")
-    graph = optimise(import_model(path.read_bytes(), path, name="net"), path.read_bytes(), path)
+    graph = optimised_graph(import_file(path.read_bytes(), path), path)
     found = [candidates(each, graph, board, find_cmsis_nn()) for each in graph.operators]
     planner = _Counting(graph)
     choice = choose_kernels(found, shipped_costs(board), planner, board, optimize="ram")

@@ -11,8 +11,9 @@ from tinyflow.codegen.library import generate_model
 from tinyflow.errors import TinyflowError
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.oracle.constants import fold_constants
+from tinyflow.oracle.process import first_output
 from tinyflow.passes import optimise
-from tinyflow.pipeline.build import check_fit
+from tinyflow.pipeline.plan_model import check_fit
 from tinyflow.plan.allocator import GREEDY
 from tinyflow.plan.memory import plan_memory
 from tinyflow.tflite.file import read_tflite
@@ -28,7 +29,7 @@ def compile_file(path: Path) -> str:
     """
     try:
         content = fold_constants(read_tflite(path), path)
-        graph = optimise(import_model(content, path, name="fuzzed"), content, path)
+        graph = optimise(import_model(content, path, name="fuzzed"), content, path, first_output)
         cmsis = find_cmsis_nn()
         plan = plan_memory(graph, select_kernels(graph, _BOARD, cmsis), effort=GREEDY)
         check_fit(generate_model(graph, plan, cmsis, content), plan, _BOARD)

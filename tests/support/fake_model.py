@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tinyflow.boards import Board
 from tinyflow.codegen.platformio_project import HarnessTensor, ModelHarness, project_files
-from tinyflow.codegen.render import write_folder
+from tinyflow.storage.folders import write_folder
 from tinyflow.storage.manifest import WORKSPACE
 
 SIZE = 16

@@ -11,12 +11,12 @@ import pytest
 from jinja2 import ChoiceLoader, DictLoader
 
 from tinyflow.boards import Board
-from tinyflow.codegen.render import environment
 from tinyflow.costs.trial import Trial
 from tinyflow.kernels.base import Kernel, nhwc, output_of
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.kernels.generated.registry import generated_kernels
 from tinyflow.oracle.oracle import Oracle
+from tinyflow.render import environment
 from tinyflow.tflite.importer import import_model
 
 _TEMPLATE = "row_by_row_of_a_test"

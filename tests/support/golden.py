@@ -21,11 +21,11 @@ from tinyflow.costs.measure import kernel_shapes
 from tinyflow.costs.probes import MEASURED
 from tinyflow.kernels.base import Source
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
+from tinyflow.oracle.process import first_output
 from tinyflow.passes import optimise
+from tinyflow.pipeline.context import BuildContext
 from tinyflow.pipeline.limits import choose
 from tinyflow.pipeline.request import BuildRequest
-from tinyflow.progress import Progress
-from tinyflow.storage.cache import Cache
 from tinyflow.tflite.importer import import_model
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -62,9 +62,9 @@ def _variants(cmsis: CmsisNN) -> list[Source]:
 
 def _library(cmsis: CmsisNN) -> Mapping[str, str]:
     content, path = small_model(), Path("small.tflite")
-    graph = optimise(import_model(content, path, name="small"), content, path)
+    graph = optimise(import_model(content, path, name="small"), content, path, first_output)
     request = BuildRequest(path, load_board("stm32f746"), Path("build"), kernels="generated")
-    planned = choose(request, graph, cmsis, None, Cache(), Progress())
+    planned = choose(BuildContext(request, cmsis), graph)
     code = generate_model(graph, planned.plan, cmsis, content)
     return {name: text for name, text in code.files.items() if isinstance(text, str)}
 

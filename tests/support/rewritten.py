@@ -18,6 +18,7 @@ from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.candidates import candidates
 from tinyflow.kernels.cmsis_nn.source import CmsisNN, find_cmsis_nn
 from tinyflow.oracle.oracle import Oracle
+from tinyflow.oracle.process import first_output
 from tinyflow.passes import optimise
 from tinyflow.tflite.importer import import_model
 
@@ -36,7 +37,7 @@ def file_of(nets: Sequence[Net]) -> bytes:
 
 def optimised(content: bytes) -> Graph:
     """The graph after all passes."""
-    return optimise(import_model(content, PATH, name="net"), content, PATH)
+    return optimise(import_model(content, PATH, name="net"), content, PATH, first_output)
 
 
 def any_kernels(graph: Graph, board: Board, cmsis: CmsisNN) -> list[Kernel]:

@@ -13,9 +13,10 @@ from tinyflow.boards import Core
 from tinyflow.costs.probes import probes
 from tinyflow.ir.operators import Operator
 from tinyflow.ir.unquantised import Tabulated
-from tinyflow.kernels.base import Kernel, VariantMaker
+from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.catalogue import ALWAYS, generated_service, services
 from tinyflow.kernels.generated.registry import GENERATED
+from tinyflow.kernels.makers import VariantMaker
 
 MAKERS = [
     pytest.param(kind, make, id=f"{kind.kind} {make.__module__.rpartition('.')[2]}.{make.__name__}")

@@ -26,8 +26,9 @@ from tinyflow.ir.graph import Graph
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.passes import PASSES
 from tinyflow.passes.float_ends import convert_at_ends
-from tinyflow.pipeline import build as build_module
+from tinyflow.pipeline import imported as imported_module
 from tinyflow.pipeline import limits as select_module
+from tinyflow.pipeline import plan_model as plan_model_module
 from tinyflow.pipeline.build import run
 from tinyflow.pipeline.request import BuildRequest
 from tinyflow.plan.memory import plan_memory
@@ -336,7 +337,7 @@ def test_a_pass_that_fails_is_dumped_up_to_it(
     def fail(graph: Graph) -> Graph:
         raise ZeroDivisionError("in a pass")
 
-    monkeypatch.setattr(build_module, "convert_at_ends", fail)
+    monkeypatch.setattr(imported_module, "convert_at_ends", fail)
     request = BuildRequest(tmp_path / "net.tflite", BOARD, tmp_path / "b", dump=tmp_path / "dump")
     with pytest.raises(ZeroDivisionError):
         run(request)
@@ -389,7 +390,7 @@ def test_a_dump_that_cannot_be_written_hides_no_error(
         (tmp_path / "dump" / "theirs").write_text("put there meanwhile")
         return chosen(*arguments)
 
-    monkeypatch.setattr(build_module, "choose", choose)
+    monkeypatch.setattr(plan_model_module, "choose", choose)
     (warning,) = build(tmp_path / "dump")
     assert warning.startswith("no dump was written: ")
     assert os.listdir(tmp_path / "dump") == ["theirs"]  # noqa: PTH208
@@ -401,7 +402,7 @@ def test_an_operator_without_a_kernel_is_dumped_with_its_graph(
     def refuse(*_: Any) -> Selection:
         raise UnsupportedError("CONV_2D layer 'stem': no kernel supports it")
 
-    monkeypatch.setattr(build_module, "choose", refuse)
+    monkeypatch.setattr(plan_model_module, "choose", refuse)
     model = tmp_path / "net.tflite"
     model.write_bytes(small_model())
     with pytest.raises(UnsupportedError):

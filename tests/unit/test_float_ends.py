@@ -20,6 +20,7 @@ from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Dequantize, Quantize
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.oracle.oracle import Oracle
+from tinyflow.oracle.process import first_output
 from tinyflow.passes import optimise
 from tinyflow.passes.float_ends import convert_at_ends
 from tinyflow.pipeline.quantize import Quantised, device_inputs
@@ -80,7 +81,7 @@ def test_results_are_exact(
 def _graphs(content: bytes) -> tuple[Graph, Graph]:
     """A model's graph after all passes, and with its float ends taken out."""
     path = Path("ends.tflite")
-    graph = optimise(import_model(content, path, name="net"), content, path)
+    graph = optimise(import_model(content, path, name="net"), content, path, first_output)
     return graph, convert_at_ends(graph)
 
 

@@ -15,6 +15,7 @@ from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.unquantised import Tabulated
 from tinyflow.oracle.oracle import Oracle
+from tinyflow.oracle.process import first_output
 from tinyflow.passes import optimise
 from tinyflow.tflite.importer import import_model
 
@@ -23,7 +24,7 @@ BYTES = np.arange(256, dtype=np.uint8).view(np.int8)
 
 
 def passed(content: bytes) -> Graph:
-    return optimise(import_model(content, PATH, name="net"), content, PATH)
+    return optimise(import_model(content, PATH, name="net"), content, PATH, first_output)
 
 
 def kinds(content: bytes) -> list[str]:
@@ -129,4 +130,4 @@ def test_a_model_without_subgraphs_is_left_alone() -> None:
     b.operator("RELU", [x], [y])
     content = b.build([x], [y])
     graph = import_model(content, PATH, name="net")
-    assert optimise(graph, content, PATH) is graph
+    assert optimise(graph, content, PATH, first_output) is graph

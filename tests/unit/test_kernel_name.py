@@ -8,13 +8,13 @@ import re
 import pytest
 
 from tinyflow.boards import board_ids, load_board
-from tinyflow.codegen.render import render
 from tinyflow.costs.measure import kernel_shapes
 from tinyflow.costs.probes import MEASURED
 from tinyflow.costs.table import COSTS, read_costs
 from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
 from tinyflow.kernels.name import KernelName, clamp_words
+from tinyflow.render import render
 
 
 def kernels(board: str) -> list[Kernel]:

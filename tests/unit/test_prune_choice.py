@@ -14,6 +14,7 @@ import pytest
 from tinyflow.boards import board_ids, load_board
 from tinyflow.compress.channel_sets import ChannelSets, Granularity, choose_channels
 from tinyflow.datasets.dataset import Dataset
+from tinyflow.pipeline.context import context_of
 from tinyflow.pipeline.prune_choice import _best, _predicted, choose_granularity
 from tinyflow.pipeline.request import BuildRequest
 from tinyflow.progress import Progress
@@ -42,7 +43,9 @@ def test_no_ratio_makes_the_digits_slower(cache: Cache, ratio: float) -> None:
     pytest.importorskip("keras")
     x = np.load(DIGITS / "calibration.npz")["x"]
     choices = {
-        board: choose_granularity(request(board, ratio), Dataset((x,)), cache, Progress())
+        board: choose_granularity(
+            context_of(request(board, ratio), cache, Progress()), Dataset((x,))
+        )
         for board in board_ids()
     }
     for choice in choices.values():
@@ -57,9 +60,8 @@ def test_no_ratio_makes_the_digits_slower(cache: Cache, ratio: float) -> None:
     # The exact numbers of channels would have been slower: that is what this is about.
     if ratio == 0.1:
         entry = next(path.parent for path in cache.root.glob("*/*/candidates.json"))
-        exact = _predicted(
-            request("stm32f746", ratio), entry / "candidate_1.tflite", cache, Progress()
-        )
+        context = context_of(request("stm32f746", ratio), cache, Progress())
+        exact = _predicted(context, entry / "candidate_1.tflite")
         before = choices["stm32f746"].unpruned_cycles
         assert exact is not None
         assert before is not None

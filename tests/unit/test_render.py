@@ -12,15 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyflow.codegen.render import (
-    comment_text,
-    environment,
-    float_literal,
-    render,
-    string_literal,
-    write_folder,
-    write_if_changed,
-)
+from tinyflow.render import comment_text, environment, float_literal, render, string_literal
+from tinyflow.storage.folders import write_folder, write_if_changed
 
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))

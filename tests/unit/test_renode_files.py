@@ -19,13 +19,13 @@ import pytest
 from tests.support.command_line import CommandLine
 from tests.support.fake_model import PLUS_ONE, write_fake_model
 from tinyflow.boards import Board, board_ids, load_board
-from tinyflow.codegen.renode_script import (
-    performance_in_mips,
-    render_script,
-)
 from tinyflow.emulate import renode
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.renode import Renode, find_renode, find_renode_test
+from tinyflow.emulate.renode_script import (
+    performance_in_mips,
+    render_script,
+)
 from tinyflow.emulate.robot_suite import run_hil_tests
 from tinyflow.errors import (
     DeviceError,

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyflow.codegen.render import float_literal, render
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import TensorId
 from tinyflow.ir.types import DType
 from tinyflow.kernels.base import Constant, Kernel, nhwc
 from tinyflow.plan.fused_blocks import row_bytes
 from tinyflow.plan.memory import MemoryPlan
+from tinyflow.render import float_literal, render
 
 _VALUES_PER_LINE = 16
 

@@ -14,7 +14,6 @@ import numpy as np
 
 from tinyflow.codegen.c_names import layer_title
 from tinyflow.codegen.layer_code import ConstantArrays, layer_code, literals
-from tinyflow.codegen.render import render
 from tinyflow.distribution import VERSION
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import TensorId
@@ -23,6 +22,7 @@ from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.plan.fused_blocks import row_bytes
 from tinyflow.plan.memory import MemoryPlan
+from tinyflow.render import render
 from tinyflow.resources import FIRMWARE
 
 #: Headers for layers that run row by row.

@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass
 
 from tinyflow.boards import Board
-from tinyflow.codegen.render import render
 from tinyflow.errors import InputError
 from tinyflow.plan.in_ram import NOTHING_IN_RAM, InRam
+from tinyflow.render import render
 from tinyflow.resources import FIRMWARE
 from tinyflow.storage.manifest import WORKSPACE
 

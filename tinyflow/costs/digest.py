@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 
 import tinyflow.timing
-from tinyflow.codegen.render import render
 from tinyflow.kernels.base import Kernel, Source
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.render import render
 from tinyflow.resources import FIRMWARE, TEMPLATES
 from tinyflow.storage.cache import ContentHash
 

@@ -18,8 +18,8 @@ import weakref
 from pathlib import Path
 
 from tinyflow.boards import Board
-from tinyflow.codegen.renode_script import platform_description, render_script
 from tinyflow.emulate.frames import Frame, FrameDecoder, encode
+from tinyflow.emulate.renode_script import platform_description, render_script
 from tinyflow.emulate.target import Target
 from tinyflow.emulate.terminal_line import TerminalLine
 from tinyflow.errors import DeviceError, RenodeMissingError

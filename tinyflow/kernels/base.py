@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -12,10 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Operator, Window
-from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.name import KernelName
 
 LibraryName = Literal["CMSIS-NN", "tinyflow", "none"]
@@ -188,12 +186,6 @@ class Kernel:
         if self.file == "":
             return None
         return f"tinyflow_{self.file or self.template.rpartition('/')[2].removesuffix('.c.j2')}.c"
-
-
-#: Makes the kernel of an operator, or None if it is not legal or not available.
-Maker = Callable[[Any, Graph, Board, CmsisNN], Kernel | None]
-#: Makes all variants of a kernel that are legal for an operator on a board; may be empty.
-VariantMaker = Callable[[Any, Graph, Board], Iterator[Kernel]]
 
 
 def nhwc(tensor: Tensor) -> tuple[int, int, int, int]:

@@ -25,10 +25,11 @@ from tinyflow.ir.operators import (
 )
 from tinyflow.ir.types import DType
 from tinyflow.ir.unquantised import is_unquantised
-from tinyflow.kernels.base import Kernel, Maker
+from tinyflow.kernels.base import Kernel
 from tinyflow.kernels.cmsis_nn import convolution, elementwise, fully_connected, pooling
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
 from tinyflow.kernels.generated.registry import generated_kernels
+from tinyflow.kernels.makers import Maker
 from tinyflow.kernels.portable import detection as portable_detection
 from tinyflow.kernels.portable import elementwise as portable_elementwise
 from tinyflow.kernels.portable import int4 as portable_int4

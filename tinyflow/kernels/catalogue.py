@@ -16,9 +16,9 @@ from typing import Literal, get_args
 
 from tinyflow.boards import Core
 from tinyflow.ir.unquantised import Tabulated
-from tinyflow.kernels.base import Maker, VariantMaker
 from tinyflow.kernels.candidates import INT16_KERNELS, KERNELS
 from tinyflow.kernels.generated.registry import GENERATED
+from tinyflow.kernels.makers import Maker, VariantMaker
 from tinyflow.kernels.portable.unquantised import TYPES, UNQUANTISED_KERNELS
 
 _TYPE = r"(?:u?int(?:4|8|16|32|64)|float32|bool)"

@@ -94,6 +94,15 @@ class Oracle:
             self._process.forget(self._handle)
 
 
+def first_output(model: bytes, *inputs: Array) -> Array:
+    """Run a model once from its initial state, and return its first output.
+
+    Raises:
+        InputError, UnsupportedError: as `Oracle` does.
+    """
+    return Oracle(model).run(*inputs)[0]
+
+
 def litert_predictions(tflite: bytes, samples: Sequence[Array]) -> tuple[Array, ...]:
     """Call `tinyflow.datasets.accuracy.int8_predictions` in the oracle's process.
 

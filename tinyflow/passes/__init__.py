@@ -15,7 +15,7 @@ from tinyflow.passes.activations import fuse_activations
 from tinyflow.passes.chained_tables import merge_tables
 from tinyflow.passes.dead_channels import drop_channels
 from tinyflow.passes.duplicates import share_duplicates
-from tinyflow.passes.float_subgraphs import tabulate_float_subgraphs
+from tinyflow.passes.float_subgraphs import Evaluate, tabulate_float_subgraphs
 from tinyflow.passes.identities import reshape_identities
 from tinyflow.passes.padding import fold_padding
 from tinyflow.passes.reshape_after_elementwise import reshape_after_elementwise
@@ -63,19 +63,26 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
 )
 
 
-def optimise(graph: Graph, content: bytes, path: Path, observer: Observer = UNOBSERVED) -> Graph:
+def optimise(
+    graph: Graph,
+    content: bytes,
+    path: Path,
+    evaluate: Evaluate,
+    observer: Observer = UNOBSERVED,
+) -> Graph:
     """The graph after all passes, verified; tensors keep their indices.
 
     Args:
         graph: as imported from the file.
         content: the `.tflite` file's bytes.
         path: where they came from, for messages only.
+        evaluate: runs parts of the model by the reference kernels.
         observer: sees every pass that has run.
 
     Raises:
         TinyflowError: the oracle refuses a part of the model.
     """
-    tabulated = tabulate_float_subgraphs(graph, content, path)
+    tabulated = tabulate_float_subgraphs(graph, content, path, evaluate)
     _note(tabulate_float_subgraphs.__name__, 0, graph, tabulated, observer)
     return rewrite(tabulated, observer)
 

@@ -9,7 +9,7 @@ the oracle computes them here, and one table replaces the subgraph.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,13 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from tinyflow.arrays import Array
 from tinyflow.ir.elementwise import Binary, Prelu, Select
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Add, Dequantize, Operator, Quantize, TensorId
 from tinyflow.ir.tables import ElementFunction
 from tinyflow.ir.types import DType
 from tinyflow.ir.unquantised import Tabulated
-from tinyflow.oracle.oracle import Oracle
 from tinyflow.tflite.file import parse_tflite
 from tinyflow.tflite.operator_reader import indices
 
@@ -33,10 +33,20 @@ _ELEMENTWISE = (Add, Binary, Dequantize, ElementFunction, Prelu, Select)
 _BYTES = 256
 
 
-def tabulate_float_subgraphs(graph: Graph, content: bytes, path: Path) -> Graph:
+#: Runs a model, given as the bytes of a .tflite file, once on one input; returns its first output.
+Evaluate = Callable[[bytes, Array], Array]
+
+
+def tabulate_float_subgraphs(graph: Graph, content: bytes, path: Path, evaluate: Evaluate) -> Graph:
     """Put a table in place of every QUANTIZE that ends a subgraph on one int8 tensor.
 
     Operators of subgraphs that nothing reads any more are left out.
+
+    Args:
+        graph: as imported.
+        content: the `.tflite` file's bytes.
+        path: where they came from, for messages only.
+        evaluate: computes the tables, by the kernels whose results are to be matched.
     """
     writers = {
         index: position
@@ -48,7 +58,7 @@ def tabulate_float_subgraphs(graph: Graph, content: bytes, path: Path) -> Graph:
     for position in range(len(operators)):
         subgraph = _subgraph(graph, writers, position)
         if _is_function(graph, subgraph):
-            operators[position] = _table(graph, subgraph, content, path)
+            operators[position] = _table(graph, subgraph, content, path, evaluate)
             replaced.update(subgraph)
     if not replaced:
         return graph
@@ -105,7 +115,9 @@ def _is_uniform(tensor: Tensor, shape: tuple[int, ...]) -> bool:
     return tensor.shape == shape and tensor.dtype is not DType.INT32
 
 
-def _table(graph: Graph, subgraph: list[int], content: bytes, path: Path) -> Tabulated:
+def _table(
+    graph: Graph, subgraph: list[int], content: bytes, path: Path, evaluate: Evaluate
+) -> Tabulated:
     inside = [graph.operators[position] for position in subgraph]
     source = next(op.input for op in inside if isinstance(op, Dequantize))
     last = inside[-1]
@@ -113,7 +125,7 @@ def _table(graph: Graph, subgraph: list[int], content: bytes, path: Path) -> Tab
     computing = [op for op in inside if not isinstance(op, Dequantize | Quantize)]
     model = _model_of(content, path, [next(op.outputs()) for op in inside], source)
     every_byte = np.arange(_BYTES, dtype=np.uint8).view(np.int8)
-    (values,) = Oracle(model).run(every_byte)
+    values = evaluate(model, every_byte)
     return Tabulated(
         computing[-1].name if computing else last.name,
         source,

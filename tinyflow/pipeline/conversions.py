@@ -10,9 +10,9 @@ import numpy as np
 
 from tinyflow.arrays import Array
 from tinyflow.boards import Board
-from tinyflow.codegen.render import render
 from tinyflow.distribution import VERSION
 from tinyflow.ir.graph import Graph, Tensor
+from tinyflow.render import render
 from tinyflow.report.report_data import ConversionSection
 from tinyflow.resources import FIRMWARE
 from tinyflow.storage.cache import Cache, ContentHash

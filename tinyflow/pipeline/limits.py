@@ -7,56 +7,46 @@ from tinyflow.costs.board_costs import board_costs
 from tinyflow.costs.table import CostTable, shipped_costs
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator
-from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.pipeline.request import BuildRequest
-from tinyflow.progress import Progress
+from tinyflow.pipeline.context import BuildContext
 from tinyflow.report.report_data import NearestSection, ShortfallSection
 from tinyflow.selection.objective import Limits
 from tinyflow.selection.select import Selection, select
-from tinyflow.storage.cache import Cache
-from tinyflow.timing.latency_correction import LatencyCorrection
 
 #: Bytes of an image besides model, kernels and stack, rounded upwards.
 FIRMWARE_FLASH, FIRMWARE_RAM = 3072, 768
 
 
-def choose(
-    request: BuildRequest,
-    graph: Graph,
-    cmsis: CmsisNN,
-    correction: LatencyCorrection | None,
-    cache: Cache,
-    progress: Progress,
-) -> Selection:
+def choose(context: BuildContext, graph: Graph) -> Selection:
     """Choose a kernel for each operator, and plan the memory.
 
     Raises:
         UnsupportedError: no kernel supports an operator; names the operator and the layer.
     """
-    board = request.board
+    request, board = context.request, context.board
 
     def costs(undecided: frozenset[type[Operator]]) -> CostTable | None:
         if undecided:
-            return board_costs(board, undecided, cmsis, cache, progress)
+            return board_costs(board, undecided, context.cmsis, context.cache, context.progress)
         return shipped_costs(board)
 
     return select(
         graph,
         board,
-        cmsis,
+        context.cmsis,
         costs,
         kernels=request.kernels,
         optimize=request.optimize,
-        limits=limits_of(request, graph, correction),
+        limits=limits_of(context, graph),
     )
 
 
 def shortfall_of(
-    selection: Selection, request: BuildRequest, graph: Graph, correction: LatencyCorrection | None
+    context: BuildContext, graph: Graph, selection: Selection
 ) -> ShortfallSection | None:
     """Limits that cannot be kept together, in the units of `[budget]`; None if all are."""
     if not selection.broken:
         return None
+    request, correction = context.request, context.correction
     names = {"cycles": "latency_ms", "arena": "ram_kib", "flash": "flash_kib"}
     state = sum(graph.tensors[index].size for index in graph.states())
     factor = 1.0 if correction is None else correction.factor
@@ -68,7 +58,7 @@ def shortfall_of(
             "flash_kib": (flash + FIRMWARE_FLASH) / 1024,
         }
 
-    limits = limits_of(request, graph, correction)
+    limits = limits_of(context, graph)
     shown = figures(limits.cycles or 0, limits.flash or 0, limits.arena or 0)
     budget = request.budget.model_dump()
     asked = {name: budget[name] for name in names.values() if budget[name] is not None}
@@ -87,11 +77,11 @@ def shortfall_of(
     )
 
 
-def limits_of(request: BuildRequest, graph: Graph, correction: LatencyCorrection | None) -> Limits:
+def limits_of(context: BuildContext, graph: Graph) -> Limits:
     """Return the limits that the board and the budget set to the model's constants, kernels and
     arena.
     """
-    board, budget = request.board, request.budget
+    board, budget, correction = context.board, context.request.budget, context.correction
     flash, ram = board.flash.size, board.ram.size - board.stack_size - FIRMWARE_RAM
     if budget.flash_kib is not None:
         flash = min(flash, int(budget.flash_kib * 1024))

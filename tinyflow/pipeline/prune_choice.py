@@ -13,16 +13,10 @@ from tinyflow.compress.channel_sets import Granularity
 from tinyflow.compress.prune import pruning_candidates
 from tinyflow.datasets.dataset import Dataset
 from tinyflow.distribution import VERSION
-from tinyflow.kernels.cmsis_nn.source import find_cmsis_nn
-from tinyflow.oracle.constants import fold_constants
-from tinyflow.passes import optimise
-from tinyflow.passes.float_ends import convert_at_ends
+from tinyflow.pipeline.context import BuildContext
+from tinyflow.pipeline.imported import import_file, optimised_graph
 from tinyflow.pipeline.limits import choose
-from tinyflow.pipeline.request import BuildRequest
-from tinyflow.progress import Progress
-from tinyflow.storage.cache import Cache, ContentHash
-from tinyflow.tflite.importer import import_model
-from tinyflow.timing.latency_correction import correction_of
+from tinyflow.storage.cache import ContentHash
 
 #: Calibration samples by which forms are quantised: their costs depend on shapes.
 _SAMPLES = 2
@@ -44,9 +38,7 @@ class PruneChoice:
     unpruned_cycles: int | None
 
 
-def choose_granularity(
-    request: BuildRequest, calibration: Dataset, cache: Cache, progress: Progress
-) -> PruneChoice:
+def choose_granularity(context: BuildContext, calibration: Dataset) -> PruneChoice:
     """Choose among all forms the one with the fewest predicted cycles, and of equals the smallest.
 
     No form with more cycles than the unpruned model is chosen.
@@ -54,6 +46,7 @@ def choose_granularity(
     Raises:
         TinyflowError: a form cannot be converted or compiled.
     """
+    request, cache, progress = context.request, context.cache, context.progress
     taken = calibration.take(_SAMPLES)
     key = ContentHash("prune candidates", VERSION, request.model, request.prune.ratio)
     key.add(request.prune.seed, *taken.inputs)
@@ -70,13 +63,13 @@ def choose_granularity(
         (folder / "candidates.json").write_text(json.dumps(names))
 
     entry = cache.fetch(key.key(), make, "the pruned forms")
-    cmsis = find_cmsis_nn(request.cmsis_nn)
+    cmsis = context.cmsis
     key.add("choice", request.board.model_dump_json(), request.kernels, request.optimize)
     key.add(request.budget.model_dump_json(), cmsis.version, cmsis.origin)
 
     def weigh(folder: Path) -> None:
         forms = json.loads((entry / "candidates.json").read_text())
-        cycles = [_predicted(request, entry / name, cache, progress) for _, name in forms]
+        cycles = [_predicted(context, entry / name) for _, name in forms]
         best = _best(cycles)
         chosen = {"granularity": forms[best][0], "cycles": cycles[best], "unpruned": cycles[0]}
         (folder / "choice.json").write_text(json.dumps(chosen))
@@ -100,11 +93,8 @@ def _best(cycles: list[int | None]) -> int:
     return min(known, key=lambda form: (form[0], form[1] == 0, form[1]))[1]
 
 
-def _predicted(request: BuildRequest, path: Path, cache: Cache, progress: Progress) -> int | None:
+def _predicted(context: BuildContext, path: Path) -> int | None:
     """Cycles that a build for the request is predicted to take; None if that is not known."""
-    content = fold_constants(path.read_bytes(), path)
-    graph = convert_at_ends(optimise(import_model(content, path, name="model"), content, path))
-    cmsis = find_cmsis_nn(request.cmsis_nn)
-    correction = correction_of(request.board)
-    totals = choose(request, graph, cmsis, correction, cache, progress).choice.totals
+    graph = optimised_graph(import_file(path.read_bytes(), path), path)
+    totals = choose(context, graph).choice.totals
     return None if totals is None else totals.cycles

@@ -27,17 +27,15 @@ from tinyflow.distribution import VERSION
 from tinyflow.errors import InputError
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.types import DType
-from tinyflow.oracle.constants import fold_constants
+from tinyflow.pipeline.context import BuildContext
 from tinyflow.pipeline.fidelity import Fidelity, compare_models
 from tinyflow.pipeline.prune_choice import PruneChoice, choose_granularity
 from tinyflow.pipeline.request import BuildRequest
 from tinyflow.pipeline.vectors import synthetic_vectors, vector_kinds
-from tinyflow.progress import Progress
 from tinyflow.report.report_data import PruneSection
 from tinyflow.settings.project_file import PruneTable
 from tinyflow.storage.cache import Cache, ContentHash
-from tinyflow.tflite.file import is_tflite, read_tflite
-from tinyflow.tflite.importer import import_model
+from tinyflow.tflite.file import read_tflite
 
 #: Channels kept in multiples of more than any layer has: all of them.
 _ALL_CHANNELS = Granularity(1 << 30, 1 << 30)
@@ -75,28 +73,37 @@ class Quantised:
         return 0 if data is None else len(data)
 
 
-def quantise(request: BuildRequest, cache: Cache, progress: Progress) -> Quantised:
-    """A quantised .tflite from whatever the user gave."""
-    if is_tflite(request.model):
-        if request.prune.method != "none":
-            raise InputError(
-                f"{request.model}: a .tflite cannot be pruned, only a Keras model can",
-                hint='Give the .keras file, or set method = "none" in [prune].',
-            )
-        if request.activations != "int8":
-            raise InputError(
-                f"{request.model}: a .tflite is quantised already, only a Keras model can be "
-                f"quantised to {request.activations} activations",
-                hint="Give the .keras file, or leave the type of activations out.",
-            )
-        return _ready_tflite(request)
-    return _from_keras(request, cache, progress)
+def read_quantised(request: BuildRequest) -> bytes:
+    """Read the .tflite file of a request.
+
+    Raises:
+        InputError: the file cannot be read, or an option asks for what only a Keras model allows.
+    """
+    if request.prune.method != "none":
+        raise InputError(
+            f"{request.model}: a .tflite cannot be pruned, only a Keras model can",
+            hint='Give the .keras file, or set method = "none" in [prune].',
+        )
+    if request.activations != "int8":
+        raise InputError(
+            f"{request.model}: a .tflite is quantised already, only a Keras model can be "
+            f"quantised to {request.activations} activations",
+            hint="Give the .keras file, or leave the type of activations out.",
+        )
+    return read_tflite(request.model)
 
 
-def _ready_tflite(request: BuildRequest) -> Quantised:
-    tflite = read_tflite(request.model)
-    folded = fold_constants(tflite, request.model)
-    graph = import_model(folded, request.model, name="model")
+def with_data(request: BuildRequest, tflite: bytes, graph: Graph) -> Quantised:
+    """Load the data of a request for a model that came as a .tflite file.
+
+    Args:
+        request: the build's.
+        tflite: the file's bytes.
+        graph: as imported, before any pass.
+
+    Raises:
+        InputError: the data cannot be read, or does not fit the model's inputs.
+    """
     specs = [
         InputSpec(tensor.name, sample_shape(tensor.shape), tensor.dtype.value, accepts_float=True)
         for tensor in graph.input_tensors()
@@ -108,11 +115,17 @@ def _ready_tflite(request: BuildRequest) -> Quantised:
     return Quantised(tflite, test, calibration)
 
 
-def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quantised:
+def quantise_keras(context: BuildContext) -> Quantised:
+    """Prune a Keras model if asked to, quantise it, and compare it with the float model.
+
+    Raises:
+        TinyflowError: the model or the data is refused; says why.
+    """
     from tinyflow.compress.prune import prune_model
     from tinyflow.compress.summary import PruneSummary
     from tinyflow.convert.convert import float_predictions, quantize
 
+    request, cache, progress = context.request, context.cache, context.progress
     specs = _model_inputs(request, cache)
     if request.calibration is None:
         raise InputError(
@@ -132,7 +145,7 @@ def _from_keras(request: BuildRequest, cache: Cache, progress: Progress) -> Quan
     key.add(prune.model_dump(), request.activations, *calibration.inputs)
     choice = None
     if prune.method == "structured":
-        choice = choose_granularity(request, calibration, cache, progress)
+        choice = choose_granularity(context, calibration)
         key.add(choice)
     if prune.method != "none" and training is not None:
         key.add("training", *training.inputs, training.labels)

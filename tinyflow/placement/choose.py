@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
@@ -35,34 +36,54 @@ _IN_RAM = TypeAdapter(InRam)
 _ALIGNMENT = 16
 
 
-def choose_placement(
-    board: Board,
-    optimize: Objective,
-    placement: Placement,
-    code: ModelCode,
-    vector: tuple[Array, ...],
-    ram: int | None,
-    compiled: Callable[[], Image],
-    cache: Cache,
-    progress: Progress,
-) -> InRam:
-    """The functions that are to run from RAM, and the constants that are to lie there.
+@dataclass(frozen=True)
+class PlacementRequest:
+    """What start-up may copy to RAM.
 
-    Args:
+    Attributes:
         board: the board.
         optimize: what the build makes best.
         placement: what may be moved at all.
-        code: the model's library.
-        vector: the input of the inference that is traced.
         ram: bytes that data, code and constants may take together; None if the board alone is
             the limit.
-        compiled: builds the firmware with everything in flash; called where nothing is cached.
-        cache: keeps what was decided.
-        progress: reports the stage.
+    """
+
+    board: Board
+    optimize: Objective
+    placement: Placement
+    ram: int | None
+
+
+@dataclass(frozen=True)
+class FirmwareToTrace:
+    """A firmware with everything in flash, and the inference that is traced in it.
+
+    Attributes:
+        code: the model's library.
+        vector: the inputs of the inference.
+        compiled: builds the firmware; called where nothing is cached.
+    """
+
+    code: ModelCode
+    vector: tuple[Array, ...]
+    compiled: Callable[[], Image]
+
+
+def choose_placement(
+    request: PlacementRequest, firmware: FirmwareToTrace, cache: Cache, progress: Progress
+) -> InRam:
+    """Choose the functions that are to run from RAM, and the constants that are to lie there.
 
     Raises:
         DeviceError: the firmware faulted.
     """
+    board, optimize, placement, ram = (
+        request.board,
+        request.optimize,
+        request.placement,
+        request.ram,
+    )
+    code, vector = firmware.code, firmware.vector
     if placement == "ram":
         optimize = "speed"  # RAM was asked for: as much of it as pays
     places_code = _places_code(board, optimize, placement)
@@ -78,7 +99,7 @@ def choose_placement(
     key.add(ram, *vector)
 
     def make(folder: Path) -> None:
-        image = compiled()
+        image = firmware.compiled()
         progress.stage(f"place code and weights on {board.id}")
         trace, _ = trace_inference(image, board, entry=f"{code.name}_invoke", sample=vector)
         blocks = Blocks(trace)

@@ -95,5 +95,13 @@ def describe_shortfall(shortfall: ShortfallSection) -> str:
     return f"no build was found that keeps {limits}{together}; the nearest, as predicted: {builds}"
 
 
+def shortfall_hint(shortfall: ShortfallSection | None) -> str:
+    """Return the same as a sentence to add to a hint; empty if no limit is broken."""
+    if shortfall is None:
+        return ""
+    text = describe_shortfall(shortfall)
+    return f" {text[0].upper()}{text[1:]}."
+
+
 def _unit(name: str) -> str:
     return "ms" if name == "latency_ms" else "KiB"

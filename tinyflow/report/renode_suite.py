@@ -9,10 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from tinyflow.boards import Board
-from tinyflow.codegen.render import render, write_folder
-from tinyflow.codegen.renode_script import platform_description, render_script
+from tinyflow.emulate.renode_script import platform_description, render_script
+from tinyflow.render import render
 from tinyflow.report.report_data import Report
 from tinyflow.resources import RENODE
+from tinyflow.storage.folders import write_folder
 
 #: Test vectors the suite runs at most.
 MAX_VECTORS = 20

@@ -19,13 +19,14 @@ from typing import Any
 import numpy.typing as npt
 
 from tinyflow.boards import Board
-from tinyflow.codegen.render import render, write_folder
 from tinyflow.emulate.engine import CpuFault, Engine
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.emulate.trace import Trace, Tracer, Watched
 from tinyflow.errors import BuildError, DeviceError, InputError, ToolMissingError
 from tinyflow.progress import log_command
+from tinyflow.render import render
+from tinyflow.storage.folders import write_folder
 from tinyflow.timing.counts import InferenceCounts, count, watched
 from tinyflow.timing.cycle_model import Timing, predict
 from tinyflow.toolchain.compiler import COMPILER, check_disk

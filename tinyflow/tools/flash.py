@@ -13,9 +13,9 @@ from pathlib import Path
 
 from tinyflow.boards import Board
 from tinyflow.codegen.platformio_project import upload_files
-from tinyflow.codegen.render import write_folder
 from tinyflow.errors import InputError
 from tinyflow.storage.files import write_file
+from tinyflow.storage.folders import write_folder
 from tinyflow.toolchain.elf import read_image
 from tinyflow.toolchain.platformio import elf_path, upload
 from tinyflow.tools.build_folder import Built

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from tinyflow.boards import Board
 from tinyflow.distribution import VERSION
 from tinyflow.errors import InputError
-from tinyflow.report.assemble import latency_section, split_section
 from tinyflow.report.plan import read_plan
 from tinyflow.report.profile_data import (
     BlockUse,
@@ -25,6 +24,7 @@ from tinyflow.report.profile_data import (
     ProfiledModel,
 )
 from tinyflow.report.report_data import LayerSection, Report
+from tinyflow.report.sections import latency_section, split_section
 from tinyflow.timing.counts import Blocks, Counts, InferenceCounts
 from tinyflow.timing.cycle_model import (
     BlockCost,

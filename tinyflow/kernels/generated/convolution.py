@@ -17,7 +17,7 @@ import numpy as np
 from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Conv2D, Operator
-from tinyflow.kernels.base import Kernel, Overlap, RowForm, Source, VariantMaker, images, nhwc
+from tinyflow.kernels.base import Kernel, Overlap, RowForm, Source, images, nhwc
 from tinyflow.kernels.generated.matrix import (
     PIXELS,
     ConvolutionLayer,
@@ -26,6 +26,7 @@ from tinyflow.kernels.generated.matrix import (
     convolution_layer_of,
     matrices,
 )
+from tinyflow.kernels.makers import VariantMaker
 from tinyflow.kernels.name import KernelName
 
 #: Interleaved row: bytes of a pixel, and the number of rows.

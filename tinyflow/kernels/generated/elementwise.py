@@ -22,12 +22,12 @@ from tinyflow.kernels.base import (
     Overlap,
     RowForm,
     Source,
-    VariantMaker,
     is_image,
     output_of,
     row_elements,
 )
 from tinyflow.kernels.generated.requantise import requantisation
+from tinyflow.kernels.makers import VariantMaker
 from tinyflow.kernels.name import KernelName, clamp_words
 from tinyflow.kernels.portable.elementwise import loops
 from tinyflow.numerics.multipliers import ADD_LEFT_SHIFT, add_multipliers, output_multiplier

@@ -19,8 +19,9 @@ from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import FullyConnected, Operator
 from tinyflow.ir.quantization import activation_range
 from tinyflow.ir.types import DType
-from tinyflow.kernels.base import Constant, Kernel, Overlap, Source, VariantMaker, output_of
+from tinyflow.kernels.base import Constant, Kernel, Overlap, Source, output_of
 from tinyflow.kernels.generated.requantise import Requantisation, requantisation
+from tinyflow.kernels.makers import VariantMaker
 from tinyflow.kernels.name import KernelName, clamp_words
 from tinyflow.numerics.multipliers import accumulator_multipliers
 from tinyflow.numerics.requantize import Ints, settle_constants

@@ -16,16 +16,15 @@ from tinyflow.ir.unquantised import Tabulated
 from tinyflow.kernels.base import (
     Constant,
     Kernel,
-    Maker,
     Overlap,
     RowForm,
     Source,
-    VariantMaker,
     is_image,
     output_of,
     row_elements,
 )
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.makers import Maker, VariantMaker
 from tinyflow.kernels.name import KernelName
 from tinyflow.kernels.portable import tables, unquantised
 from tinyflow.numerics.multipliers import rescale

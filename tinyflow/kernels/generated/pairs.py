@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Conv2D, Operator
-from tinyflow.kernels.base import Constant, Kernel, RowForm, Source, VariantMaker, images, nhwc
+from tinyflow.kernels.base import Constant, Kernel, RowForm, Source, images, nhwc
 from tinyflow.kernels.generated.matrix import LEAST_CACHE, ConvolutionLayer, convolution_layer_of
+from tinyflow.kernels.makers import VariantMaker
 from tinyflow.kernels.name import KernelName, clamp_words
 
 #: Most channels of the input: with more, runs of words are read in place.

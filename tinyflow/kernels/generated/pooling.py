@@ -14,16 +14,9 @@ from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import AveragePool2D, MaxPool2D, Mean, Operator, Pool2D, Unary
 from tinyflow.ir.quantization import activation_range
 from tinyflow.ir.types import DType
-from tinyflow.kernels.base import (
-    Kernel,
-    Overlap,
-    RowForm,
-    Source,
-    VariantMaker,
-    nhwc,
-    output_of,
-)
+from tinyflow.kernels.base import Kernel, Overlap, RowForm, Source, nhwc, output_of
 from tinyflow.kernels.generated.requantise import requantisation
+from tinyflow.kernels.makers import VariantMaker
 from tinyflow.kernels.name import KernelName, clamp_words
 from tinyflow.numerics.multipliers import mean_multiplier
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from tinyflow.boards import Board
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator
-from tinyflow.kernels.base import PER_OUTPUT, Kernel, VariantMaker
+from tinyflow.kernels.base import PER_OUTPUT, Kernel
 from tinyflow.kernels.generated import (
     convolution,
     depthwise,
@@ -22,6 +22,7 @@ from tinyflow.kernels.generated import (
     softmax,
     winograd,
 )
+from tinyflow.kernels.makers import VariantMaker
 
 #: One module a family; each gives its makers by operator as `VARIANTS`.
 GENERATED: tuple[dict[type[Operator], tuple[VariantMaker, ...]], ...] = (

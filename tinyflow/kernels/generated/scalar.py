@@ -31,11 +31,11 @@ from tinyflow.kernels.base import (
     Overlap,
     RowForm,
     Source,
-    VariantMaker,
     images,
     nhwc,
     output_of,
 )
+from tinyflow.kernels.makers import VariantMaker
 from tinyflow.kernels.name import KernelName
 from tinyflow.numerics.multipliers import accumulator_multipliers
 from tinyflow.numerics.requantize import Ints, settle_constants

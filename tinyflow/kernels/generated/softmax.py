@@ -13,7 +13,8 @@ from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator, Softmax
 from tinyflow.ir.quantization import FixedPoint
 from tinyflow.ir.types import DType
-from tinyflow.kernels.base import Constant, Kernel, Overlap, VariantMaker, output_of
+from tinyflow.kernels.base import Constant, Kernel, Overlap, output_of
+from tinyflow.kernels.makers import VariantMaker
 from tinyflow.kernels.name import KernelName
 from tinyflow.numerics import fixed_point as fp
 from tinyflow.numerics.multipliers import SOFTMAX_INTEGER_BITS, softmax_parameters

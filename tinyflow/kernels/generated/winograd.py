@@ -61,16 +61,9 @@ from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Conv2D, Operator
 from tinyflow.ir.quantization import activation_range
 from tinyflow.ir.types import DType
-from tinyflow.kernels.base import (
-    Constant,
-    Kernel,
-    Overlap,
-    Source,
-    VariantMaker,
-    bias_constant,
-    output_of,
-)
+from tinyflow.kernels.base import Constant, Kernel, Overlap, Source, bias_constant, output_of
 from tinyflow.kernels.generated.requantise import Requantisation, requantisation
+from tinyflow.kernels.makers import VariantMaker
 from tinyflow.kernels.name import Isa, KernelName, clamp_words
 from tinyflow.numerics.multipliers import accumulator_multipliers
 

@@ -7,8 +7,9 @@ from tinyflow.boards import Board
 from tinyflow.ir.detection import DetectionPostProcess
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import Operator
-from tinyflow.kernels.base import Constant, Kernel, Maker
+from tinyflow.kernels.base import Constant, Kernel
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.makers import Maker
 from tinyflow.numerics.exp_table import exp_table
 
 

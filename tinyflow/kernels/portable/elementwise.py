@@ -36,9 +36,10 @@ from tinyflow.ir.quantization import (
     quantize_multiplier,
 )
 from tinyflow.ir.unquantised import Div
-from tinyflow.kernels.base import Constant, Kernel, Maker, Overlap, output_of
+from tinyflow.kernels.base import Constant, Kernel, Overlap, output_of
 from tinyflow.kernels.cmsis_nn.elementwise import elementwise_work
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.makers import Maker
 from tinyflow.numerics.multipliers import (
     ADD_LEFT_SHIFT_INT16,
     add_multipliers,

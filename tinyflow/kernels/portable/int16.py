@@ -27,8 +27,9 @@ from tinyflow.ir.quantization import FixedPoint, int16_range, quantize_multiplie
 from tinyflow.ir.tables import Abs, ElementFunction, LeakyRelu, Logistic, Relu, Relu6, Tanh
 from tinyflow.ir.types import DType, Padding
 from tinyflow.ir.windows import TransposeConv
-from tinyflow.kernels.base import Constant, Kernel, Maker, nhwc, output_of
+from tinyflow.kernels.base import Constant, Kernel, nhwc, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.makers import Maker
 from tinyflow.kernels.portable.kernels import softmax_s8_s16
 from tinyflow.numerics import int16_tables as interpolation
 from tinyflow.numerics.multipliers import accumulator_multipliers, output_multiplier, rescale

@@ -10,8 +10,9 @@ from tinyflow.ir.graph import Graph
 from tinyflow.ir.logic import LogicalAnd, LogicalNot, LogicalOr, ReduceAll
 from tinyflow.ir.operators import Operator
 from tinyflow.ir.windows import extended
-from tinyflow.kernels.base import Kernel, Maker, output_of
+from tinyflow.kernels.base import Kernel, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.makers import Maker
 from tinyflow.kernels.portable.elementwise import loops
 from tinyflow.kernels.portable.unquantised import constants_of
 from tinyflow.kernels.portable.windows import reduction_loops

@@ -53,8 +53,9 @@ from tinyflow.ir.movement import (
 from tinyflow.ir.operators import Operator, Pad, Unary
 from tinyflow.ir.quantization import round_half_away
 from tinyflow.ir.types import DType
-from tinyflow.kernels.base import Constant, Kernel, Maker, Overlap, output_of
+from tinyflow.kernels.base import Constant, Kernel, Overlap, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.makers import Maker
 from tinyflow.kernels.portable.kernels import four_dimensions
 
 #: Dimensions of tinyflow_move, tinyflow_take and tinyflow_put, TINYFLOW_MOVEMENT_RANK in C.

@@ -29,8 +29,9 @@ from tinyflow.ir.signal import (
     smooth_factors,
 )
 from tinyflow.ir.types import DType
-from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
+from tinyflow.kernels.base import Constant, Kernel, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.makers import Maker
 from tinyflow.numerics.fft import halves, log_segments, twiddles
 
 _SUFFIXES = {DType.INT16: "s16", DType.INT32: "s32", DType.FLOAT32: "f32"}

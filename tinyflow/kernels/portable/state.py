@@ -16,8 +16,9 @@ from tinyflow.ir.operators import Operator
 from tinyflow.ir.quantization import FixedPoint, quantize_multiplier
 from tinyflow.ir.state import AssignVariable, CircularBuffer, ReadVariable, SequenceLstm, Svdf
 from tinyflow.ir.types import DType
-from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
+from tinyflow.kernels.base import Constant, Kernel, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.makers import Maker
 from tinyflow.numerics.multipliers import output_multiplier
 
 _HEADER = "tinyflow_state.h"

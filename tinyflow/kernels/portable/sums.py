@@ -12,8 +12,9 @@ from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Operator
 from tinyflow.ir.types import DType
 from tinyflow.ir.windows import CumSum
-from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
+from tinyflow.kernels.base import Constant, Kernel, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.makers import Maker
 from tinyflow.numerics.multipliers import add_multipliers
 
 _NEEDS = ("tinyflow_elementwise.h", "tinyflow_math.h")

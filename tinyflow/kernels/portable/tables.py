@@ -26,17 +26,10 @@ from tinyflow.ir.tables import (
     Tanh,
 )
 from tinyflow.ir.unquantised import Exp, Gelu, Log, Neg
-from tinyflow.kernels.base import (
-    Constant,
-    Kernel,
-    Maker,
-    Overlap,
-    RowForm,
-    output_of,
-    row_elements,
-)
+from tinyflow.kernels.base import Constant, Kernel, Overlap, RowForm, output_of, row_elements
 from tinyflow.kernels.cmsis_nn.elementwise import elementwise_work
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.makers import Maker
 from tinyflow.numerics.multipliers import softmax_parameters
 from tinyflow.numerics.operator_tables import table_of
 

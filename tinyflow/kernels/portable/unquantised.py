@@ -88,8 +88,9 @@ from tinyflow.ir.windows import (
     extended,
     swapped,
 )
-from tinyflow.kernels.base import Constant, Kernel, Maker, output_of
+from tinyflow.kernels.base import Constant, Kernel, output_of
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.makers import Maker
 from tinyflow.kernels.portable.elementwise import loops
 from tinyflow.kernels.portable.sums import add_n, cumsum
 from tinyflow.kernels.portable.windows import arg_extreme_context, batch_steps, reduction_loops

@@ -26,12 +26,12 @@ from tinyflow.kernels.base import (
     Constant,
     Kernel,
     RowForm,
-    VariantMaker,
     bias_constant,
     nhwc,
     output_of,
     window_work,
 )
+from tinyflow.kernels.makers import VariantMaker
 from tinyflow.numerics.multipliers import accumulator_multipliers
 
 

@@ -28,16 +28,9 @@ from tinyflow.ir.windows import (
     extended,
     swapped,
 )
-from tinyflow.kernels.base import (
-    Constant,
-    Kernel,
-    Maker,
-    bias_constant,
-    nhwc,
-    output_of,
-    window_work,
-)
+from tinyflow.kernels.base import Constant, Kernel, bias_constant, nhwc, output_of, window_work
 from tinyflow.kernels.cmsis_nn.source import CmsisNN
+from tinyflow.kernels.makers import Maker
 from tinyflow.numerics.multipliers import accumulator_multipliers, mean_multiplier, rescale
 
 _HEADER = "tinyflow_windows.h"

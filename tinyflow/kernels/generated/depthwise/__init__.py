@@ -22,15 +22,7 @@ from tinyflow.boards import DSP_CORES, Board
 from tinyflow.ir.graph import Graph
 from tinyflow.ir.operators import DepthwiseConv2D, Operator
 from tinyflow.ir.types import DType
-from tinyflow.kernels.base import (
-    Constant,
-    Kernel,
-    Overlap,
-    RowForm,
-    VariantMaker,
-    images,
-    output_of,
-)
+from tinyflow.kernels.base import Constant, Kernel, Overlap, RowForm, images, output_of
 from tinyflow.kernels.generated.depthwise import fixed, moving
 from tinyflow.kernels.generated.depthwise.scaling import scaling_of
 from tinyflow.kernels.generated.depthwise.shape import (
@@ -41,6 +33,7 @@ from tinyflow.kernels.generated.depthwise.shape import (
     is_in_place,
 )
 from tinyflow.kernels.generated.depthwise.window import DepthwiseWindow, weights_of
+from tinyflow.kernels.makers import VariantMaker
 
 #: Numbers of lines in scratch: few need little scratch, many are moved less often.
 HEIGHTS = (4, 8, 16, 32)

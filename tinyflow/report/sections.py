@@ -1,145 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Puts a report together from what the stages found."""
+"""Sections of a report, from what the stages of a build found."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 
 from tinyflow.boards import Board
 from tinyflow.codegen.c_names import layer_title
 from tinyflow.codegen.library import ModelCode
-from tinyflow.distribution import VERSION
-from tinyflow.emulate.verify import VectorKinds, Verification
 from tinyflow.ir.float32 import computes_in_float32
 from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.operators import Operator
-from tinyflow.kernels.cmsis_nn.source import CmsisNN
-from tinyflow.plan.in_ram import InRam
-from tinyflow.report.placement import describe_placement
-from tinyflow.report.prediction import prediction_section
-from tinyflow.report.quality_data import QuantizationSection, Score, WarningSection
+from tinyflow.report.quality_data import Score
 from tinyflow.report.report_data import (
     AlternativeSection,
-    BoardSection,
     BudgetItem,
-    ConversionSection,
     EnergySection,
-    ExactSection,
     FlashSection,
     InferencesSection,
-    KernelsSection,
     LatencyCorrectionSection,
     LatencySection,
     LayerSection,
     MemorySection,
-    ModelSection,
     OverheadSection,
-    PruneSection,
     RamSection,
-    Report,
-    ShortfallSection,
     SplitSection,
     TensorSection,
     WorstSection,
 )
 from tinyflow.selection.search import Choice
-from tinyflow.settings.project_file import BudgetTable, KernelSet, Objective
+from tinyflow.settings.project_file import BudgetTable
 from tinyflow.timing.cycle_model import CycleSplit, Timing
 from tinyflow.timing.traced_vectors import Timings
 from tinyflow.toolchain.elf import Image
 
 
-def assemble_report(
-    board: Board,
-    graph: Graph,
-    code: ModelCode,
-    cmsis: CmsisNN,
-    image: Image,
-    verification: Verification,
-    timings: Timings,
-    choice: Choice,
-    *,
-    kernels: KernelSet,
-    optimize: Objective,
-    in_ram: InRam,
-    kinds: VectorKinds,
-    source: str,
-    score: Score,
-    quality: tuple[QuantizationSection | None, tuple[WarningSection, ...]],
-    prune: PruneSection | None,
-    budget: BudgetTable,
-    shortfall: ShortfallSection | None,
-    conversions: tuple[ConversionSection, ...],
-    folder: Path,
-) -> Report:
-    """The report of a finished build in `folder`."""
-    timing = timings.typical.timing
-    latency, inferences = latency_section(timing, board), _inferences(timings)
-    memory = _memory(board, code, image, verification.stack_peak)
-    placement = describe_placement(board, image, code.name, in_ram)
-    layers = _layers(graph, code, timing, choice)
-    return Report(
-        tinyflow=VERSION,
-        model=ModelSection(
-            name=code.name,
-            source=source,
-            sha256=code.sha256,
-            macs=sum(layer.kernel.macs for layer in code.layers),
-            inputs=tuple(_tensor(tensor) for tensor in graph.input_tensors()),
-            outputs=tuple(_tensor(tensor) for tensor in graph.output_tensors()),
-        ),
-        board=BoardSection(
-            id=board.id, name=board.name, mcu=board.mcu, core=board.core, clock_hz=board.clock_hz
-        ),
-        latency=latency,
-        inferences=inferences,
-        conversions=conversions,
-        memory=memory,
-        placement=placement,
-        exact=ExactSection(
-            oracle=verification.oracle,
-            vectors=verification.vectors,
-            real=kinds.real,
-            random=kinds.random,
-            extreme=kinds.extreme,
-            bytes=verification.compared_bytes,
-            mismatches=verification.mismatches,
-        ),
-        accuracy=score.accuracy,
-        error=score.error,
-        quantization=quality[0],
-        warnings=(*quality[1], *score.warnings),
-        prune=prune,
-        layers=layers,
-        kernels=KernelsSection(
-            cmsis_nn=cmsis.version,
-            origin=cmsis.origin,
-            kernels=kernels,
-            optimize=optimize,
-            predicted_cycles=None if choice.totals is None else choice.totals.cycles,
-            row_cycles=choice.by_rows.cycles,
-            row_instructions=choice.by_rows.instructions,
-            prediction=prediction_section(layers, sum(one.gain_cycles or 0 for one in placement)),
-            shortfall=shortfall,
-        ),
-        budget=_budget(budget, inferences.worst.ms, memory, score),
-        artifacts={
-            "project": ".",
-            "elf": str(image.path.relative_to(folder)),
-            "library": f"lib/{code.name}",
-            "tflite": "model.tflite",
-            "plan": "plan.json",
-            "report": "report.json",
-            "vectors": "vectors",
-            "renode": "renode",
-        },
-    )
-
-
-def _layers(
+def layer_sections(
     graph: Graph, code: ModelCode, timing: Timing, choice: Choice
 ) -> tuple[LayerSection, ...]:
+    """Describe the layers that run code, in execution order."""
     return tuple(
         LayerSection(
             name=layer_title(layer.kernel.operator.name),
@@ -185,7 +84,8 @@ def _alternatives(choice: Choice, operator: Operator) -> tuple[AlternativeSectio
     )
 
 
-def _tensor(tensor: Tensor) -> TensorSection:
+def tensor_section(tensor: Tensor) -> TensorSection:
+    """Describe an input or output of the model."""
     q = tensor.quantization
     return TensorSection(
         name=layer_title(tensor.name),
@@ -196,7 +96,8 @@ def _tensor(tensor: Tensor) -> TensorSection:
     )
 
 
-def _inferences(timings: Timings) -> InferencesSection:
+def inferences_section(timings: Timings) -> InferencesSection:
+    """Describe how inferences differ over the vectors."""
     worst = timings.worst.timing
     return InferencesSection(
         vector=timings.typical.vector,
@@ -258,7 +159,7 @@ def _energy(timing: Timing, board: Board) -> EnergySection | None:
     )
 
 
-def _memory(board: Board, code: ModelCode, image: Image, stack_peak: int) -> MemorySection:
+def memory_section(board: Board, code: ModelCode, image: Image, stack_peak: int) -> MemorySection:
     """Return RAM and flash as the linked image reserves them, and the peak of the stack."""
     arena, state = image.arena_bytes(code.name), image.state_bytes(code.name)
     ram_code, part = len(image.ram_code), board.code_ram
@@ -290,12 +191,13 @@ def _memory(board: Board, code: ModelCode, image: Image, stack_peak: int) -> Mem
     )
 
 
-def _budget(
+def budget_items(
     budget: BudgetTable,
     worst_ms: float,
     memory: MemorySection,
     score: Score,
 ) -> tuple[BudgetItem, ...]:
+    """Compare the figures of a build with its limits."""
     drop, accuracy = None, score.accuracy
     if accuracy is not None and accuracy.float_ is not None:
         drop = accuracy.float_ - accuracy.device

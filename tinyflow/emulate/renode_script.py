@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from tinyflow.boards import Board
-from tinyflow.codegen.render import render
+from tinyflow.render import render
 from tinyflow.resources import RENODE
 
 
