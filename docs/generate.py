@@ -371,13 +371,12 @@ def _parameter_rows(parameters: list[Any]) -> Iterator[tuple[str, ...]]:
 
 def _kind(parameter: Any) -> str:
     annotation = parameter.type_descriptor.annotation
+    parts = [part for part in typing.get_args(annotation) if part is not type(None)]
+    if typing.get_origin(annotation) is not typing.Literal and parts:  # optional, or a list
+        annotation = parts[0]
     if typing.get_origin(annotation) is typing.Literal:
         return "|".join(typing.get_args(annotation))
-    return {"str": "TEXT", "int": "N"}.get(_annotated(parameter), "PATH")
-
-
-def _annotated(parameter: Any) -> str:
-    return str(getattr(parameter.type_descriptor.annotation, "__name__", ""))
+    return {str: "TEXT", int: "N", float: "X"}.get(annotation, "PATH")
 
 
 def _help(text: str) -> str:
