@@ -25,6 +25,7 @@ from tinyflow.pipeline.quantize import Quantised
 from tinyflow.tflite.importer import import_model
 
 keras = pytest.importorskip("keras")
+pytestmark = pytest.mark.slow
 layers = keras.layers
 ROOT = Path(__file__).resolve().parents[2]
 #: Also in a worktree next to others.

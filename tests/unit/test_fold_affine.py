@@ -20,6 +20,7 @@ from tinyflow.pipeline.fidelity import _Model, measure_fidelity
 from tinyflow.tflite.importer import import_model
 
 keras = pytest.importorskip("keras")
+pytestmark = pytest.mark.slow
 layers = keras.layers
 RANDOM = np.random.default_rng(0)
 IMAGE, SERIES, VECTOR = (10, 8, 3), (12, 4), (6,)

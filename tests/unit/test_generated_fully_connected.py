@@ -16,6 +16,8 @@ from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
 from tinyflow.kernels.base import Kernel
 
+pytestmark = pytest.mark.slow
+
 NONE, RELU, RELU_N1_TO_1, RELU6 = 0, 1, 2, 3
 BOARDS = ("stm32l4r5", "stm32f746")
 

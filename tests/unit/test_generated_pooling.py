@@ -22,6 +22,8 @@ from tinyflow.kernels.generated.registry import generated_kernels
 from tinyflow.oracle.oracle import Oracle
 from tinyflow.tflite.importer import import_model
 
+pytestmark = pytest.mark.slow
+
 NONE, RELU, RELU_N1_TO_1, RELU6 = 0, 1, 2, 3
 SAME, VALID = 0, 1
 BOARDS = ("stm32l4r5", "stm32f746")

@@ -17,6 +17,8 @@ from tests.support.generated_rows import check_rows
 from tinyflow.boards import Board, load_board
 from tinyflow.kernels.base import Kernel
 
+pytestmark = pytest.mark.slow
+
 MORE = {
     "pointwise": conv(kernel=(1, 1), cin=16, cout=24),
     "aligned": conv(cin=8, cout=9, stride=(2, 1)),

@@ -14,6 +14,8 @@ from tests.support.generated import check_variants
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.boards import load_board
 
+pytestmark = pytest.mark.slow
+
 
 def softmax(shape: Sequence[int], scale: float, beta: float = 1.0) -> bytes:
     b = TfliteBuilder()

@@ -20,6 +20,7 @@ from tinyflow.convert.keras_model import load_keras
 from tinyflow.errors import InputError
 
 keras = pytest.importorskip("keras")
+pytestmark = pytest.mark.slow
 h5py = pytest.importorskip("h5py")
 L, ops = keras.layers, keras.ops
 

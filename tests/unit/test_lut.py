@@ -18,6 +18,8 @@ from tinyflow.numerics import int8_tables as lookup
 from tinyflow.numerics.fixed_point import rounding_shift_right, truncate, wrap
 from tinyflow.oracle.oracle import Oracle
 
+pytestmark = pytest.mark.slow
+
 BYTES = np.arange(256, dtype=np.uint8).view(np.int8)
 
 

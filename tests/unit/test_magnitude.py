@@ -25,6 +25,7 @@ from tinyflow.datasets.task import Loss
 from tinyflow.errors import InputError
 
 keras = pytest.importorskip("keras")
+pytestmark = pytest.mark.slow
 layers = keras.layers
 
 

@@ -27,6 +27,8 @@ from tinyflow.plan.memory import MemoryPlan, Planner, plan_memory
 from tinyflow.plan.schedule import Schedule
 from tinyflow.tflite.importer import import_model
 
+pytestmark = pytest.mark.slow
+
 CMSIS = CmsisNN("7.0.0", "lib_deps", None, None, {})
 BOARD = load_board("stm32l4r5")
 POOL: dict[str, Any] = {"filterHeight": 3, "filterWidth": 3, "strideH": 1, "strideW": 1}

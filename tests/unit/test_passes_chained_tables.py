@@ -12,6 +12,8 @@ import pytest
 from tests.support.rewritten import check_exact, file_of, optimised, titles
 from tests.support.tflite_builder import TfliteBuilder
 
+pytestmark = pytest.mark.slow
+
 needs_compiler = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
 )

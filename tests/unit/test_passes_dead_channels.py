@@ -29,6 +29,8 @@ from tinyflow.passes.dead_channels import drop_channels
 from tinyflow.passes.ranges import Ranges
 from tinyflow.tflite.importer import import_model
 
+pytestmark = pytest.mark.slow
+
 needs_compiler = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
 )

@@ -17,6 +17,8 @@ from tests.support.tflite_builder import TENSOR_TYPES, TfliteBuilder
 from tinyflow.ir.operators import Conv2D, DepthwiseConv2D, Window
 from tinyflow.ir.types import Padding
 
+pytestmark = pytest.mark.slow
+
 needs_compiler = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
 )

@@ -13,6 +13,8 @@ from tests.support.rewritten import any_kernels, check_exact, file_of, optimised
 from tests.support.tflite_builder import TfliteBuilder
 from tinyflow.ir.operators import Conv2D
 
+pytestmark = pytest.mark.slow
+
 needs_compiler = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
 )

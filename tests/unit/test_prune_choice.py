@@ -21,6 +21,8 @@ from tinyflow.progress import Progress
 from tinyflow.settings.project_file import PruneTable
 from tinyflow.storage.cache import Cache
 
+pytestmark = pytest.mark.slow
+
 DIGITS = Path(__file__).resolve().parents[2] / "examples" / "digits"
 
 

@@ -57,6 +57,8 @@ from tinyflow.sandbox.loopback import can_enter_loopback
 from tinyflow.toolchain.elf import Image
 from tinyflow.toolchain.platformio import build_project
 
+pytestmark = pytest.mark.slow
+
 FAILED_SUITE = """\
 <robot><suite><test name="Boots"><status status="PASS" starttime="20261122 02:27:06.500"
 endtime="20261122 02:27:08.000"/></test><test name="Counts"><kw><status status="FAIL"/></kw>

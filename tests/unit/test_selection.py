@@ -29,6 +29,8 @@ from tinyflow.selection.select import Found, Selection, find, select
 from tinyflow.settings.project_file import Objective
 from tinyflow.tflite.importer import import_model
 
+pytestmark = pytest.mark.slow
+
 BOARDS = ("stm32l4r5", "stm32f746")
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 #: How limits are drawn from the least and the greatest figure of builds without any: a part of the

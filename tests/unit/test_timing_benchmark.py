@@ -10,7 +10,7 @@ from tests.support.bare_firmware import needs_gcc
 from tinyflow.boards import load_board
 from tinyflow.timing.validation_points import POINT_SETS, TimedProgram
 
-pytestmark = needs_gcc
+pytestmark = [needs_gcc, pytest.mark.slow]
 
 #: Instructions of an inference: GCC 12.2, -O2.
 INSTRUCTIONS = {

@@ -25,7 +25,7 @@ from tinyflow.timing.single_issue import (
     TimingTable,
 )
 
-pytestmark = needs_gcc
+pytestmark = [needs_gcc, pytest.mark.slow]
 
 
 # ---- decoding ----
