@@ -232,6 +232,7 @@ CASES: dict[str, Case] = {
     "fill_f32": filled((7,), _FLOAT),
     **{f"zeros_like_{dtype}": zeros_like((3, 5), dtype) for dtype in ("int8", "int32", "int64")},
     "zeros_like_f32": zeros_like((3, 5), _FLOAT),
+    "zeros_like, two layers that are alike": zeros_like((3, 5)),
     "broadcast_args": broadcast_args(3, 3),
     "broadcast_args_longer": broadcast_args(2, 5),
     "broadcast_args_shorter": broadcast_args(4, 1, "int64"),

@@ -9,6 +9,7 @@ their bodies where these differ in the addresses of tensors only.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -138,12 +139,15 @@ class _Body:
         self._graph, self._plan, self._kernel = graph, plan, kernel
         self._constants = {item.suffix: arrays.name(item) for item in kernel.constants}
         tensors = self._tensors()
+        names = [f"tensor_{position}" for position in range(len(tensors))]
+        self._own_addresses = [self._address(index) for index in tensors]
+        self.general = self._render(names)
+        # ZEROS_LIKE, for one, reads nothing of its input.
+        used = [index for index, name in enumerate(names) if _is_word_of(name, self.general)]
         self.parameters = tuple(
-            f"{graph.tensors[index].dtype.c_type} *tensor_{position}"
-            for position, index in enumerate(tensors)
+            f"{graph.tensors[tensors[index]].dtype.c_type} *{names[index]}" for index in used
         )
-        self.addresses = [self._address(index) for index in tensors]
-        self.general = self._render([f"tensor_{position}" for position in range(len(tensors))])
+        self.addresses = [self._own_addresses[index] for index in used]
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -152,7 +156,7 @@ class _Body:
 
     def own(self) -> str:
         """The body with the addresses of the layer's own tensors."""
-        return self._render(self.addresses)
+        return self._render(self._own_addresses)
 
     def _tensors(self) -> list[TensorId]:
         """The tensors in RAM, in the order of the operator's fields."""
@@ -201,6 +205,10 @@ class _Body:
         if tensor.dtype is DType.INT8:
             return element
         return f"({tensor.dtype.c_type} *)(void *){element}"
+
+
+def _is_word_of(name: str, text: str) -> bool:
+    return re.search(rf"\b{name}\b", text) is not None
 
 
 class _RowBody(_Body):
