@@ -9,8 +9,6 @@ library alone, the same C compiled with the same options.
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -104,29 +102,11 @@ def _check(cases: Mapping[str, Case], run: Run) -> None:
 def _problem(cases: Mapping[str, Case], run: Run) -> str | None:
     """Why the cases cannot be built as one image or why that is not exact; None if it is."""
     content = model_of(cases)
-    signal = _signal_of_oracle(content)
-    if signal:
-        return f"the oracle ends the process with signal {signal}"
     try:
         run(content)
     except TinyflowError as error:
         return f"{type(error).__name__}: {error.message}"
     return None
-
-
-def _signal_of_oracle(content: bytes) -> int:
-    """The signal that ends a process in which the oracle runs the model; 0 for none."""
-    child = os.fork()
-    if child == 0:
-        with contextlib.suppress(TinyflowError):
-            path = Path("cases.tflite")
-            graph = import_model(fold_constants(content, path), path, name="cases")
-            reference(content).run(
-                *(np.ones(x.shape, x.dtype.numpy) for x in graph.input_tensors())
-            )
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.WTERMSIG(status)
 
 
 def _build(

@@ -30,6 +30,7 @@ from tests.conformance import (
 )
 from tests.conformance.driver import GROUP, VECTORS, Case, check, check_library, groups
 from tests.support.cores import OTHER_CORES, board_with, cortex_m0plus
+from tests.support.full_run import is_full_run, only_in_full_runs
 from tinyflow.boards import Board, Core, load_board
 
 pytestmark = pytest.mark.skipif(
@@ -66,6 +67,8 @@ SAMPLES = {
 }
 
 
+#: Families whose firmware computes floats in software on a Cortex-M0+.
+SLOW_ON_M0PLUS = ("detection", "floats", "signal", "litert")
 #: The families that are compiled with a firmware around them on every core.
 STATEFUL = ("state", "streams")
 
@@ -89,12 +92,11 @@ def test_operators_are_exact_in_firmware(
     group: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     """Run one group of each family by default: the others are compiled as libraries above."""
-    if request.config.getoption("conformance") == "full":
-        check(GROUPS[group], tmp_path, kernels="cmsis-nn")
-    elif group.endswith("-0"):
+    if group.endswith("-0") and not is_full_run(request):
         check(SAMPLES[family_of(group)], tmp_path, kernels="cmsis-nn")
-    else:
-        pytest.skip("with --conformance=full")
+        return
+    only_in_full_runs(request)
+    check(GROUPS[group], tmp_path, kernels="cmsis-nn")
 
 
 @pytest.mark.parametrize("core", OTHER_CORES)
@@ -116,8 +118,11 @@ def _check_on(
 
 @pytest.mark.parametrize("family", SAMPLES)
 def test_some_operators_are_exact_in_firmware_for_a_cortex_m0plus(
-    family: str, tmp_path: Path
+    family: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
+    """Run the integer families by default: as a library, all are exact on this core above."""
+    if family in SLOW_ON_M0PLUS:
+        only_in_full_runs(request)
     check(SAMPLES[family], tmp_path, board=cortex_m0plus(tmp_path), kernels="cmsis-nn")
 
 

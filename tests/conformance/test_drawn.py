@@ -22,17 +22,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 #: Images of sixteen cases for each family and core.
-IMAGES = {"default": 3, "full": 60}
-#: By default of these fewer: their fixed cases are many, or their images slow.
-FEWER = {
-    "detection": 1,
-    "floats": 2,
-    "int16": 2,
-    "litert": 1,
-    "signal": 2,
-    "state": 1,
-    "streams": 1,
-}
+IMAGES = {"default": 1, "full": 60}
 
 
 @pytest.mark.parametrize("core", ["cortex-m4", "cortex-m0plus"])
@@ -42,8 +32,7 @@ def test_drawn_cases_are_exact(
 ) -> None:
     board = load_board("stm32l4r5") if core == "cortex-m4" else cortex_m0plus(tmp_path)
     operators = st.one_of(*STRATEGIES[family].values())
-    level = request.config.getoption("conformance")
-    images = FEWER.get(family, IMAGES[level]) if level == "default" else IMAGES[level]
+    images = IMAGES[request.config.getoption("conformance")]
 
     # A failing case is found by building each alone, and its name says all: nothing to shrink.
     @settings(

@@ -14,6 +14,7 @@ import pytest
 from tests.conformance import driver
 from tests.conformance.quantize import chain
 from tests.support.tflite_builder import TfliteBuilder
+from tinyflow.boards import load_board
 from tinyflow.oracle.process import Oracle
 
 GOOD = chain((1, 4), ("int8", 0.1, 0), ("int8", 0.2, 0))
@@ -43,12 +44,15 @@ def test_a_case_that_is_not_exact_is_named(tmp_path: Path, monkeypatch: pytest.M
         driver.check({"good": GOOD}, tmp_path)
 
 
-def test_a_case_that_ends_the_oracle_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(driver, "reference", lambda content: os.kill(os.getpid(), signal.SIGKILL))
-    with pytest.raises(AssertionError, match="good: the oracle ends the process with signal 9"):
-        driver.check({"good": GOOD}, tmp_path)
+def test_a_case_that_ends_the_oracle_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(content: bytes) -> Oracle:
+        oracle = Oracle(content)
+        os.kill(oracle._process._process.pid, signal.SIGKILL)
+        return oracle
+
+    monkeypatch.setattr(driver, "reference", ended)
+    with pytest.raises(AssertionError, match=r"^good: .*reference kernels crashed with SIGKILL"):
+        driver.check_library({"good": GOOD}, load_board("stm32l4r5"), "auto")
 
 
 def test_a_name_makes_the_constants() -> None:

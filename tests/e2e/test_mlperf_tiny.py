@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import tinyflow
+from tests.support.full_run import only_in_full_runs
 from tinyflow.boards import board_ids, load_board
 from tinyflow.costs.table import shipped_costs
 from tinyflow.kernels.base import Kernel
@@ -76,7 +77,11 @@ def _real_inputs(model: str) -> np.ndarray | None:
 
 @pytest.mark.parametrize("board", board_ids())
 @pytest.mark.parametrize("model", TFLITE)
-def test_reference_model_is_exact(model: str, board: str, tmp_path: Path) -> None:
+def test_reference_model_is_exact(
+    model: str, board: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    if model == "vww" and board not in ("stm32f746", "nrf52840"):
+        only_in_full_runs(request)
     samples = _real_inputs(model)
     vectors = VECTORS if samples is None else 20
     report = tinyflow.build(
@@ -94,7 +99,11 @@ def test_reference_model_is_exact(model: str, board: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("model", TFLITE)
-def test_cmsis_nn_alone_is_as_good_as_called_by_hand(model: str, tmp_path: Path) -> None:
+def test_cmsis_nn_alone_is_as_good_as_called_by_hand(
+    model: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    if model == "vww":
+        only_in_full_runs(request)
     report = tinyflow.build(
         _MODELS / TFLITE[model],
         board="stm32l4r5",
@@ -110,7 +119,11 @@ def test_cmsis_nn_alone_is_as_good_as_called_by_hand(model: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("model", TFLITE)
-def test_an_objective_gives_the_least_of_it(model: str, tmp_path: Path) -> None:
+def test_an_objective_gives_the_least_of_it(
+    model: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    if model in ("ic", "vww"):
+        only_in_full_runs(request)
     reports = {
         objective: tinyflow.build(
             _MODELS / TFLITE[model],

@@ -219,6 +219,7 @@ def kernel_family(kernel: Kernel) -> str:
     return kernel.function if kernel.name is None else kernel.name.family
 
 
+@cache  # each kernel of an operator asks for all names of the table
 def _family_of(name: str) -> str:
     """Return the family of a `kernel_name`."""
     generated = KernelName.parse(name)
