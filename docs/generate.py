@@ -186,7 +186,7 @@ def _sections(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, ...]]:
             if _section_of(inner.annotation)[0] is None
         ]
         if plain:
-            yield f"`{path}`", ", ".join(plain), (section.__doc__ or "").replace("\n", " ")
+            yield f"`{path}`", ", ".join(plain), " ".join((section.__doc__ or "").split())
         yield from _sections(section, f"{path}.")
 
 
