@@ -175,8 +175,9 @@ def test_subgraphs_that_are_not_there_are_damage(index: int) -> None:
 
 
 def test_a_main_subgraph_that_runs_itself_is_damage() -> None:
-    with pytest.raises(InputError, match="is the model itself or does not exist"):
+    with pytest.raises(InputError, match="is the model itself or does not exist") as caught:
         straight(_changed(branches(known=True), thenSubgraphIndex=0))
+    assert caught.value.hint == "The file is damaged; convert the model again."
 
 
 def test_another_number_of_inputs_than_a_subgraph_takes_is_damage() -> None:

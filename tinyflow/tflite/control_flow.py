@@ -25,6 +25,7 @@ from tinyflow.tflite.operator_reader import indices
 
 #: Iterations of a loop at most: each becomes code.
 MAX_ITERATIONS = 64
+_DAMAGED = "The file is damaged; convert the model again."
 #: Operators and nested subgraphs at most, of the whole model.
 MAX_OPERATORS = 4096
 _MAX_DEPTH = 16
@@ -140,13 +141,17 @@ class _Inliner:
         ]
         outputs = indices(operator.outputs)
         if condition < 0 or self.tensors[condition].type != schema.TensorType.BOOL:
-            raise InputError(f"{self.path}: {self._where(operator)}: no condition of bool")
+            raise self._damaged(operator, "no condition of bool")
         known = constant_value(self.model, self.tensors[condition])
         if known is not None and known.size == 1:
             self._call(operator, branches[0 if known.all() else 1], arguments, outputs, depth)
             return
         if indices(self.tensors[condition].shape) not in ([], [1]):
-            raise self._refuse(operator, "the condition is more than one element")
+            raise self._refuse(
+                operator,
+                "the condition is more than one element",
+                "Reduce it to one, by REDUCE_ANY or REDUCE_ALL.",
+            )
         for branch in branches:
             self._refuse_state(operator, branch, "its condition is computed")
         results = []
@@ -182,11 +187,9 @@ class _Inliner:
         body = self._called(operator, options.bodySubgraphIndex)
         arguments, outputs = indices(operator.inputs), indices(operator.outputs)
         if not len(indices(body.inputs)) == len(indices(body.outputs)) == len(arguments):
-            raise InputError(
-                f"{self.path}: {self._where(operator)}: its body gives other values than it takes"
-            )
+            raise self._damaged(operator, "its body gives other values than it takes")
         if len(outputs) != len(arguments):
-            raise InputError(f"{self.path}: {self._where(operator)}: {len(outputs)} outputs")
+            raise self._damaged(operator, f"{len(outputs)} outputs")
         count = self._iterations(operator, condition, body, arguments)
         if count:
             self._refuse_state(operator, body, "it is a loop")
@@ -244,16 +247,17 @@ class _Inliner:
             depth: of IF and WHILE in each other.
         """
         if depth >= _MAX_DEPTH:
-            raise self._refuse(operator, "subgraphs that run each other without an end")
+            raise self._refuse(operator, "subgraphs that run each other without an end", _DAMAGED)
         inputs, outputs = indices(subgraph.inputs), indices(subgraph.outputs)
         tensors = subgraph.tensors or []
         if len(inputs) != len(arguments) or len(outputs) != len(results):
-            raise InputError(
-                f"{self.path}: {self._where(operator)}: {len(arguments)} inputs and {len(results)} "
-                f"outputs for a subgraph of {len(inputs)} and {len(outputs)}"
+            raise self._damaged(
+                operator,
+                f"{len(arguments)} inputs and {len(results)} outputs for a subgraph of "
+                f"{len(inputs)} and {len(outputs)}",
             )
         if any(not 0 <= index < len(tensors) for index in (*inputs, *outputs)):
-            raise InputError(f"{self.path}: {self._where(operator)}: a subgraph is damaged")
+            raise self._damaged(operator, "a subgraph is damaged")
         for outer, inner in zip((*arguments, *results), (*inputs, *outputs), strict=True):
             self._check_alike(operator, self.tensors[outer], tensors[inner])
         places = dict(zip(inputs, arguments, strict=True))
@@ -295,7 +299,10 @@ class _Inliner:
         name = text(self.tensors[index].name) if 0 <= index < len(self.tensors) else ""
         return f"{self._kind(operator)} layer {name or index!r}"
 
-    def _refuse(self, operator: Any, problem: str, hint: str | None = None) -> UnsupportedError:
+    def _damaged(self, operator: Any, problem: str) -> InputError:
+        return InputError(f"{self.path}: {self._where(operator)}: {problem}", hint=_DAMAGED)
+
+    def _refuse(self, operator: Any, problem: str, hint: str) -> UnsupportedError:
         return UnsupportedError(f"{self.path}: {self._where(operator)}: {problem}", hint=hint)
 
     def _check(self, operator: Any, inputs: int, outputs: int) -> None:
@@ -305,19 +312,21 @@ class _Inliner:
             not 0 <= index < outputs for index in indices(operator.outputs)
         ):
             raise InputError(
-                f"{self.path}: {self._kind(operator)} names a tensor that does not exist"
+                f"{self.path}: {self._kind(operator)} names a tensor that does not exist",
+                hint=_DAMAGED,
             )
 
     def _options(self, operator: Any, kind: type[Any]) -> Any:
         if not isinstance(operator.builtinOptions, kind) or -1 in indices(operator.inputs):
-            raise InputError(f"{self.path}: {self._where(operator)} lacks its options or an input")
+            raise self._damaged(operator, "lacks its options or an input")
         return operator.builtinOptions
 
     def _called(self, operator: Any, index: int) -> Any:
         if not 0 < index < len(self.model.subgraphs):
             raise InputError(
                 f"{self.path}: {self._where(operator)} runs subgraph {index}, which is the model "
-                "itself or does not exist"
+                "itself or does not exist",
+                hint=_DAMAGED,
             )
         return self.model.subgraphs[index]
 
@@ -329,6 +338,7 @@ class _Inliner:
                 operator,
                 f"the tensor {text(inner.name)!r} of a subgraph has another type, shape or scale "
                 "than what it is given",
+                _DAMAGED,
             )
 
     def _refuse_state(self, operator: Any, subgraph: Any, reason: str) -> None:
@@ -345,7 +355,11 @@ class _Inliner:
             )
         ]
         if stateful:
-            raise self._refuse(operator, f"{stateful[0]} in it may keep a state, but {reason}")
+            raise self._refuse(
+                operator,
+                f"{stateful[0]} in it may keep a state, but {reason}",
+                "Move what keeps a state out of the branch or loop before the model is converted.",
+            )
 
 
 def _place(places: Mapping[int, int], index: int) -> int:
