@@ -15,7 +15,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--conformance",
         choices=("default", "full"),
         default="default",
-        help="how many operator cases to draw at random: some, or thousands",
+        help="how much is tried: some cases, boards and cores, or all, with thousands drawn",
     )
     parser.addoption(
         "--networks",
