@@ -119,7 +119,7 @@ def _kernel(
 ) -> DumpedKernel:
     kernel, by_rows = option.kernel, option.kernel.by_rows
     return DumpedKernel(
-        kernel=kernel.function,
+        kernel=kernel.title,
         variant=kernel.variant,
         library=kernel.library,
         cycles=None if option.cost is None else option.cost.cycles,
@@ -138,7 +138,7 @@ def _totals(totals: Totals) -> DumpedTotals:
 
 
 def _title(kernel: Kernel) -> str:
-    return f"{kernel.function} {kernel.variant}".rstrip()
+    return f"{kernel.title} {kernel.variant}".rstrip()
 
 
 # ------------------------------------------------------------------------------- as text

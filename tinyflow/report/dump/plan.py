@@ -143,7 +143,7 @@ def _layers(plan: MemoryPlan) -> tuple[DumpedLayer, ...]:
             DumpedLayer(
                 operator=kernel.operator.title,
                 name=printable(kernel.operator.name),
-                kernel=kernel.function,
+                kernel=kernel.title,
                 variant=kernel.variant,
                 step=step,
                 scratch_offset=plan.scratch[index],
