@@ -90,7 +90,7 @@ def command(
     if as_json:
         typer.echo(profile.to_json(), nl=False)
     else:
-        out.print(render_profile(profile, top=top))
+        out.print(render_profile(profile, top=top), crop=False)  # names are whole
     err.print(f"\n[dim]the page is[/] {escape(str(page))}", soft_wrap=True)
 
 

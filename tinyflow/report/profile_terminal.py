@@ -89,10 +89,11 @@ def _functions(profile: Profile) -> RenderableType:
 
 
 def _block(block: ProfiledBlock) -> RenderableType:
-    title = Text.assemble(
-        "\n",
-        (f"{block.function}+{block.offset:#x}", "bold"),
-        f": {block.share:.1%}, {block.cycles:,} cycles, {block.executions:,} times, "
+    # A name longer than the terminal stays in one piece, for a search in the listing.
+    name = f"\n{block.function}+{block.offset:#x}"
+    title = Text(name, style="bold", no_wrap=True, overflow="ignore")
+    figures = Text.assemble(
+        f"  {block.share:.1%}, {block.cycles:,} cycles, {block.executions:,} times, "
         f"{block.cycles / block.executions:.1f} each\n  ",
         ", ".join(f"{CAUSES[name]} {part:,}" for name, part in block.split if part),
     )
@@ -112,4 +113,4 @@ def _block(block: ProfiledBlock) -> RenderableType:
             f"{line.branch:,}" if line.branch else "",
             f"{(line.core + line.branch) / block.executions:.2f}",
         )
-    return Group(title, table)
+    return Group(title, figures, table)
