@@ -7,8 +7,8 @@
  * outputs lie in the arena, where a layer may write over an input once it is consumed: write
  * every input again before each small_invoke(). Not reentrant; no heap is used.
  */
-#ifndef TINYFLOW_SMALL_H
-#define TINYFLOW_SMALL_H
+#ifndef TINYFLOW_MODEL_SMALL_H
+#define TINYFLOW_MODEL_SMALL_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The constants of small, made by tinyflow 0.1.0. Private to small.c. */
-#ifndef TINYFLOW_SMALL_WEIGHTS_H
-#define TINYFLOW_SMALL_WEIGHTS_H
+#ifndef TINYFLOW_MODEL_SMALL_WEIGHTS_H
+#define TINYFLOW_MODEL_SMALL_WEIGHTS_H
 
 #include <stdint.h>
 
