@@ -31,7 +31,7 @@ from tinyflow.pipeline import limits as select_module
 from tinyflow.pipeline import plan_model as plan_model_module
 from tinyflow.pipeline.build import run
 from tinyflow.pipeline.request import BuildRequest
-from tinyflow.plan.memory import plan_memory
+from tinyflow.plan.memory import Planner, plan_memory
 from tinyflow.progress import Progress
 from tinyflow.report.dump.choice import dumped_selection, selection_text
 from tinyflow.report.dump.graph import dumped_graph, graph_text
@@ -248,7 +248,17 @@ def test_what_is_not_allowed_says_so() -> None:
     left_out = [each for layer in data.layers for each in layer.alternatives]
     assert left_out
     assert {each.reason for each in left_out} == {"left out by kernels = cmsis-nn"}
-    assert all(layer.taken.library != "generated" for layer in data.layers)
+    assert not any(layer.taken.sources for layer in data.layers)
+    assert any(layer.taken.sources for layer in _selected(small_model())[0].layers)
+
+
+def test_alternatives_compare_with_an_estimate_like_theirs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The arena of a plan may be smaller than any that the search knows."""
+    before = _selected(small_model())[0].estimate
+    monkeypatch.setattr(Planner, "planned_arena", lambda *_: 8)
+    assert _selected(small_model())[0].estimate == before
 
 
 # --------------------------------------------------------------------------------- folder

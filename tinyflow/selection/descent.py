@@ -61,12 +61,26 @@ class ChoiceSearch:
         return [found[layer] for layer in range(self._count)]
 
     def totals(self, picked: Picked, schedule: Schedule) -> Totals:
-        """All figures."""
+        """All figures, with the arena of the plan that is built."""
+        return self._totals(picked, schedule, self._planner.planned_arena)
+
+    def estimate(self, picked: Picked, schedule: Schedule) -> Totals:
+        """All figures, with the arena that the search estimates; `changed` has the same."""
+        return self._totals(picked, schedule, self._planner.arena)
+
+    def _totals(
+        self,
+        picked: Picked,
+        schedule: Schedule,
+        arena: Callable[[Sequence[Kernel], Schedule], int],
+    ) -> Totals:
         figures = self._figures(picked)
         options = figures.options
-        arena = self._planner.planned_arena([option.kernel for option in options], schedule)
-        cycles = figures.cycles + cost_of_rows(options, schedule).cycles
-        return Totals(cycles, figures.flash + flash_of_rows(options, schedule), arena)
+        return Totals(
+            figures.cycles + cost_of_rows(options, schedule).cycles,
+            figures.flash + flash_of_rows(options, schedule),
+            arena([option.kernel for option in options], schedule),
+        )
 
     def _figures(self, picked: Picked) -> ChoiceFigures:
         if picked not in self._known:
@@ -116,13 +130,31 @@ class ChoiceSearch:
 
     # ---- scores: the least is the best ----
 
-    def limited(self, optimize: Objective, limits: Limits) -> Scoring:
-        """The objective, after how far a choice is beyond the limits."""
+    def limited(
+        self,
+        optimize: Objective,
+        limits: Limits,
+        ceiling: int | None = None,
+        *,
+        strict: bool = False,
+    ) -> Scoring:
+        """The objective, after how far a choice is beyond the limits and then the ceiling.
+
+        Args:
+            optimize: the objective.
+            limits: take precedence over it.
+            ceiling: the most cycles; None for no ceiling.
+            strict: the ceiling comes before the limits.
+        """
         score = scoring(optimize, self._cycles(self._fastest()))
-        return lambda cycles, flash, arena: (
-            excess(Totals(cycles, flash, arena), limits),
-            *score(cycles, flash, arena),
-        )
+
+        def limited(cycles: int, flash: int, arena: int) -> Score:
+            beyond = excess(Totals(cycles, flash, arena), limits)
+            above = 0 if ceiling is None else max(0, cycles - ceiling)
+            first = (above, beyond) if strict else (beyond, above)
+            return *first, *score(cycles, flash, arena)
+
+        return limited
 
     def best(
         self,
@@ -139,24 +171,13 @@ class ChoiceSearch:
 
         Args:
             optimize: the objective.
-            limits: take precedence over it.
+            limits, ceiling, strict: as `limited` has them.
             starts: where the search begins; by default with some simple choices.
-            ceiling: the most cycles, which come after the limits and before the objective; None
-                for no ceiling.
             also: further starts.
             known: choices that the result is not worse than.
-            strict: the ceiling comes before the limits.
         """
-        fastest = self._fastest()
-        score = scoring(optimize, self._cycles(fastest))
-
-        def limited(cycles: int, flash: int, arena: int) -> Score:
-            beyond = excess(Totals(cycles, flash, arena), limits)
-            above = 0 if ceiling is None else max(0, cycles - ceiling)
-            first = (above, beyond) if strict else (beyond, above)
-            return *first, *score(cycles, flash, arena)
-
-        starts = [*(starts or self._simple(fastest)), *also]
+        limited = self.limited(optimize, limits, ceiling, strict=strict)
+        starts = [*(starts or self._simple(self._fastest())), *also]
         if ceiling is None and optimize in ("speed", "size"):
             # The arena counts beyond its limit only.
             alone = partial(self._scored_alone, limited)

@@ -184,7 +184,7 @@ class Chooser:
         score = search.limited(optimize, limits)
         return Neighbours(
             score,
-            search.totals(picked, choice.schedule),
+            search.estimate(picked, choice.schedule),
             {
                 (layer, id(option)): totals
                 for options, totals in search.changed(picked, choice.schedule, score)
