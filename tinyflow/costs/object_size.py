@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import logging
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +11,7 @@ from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
 from tinyflow.boards import Board
-from tinyflow.errors import BuildError, ToolMissingError
-from tinyflow.progress import log_command
-from tinyflow.toolchain.compiler import COMPILER, check_disk
-
-_log = logging.getLogger(__name__)
+from tinyflow.toolchain.compiler import compile_in
 
 
 @dataclass(frozen=True)
@@ -38,19 +32,7 @@ def object_code(file: str, text: str, board: Board) -> ObjectCode:
     with tempfile.TemporaryDirectory(prefix="tinyflow-") as name:
         folder = Path(name)
         (folder / file).write_text(text, encoding="utf-8")
-        command = [
-            COMPILER, "-mthumb", f"-mcpu={board.core}", f"-mfloat-abi={board.float_abi}",
-            *([f"-mfpu={board.fpu}"] if board.fpu else []),
-            "-std=c11", "-ffreestanding", "-O2", "-c", file, "-o", "code.o",
-        ]  # fmt: skip
-        log_command(_log, command, folder)
-        try:
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        except FileNotFoundError as error:
-            raise ToolMissingError(f"{COMPILER} is not on PATH") from error
-        if done.returncode:
-            check_disk(done.stderr, folder)
-            raise BuildError(f"the compiler refused {file}:\n{done.stderr.strip()}")
+        compile_in(folder, board, ("-O2", "-c", file, "-o", "code.o"), file)
         with (folder / "code.o").open("rb") as stream:
             return _read(ELFFile(stream))
 

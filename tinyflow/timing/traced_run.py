@@ -7,8 +7,6 @@ twice, with and without, and the results must be the same.
 
 from __future__ import annotations
 
-import logging
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,16 +21,13 @@ from tinyflow.emulate.engine import CpuFault, Engine
 from tinyflow.emulate.protocol import HarnessClient
 from tinyflow.emulate.simulator import Simulator
 from tinyflow.emulate.trace import Trace, Tracer, Watched
-from tinyflow.errors import BuildError, DeviceError, InputError, ToolMissingError
-from tinyflow.progress import log_command
+from tinyflow.errors import DeviceError, InputError
 from tinyflow.render import render
 from tinyflow.storage.folders import write_folder
 from tinyflow.timing.counts import InferenceCounts, count, watched
 from tinyflow.timing.cycle_model import Timing, predict
-from tinyflow.toolchain.compiler import COMPILER, check_disk
+from tinyflow.toolchain.compiler import compile_in
 from tinyflow.toolchain.elf import Image, read_image
-
-_log = logging.getLogger(__name__)
 
 #: Symbol of the place that a measured function returns to, and what RAM holds before.
 _RETURN, _RAM_FILL = "tinyflow_return", b"\xa5"
@@ -201,22 +196,18 @@ def compile_code(
         script = render("timing/code.ld.j2", board=board, back=_RETURN)
         (folder / "code.ld").write_text(script, encoding="utf-8")
         elf = folder / "code.elf"
-        command = [
-            COMPILER, "-mthumb", f"-mcpu={board.core}", f"-mfloat-abi={board.float_abi}",
-            *([f"-mfpu={board.fpu}"] if board.fpu else []),
-            "-std=c11", "-ffreestanding", *flags,
-            "-nostdlib", "-Wl,-Tcode.ld", "-Wl,--no-warn-rwx-segments",
-            *(file for file in sources if file.endswith((".c", ".S"))),
-            *(f"-l{library}" for library in libraries), "-o", elf.name,
-        ]  # fmt: skip
-        log_command(_log, command, folder)
-        try:
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        except FileNotFoundError as error:
-            raise ToolMissingError(f"{COMPILER} is not on PATH") from error
-        if done.returncode:
-            check_disk(done.stderr, folder)
-            raise BuildError(f"the compiler refused the code:\n{done.stderr.strip()}")
+        compile_in(
+            folder,
+            board,
+            (
+                *flags,
+                *("-nostdlib", "-Wl,-Tcode.ld", "-Wl,--no-warn-rwx-segments"),
+                *(file for file in sources if file.endswith((".c", ".S"))),
+                *(f"-l{library}" for library in libraries),
+                *("-o", elf.name),
+            ),
+            "the code",
+        )
         return read_image(elf)
 
 

@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compiler that a build would use, and compilers' messages for a full disk."""
+"""The cross-compiler: its identity, calls of it, and compilers' messages for a full disk."""
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
+import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from tinyflow.errors import InputError
+from tinyflow.boards import Board
+from tinyflow.errors import BuildError, InputError, ToolMissingError
+from tinyflow.progress import log_command
+
+_log = logging.getLogger(__name__)
 
 COMPILER = "arm-none-eabi-gcc"
 
@@ -47,3 +54,32 @@ def check_disk(output: str, folder: Path) -> None:
             hint="Free some space there and in the folder of temporary files, or raise the limit "
             "(quota, `ulimit -f`).",
         )
+
+
+def compile_in(folder: Path, board: Board, arguments: Sequence[str], what: str) -> None:
+    """Call the cross-compiler in a folder, for a board's core.
+
+    Args:
+        folder: where the sources lie.
+        board: its core and FPU are compiled for.
+        arguments: further options and files.
+        what: the sources, for messages.
+
+    Raises:
+        ToolMissingError: the cross-compiler is not on PATH.
+        BuildError: it refused the sources.
+        InputError: the disk is full.
+    """
+    command = [
+        COMPILER, "-mthumb", f"-mcpu={board.core}", f"-mfloat-abi={board.float_abi}",
+        *([f"-mfpu={board.fpu}"] if board.fpu else []),
+        "-std=c11", "-ffreestanding", *arguments,
+    ]  # fmt: skip
+    log_command(_log, command, folder)
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise ToolMissingError(f"{COMPILER} is not on PATH") from error
+    if done.returncode:
+        check_disk(done.stderr, folder)
+        raise BuildError(f"the compiler refused {what}:\n{done.stderr.strip()}")
