@@ -19,14 +19,12 @@ from tinyflow.cli.completion import complete_board
 from tinyflow.cli.console import out, print_json
 from tinyflow.cli.shared_options import Json
 from tinyflow.codegen.c_names import model_name
-from tinyflow.datasets.dataset import InputSpec, sample_shape
+from tinyflow.datasets.dataset import InputSpec
 from tinyflow.datasets.recognise import Header, Purpose, Recognised, recognise
 from tinyflow.errors import InputError, TinyflowError
-from tinyflow.oracle.constants import fold_constants
 from tinyflow.settings.project_file import PROJECT_FILE, DataTable, Project
 from tinyflow.storage.files import write_file
 from tinyflow.tflite.file import is_tflite, read_tflite
-from tinyflow.tflite.importer import import_model
 
 #: The keys of [data] that name files, and the board where none is named.
 _PURPOSES: tuple[Purpose, ...] = ("calibration", "training", "test")
@@ -113,17 +111,14 @@ def _say(line: str) -> None:
 def _inputs(model: Path) -> tuple[Sequence[InputSpec], str | None]:
     """The model's inputs, or why they are not known."""
     from tinyflow.convert.convert import model_inputs
+    from tinyflow.pipeline.imported import import_file, input_specs
 
     try:
         if not is_tflite(model):
             return model_inputs(model), None
-        graph = import_model(fold_constants(read_tflite(model), model), model, name="model")
+        return input_specs(import_file(read_tflite(model), model).graph), None
     except TinyflowError as error:
         return (), error.message
-    return [
-        InputSpec(tensor.name, sample_shape(tensor.shape), tensor.dtype.value, accepts_float=True)
-        for tensor in graph.input_tensors()
-    ], None
 
 
 def _wanted(key: Purpose, *, needed: bool) -> str:

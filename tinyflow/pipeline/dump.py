@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from pydantic import BaseModel, ConfigDict
-
 from tinyflow.distribution import VERSION
 from tinyflow.errors import InputError, TinyflowError
 from tinyflow.ir.graph import Graph
@@ -22,6 +20,7 @@ from tinyflow.progress import Progress
 from tinyflow.report.dump.choice import DumpedSelection, dumped_selection, selection_text
 from tinyflow.report.dump.graph import DumpedGraph, dumped_graph, graph_text
 from tinyflow.report.dump.plan import DumpedPlan, dumped_plan, plan_text
+from tinyflow.report.dump.section import DumpedSection
 from tinyflow.report.dump.text import printable, quoted, table
 from tinyflow.selection.objective import Limits
 from tinyflow.selection.select import Selection
@@ -47,13 +46,11 @@ class BuildObserver:
         """Kernels are chosen, and the memory is planned."""
 
 
-class DumpedPass(BaseModel):
+class DumpedPass(DumpedSection):
     """A pass that has run; `file` shows the graph after it, None if it changed nothing.
 
     `round` counts how many times the list of passes was begun; 0 for passes outside of it.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     round: int
@@ -61,19 +58,15 @@ class DumpedPass(BaseModel):
     operators: int
 
 
-class DumpedStage(BaseModel):
+class DumpedStage(DumpedSection):
     """A graph, and the text file that shows it."""
-
-    model_config = ConfigDict(frozen=True)
 
     file: str
     graph: DumpedGraph
 
 
-class DumpFile(BaseModel):
+class DumpFile(DumpedSection):
     """`dump.json`; `failed` says how the build failed, and what it did not reach is None."""
-
-    model_config = ConfigDict(frozen=True)
 
     tinyflow: str
     model: str

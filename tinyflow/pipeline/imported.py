@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinyflow.datasets.dataset import InputSpec, sample_shape
 from tinyflow.ir.graph import Graph
 from tinyflow.oracle.constants import fold_constants
 from tinyflow.oracle.process import first_output
@@ -40,6 +41,18 @@ def import_file(tflite: bytes, path: Path, name: str = "model") -> Imported:
     """
     folded = fold_constants(tflite, path)
     return Imported(folded, import_model(folded, path, name=name))
+
+
+def input_specs(graph: Graph) -> list[InputSpec]:
+    """Return what a model's inputs take: values of their type, or real numbers.
+
+    Args:
+        graph: as imported, before any pass.
+    """
+    return [
+        InputSpec(tensor.name, sample_shape(tensor.shape), tensor.dtype.value, accepts_float=True)
+        for tensor in graph.input_tensors()
+    ]
 
 
 def optimised_graph(imported: Imported, path: Path, observer: Observer = UNOBSERVED) -> Graph:

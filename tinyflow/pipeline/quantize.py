@@ -20,7 +20,6 @@ from tinyflow.datasets.dataset import (
     InputSpec,
     load_calibration,
     load_dataset,
-    sample_shape,
 )
 from tinyflow.datasets.task import Loss
 from tinyflow.distribution import VERSION
@@ -29,6 +28,7 @@ from tinyflow.ir.graph import Graph, Tensor
 from tinyflow.ir.types import DType
 from tinyflow.pipeline.context import BuildContext
 from tinyflow.pipeline.fidelity import Fidelity, compare_models
+from tinyflow.pipeline.imported import input_specs
 from tinyflow.pipeline.prune_choice import PruneChoice, choose_granularity
 from tinyflow.pipeline.request import BuildRequest
 from tinyflow.pipeline.vectors import synthetic_vectors, vector_kinds
@@ -104,10 +104,7 @@ def with_data(request: BuildRequest, tflite: bytes, graph: Graph) -> Quantised:
     Raises:
         InputError: the data cannot be read, or does not fit the model's inputs.
     """
-    specs = [
-        InputSpec(tensor.name, sample_shape(tensor.shape), tensor.dtype.value, accepts_float=True)
-        for tensor in graph.input_tensors()
-    ]
+    specs = input_specs(graph)
     test = _test_data(request, specs)
     calibration = (
         None if request.calibration is None else load_calibration(request.calibration, specs)

@@ -120,19 +120,17 @@ class Found:
     def best(self, optimize: Objective, limits: Limits) -> Selection:
         """The best choice and its plan."""
         choice = self.chooser.choose(optimize, limits)
-        plan, totals = self.planner.plan(choice.kernels, choice.schedule), choice.totals
-        if totals is not None:
-            totals = replace(totals, arena=plan.arena_size)
+        plan = self.planner.plan(choice.kernels, choice.schedule)
         _log.info(
             "memory plan: arena of %d bytes (at least %d), %d fused blocks; %s",
             *(
                 plan.arena_size,
                 plan.lower_bound,
                 len(plan.fused_blocks),
-                totals or "costs not known",
+                choice.totals or "costs not known",
             ),
         )
-        return Selection(choice, plan, totals, self.chooser)
+        return Selection(choice, plan, choice.totals, self.chooser)
 
 
 def find(

@@ -26,8 +26,8 @@ class DumpedKernel(DumpedSection):
 
     `cycles` and `row_cycles`, what it takes more if the layer runs row by row, are predicted, None
     if they are not known. `flash` counts what layers share in full, `sources` are the files that
-    are generated for it. `inference` is what the whole
-    inference would take with it, None if that was not weighed, and `reason` why it was not taken.
+    are generated for it. `inference` is what the whole inference would take with it, None if that
+    was not weighed, and `reason` why it was not taken.
     """
 
     kernel: str
