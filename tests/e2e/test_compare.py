@@ -16,18 +16,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def tinyflow(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
-    Path("small.tflite").write_bytes(small_model())
-    return CommandLine(monkeypatch, capsys)
-
-
-def test_two_boards_are_built_and_compared(tinyflow: CommandLine) -> None:
+def test_two_boards_are_built_and_compared(in_project: CommandLine) -> None:
     boards = ("--board", "stm32l4r5", "--board", "stm32f746")
-    built = tinyflow("build", "small.tflite", *boards, "--vectors", "2", "--json")
+    built = in_project("build", "small.tflite", *boards, "--vectors", "2", "--json")
     reports, comparison = built.json["reports"], built.json["comparison"]
     assert [report["board"]["id"] for report in reports] == ["stm32l4r5", "stm32f746"]
     first, second = comparison["builds"]
@@ -43,38 +34,38 @@ def test_two_boards_are_built_and_compared(tinyflow: CommandLine) -> None:
                 layer[figure] for layer in report["layers"]
             ]
 
-    again = tinyflow("compare", "build/stm32l4r5", "build/stm32f746", "--json")
+    again = in_project("compare", "build/stm32l4r5", "build/stm32f746", "--json")
     assert again.json == comparison
-    table = tinyflow("compare", "build/stm32f746", "build/stm32l4r5").out
+    table = in_project("compare", "build/stm32f746", "build/stm32l4r5").out
     assert "stm32l4r5" in table and "216 MHz" in table and "CONV_2D" in table
 
 
-def test_builds_of_unlike_models_have_no_common_layers(tinyflow: CommandLine) -> None:
+def test_builds_of_unlike_models_have_no_common_layers(in_project: CommandLine) -> None:
     Path("other.tflite").write_bytes(small_model(lambda name: f"other/{name}"))
     for name in ("small", "other"):
         options = ("--board", "stm32l4r5", "--vectors", "1", "--output", name)
-        assert tinyflow("build", f"{name}.tflite", *options).code == 0
-    comparison = tinyflow("compare", "small", "other", "--json").json
+        assert in_project("build", f"{name}.tflite", *options).code == 0
+    comparison = in_project("compare", "small", "other", "--json").json
     assert comparison["layers"] == []
     assert comparison["ratios"]["instructions"] == [1.0, 1.0]
     assert [build["title"] for build in comparison["builds"]] == ["small", "other"]
 
 
-def test_what_cannot_be_compared_is_refused(tinyflow: CommandLine) -> None:
-    tinyflow.refused(3, "compare", "nothing", says=("nothing: not a finished build",))
+def test_what_cannot_be_compared_is_refused(in_project: CommandLine) -> None:
+    in_project.refused(3, "compare", "nothing", says=("nothing: not a finished build",))
     options = ("--board", "stm32f746", "--board", "stm32f747", "--json")
-    refused = tinyflow("build", "small.tflite", *options)
+    refused = in_project("build", "small.tflite", *options)
     assert refused.code == 3
     assert "did you mean" in refused.json["error"]["message"]
     assert not Path("build").exists()
 
 
-def test_a_broken_budget_does_not_stop_the_other_boards(tinyflow: CommandLine) -> None:
+def test_a_broken_budget_does_not_stop_the_other_boards(in_project: CommandLine) -> None:
     Path("tinyflow.toml").write_text(
         '[model]\npath = "small.tflite"\n[budget]\nram_kib = 0.1\n', encoding="utf-8"
     )
     boards = ("--board", "stm32l4r5", "--board", "stm32f746")
-    outcome = tinyflow("build", *boards)
+    outcome = in_project("build", *boards)
     assert "budget broken: ram_kib" in outcome.err
     assert outcome.code != 0
     assert "side by side" in outcome.out

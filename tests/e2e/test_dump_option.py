@@ -11,26 +11,16 @@ import pytest
 
 import tinyflow
 from tests.support.command_line import CommandLine, snapshot
-from tests.support.small_model import small_model
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not on PATH"
 )
 
 
-@pytest.fixture
-def command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
-    Path("small.tflite").write_bytes(small_model())
-    return CommandLine(monkeypatch, capsys)
-
-
-def test_the_dump_agrees_with_the_report(command: CommandLine) -> None:
+def test_the_dump_agrees_with_the_report(in_project: CommandLine) -> None:
     boards = ("--board", "stm32l4r5", "--board", "stm32f746")
     options = ("--vectors", "1", "--dump", "dumps", "--json", "-v")
-    built = command("build", "small.tflite", *boards, *options)
+    built = in_project("build", "small.tflite", *boards, *options)
     assert built.code == 0
     assert "info: selection.select: memory plan: " in built.err
     for report in built.json["reports"]:
@@ -49,12 +39,12 @@ def test_the_dump_agrees_with_the_report(command: CommandLine) -> None:
         ]
 
 
-def test_the_project_file_and_python_dump_the_same(command: CommandLine) -> None:
+def test_the_project_file_and_python_dump_the_same(in_project: CommandLine) -> None:
     Path("tinyflow.toml").write_text(
         '[model]\npath = "small.tflite"\n'
         '[build]\nboard = "stm32l4r5"\nvectors = 1\ndump = "from_file"\n'
     )
-    assert command("build").code == 0
+    assert in_project("build").code == 0
     tinyflow.build("small.tflite", board="stm32l4r5", vectors=1, dump="from_python")
     assert snapshot(Path("from_file")) == snapshot(Path("from_python"))
     assert "dump" not in Path("build", "stm32l4r5", "report.json").read_text()

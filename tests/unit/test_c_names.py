@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyflow.codegen.c_names import c_identifier, layer_title, model_name
+from tinyflow.resources import FIRMWARE, TEMPLATES
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,6 @@ from tinyflow.codegen.c_names import c_identifier, layer_title, model_name
         ("3layers", "model_3layers"),
         ("double", "model_double"),
         ("Main", "model_main"),
-        ("tinyflow_harness", "model_tinyflow_harness"),
         ("tinyflow_harness", "model_tinyflow_harness"),
         ("stdint", "model_stdint"),
         ("math", "model_math"),
@@ -74,3 +74,13 @@ def test_any_name_becomes_a_short_printable_title(name: str) -> None:
     assert title
     assert title.isprintable()
     assert len(title) <= 80
+
+
+def test_no_file_has_the_include_guard_of_a_model() -> None:
+    """A model may be called like a kernel's file: `dense` beside `tinyflow_dense.h`."""
+    templates = ("model.h.j2", "weights.h.j2", "tflite.h.j2")
+    headers = [TEMPLATES / "model" / name for name in templates]
+    assert all("#ifndef TINYFLOW_MODEL_{{ NAME }}_" in each.read_text() for each in headers)
+    others = [*FIRMWARE.rglob("*.[hc]"), *TEMPLATES.rglob("*.j2")]
+    taken = [each.name for each in others if "TINYFLOW_MODEL_" in each.read_text()]
+    assert sorted(taken) == sorted(templates)

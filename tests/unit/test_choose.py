@@ -207,6 +207,20 @@ def test_ram_asks_the_planner_and_then_takes_the_fastest() -> None:
     assert choice.totals.arena == 1100
 
 
+def test_plans_decide_where_estimates_mislead() -> None:
+    """The best for flash needs least RAM as well, which the search does not see."""
+
+    class Misled(Planner):
+        def arena(self, kernels: Sequence[Kernel], schedule: Schedule) -> int:
+            return schedule.peak + (500 if kernels[0].function == "small" else 0)
+
+    found = candidates([{"generated/faster": Made(10, scratch=300), "small": Made(20)}])
+    choice = choose_kernels(found, table(), Misled(), BOARD, optimize="ram")
+    assert names(choice) == ["small"]
+    assert choice.totals is not None
+    assert choice.totals.arena == 1000
+
+
 def test_balanced_refuses_much_flash_for_little_gain() -> None:
     layers = [{"generated/fast": Made(1000), "big": Made(990)}]
     assert names(choose(layers, "speed")) == ["big"]

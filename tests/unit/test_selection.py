@@ -66,6 +66,7 @@ def figures(selection: Selection) -> Figures:
     if totals is None:  # an operator without a cost has one kernel only
         known = choice.known_totals
         return known.cycles, known.flash, selection.plan.arena_size
+    assert totals.arena == selection.plan.arena_size
     return totals.cycles, totals.flash, totals.arena
 
 
